@@ -1,0 +1,39 @@
+"""Answers as JSON bytes, and their description for OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+SCHEMAS = "#/components/schemas/{name}"
+
+
+def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Encode ``value``, which consists of JSON values, structs and dataclasses."""
+    return Response(
+        msgspec.json.encode(value),
+        status_code=status,
+        headers=dict(headers or {}),
+        media_type="application/json",
+    )
+
+
+def answers(kind: Any, status: int = 200, description: str = "Done.") -> dict[int | str, Any]:
+    """The ``responses`` of a route that answers a ``kind``."""
+    content = {"application/json": {"schema": schema_of(kind)}}
+    return {status: {"description": description, "content": content}}
+
+
+def takes(kind: Any) -> dict[str, Any]:
+    """The ``openapi_extra`` of a route whose body is a ``kind``."""
+    content = {"application/json": {"schema": schema_of(kind)}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def schema_of(kind: Any) -> dict[str, Any]:
+    """The JSON Schema of ``kind``, with references into the document's components."""
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template=SCHEMAS)
+    return schema

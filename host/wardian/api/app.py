@@ -1,0 +1,78 @@
+"""The application: routes over an open host, wrapped in what every request passes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from starlette.types import Lifespan, Scope
+
+from wardian import __version__
+from wardian.api import health, openapi, pages
+from wardian.api.bodies import BodyCap
+from wardian.api.identity import RequestIdentity
+from wardian.api.problems import UnhandledFaults, install_handlers
+from wardian.api.v1 import config, functions, grants, keys, plugins, tenants
+from wardian.bootstrap import open_host
+from wardian.runtime.host import PluginHost
+from wardian.settings import Settings
+
+UPLOAD_PATH = "/api/v1/plugins"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make an application that opens a host of its own when it starts and closes it at its end."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_host(settings) as host:
+            app.state.host = host
+            yield
+
+    return _assemble(settings, lifespan)
+
+
+def app_over(host: PluginHost, settings: Settings) -> FastAPI:
+    """Make an application over a host that is open already and stays its opener's to close."""
+    app = _assemble(settings, None)
+    app.state.host = host
+    return app
+
+
+def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI:
+    app = FastAPI(
+        title="Wardian",
+        version=__version__,
+        summary="A sandboxed WebAssembly plugin host.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    for router in (health.router, openapi.router, pages.router, _v1()):
+        app.include_router(router)
+    install_handlers(app)
+    # The last one added is the outermost.
+    app.add_middleware(BodyCap, bytes_max=_bytes_max(settings))
+    app.add_middleware(UnhandledFaults)
+    app.add_middleware(RequestIdentity)
+    return app
+
+
+def _v1() -> APIRouter:
+    api = APIRouter(prefix="/api/v1")
+    # `functions` takes any path behind its prefix, so the nouns with fixed paths stand before it.
+    for noun in (plugins, grants, config, functions, keys, tenants):
+        api.include_router(noun.router)
+    return api
+
+
+def _bytes_max(settings: Settings) -> Callable[[Scope], int]:
+    def of(scope: Scope) -> int:
+        is_upload = scope["method"] == "POST" and scope["path"] == UPLOAD_PATH
+        return settings.upload_bytes_max if is_upload else settings.body_bytes_max
+
+    return of

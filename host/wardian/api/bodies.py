@@ -1,0 +1,207 @@
+"""Request bodies: bounded while they arrive, and strict JSON once they are here."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import anyio
+import msgspec
+from fastapi import Request
+from starlette.datastructures import Headers, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wardian.api.problems import problem_of, respond
+from wardian.errors import InvalidArguments, PayloadTooLarge
+
+PACKAGE_TYPES = (
+    "application/zip",
+    "application/octet-stream",
+    "application/vnd.wardian.package",
+)
+FORM_TYPE = "multipart/form-data"
+
+_LINGER_SECONDS = 2.0
+_LINGER_BYTES = 64 * 1024 * 1024
+_AT_PATH = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
+
+_UNKNOWN = re.compile(r"unknown field `(.*)`")
+
+T = TypeVar("T")
+
+
+class _CapExceeded(Exception):
+    """The body grew past its cap while it arrived."""
+
+
+class BodyCap:
+    """ASGI middleware: refuses a body that is too large before anything parses it.
+
+    A declared length past the cap is refused unread; an undeclared one is counted as it
+    arrives, and refused in the middle. Either way the connection is closed.
+    """
+
+    def __init__(self, app: ASGIApp, *, bytes_max: Callable[[Scope], int]) -> None:
+        self._app = app
+        self._bytes_max = bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        cap = self._bytes_max(scope)
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared[:20]) > cap:
+            await _refuse(scope, receive, send, cap)
+            return
+        try:
+            await self._app(scope, _Counted(receive, cap), send)
+        except _CapExceeded:
+            await _refuse(scope, receive, send, cap)
+
+
+class _Counted:
+    """A ``receive`` that raises once more than ``cap`` bytes came through it."""
+
+    def __init__(self, receive: Receive, cap: int) -> None:
+        self._receive = receive
+        self._left = cap
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                raise _CapExceeded
+        return message
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, cap: int) -> None:
+    error = PayloadTooLarge(f"The request's body is larger than {cap} bytes, which this takes.")
+    response = respond(scope, problem_of(error))
+    response.headers["Connection"] = "close"
+
+    async def send_and_linger(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        # A socket closed with unread bytes in it is reset, and the reset can overtake the
+        # answer. So the answer goes first, and what is under way is thrown away for a while.
+        await send({**message, "more_body": True})
+        await _discard(receive)
+        await send({"type": "http.response.body", "body": b""})
+
+    await response(scope, receive, send_and_linger)
+
+
+async def _discard(receive: Receive) -> None:
+    left = _LINGER_BYTES
+    with anyio.move_on_after(_LINGER_SECONDS):
+        while left > 0:
+            message = await receive()
+            if message["type"] != "http.request" or not message.get("more_body"):
+                return
+            left -= len(message.get("body", b""))
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """Decode ``body`` as strict JSON of the shape ``kind``.
+
+    Raises:
+        InvalidArguments: not JSON (a NaN, a lone surrogate, bytes that are not UTF-8, trailing
+            text), nested too deep, an unknown or repeated member, a wrong type; with its path.
+    """
+    try:
+        found = msgspec.json.decode(body or b"{}", type=kind)
+        _refuse_repetition(body, found)
+    except msgspec.ValidationError as error:
+        raise _misfit(str(error)) from error
+    except msgspec.DecodeError as error:
+        raise InvalidArguments(f"The request's body is not valid JSON: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidArguments("The request's body is not valid UTF-8.") from error
+    except RecursionError as error:
+        raise InvalidArguments("The request's body nests too deep.") from error
+    return found
+
+
+async def package_of(request: Request) -> bytes:
+    """Read an uploaded package: the body itself, or the one file of a form.
+
+    Raises:
+        InvalidArguments: a form without exactly one file.
+        HTTPException: 415, any other kind of body.
+    """
+    media_type = request.headers.get("content-type", PACKAGE_TYPES[0]).partition(";")[0].strip()
+    if media_type.lower() == FORM_TYPE:
+        return await _only_file(request)
+    if media_type.lower() not in PACKAGE_TYPES:
+        known = ", ".join((*PACKAGE_TYPES, FORM_TYPE))
+        raise HTTPException(415, f"A package is sent as one of {known}, not as {media_type!r}.")
+    return await request.body()
+
+
+async def _only_file(request: Request) -> bytes:
+    async with request.form(max_files=2, max_fields=2) as form:
+        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+        if len(files) != 1 or len(form.multi_items()) != 1:
+            raise InvalidArguments("The form must have exactly one field: the package's file.")
+        return await files[0].read()
+
+
+def _misfit(text: str) -> InvalidArguments:
+    at = _AT_PATH.search(text)
+    where = [at[1]] if at and at[1] else []
+    unknown = _UNKNOWN.search(text)
+    path = ".".join(where + ([unknown[1]] if unknown else []))
+    place = f", at {path!r}" if path else ""
+    return InvalidArguments(
+        f"The request's body does not fit: {_AT_PATH.sub('', text)}{place}.", path=path or None
+    )
+
+
+def _refuse_repetition(body: bytes, found: object) -> None:
+    """Refuse a name that stands twice in the body's object or in an object right inside it.
+
+    Which of two values counts is a matter of the parser, so a filter before this host and the
+    host itself could see different arguments. Most bodies are cleared by counting the names in
+    the raw text; only a suspicious one is parsed again.
+    """
+    if not _suspicious(body, found):
+        return
+    members: list[tuple[str, Any]] = json.loads(body, object_pairs_hook=_Members)
+    _refuse_twice(members, "")
+    for name, value in members:
+        if isinstance(value, _Members):
+            _refuse_twice(value, f"{name}.")
+
+
+class _Members(list[tuple[str, Any]]):
+    """An object's members as written."""
+
+
+def _suspicious(body: bytes, found: object) -> bool:
+    if b"\\" in body:
+        return True
+    names: set[str] = set()
+    for name in getattr(found, "__struct_fields__", ()):
+        names.add(name)
+        inner = getattr(found, name)
+        if isinstance(inner, dict):
+            names.update(inner)
+    return any(body.count(f'"{name}"'.encode()) > 1 for name in names)
+
+
+def _refuse_twice(members: list[tuple[str, Any]], prefix: str) -> None:
+    seen: set[str] = set()
+    for name, _ in members:
+        if name in seen:
+            _repeated(f"{prefix}{name}")
+        seen.add(name)
+
+
+def _repeated(path: str) -> NoReturn:
+    raise InvalidArguments(f"The request's body has the member {path!r} twice.", path=path)

@@ -1,0 +1,87 @@
+"""What a route asks for: the host, and a caller who may do what the route does."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from wardian.errors import Forbidden, Unauthenticated
+from wardian.runtime.host import PluginHost
+from wardian.settings import Settings
+from wardian.tenants import Caller, Scope
+
+_BEARER = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="An API key of a tenant: `wdn_…`.",
+)
+
+_Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+
+
+async def _host(request: Request) -> PluginHost:
+    host: PluginHost = request.app.state.host
+    return host
+
+
+async def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+Host = Annotated[PluginHost, Depends(_host)]
+SettingsInForce = Annotated[Settings, Depends(_settings)]
+
+
+async def _optional_caller(
+    request: Request, host: Host, credentials: _Credentials
+) -> Caller | None:
+    if credentials is not None:
+        return await host.keys.authenticate(credentials.credentials)
+    if "authorization" in request.headers:
+        raise Unauthenticated("The Authorization header must read 'Bearer wdn_…', with an API key.")
+    return None
+
+
+MaybeCaller = Annotated[Caller | None, Depends(_optional_caller)]
+
+
+async def _caller(caller: MaybeCaller) -> Caller:
+    if caller is None:
+        raise Unauthenticated("Send an API key in the Authorization header: 'Bearer wdn_…'.")
+    return caller
+
+
+AnyCaller = Annotated[Caller, Depends(_caller)]
+
+
+def _holder_of(scope: Scope) -> Callable[[Caller], Awaitable[Caller]]:
+    async def checked(caller: AnyCaller) -> Caller:
+        if not caller.holds(scope):
+            raise Forbidden(
+                f"This takes an API key with the scope '{scope}'; the key {caller.key_name!r} has "
+                f"{', '.join(sorted(caller.scopes)) or 'none'}."
+            )
+        return caller
+
+    return checked
+
+
+Reader = Annotated[Caller, Depends(_holder_of(Scope.READ))]
+Invoker = Annotated[Caller, Depends(_holder_of(Scope.CALL))]
+Admin = Annotated[Caller, Depends(_holder_of(Scope.ADMIN))]
+
+
+async def _operator(caller: Admin, settings: SettingsInForce) -> Caller:
+    if caller.tenant != settings.default_tenant:
+        raise Forbidden(
+            f"Only an administrator of the tenant {settings.default_tenant!r} may do this."
+        )
+    return caller
+
+
+Operator = Annotated[Caller, Depends(_operator)]
+"""An administrator of the default tenant, who runs the host itself."""

@@ -1,0 +1,56 @@
+"""A name for every request, so that an answer, a log line and a trace can be put together."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUEST_ID = "X-Request-ID"
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+=-]{0,127}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_NO_TRACE = "0" * 32
+
+
+class RequestIdentity:
+    """ASGI middleware: takes the client's X-Request-ID when it is sound, or makes one.
+
+    It is kept as ``request_id`` in the request's state, passed on as the correlation id, and
+    answered always. Answers are not to be sniffed, nor cached unless a route says so.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _accepted(Headers(scope=scope).get(REQUEST_ID))
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, named)
+
+
+def traceparent_of(headers: Headers) -> str | None:
+    """The request's W3C ``traceparent``, or None when it has none or a malformed one."""
+    value = headers.get("traceparent", "")
+    if not _TRACEPARENT.fullmatch(value) or _NO_TRACE in value or value.startswith("ff"):
+        return None
+    return value
+
+
+def _accepted(offered: str | None) -> str:
+    # The id reaches logs and other services: what could forge a line there is replaced.
+    return offered if offered and _ID.fullmatch(offered) else uuid.uuid4().hex

@@ -1,0 +1,164 @@
+"""The OpenAPI document: the static routes, and every installed function on a path of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import Response
+
+from wardian.api.answers import SCHEMAS, answer
+from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
+from wardian.api.exposure import describes_publicly
+from wardian.api.problems import MEDIA_TYPE
+from wardian.api.v1.functions import CallAnswer, CallRequest
+from wardian.api.v1.grants import GrantsRequest
+from wardian.api.v1.keys import KeyRequest
+from wardian.api.v1.tenants import TenantRequest
+from wardian.policy.limits import Limits
+from wardian.policy.usage import Usage
+from wardian.runtime.host import GrantsView, PluginView
+from wardian.sandbox import FunctionDescription
+from wardian.tenants import KeyView, NewKey, TenantView
+
+router = APIRouter(include_in_schema=False)
+
+Json = dict[str, Any]
+
+_SHAPES = (
+    CallAnswer,
+    CallRequest,
+    FunctionDescription,
+    GrantsRequest,
+    GrantsView,
+    KeyRequest,
+    KeyView,
+    Limits,
+    NewKey,
+    PluginView,
+    TenantRequest,
+    TenantView,
+    Usage,
+)
+
+_PROBLEM: Json = {
+    "title": "Problem",
+    "description": "What went wrong (RFC 9457).",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance", "request_id"],
+    "properties": {
+        "type": {"type": "string", "description": "`/problems/` and the error's stable name."},
+        "title": {"type": "string", "description": "The same for every error of this type."},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What was asked, what refused it, and why."},
+        "instance": {"type": "string", "description": "The path that was asked for."},
+        "request_id": {"type": "string"},
+        "call_id": {"type": "string"},
+        "usage": {"$ref": SCHEMAS.format(name="Usage")},
+        "path": {"type": "string", "description": "Where in the input the fault is."},
+        "payload": {"description": "The error value that the function itself answered."},
+    },
+}
+_PROBLEM_REF = {"$ref": "#/components/responses/Problem"}
+
+
+@router.get("/openapi.json")
+async def openapi(
+    request: Request, host: Host, caller: MaybeCaller, settings: SettingsInForce
+) -> Response:
+    """Describe the API and the functions that the caller may know of."""
+    document = static_document(request.app)
+    document["servers"] = [{"url": request.scope.get("root_path", "") or "/"}]
+    tenant = caller.tenant if caller else settings.default_tenant
+    if caller or describes_publicly(settings):
+        for plugin, functions in sorted((await host.all_functions(tenant)).items()):
+            document["tags"].append({"name": _tag(plugin), "description": f"Plugin {plugin}."})
+            for function in functions.values():
+                path = function_path(plugin, function.name)
+                document["paths"][path] = {"post": function_operation(plugin, function)}
+    return answer(document)
+
+
+def static_document(app: FastAPI) -> Json:
+    """Describe the routes of ``app``, without any plugin."""
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=app.description,
+        routes=app.routes,
+    )
+    for item in document["paths"].values():
+        for operation in item.values():
+            # The framework's own shape of a validation fault is never answered here.
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = _PROBLEM_REF
+    components = document.setdefault("components", {})
+    _, shapes = msgspec.json.schema_components(_SHAPES, ref_template=SCHEMAS)
+    components["schemas"] = {**shapes, "Problem": _PROBLEM}
+    content = {MEDIA_TYPE: {"schema": {"$ref": SCHEMAS.format(name="Problem")}}}
+    components["responses"] = {"Problem": {"description": "A problem.", "content": content}}
+    document["tags"] = []
+    return document
+
+
+def function_path(plugin: str, function: str) -> str:
+    """The path on which ``function`` of ``plugin`` is called."""
+    return f"/api/v1/plugins/{quote(plugin, safe='')}/functions/{quote(function, safe='')}"
+
+
+def function_operation(plugin: str, function: FunctionDescription) -> Json:
+    """Describe a call of one function, with its own schemas."""
+    answered = _object(
+        {
+            "result": function.result,
+            "usage": {"$ref": SCHEMAS.format(name="Usage")},
+            "call_id": {"type": "string"},
+        }
+    )
+    asked = _object({"arguments": function.parameters})
+    asked["properties"]["limits"] = {"$ref": SCHEMAS.format(name="Limits")}
+    asked["additionalProperties"] = False
+    responses: Json = {
+        "200": {"description": "The function's result.", "content": _json(answered)},
+        "default": _PROBLEM_REF,
+    }
+    if function.error is not None:
+        responses["422"] = _guest_error(function.error)
+    return {
+        "tags": [_tag(plugin)],
+        "summary": function.name,
+        "description": f"`{function.signature}`",
+        "operationId": f"{plugin}/{function.name}",
+        "security": [{"bearer": []}],
+        "requestBody": {"required": True, "content": _json(asked)},
+        "responses": responses,
+    }
+
+
+def _guest_error(error: Json) -> Json:
+    problem = {
+        "allOf": [
+            {"$ref": SCHEMAS.format(name="Problem")},
+            {"type": "object", "properties": {"payload": error}},
+        ]
+    }
+    return {
+        "description": "The function answered an error of its own: `guest-error`.",
+        "content": {MEDIA_TYPE: {"schema": problem}},
+    }
+
+
+def _object(properties: Json) -> Json:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _json(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+def _tag(plugin: str) -> str:
+    return f"plugin {plugin}"

@@ -1,0 +1,239 @@
+"""Every error as RFC 9457 problem+json; the one table from error class to status.
+
+``type`` is a relative reference, ``/problems/<type>``, whose last segment is the error's stable
+name; the address answers what it means. No problem carries anything of the host's inside: an
+exception that is not a ``WardianError`` becomes ``internal-error`` and goes to the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wardian.errors import (
+    BuildFailed,
+    CallError,
+    CompileExceeded,
+    Conflict,
+    DeadlineExceeded,
+    Forbidden,
+    GuestError,
+    HostUnusable,
+    ImportRefused,
+    InvalidArguments,
+    InvalidComponent,
+    InvalidManifest,
+    MemoryExceeded,
+    NotFound,
+    OutOfFuel,
+    Overloaded,
+    PayloadTooLarge,
+    PermissionDenied,
+    RateLimited,
+    ResultTooLarge,
+    Revoked,
+    SignatureInvalid,
+    StackOverflow,
+    Trap,
+    Unauthenticated,
+    WardianError,
+    WorkerLost,
+)
+from wardian.sandbox import to_json
+
+MEDIA_TYPE = "application/problem+json"
+
+# A plugin is to the host what an upstream is to a gateway: when it breaks, the answer is 502, and
+# when it is too slow, 504. An error that its function declares is 422: it worked, and said no.
+STATUS: dict[type[WardianError], int] = {
+    WardianError: 500,
+    CallError: 502,
+    DeadlineExceeded: 504,
+    OutOfFuel: 502,
+    MemoryExceeded: 502,
+    StackOverflow: 502,
+    Trap: 502,
+    GuestError: 422,
+    ResultTooLarge: 502,
+    WorkerLost: 502,
+    InvalidArguments: 400,
+    PayloadTooLarge: 413,
+    InvalidComponent: 422,
+    ImportRefused: 422,
+    CompileExceeded: 422,
+    InvalidManifest: 422,
+    SignatureInvalid: 422,
+    Revoked: 403,
+    NotFound: 404,
+    Conflict: 409,
+    PermissionDenied: 403,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    RateLimited: 429,
+    Overloaded: 503,
+    HostUnusable: 503,
+    BuildFailed: 422,
+}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem, before it is bound to a request."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    members: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def status_of(error: type[WardianError]) -> int:
+    """The status of an error class: its own, or that of its nearest ancestor in the table."""
+    return next(STATUS[kind] for kind in error.__mro__ if kind in STATUS)
+
+
+def problem_of(error: WardianError) -> Problem:
+    """Describe a ``WardianError``."""
+    members: dict[str, Any] = dict(to_json(error.details()))
+    if isinstance(error, CallError) and error.usage is not None:
+        members["usage"] = error.usage
+    kind = type(error)
+    return Problem(kind.type, kind.title(), status_of(kind), error.message, members, _extra(error))
+
+
+def respond(scope: Scope, problem: Problem) -> Response:
+    """Bind ``problem`` to a request and encode it.
+
+    ``call_id`` is added when the request made a call, ``request_id`` always.
+    """
+    state: dict[str, Any] = scope.get("state", {})
+    body = {
+        "type": f"/problems/{problem.type}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": scope.get("path", "/"),
+        **problem.members,
+    }
+    body |= {name: state[name] for name in ("call_id", "request_id") if name in state}
+    return Response(
+        msgspec.json.encode(body),
+        status_code=problem.status,
+        headers=dict(problem.headers),
+        media_type=MEDIA_TYPE,
+    )
+
+
+def known_problems() -> dict[str, tuple[str, int]]:
+    """Every problem type with its title and status, for the pages that explain them."""
+    classes = {error.type: (error.title(), status_of(error)) for error in reversed(STATUS)}
+    return dict(sorted({**_http_only(), **classes}.items()))
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Make every error that a route can meet leave ``app`` as a problem."""
+    app.add_exception_handler(WardianError, _on_wardian_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+
+
+class UnhandledFaults:
+    """ASGI middleware: what nobody foresaw is logged whole and answered without its insides."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            return
+        except Exception:
+            if started:
+                raise
+            _log.exception("Unhandled fault in %s %s", scope["method"], scope["path"])
+            await respond(scope, _internal_error())(scope, receive, send)
+
+
+async def _on_wardian_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, WardianError)  # noqa: S101 - registered for this class only
+    if status_of(type(error)) == 500:
+        _log.error("Fault of the host in %s", request.scope["path"], exc_info=error)
+    return respond(request.scope, problem_of(error))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    return respond(request.scope, _http_problem(request, error))
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = f"The request's {where} is not valid: {first['msg']}."
+    return respond(request.scope, problem_of(InvalidArguments(message, path=where)))
+
+
+def _http_problem(request: Request, error: HTTPException) -> Problem:
+    path = request.scope["path"]
+    if error.status_code == 404:
+        return problem_of(NotFound(f"There is nothing at {path!r}."))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        text = f"{path!r} does not take {request.method}; it takes {headers.get('Allow', '')}."
+        return _http_only_problem("method-not-allowed", text, headers)
+    if error.status_code == 415:
+        return _http_only_problem("unsupported-media-type", error.detail, headers)
+    if 400 <= error.status_code < 500:
+        return problem_of(InvalidArguments(f"The request is not valid: {error.detail}."))
+    return _internal_error()
+
+
+def _http_only() -> dict[str, tuple[str, int]]:
+    return {
+        "method-not-allowed": ("This address does not take this method.", 405),
+        "unsupported-media-type": ("This address does not take this kind of body.", 415),
+    }
+
+
+def _http_only_problem(kind: str, detail: str, headers: Mapping[str, str]) -> Problem:
+    title, status = _http_only()[kind]
+    return Problem(kind, title, status, detail, headers=headers)
+
+
+def _internal_error() -> Problem:
+    detail = "The host met a fault of its own; its log has the details under the request's id."
+    return Problem(WardianError.type, WardianError.title(), 500, detail)
+
+
+def _extra(error: WardianError) -> dict[str, str]:
+    if isinstance(error, Overloaded):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after_seconds)))}
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="wardian"'}
+    return {}

@@ -1,0 +1,57 @@
+"""API keys of the caller's tenant; a token is shown once, when its key is made."""
+
+from __future__ import annotations
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from wardian.api.answers import answer, answers, takes
+from wardian.api.bodies import decode
+from wardian.api.dependencies import Admin, Host, SettingsInForce
+from wardian.errors import Forbidden
+from wardian.tenants import KeyView, NewKey, Scope
+
+router = APIRouter(prefix="/keys", tags=["keys"])
+
+
+class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A key to make. Only an administrator of the default tenant may name another tenant."""
+
+    name: str
+    scopes: list[Scope]
+    tenant: str | None = None
+
+
+@router.get("", responses=answers(list[KeyView]))
+async def list_keys(host: Host, caller: Admin) -> Response:
+    """List the tenant's keys, without their tokens."""
+    return answer(await host.keys.list(caller.tenant))
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=answers(NewKey, 201, "Made; the token is not shown again."),
+    openapi_extra=takes(KeyRequest),
+)
+async def create_key(
+    request: Request, host: Host, caller: Admin, settings: SettingsInForce
+) -> Response:
+    """Make a key."""
+    wanted = decode(await request.body(), KeyRequest)
+    tenant = wanted.tenant or caller.tenant
+    if tenant != caller.tenant and caller.tenant != settings.default_tenant:
+        raise Forbidden(
+            f"Only an administrator of the tenant {settings.default_tenant!r} may make keys of "
+            "other tenants."
+        )
+    made = await host.keys.create(wanted.name, wanted.scopes, tenant, actor=caller.key_name)
+    return answer(made, 201)
+
+
+@router.delete("/{key_id}", status_code=204)
+async def revoke_key(host: Host, caller: Admin, key_id: str) -> Response:
+    """Revoke a key; it is refused from the next request on."""
+    await host.keys.revoke(key_id, caller.tenant, actor=caller.key_name)
+    return Response(status_code=204)

@@ -1,0 +1,79 @@
+"""Plugins: install, look, enable, disable, uninstall."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from wardian.api.answers import answer, answers
+from wardian.api.bodies import FORM_TYPE, PACKAGE_TYPES, package_of
+from wardian.api.dependencies import Admin, Host, Reader
+from wardian.runtime.host import PluginView
+
+router = APIRouter(prefix="/plugins", tags=["plugins"])
+
+_BINARY = {"type": "string", "format": "binary"}
+_FORM = {"type": "object", "required": ["package"], "properties": {"package": _BINARY}}
+_PACKAGE = {
+    "requestBody": {
+        "required": True,
+        "content": {kind: {"schema": _BINARY} for kind in PACKAGE_TYPES}
+        | {FORM_TYPE: {"schema": _FORM}},
+    }
+}
+
+
+@router.post(
+    "", status_code=201, responses=answers(PluginView, 201, "Installed."), openapi_extra=_PACKAGE
+)
+async def install(
+    request: Request,
+    host: Host,
+    caller: Admin,
+    grant: Annotated[list[str] | None, Query(description="A permission, or `all`.")] = None,
+    enable: bool = True,
+) -> Response:
+    """Install a `.wardian` package, sent as the body or as the one file of a form."""
+    view = await host.install(
+        await package_of(request),
+        grants="all" if grant == ["all"] else grant or (),
+        enable=enable,
+        tenant=caller.tenant,
+        actor=caller.key_name,
+    )
+    location = f"{request.scope.get('root_path', '')}/api/v1/plugins/{quote(view.name, safe='')}"
+    return answer(view, 201, {"Location": location})
+
+
+@router.get("", responses=answers(list[PluginView]))
+async def list_plugins(host: Host, caller: Reader) -> Response:
+    """List the tenant's plugins."""
+    return answer(await host.plugins(tenant=caller.tenant))
+
+
+@router.get("/{name}", responses=answers(PluginView))
+async def show(host: Host, caller: Reader, name: str) -> Response:
+    """Show one plugin."""
+    return answer(await host.plugin(name, tenant=caller.tenant))
+
+
+@router.delete("/{name}", status_code=204)
+async def uninstall(host: Host, caller: Admin, name: str) -> Response:
+    """Uninstall a plugin; its stored values, configuration and grants go with it."""
+    await host.uninstall(name, tenant=caller.tenant, actor=caller.key_name)
+    return Response(status_code=204)
+
+
+@router.post("/{name}/enable", responses=answers(PluginView))
+async def enable(host: Host, caller: Admin, name: str) -> Response:
+    """Let a plugin take calls."""
+    return answer(await host.enable(name, tenant=caller.tenant, actor=caller.key_name))
+
+
+@router.post("/{name}/disable", responses=answers(PluginView))
+async def disable(host: Host, caller: Admin, name: str) -> Response:
+    """Let a plugin take no more calls, until it is enabled again."""
+    return answer(await host.disable(name, tenant=caller.tenant, actor=caller.key_name))

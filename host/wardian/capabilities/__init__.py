@@ -1,0 +1,53 @@
+"""What a guest may import: one module per WIT interface, async and total.
+
+A capability is one object for the whole host. Its methods have the names of the WIT functions in
+snake_case; they take the `CallContext` of the call that is running and then the arguments of the
+WIT in order, as plain values (see `wardian.sandbox.values`). They answer what ``ok`` carries, or
+raise `Refused`, which becomes ``err``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wardian.capabilities.agents import Agents
+from wardian.capabilities.base import Budget, CallContext, CallFacts, Refused
+from wardian.capabilities.config import Config
+from wardian.capabilities.context import Context
+from wardian.capabilities.credentials import Credentials
+from wardian.capabilities.events import EventsCapability
+from wardian.capabilities.http import Http
+from wardian.capabilities.kv import Kv
+from wardian.capabilities.logging import Logging
+from wardian.capabilities.metrics import Metrics
+from wardian.capabilities.plugins import Plugins
+from wardian.events import Events
+from wardian.storage import Database
+from wardian.storage.kv import Quota
+
+__all__ = ["Budget", "CallContext", "CallFacts", "Refused", "Services", "build"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the capabilities are made from."""
+
+    database: Database
+    events: Events
+    kv_quota: Quota
+
+
+def build(services: Services) -> dict[str, object]:
+    """Return every capability by the name of its WIT interface."""
+    return {
+        "context": Context(),
+        "logging": Logging(),
+        "config": Config(),
+        "kv": Kv(services.database, services.kv_quota),
+        "events": EventsCapability(services.events),
+        "credentials": Credentials(),
+        "http": Http(),
+        "plugins": Plugins(),
+        "agents": Agents(),
+        "metrics": Metrics(),
+    }

@@ -1,0 +1,115 @@
+"""What every capability shares: the call it serves, its authority and budget, and refusals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from wardian.errors import InvalidArguments
+from wardian.policy.grants import Authority
+from wardian.policy.limits import Limits
+from wardian.policy.permissions import parse_permission
+from wardian.policy.usage import Usage
+
+Case = Literal["denied", "not-found", "invalid", "exhausted", "unavailable"]
+"""The cases of the variant ``error`` in ``wit/v1/types.wit``."""
+
+Countable = Literal["host_calls", "http_requests", "events", "log_lines"]
+
+_COUNTED: dict[Countable, str] = {
+    "host_calls": "host calls",
+    "http_requests": "HTTP requests",
+    "events": "events",
+    "log_lines": "log lines",
+}
+
+
+class Refused(Exception):
+    """A host function answers ``err``; the plugin may handle it."""
+
+    def __init__(self, case: Case, text: str) -> None:
+        super().__init__(text)
+        self.case: Case = case
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts:
+    """The call that is running, by the broker's own record.
+
+    Attributes:
+        plugin_id: of the installation, which keeps what is stored apart from a later one's.
+    """
+
+    call_id: str
+    tenant: str
+    subject: str
+    plugin: str
+    plugin_id: str
+    version: str
+    correlation_id: str
+    traceparent: str | None = None
+
+
+class Budget:
+    """What one call may spend, and what it has spent; kept by the broker."""
+
+    def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limits = limits
+        self.usage = Usage()
+        self._clock = clock
+        self._started = clock()
+
+    def spend(self, what: Countable) -> None:
+        """Take one of ``what`` from the budget.
+
+        Raises:
+            Refused: there is none left.
+        """
+        if self.left(what) == 0:
+            limit = getattr(self.limits, what)
+            raise Refused("exhausted", f"The call's limit of {limit} {_COUNTED[what]} is used up.")
+        setattr(self.usage, what, getattr(self.usage, what) + 1)
+
+    def left(self, what: Countable) -> int:
+        """Return how many of ``what`` are left."""
+        return int(getattr(self.limits, what) - getattr(self.usage, what))
+
+    def elapsed_seconds(self) -> float:
+        """Return how long the call has been running."""
+        return self._clock() - self._started
+
+    def wall_left_ms(self) -> int:
+        """Return the milliseconds until the deadline."""
+        return max(0, int((self.limits.wall_seconds - self.elapsed_seconds()) * 1000))
+
+
+@dataclass(slots=True, kw_only=True)
+class CallContext:
+    """One call, as capabilities see it.
+
+    Attributes:
+        authority: replaced while the call runs when the operator changes the grants.
+        configuration: the plugin's resolved values, the same throughout the call.
+    """
+
+    facts: CallFacts
+    authority: Authority
+    budget: Budget
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+
+    def require(self, permission: str) -> None:
+        """Check that the call holds ``permission``.
+
+        Raises:
+            Refused: it does not; names the layer that refused.
+        """
+        try:
+            wanted = parse_permission(permission)
+        except InvalidArguments as exc:
+            raise Refused("invalid", exc.message) from exc
+        refusal = self.authority.refusal(wanted)
+        if refusal is not None:
+            raise Refused("denied", refusal.reason)

@@ -1,0 +1,52 @@
+"""``wardian build``: from a plugin's sources to ``plugin.wasm`` beside its manifest."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from wardian.cli.authoring import python, rust, typescript
+from wardian.cli.authoring.errors import NotAPlugin
+from wardian.cli.authoring.language import Language, detect_language
+from wardian.cli.authoring.options import read_options
+from wardian.cli.authoring.project import SCRATCH, Project
+from wardian.cli.authoring.staging import stage_wit, world_name
+from wardian.cli.authoring.steps import Progress, Steps
+
+_BUILDERS = {
+    Language.PYTHON: python.build,
+    Language.TYPESCRIPT: typescript.build,
+    Language.RUST: rust.build,
+}
+
+
+def build(directory: Path, *, progress: Progress) -> Path:
+    """Build the plugin in ``directory`` and return the path of its ``plugin.wasm``.
+
+    ``progress`` is told each step in a few words. What was there before stays as it was unless
+    the build succeeds. Raises ``NotAPlugin``, ``ToolchainMissing`` or ``BuildFailed``.
+    """
+    directory = directory.resolve()
+    language = detect_language(directory)
+    if not (directory / "plugin.toml").is_file():
+        raise NotAPlugin(f"{directory} has no plugin.toml, the plugin's manifest.")
+    world = world_name(directory)
+    options = read_options(directory)
+    scratch = directory / SCRATCH
+    scratch.mkdir(exist_ok=True)
+    # Beside the result, so that moving it into place is one step that cannot half succeed.
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="staging-") as staging:
+        project = Project(
+            directory=directory,
+            scratch=scratch,
+            staging=Path(staging),
+            wit=stage_wit(directory, Path(staging)),
+            world=world,
+            options=options,
+            steps=Steps(scratch / "build.log", progress, Path(staging), directory),
+        )
+        component = _BUILDERS[language](project)
+        result = directory / "plugin.wasm"
+        os.replace(component, result)
+    return result

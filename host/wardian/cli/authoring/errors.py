@@ -1,0 +1,35 @@
+"""What can go wrong before there is a component.
+
+* WardianError
+  + BuildFailed
+    - ToolchainMissing
+  + ScaffoldRefused · NotAPlugin
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from wardian.errors import WardianError
+
+
+class BuildFailed(WardianError):
+    """The plugin could not be built."""
+
+    type: ClassVar[str] = "build-failed"
+
+
+class ToolchainMissing(BuildFailed):
+    """A program that this plugin's language needs is not installed."""
+
+
+class ScaffoldRefused(WardianError):
+    """A new plugin cannot be written under this name or in this place."""
+
+    type: ClassVar[str] = "invalid-arguments"
+
+
+class NotAPlugin(WardianError):
+    """The directory does not hold the sources of a plugin."""
+
+    type: ClassVar[str] = "invalid-arguments"

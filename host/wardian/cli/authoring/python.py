@@ -1,0 +1,134 @@
+"""Python: componentize-py turns the sources and a CPython into one component."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+from wardian.cli.authoring.contract import sdk_directory, wit_directory
+from wardian.cli.authoring.errors import ToolchainMissing
+from wardian.cli.authoring.language import Language
+from wardian.cli.authoring.project import Project
+
+# The CPython inside componentize-py, which the author's requirements must fit.
+GUEST_PYTHON = "3.14"
+
+# What componentize-py starts from. The plugin's classes must be found in it by their names.
+_ENTRY_MODULE = "wardian_entry"
+_ENTRY = """\
+import wardian_sdk._preload
+import plugin
+
+globals().update({name: thing for name, thing in vars(plugin).items() if name[:2] != "__"})
+"""
+
+# It has no `__main__`, its console script may not be on the PATH of whoever runs Wardian, and
+# its failures are assertions, whose text is all that concerns an author.
+_COMPONENTIZE = """\
+import sys
+from componentize_py import script
+try:
+    sys.exit(script())
+except AssertionError as failure:
+    sys.exit(str(failure))
+"""
+
+# Where in componentize-py itself an error arose tells an author nothing, and would hide the rest.
+_QUIET = {"RUST_BACKTRACE": "0", "RUST_LIB_BACKTRACE": "0"}
+
+
+def build(project: Project) -> Path:
+    """Build the component and return its path."""
+    if importlib.util.find_spec("componentize_py") is None:
+        raise ToolchainMissing(
+            "Python plugins are built with componentize-py, which is not installed. "
+            "Install it with: pip install 'wardian[python]'"
+        )
+    sdk = sdk_directory(Language.PYTHON)
+    _write_bindings(project, sdk)
+    search = [project.directory / "src", sdk, _entry(project), *_requirements(project)]
+    command = [*_tool(project), "componentize", _ENTRY_MODULE, "--output", str(project.component)]
+    for folder in search:
+        command += ["--python-path", str(folder)]
+    if not project.options.wasi:
+        command.append("--stub-wasi")
+    project.steps.run(
+        "building the component with componentize-py",
+        command,
+        environment={**_QUIET, "VIRTUAL_ENV": str(_empty_environment(project))},
+    )
+    return project.component
+
+
+def _tool(project: Project) -> list[str]:
+    command = [sys.executable, "-c", _COMPONENTIZE]
+    command += ["--wit-path", str(project.wit), "--world", project.world]
+    for interface in sorted(path.stem for path in wit_directory().glob("*.wit")):
+        # The SDK imports the bindings under these names, also in a plugin whose world has
+        # another interface called `http` or `config`. `types` is left to the author.
+        if interface not in ("types", "world"):
+            name = interface.replace("-", "_")
+            command += ["--import-interface-name", f"wardian:plugin/{interface}={name}"]
+    return command
+
+
+def _entry(project: Project) -> Path:
+    folder = project.staging / "entry"
+    folder.mkdir()
+    (folder / f"{_ENTRY_MODULE}.py").write_text(_ENTRY, encoding="utf-8")
+    return folder
+
+
+def _write_bindings(project: Project, sdk: Path) -> None:
+    # For the author's editor only; the component gets its own.
+    for name in ("wit_world", "wardian_sdk"):
+        shutil.rmtree(project.scratch / name, ignore_errors=True)
+    project.steps.run(
+        "reading wit/ and writing bindings for your editor",
+        [*_tool(project), "bindings", str(project.scratch)],
+        environment=_QUIET,
+    )
+    shutil.copytree(
+        sdk / "wardian_sdk",
+        project.scratch / "wardian_sdk",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+
+
+def _requirements(project: Project) -> list[Path]:
+    """Install the author's requirements, if any, and return the folder they are in."""
+    listed = project.directory / "requirements.txt"
+    if not listed.is_file() or not _names_anything(listed):
+        return []
+    if importlib.util.find_spec("pip") is None:
+        raise ToolchainMissing(
+            "requirements.txt is installed with pip, which this Python lacks. "
+            "Install it with: python -m ensurepip"
+        )
+    vendored = project.staging / "requirements"
+    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    # Pure Python only: wheels with machine code cannot run inside the component, and building
+    # from source would run a stranger's code outside of any sandbox.
+    command += ["--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none"]
+    command += [f"--python-version={GUEST_PYTHON}", "--target", str(vendored)]
+    project.steps.run(
+        "installing requirements.txt (pure-Python wheels only)",
+        [*command, "--requirement", str(listed)],
+    )
+    return [vendored]
+
+
+def _names_anything(listed: Path) -> bool:
+    lines = listed.read_text(encoding="utf-8").splitlines()
+    return any(line.strip() and not line.lstrip().startswith("#") for line in lines)
+
+
+def _empty_environment(project: Project) -> Path:
+    # componentize-py adds the site-packages of whatever environment it finds. A plugin sees its
+    # own requirements and nothing that happens to be installed beside Wardian.
+    environment = project.staging / "environment"
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    (environment / "lib" / version / "site-packages").mkdir(parents=True)
+    return environment

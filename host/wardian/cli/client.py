@@ -1,0 +1,151 @@
+"""The command line's side of the HTTP API."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from wardian.cli.failures import Failure, failure
+
+URL_VARIABLE = "WARDIAN_URL"
+KEY_VARIABLE = "WARDIAN_API_KEY"
+DEFAULT_URL = "http://127.0.0.1:8420"
+
+# The longest call a host allows takes an hour, and its answer comes at its end.
+_TIMEOUT = httpx.Timeout(10.0, read=3700.0, write=60.0)
+
+
+class Client:
+    """One host, as one API key sees it. Use it through ``connect``."""
+
+    def __init__(self, url: str, http: httpx.Client) -> None:
+        self.url = url
+        self._http = http
+
+    def get(self, path: str) -> Any:
+        """GET ``path`` below ``/api/v1``."""
+        return self.send("GET", path)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """POST ``body`` as JSON, if there is one."""
+        return self.send("POST", path, body)
+
+    def put(self, path: str, body: Any) -> Any:
+        """PUT ``body`` as JSON."""
+        return self.send("PUT", path, body)
+
+    def delete(self, path: str) -> None:
+        """DELETE ``path``."""
+        self.send("DELETE", path)
+
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """Send one request and return its decoded answer, None for an empty one.
+
+        Raises:
+            Failure: the host refused, or there is none.
+        """
+        if body is None:
+            return self._exchange(method, path)
+        content = msgspec.json.encode(body)
+        return self._exchange(method, path, content, {"Content-Type": "application/json"})
+
+    def upload(
+        self, path: str, chunks: Iterator[bytes], size: int, query: Mapping[str, Any]
+    ) -> Any:
+        """POST a package of ``size`` bytes in pieces."""
+        headers = {"Content-Type": "application/zip", "Content-Length": str(size)}
+        return self._exchange("POST", path, chunks, headers, query)
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        content: bytes | Iterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> Any:
+        try:
+            answer = self._http.request(
+                method, f"/api/v1{path}", content=content, headers=headers, params=query
+            )
+        except httpx.HTTPError as error:
+            raise _unreachable(self.url, error) from error
+        if answer.status_code >= 400:
+            raise _refusal(self.url, answer)
+        return _decoded(self.url, answer)
+
+
+@contextmanager
+def connect() -> Iterator[Client]:
+    """Open a client for the host that ``WARDIAN_URL`` names, with the key ``WARDIAN_API_KEY``.
+
+    Proxies and certificates of the environment are not used: a key goes to the named host only,
+    and for the same reason redirects are not followed.
+    """
+    url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
+    key = os.environ.get(KEY_VARIABLE)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        http = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=False)
+        if http.base_url.scheme not in {"http", "https"} or not http.base_url.host:
+            raise httpx.InvalidURL("it must start with http:// or https://")
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
+        raise failure(
+            "invalid-arguments",
+            "The address or the key cannot be used.",
+            f"{URL_VARIABLE} ({url!r}) or {KEY_VARIABLE} cannot be used: {error}.",
+        ) from error
+    with http:
+        yield Client(url, http)
+
+
+def plugin_path(name: str, rest: str = "") -> str:
+    """The path of a plugin below ``/api/v1``."""
+    return f"/plugins/{quote(name, safe='')}{rest}"
+
+
+def _unreachable(url: str, error: httpx.HTTPError) -> Failure:
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        detail = (
+            f"No host answers at {url}. Start one with `wardian serve`, or name one in "
+            f"{URL_VARIABLE}."
+        )
+    else:
+        detail = f"The host at {url} did not answer to the end: {error or type(error).__name__}."
+    return failure("unreachable", "The host cannot be reached.", detail)
+
+
+def _refusal(url: str, answer: httpx.Response) -> Failure:
+    problem = _decoded(url, answer)
+    if not isinstance(problem, dict) or not isinstance(problem.get("type"), str):
+        raise _foreign(url, answer)
+    problem["type"] = problem["type"].rpartition("/")[2]
+    problem.setdefault("title", "The host refused.")
+    problem.setdefault("detail", problem["title"])
+    if problem["type"] == "unauthenticated" and not os.environ.get(KEY_VARIABLE):
+        problem["detail"] += f" Set {KEY_VARIABLE}."
+    return Failure(problem, problem.pop("usage", None))
+
+
+def _decoded(url: str, answer: httpx.Response) -> Any:
+    if not answer.content:
+        return None
+    try:
+        return msgspec.json.decode(answer.content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _foreign(url, answer) from error
+
+
+def _foreign(url: str, answer: httpx.Response) -> Failure:
+    return failure(
+        "unexpected-answer",
+        "The answer is not a Wardian host's.",
+        f"{url} answered with status {answer.status_code} and not as a Wardian host does; "
+        f"check {URL_VARIABLE}.",
+    )

@@ -1,0 +1,198 @@
+"""The demonstration: build the samples, start a host, install them, make one real call."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import msgspec
+import typer
+
+from wardian.cli import authoring
+from wardian.cli.authoring import ToolchainMissing
+from wardian.cli.failures import Failure
+from wardian.cli.serve import DataDir, Port, chosen_settings, serving
+from wardian.cli.terminal import Json, Terminal, command
+from wardian.cli.text import as_json
+from wardian.crypto.digests import sha256_hex
+from wardian.errors import NotFound
+from wardian.plugins.package import read_directory
+from wardian.runtime.host import PluginHost
+from wardian.settings import Settings
+from wardian.tenants import Scope
+
+SAMPLE = "csv-insights"
+KEY_NAME = "demo"
+
+_PATH = f"/api/v1/plugins/{SAMPLE}/functions/analyze"
+_COLUMNS = ("name", "kind", "count", "missing", "unique", "minimum", "maximum", "mean", "median")
+
+_SOURCES = ("src", "wit", "plugin.toml", "build.toml", "package.json", "Cargo.toml")
+
+
+@command
+def demo(
+    samples: Annotated[Path, typer.Option("--samples", help="The sample plugins' directory.")],
+    data_dir: DataDir = None,
+    port: Port = None,
+    once: Annotated[bool, typer.Option("--once", help="Stop after the call.")] = False,
+    json: Json = False,
+) -> None:
+    """Build and install the samples, analyse a CSV file through the API, and keep serving."""
+    terminal = Terminal(json=json)
+    settings = chosen_settings(data_dir, port, None)
+    asyncio.run(_demonstrate(terminal, settings, samples, once))
+
+
+async def _demonstrate(terminal: Terminal, settings: Settings, samples: Path, once: bool) -> None:
+    async with serving(settings) as (host, server, url):
+        built, skipped = await asyncio.to_thread(_build_all, terminal, samples)
+        await _install_all(terminal, host, settings, built)
+        key = await _fresh_key(host, settings)
+        running = asyncio.create_task(server.run_until_stopped())
+        try:
+            answer = await _first_call(url, key, _text_of(samples / SAMPLE))
+            found = {
+                "url": url,
+                "api_key": key,
+                "bootstrap_key": host.bootstrap_token,
+                "installed": [path.name for path in built],
+                "skipped": skipped,
+                "call": answer,
+                "curl": _curl(url, key),
+            }
+            terminal.answer(found, lambda: _show(terminal, found, once))
+            server.should_exit = server.should_exit or once
+        except BaseException:
+            server.should_exit = True
+            raise
+        finally:
+            await running
+
+
+def _build_all(terminal: Terminal, samples: Path) -> tuple[list[Path], dict[str, str]]:
+    """Build each sample that is not built yet; one whose toolchain is missing is skipped."""
+    directories = sorted(path.parent for path in samples.glob("*/plugin.toml"))
+    if samples / SAMPLE not in directories:
+        raise NotFound(f"There is no sample plugin {SAMPLE!r} in {str(samples)!r}.")
+    built: list[Path] = []
+    skipped: dict[str, str] = {}
+    for directory in directories:
+        try:
+            _build(terminal, directory)
+            built.append(directory)
+        except ToolchainMissing as error:
+            skipped[directory.name] = error.message
+            terminal.note(f"{directory.name}: skipped. {error.message}", "yellow")
+    return built, skipped
+
+
+def _build(terminal: Terminal, directory: Path) -> None:
+    if _is_built(directory):
+        terminal.note(f"{directory.name}: built already")
+        return
+    with terminal.busy(f"{directory.name}: building") as progress:
+        authoring.build(directory, progress=_prefixed(directory.name, progress))
+    terminal.note(f"{directory.name}: built", "green")
+
+
+def _prefixed(name: str, progress: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda text: progress(f"{name}: {text}")
+
+
+def _is_built(directory: Path) -> bool:
+    component = directory / "plugin.wasm"
+    if not component.is_file():
+        return False
+    roots = [directory / name for name in _SOURCES]
+    files = [path for root in roots if root.exists() for path in (root, *root.rglob("*"))]
+    newest = max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)
+    return component.stat().st_mtime >= newest
+
+
+async def _install_all(
+    terminal: Terminal, host: PluginHost, settings: Settings, directories: list[Path]
+) -> None:
+    for directory in directories:
+        with terminal.busy(f"{directory.name}: installing (checks, compiles)"):
+            await _install(host, settings.default_tenant, directory)
+        terminal.note(f"{directory.name}: installed, with everything granted that it asks for")
+
+
+async def _install(host: PluginHost, tenant: str, directory: Path) -> None:
+    """Install a sample, or leave it when this very component is installed already."""
+    package = await asyncio.to_thread(read_directory, directory)
+    name = package.manifest.name
+    installed = {view.name: view for view in await host.plugins(tenant=tenant)}
+    if name in installed:
+        wanted = sha256_hex(package.component)
+        if installed[name].digest == wanted:
+            return
+        await host.uninstall(name, tenant=tenant, actor=KEY_NAME)
+    await host.install(directory, grants="all", tenant=tenant, actor=KEY_NAME)
+
+
+async def _fresh_key(host: PluginHost, settings: Settings) -> str:
+    """Make the demonstration's key; a token is stored nowhere, so an earlier one is replaced."""
+    tenant = settings.default_tenant
+    key = await host.keys.create(KEY_NAME, [Scope.ADMIN], tenant, actor=KEY_NAME)
+    for known in await host.keys.list(tenant):
+        if known.name == KEY_NAME and known.id != key.id and known.revoked_at is None:
+            await host.keys.revoke(known.id, tenant, actor=KEY_NAME)
+    return key.token
+
+
+async def _first_call(url: str, key: str, csv: str) -> dict[str, Any]:
+    """Call the sample over HTTP, as a stranger would."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as client:
+        answer = await client.post(
+            _PATH,
+            content=msgspec.json.encode({"arguments": {"csv": csv}}),
+            headers={"Authorization": f"Bearer {key}"},
+        )
+    found: dict[str, Any] = answer.json()
+    if answer.is_error:
+        raise Failure(found, found.pop("usage", None))
+    return found
+
+
+def _text_of(sample: Path) -> str:
+    return min((sample / "data").glob("*.csv")).read_text(encoding="utf-8")
+
+
+def _curl(url: str, key: str) -> str:
+    body = {"arguments": {"csv": "planet,moons\nEarth,1\nMars,2\nJupiter,97\n"}}
+    return (
+        f"curl -s {url}{_PATH} -H {shlex.quote(f'Authorization: Bearer {key}')} "
+        f"-d {shlex.quote(as_json(body))}"
+    )
+
+
+def _show(terminal: Terminal, found: dict[str, Any], once: bool) -> None:
+    report, usage = found["call"]["result"], found["call"]["usage"]
+    terminal.line(f"{SAMPLE} on the shipped CSV: {report['rows']} rows", "bold")
+    terminal.table(
+        [name.replace("-", " ") for name in _COLUMNS],
+        [[_cell(column.get(name)) for name in _COLUMNS] for column in report["columns"]],
+    )
+    terminal.spent(usage)
+    for name in found["skipped"]:
+        terminal.line(f"Skipped: {name} (its toolchain is not here).", "yellow")
+    if once:
+        return
+    terminal.line("")
+    terminal.line(f"Wardian serves {found['url']}, documentation: {found['url']}/docs", "bold")
+    terminal.line(f"API key: {found['api_key']}")
+    terminal.line("Try it:")
+    terminal.line(found["curl"], "green")
+    terminal.note("Stop it with Ctrl-C.")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

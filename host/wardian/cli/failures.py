@@ -1,0 +1,51 @@
+"""What a command that did not succeed says, and with which exit code it ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from wardian.errors import CallError, WardianError
+from wardian.policy.usage import Usage
+from wardian.sandbox import to_json
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+class Failure(Exception):
+    """A command did not succeed.
+
+    Attributes:
+        error: ``type``, ``title``, ``detail`` and what else is known, as JSON values.
+        usage: what the call spent, if there was one.
+    """
+
+    def __init__(self, error: dict[str, Any], usage: Any = None) -> None:
+        super().__init__(error["detail"])
+        self.error = error
+        self.usage = usage
+
+
+def failure(kind: str, title: str, detail: str) -> Failure:
+    """Make a failure of the command line's own, one that no host reported."""
+    return Failure({"type": kind, "title": title, "detail": detail})
+
+
+def failure_of(error: WardianError) -> Failure:
+    """Describe an error of this process's own host or sandbox."""
+    described = {"type": error.type, "title": type(error).title(), "detail": error.message}
+    usage: Usage | None = error.usage if isinstance(error, CallError) else None
+    return Failure({**described, **to_json(error.details())}, usage)
+
+
+def failure_of_settings(error: ValidationError) -> Failure:
+    """Describe settings (options or ``WARDIAN_…`` variables) that do not hold."""
+    faults = [
+        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False)
+    ]
+    return failure(
+        "invalid-arguments", "The settings do not hold.", f"Settings: {'; '.join(faults)}."
+    )

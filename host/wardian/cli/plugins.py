@@ -1,0 +1,181 @@
+"""Plugins of a host: install, uninstall, list, show, enable, disable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from wardian.cli.client import connect, plugin_path
+from wardian.cli.terminal import Json, Terminal, command
+from wardian.errors import InvalidArguments
+from wardian.plugins.package import pack
+
+Name = Annotated[str, typer.Argument(help="The plugin's name.")]
+
+_CHUNK_BYTES = 256 * 1024
+
+
+@command
+def install(
+    source: Annotated[Path, typer.Argument(help="A .wardian file, or a built plugin's directory.")],
+    grant: Annotated[
+        list[str] | None,
+        typer.Option("--grant", help="A permission to grant; repeat it for more."),
+    ] = None,
+    grant_all: Annotated[
+        bool, typer.Option("--grant-all", help="Grant everything that the plugin asks for.")
+    ] = False,
+    disabled: Annotated[
+        bool, typer.Option("--disabled", help="Install only; do not enable it yet.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Install a plugin and show what it asks for and what it was granted."""
+    terminal = Terminal(json=json)
+    package = package_at(source)
+    query = {
+        "grant": ["all"] if grant_all else grant or [],
+        "enable": "false" if disabled else "true",
+    }
+    with connect() as client:
+        chunks = _uploading(terminal, package, source.name)
+        view = client.upload("/plugins", chunks, len(package), query)
+    terminal.answer(view, lambda: _show_installed(terminal, view))
+
+
+@command
+def uninstall(name: Name, json: Json = False) -> None:
+    """Uninstall a plugin, with its stored values, configuration and grants."""
+    terminal = Terminal(json=json)
+    with connect() as client:
+        client.delete(plugin_path(name))
+    terminal.answer({"uninstalled": name}, lambda: terminal.line(f"Uninstalled {name}."))
+
+
+@command
+def list_plugins(json: Json = False) -> None:
+    """List the installed plugins."""
+    terminal = Terminal(json=json)
+    with connect() as client:
+        found = client.get("/plugins")
+    terminal.answer({"plugins": found}, lambda: _show_list(terminal, found))
+
+
+@command
+def show(name: Name, json: Json = False) -> None:
+    """Show an installed plugin, its permissions and its functions."""
+    terminal = Terminal(json=json)
+    with connect() as client:
+        view = client.get(plugin_path(name))
+        functions = client.get(plugin_path(name, "/functions"))
+    terminal.answer(
+        {**view, "functions": functions}, lambda: _show_plugin(terminal, view, functions)
+    )
+
+
+@command
+def enable(name: Name, json: Json = False) -> None:
+    """Let a plugin take calls."""
+    _switch(name, "enable", json)
+
+
+@command
+def disable(name: Name, json: Json = False) -> None:
+    """Let a plugin take no more calls, until it is enabled again."""
+    _switch(name, "disable", json)
+
+
+def package_at(source: Path) -> bytes:
+    """Read a package, or pack a directory.
+
+    Raises:
+        InvalidArguments: there is nothing readable at ``source``.
+    """
+    if source.is_dir():
+        return pack(source)
+    if not source.exists():
+        raise InvalidArguments(f"There is no file or directory {str(source)!r}.")
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise InvalidArguments(f"{str(source)!r} cannot be read: {error.strerror}.") from error
+
+
+def show_permissions(terminal: Terminal, asked: list[dict[str, Any]], granted: list[str]) -> None:
+    """Print what a plugin asks for, and which of it is granted."""
+    if not asked:
+        terminal.line("It asks for no permission.")
+        return
+    rows = [
+        ["granted" if item["permission"] in granted else "not granted", item["permission"]]
+        + [item.get("reason") or ""]
+        for item in asked
+    ]
+    rows += [["granted", extra, ""] for extra in _beyond(asked, granted)]
+    terminal.table(["grant", "permission", "its reason"], rows)
+
+
+def _beyond(asked: list[dict[str, Any]], granted: list[str]) -> list[str]:
+    named = {item["permission"] for item in asked}
+    return [permission for permission in granted if permission not in named]
+
+
+def _switch(name: str, verb: str, json: bool) -> None:
+    terminal = Terminal(json=json)
+    with connect() as client:
+        view = client.post(plugin_path(name, f"/{verb}"))
+    terminal.answer(view, lambda: terminal.line(f"{name} is {view['state']}."))
+
+
+def _uploading(terminal: Terminal, package: bytes, label: str) -> Iterator[bytes]:
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        console=terminal.err,
+        transient=True,
+        disable=terminal.json or not terminal.err.is_terminal,
+    ) as progress:
+        task = progress.add_task("uploading", total=len(package))
+        for start in range(0, len(package), _CHUNK_BYTES):
+            piece = package[start : start + _CHUNK_BYTES]
+            yield piece
+            progress.advance(task, len(piece))
+    terminal.note(f"{label}: sent; the host checks and compiles it.")
+
+
+def _show_installed(terminal: Terminal, view: dict[str, Any]) -> None:
+    terminal.line(f"Installed {view['name']} {view['version']}: {view['state']}.", "bold")
+    show_permissions(terminal, view["asked"], view["granted"])
+    if any(item["permission"] not in view["granted"] for item in view["asked"]):
+        terminal.note(f"Grant more with `wardian grant {view['name']} PERMISSION`.")
+    for function in view["functions"]:
+        terminal.line(f"  {function}")
+
+
+def _show_list(terminal: Terminal, found: list[dict[str, Any]]) -> None:
+    if not found:
+        terminal.line("No plugin is installed.")
+        return
+    rows = [
+        [item["name"], item["version"], item["state"], item["level"], str(len(item["functions"]))]
+        + [item["description"]]
+        for item in found
+    ]
+    terminal.table(["name", "version", "state", "level", "functions", "description"], rows)
+
+
+def _show_plugin(
+    terminal: Terminal, view: dict[str, Any], functions: dict[str, dict[str, Any]]
+) -> None:
+    terminal.line(f"{view['name']} {view['version']}", "bold")
+    for name in ("description", "state", "state_reason", "level", "digest", "installed_at"):
+        if view.get(name):
+            terminal.line(f"{name.replace('_', ' ')}: {view[name]}")
+    show_permissions(terminal, view["asked"], view["granted"])
+    for name, function in functions.items():
+        terminal.line(f"{name}: {function.get('signature', '')}")

@@ -1,0 +1,156 @@
+"""The server: one host, one port."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+
+from wardian.api.app import app_over
+from wardian.bootstrap import open_host
+from wardian.cli.terminal import Json, Terminal, command
+from wardian.errors import HostUnusable
+from wardian.runtime.host import PluginHost
+from wardian.settings import Settings
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Everything the host keeps. Default: ./.wardian")
+]
+Port = Annotated[int | None, typer.Option("--port", help="Default: 8420")]
+Host = Annotated[
+    str | None, typer.Option("--host", help="Address to listen on. Default: 127.0.0.1")
+]
+
+_BACKLOG = 512
+_GRACE_SECONDS = 15
+
+
+@command
+def serve(
+    data_dir: DataDir = None, port: Port = None, host: Host = None, json: Json = False
+) -> None:
+    """Run the host until it is interrupted."""
+    terminal = Terminal(json=json)
+    asyncio.run(_serve(terminal, chosen_settings(data_dir, port, host)))
+
+
+def chosen_settings(data_dir: Path | None, port: int | None, host: str | None) -> Settings:
+    """The operator's settings, with what the command line says on top."""
+    given: dict[str, Any] = {"data_dir": data_dir, "port": port, "host": host}
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[tuple[PluginHost, Server, str]]:
+    """Open the port, then the host, and hand out both with a server that is not yet running.
+
+    The port comes first: when it is taken, nothing on disk has been touched.
+
+    Raises:
+        HostUnusable: the address cannot be listened on, or the host cannot start.
+    """
+    with listen(settings.host, settings.port) as listener:
+        async with open_host(settings) as host:
+            server = Server(
+                uvicorn.Config(
+                    app_over(host, settings),
+                    lifespan="off",
+                    log_level="warning",
+                    access_log=False,
+                    server_header=False,
+                    timeout_graceful_shutdown=_GRACE_SECONDS,
+                )
+            )
+            server.listener = listener
+            yield host, server, url_of(listener)
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, except that a signal ends it and nothing else.
+
+    Uvicorn raises the signal again once it is done, which for SIGTERM would end the process
+    before the host had closed its workers and its database.
+    """
+
+    listener: socket.socket
+
+    async def run_until_stopped(self) -> None:
+        """Serve until a signal comes."""
+        await self.serve(sockets=[self.listener])
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+
+@contextmanager
+def listen(address: str, port: int) -> Iterator[socket.socket]:
+    """Listen on ``address``.
+
+    Raises:
+        HostUnusable: it is taken, or not this machine's.
+    """
+    try:
+        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, target = found[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise _unusable(address, port, error) from error
+    with listener:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(target)
+            listener.listen(_BACKLOG)
+        except (OSError, OverflowError) as error:
+            raise _unusable(address, port, error) from error
+        yield listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address that a browser on this machine can use."""
+    address, port = listener.getsockname()[:2]
+    if address in ("0.0.0.0", "::"):  # noqa: S104 - compared with, not listened on
+        address = "127.0.0.1"
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
+async def _serve(terminal: Terminal, settings: Settings) -> None:
+    async with serving(settings) as (host, server, url):
+        found = {
+            "url": url,
+            "data_dir": str(settings.data_dir),
+            "bootstrap_key": host.bootstrap_token,
+        }
+        terminal.answer(found, lambda: _show(terminal, settings, url, host.bootstrap_token))
+        await server.run_until_stopped()
+
+
+def _show(terminal: Terminal, settings: Settings, url: str, key: str | None) -> None:
+    terminal.line(f"Wardian serves {url} from {settings.data_dir}", "bold")
+    terminal.line(f"Documentation: {url}/docs")
+    if key is not None:
+        terminal.line("The first admin key, shown only now:")
+        terminal.line(key, "bold green")
+    terminal.note("Stop it with Ctrl-C.")
+
+
+def _unusable(address: str, port: int, error: Exception) -> HostUnusable:
+    reason = getattr(error, "strerror", None) or str(error)
+    return HostUnusable(
+        f"Port {port} on {address} cannot be used: {reason}. Choose another one with --port."
+    )

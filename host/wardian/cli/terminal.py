@@ -1,0 +1,138 @@
+"""One way to the terminal: one JSON object for programs, tables and colours for people."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, ParamSpec
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from wardian.cli.failures import (
+    FAILED,
+    INTERRUPTED,
+    Failure,
+    failure_of,
+    failure_of_settings,
+)
+from wardian.cli.text import as_json, size, visible, visible_lines
+from wardian.errors import WardianError
+
+P = ParamSpec("P")
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")
+]
+
+
+class Terminal:
+    """Where a command's answer, notes and progress go.
+
+    The answer goes to standard output. Notes, progress and errors go to standard error, and
+    with ``--json`` only the error's object is printed, on standard output.
+    """
+
+    def __init__(self, *, json: bool) -> None:
+        self.json = json
+        self.out = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+        self.err = Console(
+            stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True, quiet=json
+        )
+
+    def answer(self, value: Any, show: Callable[[], None]) -> None:
+        """Print ``value`` as JSON, or let ``show`` print it for people."""
+        if self.json:
+            sys.stdout.write(as_json(value) + "\n")
+            sys.stdout.flush()
+        else:
+            show()
+
+    def line(self, text: str, style: str = "") -> None:
+        """Print one line of the answer for people."""
+        self.out.print(Text(visible_lines(text), style=style))
+
+    def note(self, text: str, style: str = "dim") -> None:
+        """Tell people something beside the answer."""
+        self.err.print(Text(visible_lines(text), style=style))
+
+    def value(self, value: Any) -> None:
+        """Print a JSON value for people."""
+        self.out.print(Text(as_json(value, indent=2)))
+
+    def table(self, columns: list[str], rows: list[list[str]]) -> None:
+        """Print rows of text from anywhere."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(visible(cell)) for cell in row))
+        self.out.print(table)
+
+    def spent(self, usage: dict[str, Any]) -> None:
+        """Say what a call spent, in a line beside the answer."""
+        self.note(
+            f"{usage.get('wall_seconds', 0) * 1000:.1f} ms, "
+            f"{usage.get('fuel', 0):,} units of fuel, "
+            f"{size(usage.get('memory_bytes', 0))} of memory, "
+            f"{usage.get('host_calls', 0)} host calls"
+        )
+
+    @contextmanager
+    def busy(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show that something takes a while; yields a function that says what it is now.
+
+        A spinner on a terminal, else a line for each step, and nothing with ``--json``.
+        """
+        if self.json or not self.err.is_terminal:
+            self.note(text)
+            yield self.note
+            return
+        with self.err.status(Text(visible(text))) as status:
+            yield lambda now: status.update(Text(visible(now)))
+
+    def fail(self, failed: Failure) -> None:
+        """Print why the command did not succeed."""
+        if self.json:
+            found = {"error": failed.error}
+            if failed.usage is not None:
+                found["usage"] = failed.usage
+            sys.stdout.write(as_json(found) + "\n")
+            return
+        self.err.print(
+            Text("error: ", style="bold red"), Text(visible_lines(failed.error["detail"])), sep=""
+        )
+        if failed.error.get("payload") is not None:
+            self.err.print(Text(as_json(failed.error["payload"], indent=2)))
+
+
+def command(function: Callable[P, None]) -> Callable[P, None]:
+    """Make a command out of ``function``: whatever it raises is printed and sets the exit code.
+
+    The function's ``json`` argument decides how.
+    """
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except (Failure, WardianError, ValidationError) as error:
+            Terminal(json=bool(kwargs.get("json"))).fail(_described(error))
+            raise typer.Exit(FAILED) from error
+        except KeyboardInterrupt as error:
+            raise typer.Exit(INTERRUPTED) from error
+
+    return run
+
+
+def _described(error: Failure | WardianError | ValidationError) -> Failure:
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, WardianError):
+        return failure_of(error)
+    return failure_of_settings(error)

@@ -1,0 +1,1 @@
+"""Digests, keys and identifiers: the only package that knows cryptography."""

@@ -1,0 +1,256 @@
+"""The one exception tree.
+
+* WardianError
+  + CallError                 a call that was made and did not succeed; carries its usage
+    - DeadlineExceeded · OutOfFuel · MemoryExceeded · StackOverflow · Trap
+    - GuestError              the function answered ``err``; carries its payload
+    - ResultTooLarge · WorkerLost
+  + InvalidArguments · PayloadTooLarge
+  + InvalidComponent
+    - ImportRefused
+  + CompileExceeded
+  + InvalidManifest · SignatureInvalid · Revoked
+  + NotFound · Conflict
+  + PermissionDenied          names the permission and the layer that refused it
+  + Unauthenticated · Forbidden · RateLimited · Overloaded
+  + HostUnusable              the host cannot start: data directory, port, kernel
+  + BuildFailed               a plugin's source does not build
+
+Every class has a ``type`` (the last path segment of a problem's type URI, stable for clients)
+and a docstring that is its title and its default message. HTTP status codes live in
+``api/problems.py``, exit codes in ``cli``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from wardian.policy.usage import Usage
+
+
+class WardianError(Exception):
+    """The host met a fault of its own."""
+
+    type: ClassVar[str] = "internal-error"
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or self.title()
+        super().__init__(self.message)
+
+    @classmethod
+    def title(cls) -> str:
+        """The class's docstring: one sentence, the same for every error of this type."""
+        return " ".join((cls.__doc__ or "").split())
+
+    def details(self) -> dict[str, Any]:
+        """What a program wants to know beside the sentence, as JSON values."""
+        return {}
+
+
+class CallError(WardianError):
+    """The call did not succeed."""
+
+    type = "trap"
+
+    def __init__(self, message: str | None = None, *, usage: Usage | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+class DeadlineExceeded(CallError):
+    """The call ran past its deadline and was stopped."""
+
+    type = "deadline-exceeded"
+
+
+class OutOfFuel(CallError):
+    """The call used up its fuel and was stopped."""
+
+    type = "out-of-fuel"
+
+
+class MemoryExceeded(CallError):
+    """The call needed more memory than its limit."""
+
+    type = "memory-exceeded"
+
+
+class StackOverflow(CallError):
+    """The call nested deeper than the stack allows."""
+
+    type = "stack-overflow"
+
+
+class Trap(CallError):
+    """The plugin hit a WebAssembly trap."""
+
+    type = "trap"
+
+
+class GuestError(CallError):
+    """The function answered with an error of its own."""
+
+    type = "guest-error"
+
+    def __init__(
+        self, message: str | None = None, *, payload: Any = None, usage: Usage | None = None
+    ) -> None:
+        super().__init__(message, usage=usage)
+        self.payload = payload
+
+    def details(self) -> dict[str, Any]:
+        return {"payload": self.payload}
+
+
+class ResultTooLarge(CallError):
+    """The result is larger than its limit."""
+
+    type = "result-too-large"
+
+
+class WorkerLost(CallError):
+    """The worker process that ran the call died."""
+
+    type = "worker-lost"
+
+
+class InvalidArguments(WardianError):
+    """The arguments do not fit what was asked."""
+
+    type = "invalid-arguments"
+
+    def __init__(self, message: str | None = None, *, path: str | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+
+    def details(self) -> dict[str, Any]:
+        return {} if self.path is None else {"path": self.path}
+
+
+class PayloadTooLarge(WardianError):
+    """The request's body is larger than this host accepts."""
+
+    type = "payload-too-large"
+
+
+class InvalidComponent(WardianError):
+    """The file is not a WebAssembly component that this host can run."""
+
+    type = "invalid-component"
+
+
+class ImportRefused(InvalidComponent):
+    """The component imports something that this host does not offer."""
+
+    type = "import-refused"
+
+    def __init__(self, message: str | None = None, *, imported: str | None = None) -> None:
+        super().__init__(message)
+        self.imported = imported
+
+    def details(self) -> dict[str, Any]:
+        return {} if self.imported is None else {"import": self.imported}
+
+
+class CompileExceeded(WardianError):
+    """Compiling the component took more than its limits."""
+
+    type = "compile-exceeded"
+
+
+class InvalidManifest(WardianError):
+    """The plugin's manifest has a fault."""
+
+    type = "invalid-manifest"
+
+    def __init__(self, message: str | None = None, *, path: str | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+
+    def details(self) -> dict[str, Any]:
+        return {} if self.path is None else {"path": self.path}
+
+
+class SignatureInvalid(WardianError):
+    """The package's signature does not hold."""
+
+    type = "signature-invalid"
+
+
+class Revoked(WardianError):
+    """The package was revoked by its publisher or by the operator."""
+
+    type = "revoked"
+
+
+class NotFound(WardianError):
+    """What was named does not exist."""
+
+    type = "not-found"
+
+
+class Conflict(WardianError):
+    """The request does not fit the present state."""
+
+    type = "conflict"
+
+
+class PermissionDenied(WardianError):
+    """The plugin lacks a permission."""
+
+    type = "permission-denied"
+
+    def __init__(
+        self, message: str | None = None, *, permission: str | None = None, layer: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.permission = permission
+        self.layer = layer
+
+    def details(self) -> dict[str, Any]:
+        found = {"permission": self.permission, "layer": self.layer}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Unauthenticated(WardianError):
+    """The request carries no valid API key."""
+
+    type = "unauthenticated"
+
+
+class Forbidden(WardianError):
+    """The API key does not have the scope that this takes."""
+
+    type = "forbidden"
+
+
+class RateLimited(WardianError):
+    """Too many requests in too short a time."""
+
+    type = "rate-limited"
+
+
+class Overloaded(WardianError):
+    """Every worker is busy and the queue is full."""
+
+    type = "overloaded"
+
+    def __init__(self, message: str | None = None, *, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+    def details(self) -> dict[str, Any]:
+        return {"retry_after_seconds": self.retry_after_seconds}
+
+
+class HostUnusable(WardianError):
+    """The host cannot start with these settings on this machine."""
+
+    type = "host-unusable"
+
+
+class BuildFailed(WardianError):
+    """The plugin's source does not build."""
+
+    type = "build-failed"

@@ -1,0 +1,221 @@
+"""``plugin.toml``: what a plugin is and what it asks for (design, section 7)."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from wardian.errors import InvalidArguments, InvalidManifest
+from wardian.plugins.text import (
+    ApiVersion,
+    AssetPath,
+    CapabilityName,
+    Line,
+    Name,
+    Prose,
+    Version,
+    VersionRange,
+)
+from wardian.policy.levels import Level
+from wardian.policy.permissions import Permission, parse_permission
+from wardian.storage.documents import check_json, dump_json, path_of
+
+MANIFEST_NAME = "plugin.toml"
+MAX_MANIFEST_BYTES = 256 * 1024
+MAX_SCHEMA_BYTES = 64 * 1024
+
+_MANY = 256
+
+JsonObject = dict[str, Any]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class PermissionRequest(_Table):
+    """One permission the plugin asks for, and why."""
+
+    permission: Annotated[str, Field(max_length=512)]
+    reason: Annotated[Line, Field(min_length=1)]
+    optional: bool = False
+
+    @field_validator("permission")
+    @classmethod
+    def _is_permission(cls, text: str) -> str:
+        parse_permission(text)
+        return text
+
+    def parsed(self) -> Permission:
+        """Return the permission as a value."""
+        return parse_permission(self.permission)
+
+
+class ApiEndpoint(_Table):
+    """An HTTP path of the host's that answers with one of the plugin's functions."""
+
+    path: Line
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    function: Line
+    description: Prose = ""
+
+
+class UiComponent(_Table):
+    """A page or widget in the package's ``ui`` folder."""
+
+    name: Name
+    entry: AssetPath
+    title: Line = ""
+
+
+class Webhook(_Table):
+    """A webhook the plugin receives: who sends it, and with which credential it is verified."""
+
+    name: Name
+    recipe: Name
+    credential: Line | None = None
+    description: Prose = ""
+
+
+class HealthCheck(_Table):
+    """How often the host asks the plugin how it feels, and how long it waits."""
+
+    interval_seconds: Annotated[float, Field(ge=1, le=86_400, strict=False)] = 60.0
+    timeout_seconds: Annotated[float, Field(gt=0, le=60, strict=False)] = 5.0
+
+
+class MigrationScript(_Table):
+    """One step that the plugin's ``migrate`` takes."""
+
+    from_version: Version
+    to_version: Version
+    description: Prose = ""
+
+
+class OAuth(_Table):
+    """An OAuth provider whose tokens the plugin uses."""
+
+    provider: Name
+    scopes: Annotated[tuple[Line, ...], Field(max_length=_MANY, strict=False)] = ()
+    authorize_url: Line | None = None
+    token_url: Line | None = None
+
+
+class Manifest(_Table):
+    """A plugin's manifest. Only ``name`` and ``version`` are required."""
+
+    name: Name
+    version: Version
+    api_version: ApiVersion = "1.0"
+    description: Prose = ""
+    author: Line = ""
+    license: Line = ""
+    category: Literal["integration", "ai_agent", "workflow", "ui"] = "integration"
+    tags: Annotated[tuple[Name, ...], Field(max_length=32, strict=False)] = ()
+    sandbox_level: Annotated[Level, Field(strict=False)] = Level.RESTRICTED
+    capabilities: Annotated[tuple[CapabilityName, ...], Field(max_length=_MANY, strict=False)] = ()
+    dependencies: Annotated[dict[Name, VersionRange], Field(max_length=_MANY)] = {}
+    permissions: Annotated[
+        tuple[PermissionRequest, ...], Field(max_length=_MANY, strict=False)
+    ] = ()
+    config_schema: JsonObject | None = None
+    default_config: JsonObject = {}
+    api_endpoints: Annotated[tuple[ApiEndpoint, ...], Field(max_length=_MANY, strict=False)] = ()
+    ui_components: Annotated[tuple[UiComponent, ...], Field(max_length=_MANY, strict=False)] = ()
+    webhooks: Annotated[tuple[Webhook, ...], Field(max_length=_MANY, strict=False)] = ()
+    health_check: HealthCheck | None = None
+    migration_scripts: Annotated[
+        tuple[MigrationScript, ...], Field(max_length=_MANY, strict=False)
+    ] = ()
+    oauth: Annotated[tuple[OAuth, ...], Field(max_length=_MANY, strict=False)] = ()
+    required_scopes: Annotated[tuple[Line, ...], Field(max_length=_MANY, strict=False)] = ()
+
+    @field_validator("config_schema", "default_config")
+    @classmethod
+    def _is_bounded_json(cls, value: JsonObject | None) -> JsonObject | None:
+        if value is not None:
+            check_json(value)
+            if len(dump_json(value)) > MAX_SCHEMA_BYTES:
+                raise ValueError(f"may take {MAX_SCHEMA_BYTES} bytes as JSON")
+        return value
+
+    @field_validator("permissions")
+    @classmethod
+    def _asks_once(cls, value: tuple[PermissionRequest, ...]) -> tuple[PermissionRequest, ...]:
+        seen: set[str] = set()
+        for request in value:
+            if request.permission in seen:
+                raise ValueError(f"asks for {request.permission!r} twice")
+            seen.add(request.permission)
+        return value
+
+    def asked(self) -> tuple[Permission, ...]:
+        """Return the permissions asked for, optional ones too."""
+        return tuple(request.parsed() for request in self.permissions)
+
+    def document(self) -> dict[str, Any]:
+        """Return the manifest as a JSON object, for storage."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def restored(cls, document: Mapping[str, Any]) -> Manifest:
+        """Return a manifest from what `document` gave."""
+        return cls.model_validate(document)
+
+
+def parse_manifest(source: bytes) -> Manifest:
+    """Parse the bytes of a ``plugin.toml``.
+
+    Raises:
+        InvalidManifest: it is too large, not UTF-8, not TOML (with the line), or a field is wrong
+            (with its path).
+    """
+    if len(source) > MAX_MANIFEST_BYTES:
+        raise InvalidManifest(
+            f"{MANIFEST_NAME} has {len(source)} bytes; at most {MAX_MANIFEST_BYTES} are allowed."
+        )
+    try:
+        document = tomllib.loads(source.decode())
+    except UnicodeDecodeError as exc:
+        line = source[: exc.start].count(b"\n") + 1
+        raise InvalidManifest(
+            f"{MANIFEST_NAME} is not UTF-8 text at line {line}.", path=f"line {line}"
+        ) from exc
+    except RecursionError as exc:
+        raise InvalidManifest(f"{MANIFEST_NAME} is nested too deeply.") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise InvalidManifest(f"{MANIFEST_NAME} is not TOML: {exc}.", path=_line(exc)) from exc
+    try:
+        return Manifest.model_validate(document)
+    except ValidationError as exc:
+        raise _translated(exc) from exc
+    except InvalidArguments as exc:
+        raise InvalidManifest(f"{MANIFEST_NAME}: {exc.message}", path=exc.path) from exc
+
+
+def _line(exc: tomllib.TOMLDecodeError) -> str | None:
+    found = re.search(r"line \d+", str(exc))
+    return found.group() if found else None
+
+
+def _translated(exc: ValidationError) -> InvalidManifest:
+    fault = exc.errors(include_url=False)[0]
+    steps = [step for step in fault["loc"] if step != "[key]"]
+    path = path_of(steps)
+    message = _sentence(fault["type"], fault["msg"], steps)
+    return InvalidManifest(f"{MANIFEST_NAME}: {path} {message}.", path=path or None)
+
+
+def _sentence(kind: str, message: str, steps: list[Any]) -> str:
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        close = difflib.get_close_matches(str(steps[-1]), Manifest.model_fields, n=1)
+        return "is not a field of the manifest" + (f"; did you mean {close[0]!r}?" if close else "")
+    text = message.removeprefix("Value error, ").rstrip(".")
+    return text if kind == "value_error" else f"is wrong: {text[:1].lower()}{text[1:]}"

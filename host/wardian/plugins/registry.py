@@ -1,0 +1,123 @@
+"""What is installed, as parsed values; remembered until an event says that it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from wardian.errors import NotFound
+from wardian.plugins.manifest import Manifest
+from wardian.plugins.states import CALLABLE, PluginState
+from wardian.policy.levels import Level
+from wardian.policy.permissions import Permission, parse_permission
+from wardian.sandbox.description import Description
+from wardian.storage import Connection, Database
+from wardian.storage.plugins import PluginRepository
+from wardian.storage.rows import PluginRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """One installed plugin with all that a call needs to know of it.
+
+    Attributes:
+        id: of this installation; a later one of the same name has another.
+        asked: the permissions of the manifest, parsed.
+        granted: the permissions the operator granted.
+        configured: what the operator set, not yet over the manifest's defaults.
+    """
+
+    id: str
+    tenant: str
+    name: str
+    version: str
+    digest: str
+    level: Level
+    state: PluginState
+    state_reason: str
+    manifest: Manifest
+    description: Description
+    installed_at: datetime
+    asked: tuple[Permission, ...] = ()
+    granted: tuple[Permission, ...] = ()
+    configured: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_callable(self) -> bool:
+        """Whether the plugin takes calls now."""
+        return self.state in CALLABLE
+
+
+class Registry:
+    """The installed plugins of every tenant."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[tuple[str, str], Installed] = {}
+        self._changes = 0
+
+    async def get(self, tenant: str, name: str) -> Installed:
+        """Return an installed plugin.
+
+        Raises:
+            NotFound: the tenant has none of this name.
+        """
+        known = self._known.get((tenant, name))
+        if known is not None:
+            return known
+        changes = self._changes
+        async with self._database.reading() as connection:
+            found = await read_installed(connection, tenant, name)
+        # What was read before a change may not be remembered after it.
+        if changes == self._changes:
+            self._known[tenant, name] = found
+        return found
+
+    async def all(self, tenant: str) -> list[Installed]:
+        """Return every installed plugin of a tenant, by name."""
+        async with self._database.reading() as connection:
+            rows = await PluginRepository(connection, tenant).all()
+            return [await _installed(connection, row) for row in rows]
+
+    def forget(self, tenant: str) -> None:
+        """Read the tenant's plugins anew from now on."""
+        self._changes += 1
+        for key in [key for key in self._known if key[0] == tenant]:
+            del self._known[key]
+
+
+async def read_installed(connection: Connection, tenant: str, name: str) -> Installed:
+    """Return an installed plugin as this transaction sees it.
+
+    Raises:
+        NotFound: the tenant has none of this name.
+    """
+    row = await PluginRepository(connection, tenant).find(name)
+    if row is None:
+        raise NotFound(f"No plugin named {name[:80]!r} is installed.")
+    return await _installed(connection, row)
+
+
+async def _installed(connection: Connection, row: PluginRow) -> Installed:
+    repository = PluginRepository(connection, row.tenant)
+    manifest = Manifest.restored(row.manifest)
+    return Installed(
+        id=row.id,
+        tenant=row.tenant,
+        name=row.name,
+        version=row.plugin_version,
+        digest=row.digest,
+        level=Level(row.level),
+        state=PluginState(row.state),
+        state_reason=row.state_reason,
+        manifest=manifest,
+        description=msgspec.convert(row.description, Description),
+        installed_at=row.installed_at,
+        asked=manifest.asked(),
+        granted=tuple(parse_permission(text) for text in await repository.granted(row.id)),
+        configured=await repository.config(row.id),
+    )

@@ -1,0 +1,1 @@
+"""Pure data and decisions: what is allowed, and how much of it."""

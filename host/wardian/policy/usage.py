@@ -1,0 +1,33 @@
+"""What a call spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Usage:
+    """What one call spent; reported with every outcome, failed ones too.
+
+    Attributes:
+        wall_seconds: from the broker's (or, in process, the sandbox's) start to the outcome.
+        fuel: wasm fuel consumed; 0 where the level does not meter it.
+        memory_bytes: peak of what the call added to the worker's writable memory: its linear
+            memories, tables and the values that crossed the boundary.
+        host_calls: host functions called.
+        http_requests: HTTP requests sent for the call.
+        events: events published.
+        output_bytes: size of the encoded result.
+        log_lines: log lines kept.
+        dropped_log_lines: log lines past the budget.
+    """
+
+    wall_seconds: float = 0.0
+    fuel: int = 0
+    memory_bytes: int = 0
+    host_calls: int = 0
+    http_requests: int = 0
+    events: int = 0
+    output_bytes: int = 0
+    log_lines: int = 0
+    dropped_log_lines: int = 0

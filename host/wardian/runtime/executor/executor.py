@@ -1,0 +1,127 @@
+"""The executor: admit components, run calls."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from wardian.errors import InvalidComponent
+from wardian.runtime.executor.artifacts import Artifact, ArtifactStore, digest_of
+from wardian.runtime.executor.compiler import Compiler
+from wardian.runtime.executor.job import ExecutorSettings, HostCalls, Job, WorkersReport
+from wardian.runtime.executor.pool import Pool
+from wardian.runtime.executor.worker import ArtifactUnusable
+from wardian.runtime.executor.zygote import Zygote
+from wardian.sandbox import Description, Outcome
+from wardian.sandbox.audit import Offer
+from wardian.sandbox.engine import engine_key
+from wardian.sandbox.linker import check_import_names
+
+CHECKED_ARTIFACTS_MAX = 4_096
+
+
+class Executor:
+    """Runs components in worker processes; an async context manager.
+
+    ``offer`` is what components may import and what the host calls of their exports.
+    """
+
+    def __init__(self, settings: ExecutorSettings, offer: Offer) -> None:
+        self._offer = offer
+        key = f"{engine_key()}-{_offer_key(offer)}"
+        self._store = ArtifactStore(settings.cache_dir, key)
+        self._zygote = Zygote()
+        self._compiler = Compiler(self._zygote, self._store, settings)
+        self._pool = Pool(self._zygote, settings)
+        self._checked: OrderedDict[str, Artifact] = OrderedDict()
+        self._admitting: dict[str, asyncio.Lock] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._zygote.start()
+        await self._pool.warm()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._pool.close()
+        await self._zygote.close()
+
+    async def admit(self, component: bytes, *, wasi: bool = True) -> Description:
+        """Audit and compile a component, and keep its code for calls.
+
+        Raises:
+            InvalidComponent, ImportRefused, CompileExceeded
+        """
+        digest = digest_of(component)
+        artifact = await self._find(digest) or await self._compile(digest, component)
+        if not wasi:
+            imports = artifact.description.imports
+            check_import_names(imports, dict.fromkeys(imports), wasi=False)
+        return artifact.description
+
+    async def call(self, job: Job, answer: HostCalls) -> Outcome:
+        """Run one call in a worker.
+
+        Raises:
+            CallError: how it failed, with its usage.
+            InvalidArguments, NotFound, Overloaded
+        """
+        artifact = await self._artifact(job)
+        async with self._pool.worker(job.tenant, job.level) as worker:
+            try:
+                return await worker.run(job, artifact, answer)
+            except ArtifactUnusable:
+                self._checked.pop(job.digest, None)
+                await asyncio.to_thread(self._store.drop, job.digest)
+                artifact = await self._artifact(job)
+            try:
+                return await worker.run(job, artifact, answer)
+            except ArtifactUnusable as error:
+                raise InvalidComponent(f"The compiled code cannot be used: {error}") from error
+
+    def workers(self) -> WorkersReport:
+        """Count the workers."""
+        return self._pool.report()
+
+    async def _artifact(self, job: Job) -> Artifact:
+        found = self._checked.get(job.digest) or await self._find(job.digest)
+        return found or await self._compile(job.digest, await job.load())
+
+    async def _find(self, digest: str) -> Artifact | None:
+        artifact = self._checked.get(digest)
+        if artifact is None:
+            artifact = await asyncio.to_thread(self._store.find, digest)
+            if artifact is not None:
+                self._remember(artifact)
+        return artifact
+
+    async def _compile(self, digest: str, component: bytes) -> Artifact:
+        """Compile once, however many ask at the same time."""
+        lock = self._admitting.setdefault(digest, asyncio.Lock())
+        async with lock:
+            try:
+                artifact = await self._find(digest)
+                if artifact is None:
+                    artifact = await self._compiler.compile(component, self._offer)
+                    self._remember(artifact)
+                return artifact
+            finally:
+                self._admitting.pop(digest, None)
+
+    def _remember(self, artifact: Artifact) -> None:
+        self._checked[artifact.digest] = artifact
+        if len(self._checked) > CHECKED_ARTIFACTS_MAX:
+            self._checked.popitem(last=False)
+
+
+def _offer_key(offer: Offer) -> str:
+    return hashlib.sha256(msgspec.msgpack.encode(offer)).hexdigest()[:16]

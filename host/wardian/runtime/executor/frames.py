@@ -1,0 +1,126 @@
+"""The broker's end of a worker's socket: asynchronous, bounded, and believing nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+
+import msgspec
+
+from wardian.worker.protocol import LENGTH, MAX_FRAME_BYTES, FromWorker, Message, encode_frame
+
+UNREAD_FRAMES_MAX = 64
+
+
+class Lost(Exception):
+    """The worker closed its socket, or broke the protocol."""
+
+
+class Frames(asyncio.Protocol):
+    """Reads and writes whole messages on one socket.
+
+    ``frame_bytes_max`` bounds what the worker may send in one frame; the call that runs sets
+    it. A worker that sends faster than it is read is held back by its socket.
+    """
+
+    def __init__(self) -> None:
+        self.frame_bytes_max = MAX_FRAME_BYTES
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(FromWorker)
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._frames: deque[bytearray] = deque()
+        self._waiting: asyncio.Future[None] | None = None
+        self._broken: str | None = None
+        self._paused = False
+
+    @classmethod
+    async def over(cls, connection: socket.socket) -> Frames:
+        """Take over a connected socket."""
+        loop = asyncio.get_running_loop()
+        _, frames = await loop.create_connection(cls, sock=connection)
+        return frames
+
+    def send(self, message: Message) -> None:
+        """Queue one message for sending.
+
+        Raises:
+            OverflowError, ValueError, TypeError: it cannot be encoded; nothing was sent.
+            Lost: the socket is closed.
+        """
+        frame = encode_frame(message, self._encoder)
+        if self._transport is None or self._broken is not None:
+            raise Lost(self._broken or "it was closed")
+        self._transport.write(frame)
+
+    async def receive(self) -> FromWorker:
+        """Wait for one message.
+
+        Raises:
+            Lost: the socket closed, or what came is not a message.
+        """
+        while not self._frames:
+            if self._broken is not None:
+                raise Lost(self._broken)
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        frame = self._frames.popleft()
+        if self._paused and len(self._frames) < UNREAD_FRAMES_MAX // 2 and self._transport:
+            self._paused = False
+            self._transport.resume_reading()
+        try:
+            message: FromWorker = self._decoder.decode(frame)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            raise Lost(f"it sent something that is not a message ({error})") from error
+        return message
+
+    @property
+    def broken(self) -> bool:
+        """Whether the other end is known to be gone."""
+        return self._broken is not None
+
+    def close(self) -> None:
+        """Close the socket at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- asyncio.Protocol --
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- create_connection's kind
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._break("it closed its connection")
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= LENGTH.size:
+            (size,) = LENGTH.unpack_from(self._buffer)
+            if size > self.frame_bytes_max:
+                self._buffer.clear()
+                self._break(f"it sent a message of {size} bytes, more than its call may")
+                self.close()
+                return
+            end = LENGTH.size + size
+            if len(self._buffer) < end:
+                break
+            self._frames.append(self._buffer[LENGTH.size : end])
+            del self._buffer[:end]
+        if self._frames:
+            self._wake()
+        if len(self._frames) > UNREAD_FRAMES_MAX and not self._paused and self._transport:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _break(self, reason: str) -> None:
+        self._broken = self._broken or reason
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)

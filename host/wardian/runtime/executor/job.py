@@ -1,0 +1,85 @@
+"""What the executor is asked to do, and what it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from wardian.policy.levels import Level
+from wardian.policy.limits import MIB, Limits
+
+
+class HostCalls(Protocol):
+    """Answers the host calls of one call.
+
+    Returns the WIT result as a plain value (``{"tag": "ok", "val": …}``). May raise
+    ``DeadlineExceeded`` or ``Trap`` to end the call; whatever else it raises becomes
+    ``err(unavailable)``.
+    """
+
+    async def __call__(self, interface: str, function: str, arguments: list[Any]) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One call to run.
+
+    Attributes:
+        call_id: for logs; the protocol has numbers of its own.
+        tenant, level: a worker belongs to one of each while it lives.
+        digest: of the component.
+        load: fetches the component's bytes; awaited only when its compiled code is missing.
+        function: full or unambiguous bare name.
+        arguments: plain values by parameter name.
+        limits: of the call.
+        on_output: receives what the guest writes to WASI's standard output and error.
+    """
+
+    call_id: str
+    tenant: str
+    level: Level
+    digest: str
+    load: Callable[[], Awaitable[bytes]]
+    function: str
+    arguments: Mapping[str, Any]
+    limits: Limits
+    on_output: Callable[[bytes], None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorSettings:
+    """Bounds of the executor.
+
+    Attributes:
+        cache_dir: compiled code; made with mode 0700 when missing.
+        workers_max: worker processes at most; the one spare and compilers beside them.
+        queue_max: calls that may wait for a worker.
+        queue_seconds: how long one may wait.
+        calls_per_worker: after which a worker is replaced.
+        worker_address_bytes: address space of a worker.
+        compile_seconds, compile_memory_bytes: CPU and address space of one compilation.
+        component_bytes_max: size of a component.
+    """
+
+    cache_dir: Path
+    workers_max: int = 4
+    queue_max: int = 64
+    queue_seconds: float = 5.0
+    calls_per_worker: int = 1_000
+    worker_address_bytes: int = 2048 * MIB
+    compile_seconds: int = 60
+    compile_memory_bytes: int = 4096 * MIB
+    component_bytes_max: int = 64 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersReport:
+    """The pool at one moment; ``spawned`` and ``lost`` count since the start."""
+
+    idle: int
+    busy: int
+    queued: int
+    spawned: int
+    lost: int

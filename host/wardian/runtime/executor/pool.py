@@ -1,0 +1,186 @@
+"""Workers: how many, for whom, and who waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from wardian.errors import Overloaded, WorkerLost
+from wardian.policy.levels import LEVELS, Level, RunsIn
+from wardian.runtime.executor.job import ExecutorSettings, WorkersReport
+from wardian.runtime.executor.worker import Worker, spawn_worker, start_thread_worker
+from wardian.runtime.executor.zygote import Zygote
+from wardian.worker.confinement import Bounds
+
+Key = tuple[str, Level]
+
+
+class Pool:
+    """A bounded set of workers, each of one tenant and level while it lives."""
+
+    def __init__(self, zygote: Zygote, settings: ExecutorSettings) -> None:
+        self._zygote = zygote
+        self._settings = settings
+        self._bounds = Bounds(address_bytes=settings.worker_address_bytes, file_bytes=0)
+        self._idle: dict[Key, list[Worker]] = {}
+        self._spare: Worker | None = None
+        self._filling: asyncio.Task[None] | None = None
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._busy = 0
+        self._spawned = 0
+        self._lost = 0
+        self._closed = False
+
+    def report(self) -> WorkersReport:
+        """Count the workers."""
+        return WorkersReport(
+            idle=self._idle_count() + (self._spare is not None),
+            busy=self._busy,
+            queued=len(self._waiting),
+            spawned=self._spawned,
+            lost=self._lost,
+        )
+
+    @asynccontextmanager
+    async def worker(self, tenant: str, level: Level) -> AsyncIterator[Worker]:
+        """Lend a worker of this tenant and level for one call.
+
+        Raises:
+            Overloaded: all are busy, and the queue is full or does not move.
+        """
+        await self._slot()
+        try:
+            worker = await self._take((tenant, level))
+        except BaseException:
+            self._free_slot()
+            raise
+        try:
+            yield worker
+        finally:
+            self._give_back((tenant, level), worker)
+
+    async def warm(self) -> None:
+        """Have a worker ready for whoever comes first."""
+        self._refill()
+        if self._filling is not None:
+            await asyncio.shield(self._filling)
+
+    async def close(self) -> None:
+        """End every worker."""
+        self._closed = True
+        if self._filling is not None:
+            self._filling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._filling
+        for workers in self._idle.values():
+            for worker in workers:
+                worker.close()
+        self._idle.clear()
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
+
+    # -- slots: how many calls run at once --
+
+    async def _slot(self) -> None:
+        if self._busy < self._settings.workers_max and not self._waiting:
+            self._busy += 1
+            return
+        if len(self._waiting) >= self._settings.queue_max:
+            raise Overloaded(
+                f"All {self._settings.workers_max} workers are busy and "
+                f"{len(self._waiting)} calls wait already. Try again later."
+            )
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(self._settings.queue_seconds):
+                await turn
+        except BaseException as error:
+            self._leave_queue(turn)
+            if isinstance(error, TimeoutError):
+                raise Overloaded(
+                    f"No worker became free within {self._settings.queue_seconds:g} s. "
+                    "Try again later."
+                ) from None
+            raise
+
+    def _leave_queue(self, turn: asyncio.Future[None]) -> None:
+        if turn.done() and not turn.cancelled():
+            self._free_slot()  # the slot came in the same moment
+        else:
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(turn)
+
+    def _free_slot(self) -> None:
+        """Pass the slot on to who waits longest, or give it up."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._busy -= 1
+
+    # -- workers --
+
+    async def _take(self, key: Key) -> Worker:
+        idle = self._idle.get(key)
+        while idle:
+            worker = idle.pop()
+            if worker.usable():
+                return worker
+            self._lost += 1
+            worker.close()
+        if LEVELS[key[1]].runs_in is RunsIn.THREAD:
+            self._spawned += 1
+            return await start_thread_worker()
+        self._retire_surplus()
+        if self._spare is None and self._filling is not None:
+            with contextlib.suppress(WorkerLost):
+                await asyncio.shield(self._filling)
+        spare, self._spare = self._spare, None
+        if spare is not None and not spare.usable():
+            spare.close()
+            spare = None
+        worker = spare or await self._spawn()
+        self._refill()
+        return worker
+
+    def _give_back(self, key: Key, worker: Worker) -> None:
+        if worker.lost:
+            self._lost += 1
+        once = LEVELS[key[1]].runs_in is RunsIn.NEW_PROCESS
+        worn = worker.calls >= self._settings.calls_per_worker
+        if worker.lost or once or worn or self._closed:
+            worker.close()
+        else:
+            self._idle.setdefault(key, []).append(worker)
+        self._free_slot()
+
+    def _retire_surplus(self) -> None:
+        """Make room among the idle: the tenant that was served longest ago gives one up."""
+        while self._idle_count() + self._busy > self._settings.workers_max:
+            key = next(key for key, workers in self._idle.items() if workers)
+            workers = self._idle.pop(key)
+            workers.pop(0).close()
+            if workers:
+                self._idle[key] = workers
+
+    def _idle_count(self) -> int:
+        return sum(map(len, self._idle.values()))
+
+    async def _spawn(self) -> Worker:
+        self._spawned += 1
+        return await spawn_worker(self._zygote, self._bounds)
+
+    def _refill(self) -> None:
+        busy_filling = self._filling is not None and not self._filling.done()
+        if self._spare is None and not self._closed and not busy_filling:
+            self._filling = asyncio.get_running_loop().create_task(self._fill())
+
+    async def _fill(self) -> None:
+        with contextlib.suppress(WorkerLost):
+            self._spare = await self._spawn()

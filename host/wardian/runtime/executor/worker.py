@@ -1,0 +1,354 @@
+"""One worker, as the broker sees it: run a call on it, and know when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from typing import Protocol
+
+from wardian.errors import (
+    CallError,
+    DeadlineExceeded,
+    GuestError,
+    InvalidArguments,
+    MemoryExceeded,
+    NotFound,
+    OutOfFuel,
+    ResultTooLarge,
+    StackOverflow,
+    Trap,
+    WardianError,
+    WorkerLost,
+)
+from wardian.policy.limits import Limits
+from wardian.policy.usage import Usage
+from wardian.runtime.executor.artifacts import Artifact
+from wardian.runtime.executor.frames import Frames, Lost
+from wardian.runtime.executor.job import HostCalls, Job
+from wardian.runtime.executor.zygote import Process, Zygote
+from wardian.sandbox import Outcome
+from wardian.worker.confinement import Bounds
+from wardian.worker.main import serve
+from wardian.worker.protocol import (
+    ARTIFACT_UNUSABLE,
+    FRAME_SLACK_BYTES,
+    Call,
+    Done,
+    Failed,
+    FromWorker,
+    HostAnswer,
+    HostCall,
+    HostFault,
+    Output,
+    Ready,
+)
+
+KILL_GRACE_SECONDS = 0.1
+"""The worker stops a call at its deadline by itself; after this the broker kills it."""
+
+READY_SECONDS = 10.0
+THREAD_STACK_BYTES = 16 * 1024 * 1024
+HOST_CALLS_PAST_BUDGET = 8
+"""A worker refuses calls past the budget itself; one that forwards them is lying."""
+
+UNAVAILABLE = {"tag": "err", "val": {"tag": "unavailable", "val": "The host met a fault."}}
+
+
+class ArtifactUnusable(Exception):
+    """The worker could not load the compiled code."""
+
+
+class Body(Protocol):
+    """What a worker runs in: a process, or a thread of the host."""
+
+    def alive(self) -> bool: ...
+
+    def kill(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    async def how_it_ended(self) -> str: ...
+
+
+class Worker:
+    """A worker that serves one tenant at one level, one call at a time."""
+
+    def __init__(self, frames: Frames, body: Body) -> None:
+        self._frames = frames
+        self._body = body
+        self.calls = 0
+        self.lost = False
+
+    def usable(self) -> bool:
+        """Whether the worker can take a call: it may have died since its last one."""
+        return not self.lost and not self._frames.broken and self._body.alive()
+
+    async def run(self, job: Job, artifact: Artifact, answer: HostCalls) -> Outcome:
+        """Run one call to its end, whatever the worker does.
+
+        Raises:
+            CallError, InvalidArguments, NotFound: how the call failed.
+            ArtifactUnusable: the compiled code does not load.
+        """
+        self.calls += 1
+        conversation = _Conversation(self._frames, self.calls, job, answer)
+        try:
+            return await conversation.run(artifact)
+        except Lost as lost:
+            raise await self._worker_lost(str(lost), conversation.usage()) from lost
+        except TimeoutError:
+            self._abandon()
+            raise DeadlineExceeded(
+                f"The call did not stop at its deadline of {job.limits.wall_seconds:g} s, and "
+                "its worker was killed.",
+                usage=conversation.usage(),
+            ) from None
+        except BaseException:
+            if conversation.open:
+                self._abandon()
+            raise
+
+    async def ready(self) -> None:
+        """Wait until the worker is confined.
+
+        Raises:
+            WorkerLost
+        """
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                message = await self._frames.receive()
+        except (Lost, TimeoutError) as error:
+            raise await self._worker_lost("it did not come up", Usage()) from error
+        if not isinstance(message, Ready):
+            raise await self._worker_lost("it did not say that it is ready", Usage())
+
+    def close(self) -> None:
+        """End the worker."""
+        self.lost = True
+        self._frames.close()
+        self._body.close()
+
+    def _abandon(self) -> None:
+        self.lost = True
+        self._body.kill()
+        self._frames.close()
+
+    async def _worker_lost(self, reason: str, usage: Usage) -> WorkerLost:
+        self._abandon()
+        ended = await self._body.how_it_ended()
+        return WorkerLost(
+            f"The worker process that ran the call was lost: {reason}; {ended}.", usage=usage
+        )
+
+
+class _Conversation:
+    """The exchange about one call. What it counts, it counts itself."""
+
+    def __init__(self, frames: Frames, number: int, job: Job, answer: HostCalls) -> None:
+        self._frames = frames
+        self._number = number
+        self._job = job
+        self._answer = answer
+        self._host_calls = 0
+        self._outputs = 0
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
+        self._deadline = self._started + job.limits.wall_seconds
+        self.open = False
+
+    def usage(self) -> Usage:
+        """What the broker itself knows of the call's spending."""
+        return Usage(wall_seconds=self._loop.time() - self._started, host_calls=self._host_calls)
+
+    async def run(self, artifact: Artifact) -> Outcome:
+        job = self._job
+        self._frames.frame_bytes_max = _frame_bound(job.limits)
+        self._send_call(artifact)
+        self.open = True
+        async with asyncio.timeout_at(self._deadline + KILL_GRACE_SECONDS):
+            while True:
+                message = await self._frames.receive()
+                if isinstance(message, HostCall):
+                    await self._host_call(message)
+                elif isinstance(message, Output):
+                    self._output(message)
+                elif isinstance(message, Done | Failed) and message.call == self._number:
+                    self.open = False
+                    return self._outcome(message)
+                else:
+                    raise Lost(f"it sent {type(message).__name__} out of turn")
+
+    def _send_call(self, artifact: Artifact) -> None:
+        job = self._job
+        call = Call(
+            self._number,
+            str(artifact.path),
+            artifact.digest,
+            artifact.size_bytes,
+            job.function,
+            dict(job.arguments),
+            job.limits,
+        )
+        try:
+            self._frames.send(call)
+        except (OverflowError, ValueError, TypeError, RecursionError) as error:
+            raise InvalidArguments(f"The arguments cannot be passed on: {error}.") from error
+
+    async def _host_call(self, message: HostCall) -> None:
+        self._host_calls += 1
+        if (message.call, message.number) != (self._number, self._host_calls):
+            raise Lost("it made a host call out of turn")
+        if self._host_calls > self._job.limits.host_calls + HOST_CALLS_PAST_BUDGET:
+            raise Lost("it made more host calls than its call may")
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                value = await self._answer(message.interface, message.function, message.arguments)
+        except TimeoutError:
+            self._fault(message, DeadlineExceeded.type, "A host function met the deadline.")
+        except (DeadlineExceeded, Trap) as error:
+            self._fault(message, error.type, error.message)
+        except WardianError as error:
+            self._reply(message, _unavailable(error.message))
+        else:
+            self._reply(message, value)
+
+    def _reply(self, message: HostCall, value: object) -> None:
+        try:
+            self._frames.send(HostAnswer(self._number, message.number, value))
+        except (OverflowError, ValueError, TypeError):
+            self._frames.send(HostAnswer(self._number, message.number, UNAVAILABLE))
+
+    def _fault(self, message: HostCall, kind: str, text: str) -> None:
+        self._frames.send(HostFault(self._number, message.number, kind, text))
+
+    def _output(self, message: Output) -> None:
+        self._outputs += 1
+        if message.call != self._number or self._outputs > self._job.limits.log_lines:
+            raise Lost("it wrote more output than its call may")
+        if self._job.on_output is not None:
+            self._job.on_output(message.data)
+
+    def _outcome(self, message: Done | Failed) -> Outcome:
+        usage = self._believable(message.usage)
+        if isinstance(message, Done):
+            return Outcome(message.result, usage)
+        raise _error_of(message, usage)
+
+    def _believable(self, reported: Usage | None) -> Usage:
+        """Take from the worker's report only what the broker cannot see itself."""
+        usage = reported or Usage()
+        usage.wall_seconds = self._loop.time() - self._started
+        usage.host_calls = max(usage.host_calls, self._host_calls)
+        usage.http_requests = usage.events = 0
+        return usage
+
+
+def _frame_bound(limits: Limits) -> int:
+    """The largest honest frame: a result, or a host call's arguments, or a line of output."""
+    return max(limits.result_bytes, limits.argument_bytes) + FRAME_SLACK_BYTES
+
+
+_FROM_WORKER: dict[str, type[CallError]] = {
+    kind.type: kind
+    for kind in (
+        DeadlineExceeded,
+        OutOfFuel,
+        MemoryExceeded,
+        StackOverflow,
+        Trap,
+        ResultTooLarge,
+    )
+}
+
+MAX_MESSAGE_CHARS = 2_000
+
+
+def _error_of(message: Failed, usage: Usage) -> Exception:
+    """Translate a worker's report; a type that a worker has no say in is a lie."""
+    text = message.message[:MAX_MESSAGE_CHARS]
+    if message.error == ARTIFACT_UNUSABLE:
+        return ArtifactUnusable(text)
+    if message.error == GuestError.type:
+        return GuestError(text, payload=message.details.get("payload"), usage=usage)
+    if message.error == InvalidArguments.type:
+        path = message.details.get("path")
+        return InvalidArguments(text, path=path if isinstance(path, str) else None)
+    if message.error == NotFound.type:
+        return NotFound(text)
+    kind = _FROM_WORKER.get(message.error)
+    return kind(text, usage=usage) if kind else Lost(f"it reported {message.error[:60]!r}")
+
+
+def _unavailable(text: str) -> dict[str, object]:
+    return {"tag": "err", "val": {"tag": "unavailable", "val": text}}
+
+
+async def spawn_worker(zygote: Zygote, bounds: Bounds) -> Worker:
+    """Fork a worker process and wait until it is confined.
+
+    Raises:
+        WorkerLost
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        process: Process = await zygote.spawn(bounds, [theirs.fileno()])
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return await _connected(ours, process)
+
+
+async def start_thread_worker() -> Worker:
+    """Start a worker in a thread of this process, over the very same messages."""
+    ours, theirs = socket.socketpair()
+    previous = threading.stack_size(THREAD_STACK_BYTES)
+    try:
+        thread = threading.Thread(
+            target=_serve_in_thread, args=(theirs,), name="wardian-trusted", daemon=True
+        )
+        thread.start()
+    finally:
+        threading.stack_size(previous)
+    return await _connected(ours, _Thread(theirs))
+
+
+def _serve_in_thread(connection: socket.socket) -> None:
+    with connection:
+        serve(connection)
+
+
+async def _connected(connection: socket.socket, body: Body) -> Worker:
+    connection.setblocking(False)
+    worker = Worker(await Frames.over(connection), body)
+    try:
+        await worker.ready()
+    except BaseException:
+        worker.close()
+        raise
+    return worker
+
+
+class _Thread:
+    """A thread cannot be killed: it ends when it next looks at its socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def alive(self) -> bool:
+        """A thread ends with its socket."""
+        return True
+
+    def kill(self) -> None:
+        """Nothing but closing the socket, which the worker does."""
+
+    def close(self) -> None:
+        """The thread closes its end itself."""
+
+    async def how_it_ended(self) -> str:
+        return "it is a thread of the host"
+
+
+__all__ = ["ArtifactUnusable", "FromWorker", "Worker", "spawn_worker", "start_thread_worker"]

@@ -1,0 +1,255 @@
+"""The broker's side of the zygote: start it, ask it for processes, hear how they ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from dataclasses import dataclass, field
+from typing import IO
+
+import msgspec
+
+from wardian.errors import HostUnusable, WorkerLost
+from wardian.worker import zygote as child
+from wardian.worker.confinement import Bounds
+
+START_SECONDS = 30.0
+SPAWN_SECONDS = 10.0
+EXIT_REPORT_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Process:
+    """A child of the zygote. ``pidfd`` refers to this very process for ever."""
+
+    pid: int
+    pidfd: int
+    ended: asyncio.Future[int] = field(repr=False)
+
+    def kill(self) -> None:
+        """End the process at once; harmless when it has ended."""
+        if self.pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def alive(self) -> bool:
+        """Ask the kernel whether the process still runs."""
+        if self.pidfd < 0:
+            return False
+        ended, _, _ = select.select([self.pidfd], [], [], 0)
+        return not ended
+
+    async def how_it_ended(self) -> str:
+        """Say in words how the process ended."""
+        try:
+            async with asyncio.timeout(EXIT_REPORT_SECONDS):
+                status = await asyncio.shield(self.ended)
+        except TimeoutError:
+            return "it has not ended"
+        if os.WIFSIGNALED(status):
+            return f"it was ended by signal {signal.Signals(os.WTERMSIG(status)).name}"
+        return f"it exited with status {os.WEXITSTATUS(status)}"
+
+    def close(self) -> None:
+        """Kill the process and forget it."""
+        self.kill()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
+
+
+class Zygote:
+    """Forks workers in about a millisecond, because everything is imported already."""
+
+    def __init__(self) -> None:
+        self._control: socket.socket | None = None
+        self._program: subprocess.Popen[bytes] | None = None
+        self._stderr: IO[bytes] | None = None
+        self._asked: deque[asyncio.Future[Process]] = deque()
+        self._processes: dict[int, Process] = {}
+        self._started: asyncio.Future[None] | None = None
+        self._lock = asyncio.Lock()
+
+    @property
+    def running(self) -> bool:
+        """Whether the zygote can be asked for processes."""
+        return self._program is not None and self._program.poll() is None
+
+    async def start(self) -> None:
+        """Start the zygote and wait until it is warm.
+
+        Raises:
+            HostUnusable: it did not start; says why.
+        """
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 -- closed with the zygote
+        try:
+            self._program = _launch(theirs, self._stderr)
+        finally:
+            theirs.close()
+        self._control = ours
+        self._started = loop.create_future()
+        loop.add_reader(ours, self._read)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._started
+        except (TimeoutError, ConnectionError) as error:
+            complaint = self._complaint()
+            await self.close()
+            raise HostUnusable(
+                f"The process that starts workers did not come up: {complaint}"
+            ) from error
+
+    async def ensure(self) -> None:
+        """Start the zygote again if it died."""
+        async with self._lock:
+            if not self.running:
+                await self.close()
+                await self.start()
+
+    async def spawn(
+        self, bounds: Bounds, descriptors: list[int], *, compiles: bool = False
+    ) -> Process:
+        """Fork a child with these descriptors.
+
+        Raises:
+            WorkerLost: the zygote is gone or does not answer.
+        """
+        await self.ensure()
+        request = child.Spawn(compiles, bounds.address_bytes, bounds.file_bytes, bounds.cpu_seconds)
+        answer: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
+        self._asked.append(answer)
+        try:
+            assert self._control is not None  # noqa: S101 -- `ensure` connected it
+            socket.send_fds(self._control, [msgspec.msgpack.encode(request)], descriptors)
+            async with asyncio.timeout(SPAWN_SECONDS):
+                return await asyncio.shield(answer)
+        except (OSError, TimeoutError) as error:
+            answer.add_done_callback(_discard)
+            raise WorkerLost("No worker process could be started.") from error
+        except asyncio.CancelledError:
+            answer.add_done_callback(_discard)
+            raise
+
+    async def close(self) -> None:
+        """End the zygote and with it every child."""
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._control.close()
+            self._control = None
+        for process in list(self._processes.values()):
+            process.close()
+        self._fail_asked()
+        if self._program is not None:
+            self._program.kill()
+            await asyncio.to_thread(self._program.wait)
+            self._program = None
+        self._processes.clear()
+        if self._stderr is not None:
+            self._stderr.close()
+            self._stderr = None
+
+    def _read(self) -> None:
+        """Take one packet from the zygote."""
+        assert self._control is not None  # noqa: S101 -- the reader is removed with it
+        try:
+            packet, descriptors, _, _ = socket.recv_fds(
+                self._control, child.MAX_PACKET_BYTES, child.MAX_PASSED_DESCRIPTORS
+            )
+        except BlockingIOError:
+            return
+        except OSError:
+            packet, descriptors = b"", []
+        if not packet:
+            self._lost()
+            return
+        message = msgspec.msgpack.decode(packet, type=child.FromZygote)
+        if isinstance(message, child.Spawned):
+            self._spawned(message.pid, descriptors[0])
+        elif isinstance(message, child.Exited):
+            self._exited(message)
+        elif self._started is not None and not self._started.done():
+            self._started.set_result(None)
+
+    def _spawned(self, pid: int, pidfd: int) -> None:
+        ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        process = self._processes[pid] = Process(pid, pidfd, ended)
+        answer = self._asked.popleft()
+        if answer.cancelled():
+            process.close()
+        else:
+            answer.set_result(process)
+
+    def _exited(self, message: child.Exited) -> None:
+        process = self._processes.pop(message.pid, None)
+        if process is not None and not process.ended.done():
+            process.ended.set_result(message.status)
+
+    def _lost(self) -> None:
+        """The zygote is gone; so are its children, by the kernel's hand."""
+        assert self._control is not None  # noqa: S101 -- the reader is removed with it
+        asyncio.get_running_loop().remove_reader(self._control)
+        if self._started is not None and not self._started.done():
+            self._started.set_exception(ConnectionError("the zygote is gone"))
+        self._fail_asked()
+        for process in self._processes.values():
+            if not process.ended.done():
+                process.ended.set_result(signal.SIGKILL)
+        self._processes.clear()
+
+    def _fail_asked(self) -> None:
+        while self._asked:
+            answer = self._asked.popleft()
+            if not answer.done():
+                answer.set_exception(ConnectionError("the zygote is gone"))
+
+    def _complaint(self) -> str:
+        if self._stderr is None:
+            return "it said nothing"
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1][:500] if lines else "it said nothing"
+
+
+def _discard(answer: asyncio.Future[Process]) -> None:
+    if not answer.cancelled() and answer.exception() is None:
+        answer.result().close()
+
+
+def _launch(control: socket.socket, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start the interpreter with nothing of ours but the control socket.
+
+    Isolated mode keeps the working directory and the user's own packages out; the paths that
+    this interpreter found Wardian and its libraries in are passed instead.
+    """
+    paths = os.pathsep.join(path for path in sys.path if path)
+    program = (
+        "import sys; sys.path[:] = sys.argv[1].split(':'); "
+        "from wardian.worker.zygote import main; main()"
+    )
+    control_fd = control.fileno()
+
+    def place_control() -> None:
+        os.dup2(control_fd, child.CONTROL_DESCRIPTOR)
+
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", program, paths],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        env={},
+        cwd="/",
+        pass_fds=(control_fd, child.CONTROL_DESCRIPTOR),
+        preexec_fn=place_control,
+        start_new_session=True,
+    )

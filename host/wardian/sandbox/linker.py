@@ -1,0 +1,249 @@
+"""Host functions for a guest, and the one gateway through which all of them are called.
+
+Wasmtime's component linker is untyped: it accepts whatever signature the guest declares, so
+nothing is linked here whose types were not compared first (``resolve``). Whatever leaves a
+callback other than by returning corrupts memory, so ``_callback`` is the only place that
+registers a function, and it is total.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wardian import errors
+from wardian.policy.limits import Limits
+from wardian.sandbox import abi
+from wardian.sandbox.codec import FunctionCodec, Misfit
+from wardian.sandbox.engine import Engine
+from wardian.sandbox.reflection import Extern, Surface
+
+HostFunction = Callable[..., Any]
+HostFunctions = Mapping[str, Mapping[str, HostFunction] | HostFunction]
+"""What the host offers: functions by interface (``acme:host/log@1.0.0``), or at the root by
+their bare name. A function takes the guest's arguments in order, as plain values, and returns
+its result as one (see ``values``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """What a call may import.
+
+    Attributes:
+        functions: host functions.
+        on_output: receives what the guest writes to WASI's standard output and error; None
+            discards it.
+    """
+
+    functions: HostFunctions = field(default_factory=dict)
+    on_output: Callable[[bytes], None] | None = None
+
+
+@dataclass(slots=True)
+class CallState:
+    """What the gateway knows of one running call."""
+
+    limits: Limits
+    deadline: float
+    host_calls: int = 0
+    error: BaseException | None = None
+
+
+def is_wasi(interface: str) -> bool:
+    """Tell whether an import is one of the WASI 0.2 packages that are linked closed."""
+    return _WASI.fullmatch(interface) is not None
+
+
+_WASI = re.compile(r"wasi:(?:cli|clocks|filesystem|io|random|sockets)/[a-z0-9-]+@0\.2\.\d+")
+_VERSIONED = re.compile(r"(?P<name>[^@]+)@(?P<major>\d+)\.(?P<minor>\d+)\.\d+.*")
+
+
+def check_import_names(names: Iterable[str], offered: Mapping[str, Any], *, wasi: bool) -> None:
+    """Refuse a component that imports anything that is neither offered nor closed WASI.
+
+    Raises:
+        ImportRefused: names the first such import.
+    """
+    for name in names:
+        if is_wasi(name):
+            if not wasi:
+                raise errors.ImportRefused(
+                    f"The component imports {name}; this level refuses every WASI import. "
+                    "Build the plugin without WASI, or run it at another level.",
+                    imported=name,
+                )
+        elif offered_name(name, offered) is None:
+            raise _refused(name, offered)
+
+
+def _refused(name: str, offered: Mapping[str, Any]) -> errors.ImportRefused:
+    bare = name.partition("@")[0]
+    versions = [known for known in offered if known.partition("@")[0] == bare]
+    if versions:
+        reason = f"this host offers {', '.join(versions)}"
+    elif name.startswith("wasi:"):
+        reason = "of WASI this host offers cli, clocks, filesystem, io, random, sockets at 0.2"
+    else:
+        reason = "this host offers nothing of that name"
+    return errors.ImportRefused(
+        f"The component imports {name[:200]}, which is refused: {reason}.", imported=name[:200]
+    )
+
+
+def offered_name(wanted: str, offered: Mapping[str, Any]) -> str | None:
+    """Return the name under which ``wanted`` is offered: the same major, no newer minor."""
+    if wanted in offered:
+        return wanted
+    asked = _VERSIONED.fullmatch(wanted)
+    for name in offered if asked else ():
+        has = _VERSIONED.fullmatch(name)
+        if has is None or asked is None or has["name"] != asked["name"]:
+            continue
+        same_major = has["major"] == asked["major"] != "0"
+        if same_major and int(asked["minor"]) <= int(has["minor"]):
+            return name
+    return None
+
+
+class Linker:
+    """One component's imports, linked. Immutable; shared by every call with these imports."""
+
+    def __init__(self, engine: Engine, surface: Surface, imports: Imports) -> None:
+        self.imports = imports
+        self.wasi = any(is_wasi(name) for name in surface.import_names)
+        self.states: dict[int, CallState] = {}
+        self._callbacks: list[Any] = []
+        check_import_names(surface.import_names, imports.functions, wasi=True)
+        functions = [(extern, _resolve(extern, imports.functions)) for extern in surface.imports]
+        self.has_functions = bool(functions) or self.wasi
+        self.pointer = abi.linker_new(engine.pointer)
+        if self.wasi:
+            _check(abi.linker_add_wasip2(self.pointer))
+        self._define(surface, functions)
+
+    def close(self) -> None:
+        """Free the linker; no call that uses it may be running."""
+        if self.pointer:
+            abi.linker_delete(self.pointer)
+            self.pointer = 0
+
+    def __del__(self) -> None:
+        if getattr(self, "pointer", 0):
+            self.close()
+
+    def _define(self, surface: Surface, functions: list[tuple[Extern, HostFunction]]) -> None:
+        root = abi.linker_root(self.pointer)
+        try:
+            for name in surface.import_names:
+                if is_wasi(name):
+                    continue
+                mine = [(e, f) for e, f in functions if (e.interface or e.name) == name]
+                if mine and mine[0][0].interface is None:
+                    self._add(root, *mine[0])
+                else:
+                    self._define_instance(root, name, mine)
+        finally:
+            abi.linker_instance_delete(root)
+
+    def _define_instance(
+        self, root: int, name: str, functions: list[tuple[Extern, HostFunction]]
+    ) -> None:
+        out = ctypes.c_void_p()
+        encoded = name.encode()
+        _check(abi.linker_instance_add_instance(root, encoded, len(encoded), ctypes.addressof(out)))
+        try:
+            for extern, function in functions:
+                self._add(out.value or 0, extern, function)
+        finally:
+            abi.linker_instance_delete(out)
+
+    def _add(self, instance: int, extern: Extern, function: HostFunction) -> None:
+        callback = self._callback(extern, function)
+        self._callbacks.append(callback)
+        name = extern.name.encode()
+        _check(abi.linker_instance_add_func(instance, name, len(name), callback, None, None))
+
+    def _callback(self, extern: Extern, function: HostFunction) -> Any:
+        """Make ``function`` total, and speak C on its behalf."""
+        assert extern.type is not None  # noqa: S101 -- `_resolve` refused those without
+        codec = FunctionCodec(extern.type)
+        lift_arguments = codec.lift_arguments
+        lower_result = None if codec.result is None else codec.result.lower
+        states = self.states
+        full_name = extern.full_name
+
+        def callback(
+            _data: Any, context: int, _type: Any, args: int, _n: int, results: int, _m: int
+        ) -> int:
+            state = None
+            try:
+                state = states[context]
+                _admit(state)
+                value = function(*lift_arguments(args))
+                if lower_result is not None:
+                    keep: list[Any] = []
+                    slot = lower_result(value, keep)
+                    abi.val_clone(abi.address_of(slot), results)
+                if time.monotonic() > state.deadline:
+                    raise errors.DeadlineExceeded
+            except BaseException as error:  # noqa: BLE001 -- what escapes corrupts memory
+                if state is not None and state.error is None:
+                    state.error = _translated(error, full_name)
+                return abi.error_new(b"host function failed") or 0
+            return 0
+
+        return abi.HOST_FUNCTION(callback)
+
+
+def _admit(state: CallState) -> None:
+    if state.error is not None:
+        raise state.error
+    state.host_calls += 1
+    if state.host_calls > state.limits.host_calls:
+        raise errors.Trap(
+            f"The call used up its budget of {state.limits.host_calls} host calls and went on "
+            "calling."
+        )
+
+
+def _translated(error: BaseException, name: str) -> BaseException:
+    if isinstance(error, errors.WardianError) or not isinstance(error, Exception):
+        return error
+    if isinstance(error, Misfit):
+        message = f"The host function {name} answered with a value not of its type: {error}."
+    else:
+        message = f"The host function {name} failed."
+    trap = errors.Trap(message)
+    trap.__cause__ = error
+    return trap
+
+
+def _resolve(extern: Extern, offered: HostFunctions) -> HostFunction:
+    """Find the host function for an import whose types can cross."""
+    if extern.type is None:
+        raise errors.ImportRefused(
+            f"The component imports {extern.full_name}, which passes {extern.unsupported}; "
+            "that cannot be offered by a host function.",
+            imported=extern.full_name,
+        )
+    found: Any = offered.get(extern.name) if extern.interface is None else None
+    if extern.interface is not None:
+        members = offered.get(offered_name(extern.interface, offered) or "")
+        found = members.get(extern.name) if isinstance(members, Mapping) else None
+    if not callable(found):
+        raise errors.ImportRefused(
+            f"The component imports {extern.full_name}; this host offers no such function.",
+            imported=extern.full_name,
+        )
+    function: HostFunction = found
+    return function
+
+
+def _check(error: int | None) -> None:
+    if error:
+        text, _ = abi.take_error(error)
+        raise errors.ImportRefused(f"The component's imports cannot be linked: {text}.")

@@ -1,0 +1,133 @@
+"""The database: one engine, its transactions, its schema."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from wardian.errors import HostUnusable, WardianError
+from wardian.storage.schema import bring_up_to_date
+
+Connection = AsyncConnection
+
+BUSY_SECONDS = 10.0
+"""How long a transaction waits for another process's lock before it fails."""
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # because a committed install or kv write must survive power loss
+    "PRAGMA foreign_keys = ON",
+    f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}",
+    "PRAGMA trusted_schema = OFF",
+)
+
+
+class Database:
+    """Transactions on one database.
+
+    Writers of this process take turns in front of SQLite's single write lock, because its own
+    waiting is a poll that starves the unlucky.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._writer = engine.execution_options(wardian_writes=True)
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str | URL) -> AsyncIterator[Database]:
+        """Connect, bring the schema up to date, and close at the end.
+
+        Raises:
+            HostUnusable: no such driver, no connection, or a schema newer than this program.
+        """
+        engine = _engine(url)
+        try:
+            await bring_up_to_date(engine)
+            yield cls(engine)
+        finally:
+            await engine.dispose()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One atomic write: commits at the end, rolls back on any exception.
+
+        Inside it no other writer of this database runs, on SQLite; on PostgreSQL rows are locked
+        by the repositories that need it.
+
+        Raises:
+            WardianError: the database did not answer, or refused (full disk, lock, lost server).
+        """
+        turn = self._turn if self._is_sqlite else nullcontext()
+        async with turn, _translated(), self._writer.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """One consistent view to read from.
+
+        Raises:
+            WardianError: the database did not answer.
+        """
+        async with _translated(), self._engine.connect() as connection:
+            yield connection
+
+    async def answers(self) -> bool:
+        """Tell whether the database takes a write transaction now."""
+        try:
+            async with self.transaction() as connection:
+                await connection.execute(text("SELECT 1"))
+        except WardianError:
+            return False
+        return True
+
+
+def _engine(url: str | URL) -> AsyncEngine:
+    try:
+        parsed = make_url(url)
+        if parsed.drivername == "sqlite":
+            parsed = parsed.set(drivername="sqlite+aiosqlite")
+        elif parsed.drivername in ("postgresql", "postgres"):
+            parsed = parsed.set(drivername="postgresql+asyncpg")
+        engine = create_async_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as exc:
+        raise HostUnusable(f"The database URL cannot be used: {exc}.") from exc
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver would otherwise begin and commit by its own rules, and break transactional DDL.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: SyncConnection) -> None:
+    writes = connection.get_execution_options().get("wardian_writes", False)
+    # IMMEDIATE, because a transaction that reads first and then writes would see a stale quota.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except (DBAPIError, PoolTimeout, sqlite3.Error, OSError) as exc:
+        cause = exc.orig if isinstance(exc, DBAPIError) else exc
+        raise WardianError(f"The database did not answer as it should: {cause}.") from exc

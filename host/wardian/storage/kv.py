@@ -1,0 +1,168 @@
+"""Key-value entries of one plugin in one tenant, with their quota.
+
+Keys and values are UTF-8 bytes. Every method that writes must run in `Database.transaction`: the
+quota is read, checked and changed in it, so concurrent writers cannot pass it together.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+
+from wardian.errors import NotFound
+from wardian.storage.database import Connection
+from wardian.storage.tables import kv, kv_usage
+
+_PURGED_AT_ONCE = 1000
+
+
+class QuotaExceeded(Exception):
+    """The write would pass the quota; nothing of it was kept once the transaction ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """What one plugin may keep: bytes of keys and values together, and number of keys."""
+
+    bytes: int
+    keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value and when it goes (Unix milliseconds)."""
+
+    value: bytes
+    expires_at: int | None
+
+
+class KvRepository:
+    """The entries of one plugin of one tenant, over one open transaction."""
+
+    def __init__(self, connection: Connection, tenant: str, plugin_id: str) -> None:
+        self._connection = connection
+        self._owner = {"tenant": tenant, "plugin_id": plugin_id}
+        self._mine = and_(kv.c.tenant == tenant, kv.c.plugin_id == plugin_id)
+        self._usage = and_(kv_usage.c.tenant == tenant, kv_usage.c.plugin_id == plugin_id)
+
+    async def get(self, key: bytes) -> Entry | None:
+        """Return the entry at ``key``, unless there is none or its time is over."""
+        found = await self._connection.execute(
+            select(kv.c.value, kv.c.expires_at).where(self._mine, kv.c.key == key, _alive())
+        )
+        row = found.one_or_none()
+        return None if row is None else Entry(row.value, row.expires_at)
+
+    async def keys(self, prefix: bytes, after: bytes | None, limit: int) -> list[bytes]:
+        """Return up to ``limit`` keys with ``prefix`` that come after ``after``, in byte order."""
+        chosen = [self._mine, _alive(), kv.c.key >= prefix]
+        end = _after_prefix(prefix)
+        if end is not None:
+            chosen.append(kv.c.key < end)
+        if after is not None:
+            chosen.append(kv.c.key > after)
+        found = await self._connection.execute(
+            select(kv.c.key).where(*chosen).order_by(kv.c.key).limit(limit)
+        )
+        return list(found.scalars())
+
+    async def put(self, key: bytes, entry: Entry, quota: Quota) -> None:
+        """Write an entry, whatever was there.
+
+        Raises:
+            QuotaExceeded: the plugin would keep more than ``quota``.
+        """
+        used_bytes, used_keys = await self._lock_usage()
+        old = await self._size(key)
+        new_bytes = used_bytes + len(key) + len(entry.value) - (old or 0)
+        new_keys = used_keys + (old is None)
+        grows = old is None or len(key) + len(entry.value) > old
+        if grows and (new_bytes > quota.bytes or new_keys > quota.keys):
+            raise QuotaExceeded(
+                f"{new_bytes} bytes in {new_keys} keys would pass the quota of {quota.bytes} "
+                f"bytes and {quota.keys} keys"
+            )
+        values = {"value": entry.value, "expires_at": entry.expires_at}
+        if old is None:
+            await self._connection.execute(insert(kv).values(**self._owner, key=key, **values))
+        else:
+            await self._connection.execute(
+                update(kv).where(self._mine, kv.c.key == key).values(values)
+            )
+        await self._set_usage(new_bytes, new_keys)
+
+    async def delete(self, key: bytes) -> bool:
+        """Remove the entry at ``key``; tell whether there was one."""
+        used_bytes, used_keys = await self._lock_usage()
+        size = await self._size(key)
+        if size is None:
+            return False
+        await self._connection.execute(delete(kv).where(self._mine, kv.c.key == key))
+        await self._set_usage(used_bytes - size, used_keys - 1)
+        return True
+
+    async def usage(self) -> tuple[int, int]:
+        """Return the bytes and keys counted for the plugin, expired ones not yet purged too."""
+        found = await self._connection.execute(
+            select(kv_usage.c.used_bytes, kv_usage.c.used_keys).where(self._usage)
+        )
+        row = found.one_or_none()
+        return (0, 0) if row is None else (row.used_bytes, row.used_keys)
+
+    async def _lock_usage(self) -> tuple[int, int]:
+        """Hold the counters until the transaction ends, with what has expired taken off.
+
+        Raises:
+            NotFound: the plugin was uninstalled while this call ran.
+        """
+        found = await self._connection.execute(
+            select(kv_usage.c.used_bytes, kv_usage.c.used_keys).where(self._usage).with_for_update()
+        )
+        row = found.one_or_none()
+        if row is None:
+            raise NotFound("The plugin is not installed any more.")
+        return await self._purge(row.used_bytes, row.used_keys)
+
+    async def _purge(self, used_bytes: int, used_keys: int) -> tuple[int, int]:
+        size = (func.length(kv.c.key) + func.length(kv.c.value)).label("size")
+        found = await self._connection.execute(
+            select(kv.c.key, size).where(self._mine, ~_alive()).limit(_PURGED_AT_ONCE)
+        )
+        expired = found.all()
+        if expired:
+            gone = [row.key for row in expired]
+            await self._connection.execute(delete(kv).where(self._mine, kv.c.key.in_(gone)))
+            used_bytes -= sum(row.size for row in expired)
+            used_keys -= len(expired)
+            await self._set_usage(used_bytes, used_keys)
+        return used_bytes, used_keys
+
+    async def _size(self, key: bytes) -> int | None:
+        found = await self._connection.execute(
+            select(func.length(kv.c.key) + func.length(kv.c.value)).where(
+                self._mine, kv.c.key == key
+            )
+        )
+        return found.scalar_one_or_none()
+
+    async def _set_usage(self, used_bytes: int, used_keys: int) -> None:
+        await self._connection.execute(
+            update(kv_usage).where(self._usage).values(used_bytes=used_bytes, used_keys=used_keys)
+        )
+
+
+def now_ms() -> int:
+    """Return the present moment in Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def _alive() -> ColumnElement[bool]:
+    return or_(kv.c.expires_at.is_(None), kv.c.expires_at > now_ms())
+
+
+def _after_prefix(prefix: bytes) -> bytes | None:
+    """Return the first key, in byte order, behind all that start with ``prefix``."""
+    trimmed = prefix.rstrip(b"\xff")
+    return trimmed[:-1] + bytes([trimmed[-1] + 1]) if trimmed else None

@@ -1,0 +1,1 @@
+"""Alembic's migrations; run by `wardian.storage.schema` when a host starts."""

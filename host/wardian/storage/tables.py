@@ -1,0 +1,201 @@
+"""The whole schema on a page. Every row belongs to a tenant."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, in UTC on every database; SQLite has no time zones of its own."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_POSITION = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts up in SQLite
+
+
+def _tenant(*, key: bool = False) -> Column[str]:
+    reference = ForeignKey("tenants.name")
+    return Column("tenant", String(64), reference, primary_key=key, nullable=False)
+
+
+def _of_plugin() -> ForeignKeyConstraint:
+    """What belongs to a plugin goes with it, and a call that outlives it can write nothing."""
+    return ForeignKeyConstraint(
+        ["tenant", "plugin_id"], ["plugins.tenant", "plugins.id"], ondelete="CASCADE"
+    )
+
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _tenant(key=True),
+    Column("id", String(36), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("prefix", String(16), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)
+
+packages = Table(
+    "packages",
+    metadata,
+    _tenant(key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+plugins = Table(
+    "plugins",
+    metadata,
+    _tenant(key=True),
+    Column("id", String(36), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("plugin_version", String(128), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("state_reason", Text, nullable=False),
+    Column("manifest", JSON, nullable=False),
+    Column("description", JSON, nullable=False),
+    Column("installed_at", UtcDateTime, nullable=False),
+    Column("installed_by", String(200), nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("schema_version", Integer, nullable=False, default=1),
+    Column("migration_path", JSON, nullable=False, default=list),
+    Column("rollback_data", JSON(none_as_null=True)),
+    Column("health_status", String(16), nullable=False, default="unknown"),
+    Column("last_health_check", UtcDateTime),
+    Column("error_count", BigInteger, nullable=False, default=0),
+    Column("total_requests", BigInteger, nullable=False, default=0),
+    Column("avg_response_time", Float, nullable=False, default=0.0),  # seconds
+    Column("success_rate", Float, nullable=False, default=1.0),  # 0 to 1
+    Column("plugin_metadata", JSON, nullable=False, default=dict),
+    Column("version", Integer, nullable=False, default=1),  # of the row, for optimistic locking
+    UniqueConstraint("tenant", "name"),
+    ForeignKeyConstraint(["tenant", "digest"], ["packages.tenant", "packages.digest"]),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("permission", String(512), primary_key=True),
+    Column("granted_at", UtcDateTime, nullable=False),
+    Column("granted_by", String(200), nullable=False),
+    _of_plugin(),
+)
+
+config = Table(
+    "config",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("settings", JSON, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    _of_plugin(),
+)
+
+# Keys and values are bytes: their order and length are then the same on every database, and
+# text with a NUL, which PostgreSQL refuses, fits too.
+kv = Table(
+    "kv",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("key", LargeBinary(512), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("expires_at", BigInteger),  # Unix milliseconds
+    _of_plugin(),
+    Index(None, "tenant", "plugin_id", "expires_at"),
+)
+
+kv_usage = Table(
+    "kv_usage",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("used_bytes", BigInteger, nullable=False),
+    Column("used_keys", BigInteger, nullable=False),
+    _of_plugin(),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", _POSITION, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("topic", String(200), nullable=False),
+    Column("source", String(200), nullable=False),
+    Column("time", UtcDateTime, nullable=False),
+    Column("correlation_id", String(200), nullable=False),
+    Column("key", String(256)),
+    Column("attempt", Integer, nullable=False, default=1),
+    Column("data", Text, nullable=False),
+    Index(None, "tenant", "position"),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("position", _POSITION, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("time", UtcDateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index(None, "tenant", "position"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,5 @@
+"""What operators watch."""
+
+from wardian.telemetry.metrics import Telemetry, WorkerCounts
+
+__all__ = ["Telemetry", "WorkerCounts"]

@@ -1,0 +1,110 @@
+"""Prometheus metrics of one host, in a registry of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+MAX_PLUGINS = 1000
+"""How many plugins get labels of their own; the rest share one, so memory stays bounded."""
+
+_REST = "other"
+
+
+class WorkerCounts(Protocol):
+    """What the executor tells of its workers."""
+
+    @property
+    def idle(self) -> int: ...
+    @property
+    def busy(self) -> int: ...
+    @property
+    def queued(self) -> int: ...
+    @property
+    def spawned(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
+
+
+class Telemetry:
+    """Counters and histograms of one host."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._plugins: set[tuple[str, str]] = set()
+        labels = ("tenant", "plugin")
+        self._calls = Counter(
+            "wardian_calls",
+            "Calls of plugin functions, by how they ended ('ok' or an error's type).",
+            (*labels, "outcome"),
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "wardian_call_seconds",
+            "Wall-clock time of calls.",
+            labels,
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._host_calls = Counter(
+            "wardian_host_calls",
+            "Host functions called by plugins, by interface and answer.",
+            ("interface", "outcome"),
+            registry=self._registry,
+        )
+
+    def call_ended(self, tenant: str, plugin: str, outcome: str, seconds: float) -> None:
+        """Count one call. ``outcome`` is ``ok`` or an error's type."""
+        tenant, plugin = self._bounded(tenant, plugin)
+        self._calls.labels(tenant, plugin, outcome).inc()
+        self._seconds.labels(tenant, plugin).observe(seconds)
+
+    def host_call_ended(self, interface: str, outcome: str) -> None:
+        """Count one host call. ``outcome`` is ``ok`` or the case of the refusal."""
+        self._host_calls.labels(interface, outcome).inc()
+
+    def watch_workers(self, count: Callable[[], WorkerCounts]) -> None:
+        """Report what ``count`` says of the workers, each time the metrics are rendered."""
+        self._registry.register(_Workers(count))
+
+    def render(self) -> bytes:
+        """Return all metrics in Prometheus's text format."""
+        return generate_latest(self._registry)
+
+    def _bounded(self, tenant: str, plugin: str) -> tuple[str, str]:
+        key = (tenant, plugin)
+        if key not in self._plugins:
+            if len(self._plugins) >= MAX_PLUGINS:
+                return _REST, _REST
+            self._plugins.add(key)
+        return key
+
+
+class _Workers(Collector):
+    def __init__(self, count: Callable[[], WorkerCounts]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterable[Metric]:
+        counts = self._count()
+        now = GaugeMetricFamily(
+            "wardian_workers", "Worker processes, by what they do now.", labels=("state",)
+        )
+        now.add_metric(("idle",), counts.idle)
+        now.add_metric(("busy",), counts.busy)
+        yield now
+        yield GaugeMetricFamily(
+            "wardian_calls_queued", "Calls that wait for a worker.", value=counts.queued
+        )
+        ever = CounterMetricFamily(
+            "wardian_workers_events", "Workers started and lost so far.", labels=("event",)
+        )
+        ever.add_metric(("spawned",), counts.spawned)
+        ever.add_metric(("lost",), counts.lost)
+        yield ever

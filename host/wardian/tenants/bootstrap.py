@@ -1,0 +1,43 @@
+"""The first tenant and its first key."""
+
+from __future__ import annotations
+
+from wardian.crypto.tokens import is_token
+from wardian.errors import HostUnusable
+from wardian.storage import Database
+from wardian.storage.tenants import KeyRepository, TenantRepository, any_key
+from wardian.tenants.keys import make_key
+from wardian.tenants.scopes import Scope
+
+FIRST_KEY_NAME = "bootstrap"
+
+
+async def bootstrap(
+    database: Database, *, tenant: str, chosen_key: str | None = None
+) -> str | None:
+    """See to it that ``tenant`` exists, and that this host has had an admin key.
+
+    A host without any key gets one: ``chosen_key`` if the operator set it, a new one otherwise.
+    Once there was a key, neither has any effect.
+
+    Returns:
+        The token of a key made here, to be shown once; None if none was made, or if the operator
+        chose it and so knows it.
+
+    Raises:
+        HostUnusable: ``chosen_key`` has not the form of a key.
+    """
+    if chosen_key is not None and not is_token(chosen_key):
+        raise HostUnusable(
+            "WARDIAN_BOOTSTRAP_KEY is not usable: it must be 'wdn_' followed by 24 to 252 "
+            "characters of A-Z, a-z, 0-9, '_' and '-'."
+        )
+    async with database.transaction() as connection:
+        tenants = TenantRepository(connection)
+        if not await tenants.exists(tenant):
+            await tenants.add(tenant)
+        if await any_key(connection):
+            return None
+        row, token = make_key(FIRST_KEY_NAME, [Scope.ADMIN], tenant, chosen_key)
+        await KeyRepository(connection, tenant).add(row)
+    return None if chosen_key is not None else token

@@ -1,0 +1,203 @@
+"""API keys: shown once, stored as a digest, each with the scopes it was made for."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from wardian.crypto.digests import sha256_hex
+from wardian.crypto.identifiers import new_id
+from wardian.crypto.tokens import is_token, new_token, same
+from wardian.errors import Conflict, InvalidArguments, NotFound, Unauthenticated
+from wardian.storage import Connection, Database
+from wardian.storage.events import AuditRepository
+from wardian.storage.rows import AuditRow, KeyRow, now
+from wardian.storage.tenants import KeyRepository, find_key
+from wardian.tenants.scopes import Caller, Scope
+from wardian.tenants.tenants import require_tenant
+
+CACHE_SECONDS = 10.0
+"""How long a key revoked by another host process may still be taken here."""
+
+_CACHE_KEYS = 1024
+_PREFIX_CHARS = 8
+_NAME_CHARS = 100
+
+
+class KeyView(msgspec.Struct, frozen=True, kw_only=True):
+    """One API key, as shown to operators; without the key."""
+
+    id: str
+    name: str
+    prefix: str
+    scopes: list[Scope]
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class NewKey(KeyView, frozen=True, kw_only=True):
+    """A key just made: the only moment in which its token is known."""
+
+    token: str
+    tenant: str
+
+    def __repr__(self) -> str:
+        return f"NewKey(id={self.id!r}, name={self.name!r}, prefix={self.prefix!r})"
+
+
+class KeyRing:
+    """The API keys of every tenant."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        default_tenant: str = "default",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._default_tenant = default_tenant
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
+        self._revocations = 0
+
+    async def authenticate(self, token: str) -> Caller:
+        """Return who holds ``token``.
+
+        Raises:
+            Unauthenticated: nobody, or nobody any more.
+        """
+        if not is_token(token):
+            raise Unauthenticated("The API key is malformed: it starts with 'wdn_'.")
+        digest = sha256_hex(token.encode())
+        cached = self._known.get(digest)
+        if cached is not None and self._clock() < cached[1]:
+            self._known.move_to_end(digest)
+            return cached[0]
+        revocations = self._revocations
+        async with self._database.reading() as connection:
+            row = await find_key(connection, digest)
+        if row is None or row.revoked_at is not None or not same(row.digest, digest):
+            raise Unauthenticated("The API key is unknown or was revoked.")
+        caller = _caller(row)
+        # A key read before a revocation may not be remembered after it.
+        if revocations == self._revocations:
+            self._remember(digest, caller)
+        return caller
+
+    async def create(
+        self, name: str, scopes: Iterable[str], tenant: str, *, actor: str = "host"
+    ) -> NewKey:
+        """Make a key for ``tenant``; its token is in the answer and nowhere else.
+
+        Raises:
+            InvalidArguments: no name, no scope or an unknown one.
+            NotFound: there is no such tenant.
+        """
+        row, token = make_key(name, scopes, tenant)
+        async with self._database.transaction() as connection:
+            await require_tenant(connection, tenant)
+            await KeyRepository(connection, tenant).add(row)
+            await _audit(connection, row, actor, "key.created")
+        return NewKey(token=token, tenant=tenant, **msgspec.structs.asdict(_view(row)))
+
+    async def list(self, tenant: str) -> Sequence[KeyView]:
+        """Return a tenant's keys, revoked ones too, oldest first."""
+        async with self._database.reading() as connection:
+            return [_view(row) for row in await KeyRepository(connection, tenant).all()]
+
+    async def revoke(self, key_id: str, tenant: str, *, actor: str = "host") -> None:
+        """Make a key worthless, at once.
+
+        Raises:
+            NotFound: the tenant has no valid key of this id.
+            Conflict: it is the last that can administer this host.
+        """
+        async with self._database.transaction() as connection:
+            repository = KeyRepository(connection, tenant)
+            valid = [row for row in await repository.all() if row.revoked_at is None]
+            row = next((row for row in valid if row.id == key_id), None)
+            if row is None:
+                raise NotFound(f"There is no valid API key with the id {key_id[:80]!r}.")
+            self._keep_one_administrator(row, valid)
+            await repository.revoke(key_id)
+            await _audit(connection, row, actor, "key.revoked")
+        self._revocations += 1
+        self._known.clear()
+
+    def _keep_one_administrator(self, row: KeyRow, valid: Iterable[KeyRow]) -> None:
+        others = [each for each in valid if each.id != row.id and Scope.ADMIN in each.scopes]
+        if row.tenant == self._default_tenant and Scope.ADMIN in row.scopes and not others:
+            raise Conflict(
+                f"{row.name!r} is the last key that can administer this host; make another one "
+                "with the scope 'admin' first."
+            )
+
+    def _remember(self, digest: str, caller: Caller) -> None:
+        self._known[digest] = (caller, self._clock() + CACHE_SECONDS)
+        while len(self._known) > _CACHE_KEYS:
+            self._known.popitem(last=False)
+
+
+def make_key(
+    name: str, scopes: Iterable[str], tenant: str, token: str | None = None
+) -> tuple[KeyRow, str]:
+    """Return the row of a new key, and its token.
+
+    Raises:
+        InvalidArguments: no name, no scope or an unknown one.
+    """
+    if not 1 <= len(name) <= _NAME_CHARS or not name.isprintable():
+        raise InvalidArguments(
+            f"An API key needs a name of 1 to {_NAME_CHARS} printable characters.", path="name"
+        )
+    wanted = sorted(set(scopes))
+    unknown = [scope for scope in wanted if scope not in set(Scope)]
+    if unknown or not wanted:
+        raise InvalidArguments(
+            f"An API key needs scopes of {', '.join(Scope)}, and got {unknown or 'none'}.",
+            path="scopes",
+        )
+    secret = token or new_token()
+    row = KeyRow(
+        id=new_id(),
+        tenant=tenant,
+        name=name,
+        prefix=secret[:_PREFIX_CHARS],
+        digest=sha256_hex(secret.encode()),
+        scopes=tuple(str(scope) for scope in wanted),
+        created_at=now(),
+    )
+    return row, secret
+
+
+def _caller(row: KeyRow) -> Caller:
+    scopes = frozenset(Scope(scope) for scope in row.scopes)
+    return Caller(tenant=row.tenant, key_id=row.id, key_name=row.name, scopes=scopes)
+
+
+def _view(row: KeyRow) -> KeyView:
+    return KeyView(
+        id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        scopes=[Scope(scope) for scope in row.scopes],
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+async def _audit(connection: Connection, row: KeyRow, actor: str, action: str) -> None:
+    entry = AuditRow(
+        tenant=row.tenant,
+        time=now(),
+        actor=actor,
+        action=action,
+        subject=row.name,
+        detail={"id": row.id, "prefix": row.prefix, "scopes": list(row.scopes)},
+    )
+    await AuditRepository(connection, row.tenant).add(entry)

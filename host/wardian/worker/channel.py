@@ -1,0 +1,61 @@
+"""The worker's end of its socket: blocking, one message at a time."""
+
+from __future__ import annotations
+
+import socket
+from typing import TypeVar
+
+import msgspec
+
+from wardian.worker.protocol import LENGTH, MAX_FRAME_BYTES, Message, ToWorker, encode_frame
+
+M = TypeVar("M", bound=Message)
+
+
+class Disconnected(Exception):
+    """The broker closed the socket."""
+
+
+class Channel:
+    """Reads and writes whole messages."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(ToWorker)
+
+    def send(self, message: Message) -> None:
+        """Write one message.
+
+        Raises:
+            Disconnected: the broker is gone.
+        """
+        try:
+            self._socket.sendall(encode_frame(message, self._encoder))
+        except OSError:
+            raise Disconnected from None
+
+    def receive(self) -> ToWorker:
+        """Wait for one message.
+
+        Raises:
+            Disconnected: the broker is gone.
+        """
+        (size,) = LENGTH.unpack(self._read(LENGTH.size))
+        if size > MAX_FRAME_BYTES:
+            raise Disconnected
+        message: ToWorker = self._decoder.decode(self._read(size))
+        return message
+
+    def _read(self, size: int) -> bytearray:
+        buffer = bytearray(size)
+        view = memoryview(buffer)
+        while view:
+            try:
+                count = self._socket.recv_into(view)
+            except OSError:
+                raise Disconnected from None
+            if not count:
+                raise Disconnected
+            view = view[count:]
+        return buffer

@@ -1,0 +1,128 @@
+"""The worker's loop: read a call, find the component, run it, report."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import OrderedDict
+from dataclasses import replace
+from pathlib import Path
+
+from wardian import errors
+from wardian.policy.limits import Limits
+from wardian.sandbox import Component, Sandbox
+from wardian.sandbox.audit import audit
+from wardian.sandbox.linker import Imports
+from wardian.worker.channel import Channel, Disconnected
+from wardian.worker.host_calls import EXHAUSTED_CALLS, Conversation
+from wardian.worker.protocol import (
+    ARTIFACT_UNUSABLE,
+    Call,
+    Compile,
+    Compiled,
+    Done,
+    Failed,
+    Ready,
+)
+
+LOADED_COMPONENTS_MAX = 8
+
+
+def serve(connection: socket.socket) -> None:
+    """Run calls from ``connection`` until the broker closes it."""
+    channel = Channel(connection)
+    with Sandbox() as sandbox:
+        runner = _Runner(sandbox, channel)
+        try:
+            channel.send(Ready())
+            while True:
+                message = channel.receive()
+                if isinstance(message, Call):
+                    channel.send(runner.run(message))
+        except Disconnected:
+            return
+
+
+def compile_once(connection: socket.socket, source: int, target: int) -> None:
+    """Audit and compile the component in descriptor ``source`` into ``target``, once."""
+    channel = Channel(connection)
+    channel.send(Ready())
+    message = channel.receive()
+    if not isinstance(message, Compile):
+        return
+    with Sandbox() as sandbox:
+        try:
+            with os.fdopen(source, "rb") as file:
+                wasm = file.read()
+            component, code = sandbox.compile(wasm)
+            audit(component.surface, message.offer)
+            with os.fdopen(target, "wb") as file:
+                file.write(code)
+        except errors.WardianError as error:
+            channel.send(_failed(message.call, error))
+        except MemoryError:
+            channel.send(_failed(message.call, errors.CompileExceeded()))
+        else:
+            channel.send(Compiled(message.call, component.description))
+
+
+class _Runner:
+    """Runs calls, and keeps the components that were called last."""
+
+    def __init__(self, sandbox: Sandbox, channel: Channel) -> None:
+        self._sandbox = sandbox
+        self._conversation = Conversation(channel)
+        self._loaded: OrderedDict[str, tuple[Component, Imports]] = OrderedDict()
+
+    def run(self, call: Call) -> Done | Failed:
+        try:
+            component, imports = self._load(call)
+        except errors.WardianError as error:
+            return Failed(call.call, ARTIFACT_UNUSABLE, error.message, {}, None)
+        self._conversation.begin(call.call, call.limits)
+        try:
+            outcome = self._sandbox.call(
+                component,
+                call.function,
+                call.arguments,
+                limits=_with_slack(call.limits),
+                imports=imports,
+            )
+        except errors.WardianError as error:
+            return self._counted(_failed(call.call, error))
+        except MemoryError:
+            return _failed(call.call, errors.MemoryExceeded("The worker ran out of memory."))
+        except RecursionError:
+            return _failed(
+                call.call, errors.InvalidArguments("A value nests deeper than can be passed.")
+            )
+        return self._counted(Done(call.call, outcome.result, outcome.usage))
+
+    def _counted(self, report: Done | Failed) -> Done | Failed:
+        if report.usage is not None:
+            report.usage.log_lines = self._conversation.log_lines
+            report.usage.dropped_log_lines = self._conversation.dropped_log_lines
+        return report
+
+    def _load(self, call: Call) -> tuple[Component, Imports]:
+        loaded = self._loaded.get(call.digest)
+        if loaded is not None:
+            self._loaded.move_to_end(call.digest)
+            return loaded
+        component = self._sandbox.load_compiled(
+            Path(call.code), digest=call.digest, size_bytes=call.size_bytes
+        )
+        loaded = self._loaded[call.digest] = component, self._conversation.imports_of(component)
+        if len(self._loaded) > LOADED_COMPONENTS_MAX:
+            self._loaded.popitem(last=False)
+        return loaded
+
+
+def _with_slack(limits: Limits) -> Limits:
+    """Past its budget of host calls a guest is told so, until it does not listen."""
+    return replace(limits, host_calls=limits.host_calls + EXHAUSTED_CALLS)
+
+
+def _failed(call: int, error: errors.WardianError) -> Failed:
+    usage = error.usage if isinstance(error, errors.CallError) else None
+    return Failed(call, type(error).type, error.message, error.details(), usage)

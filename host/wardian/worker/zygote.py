@@ -1,0 +1,148 @@
+"""The zygote: a process that has imported everything, and forks a worker when asked.
+
+It never creates an engine, because a process that compiled once hangs in its next compilation
+after a fork. It talks to the broker over one SEQPACKET socket, descriptor 3: a request is one
+packet (``Spawn``) with the descriptors for the child; the answer is one packet (``Spawned``)
+with the child's pidfd, opened before anybody could reap the child, so that the broker never
+signals a process by a number that was used again. When a child ends, ``Exited`` says how.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+import msgspec
+
+from wardian.worker.confinement import Bounds, confine
+from wardian.worker.main import compile_once, serve
+
+CONTROL_DESCRIPTOR = 3
+MAX_PACKET_BYTES = 4096
+MAX_PASSED_DESCRIPTORS = 3
+
+
+class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Fork a child. Descriptors: its socket; for a compiler also the source and the target."""
+
+    compiles: bool
+    address_bytes: int
+    file_bytes: int
+    cpu_seconds: int | None
+
+
+class Spawned(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """A child runs; its pidfd comes with this packet."""
+
+    pid: int
+
+
+class Exited(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """A child ended, with this status of ``waitpid``."""
+
+    pid: int
+    status: int
+
+
+class Started(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """The zygote is warm."""
+
+
+FromZygote = Spawned | Exited | Started
+
+
+def main() -> None:
+    """Serve the broker until it closes the control socket; then end, and all children too."""
+    control = socket.socket(fileno=CONTROL_DESCRIPTOR)
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_read, False)
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, _ignore)
+    # Ctrl-C in a terminal reaches the whole group; the broker decides when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.collect()
+    gc.freeze()
+    control.send(msgspec.msgpack.encode(Started()))
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    poll.register(wake_read, select.POLLIN)
+    while True:
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        if wake_read in ready:
+            _drain(wake_read)
+            _report_exits(control)
+        if control.fileno() in ready and not _serve_request(control):
+            return
+
+
+def _serve_request(control: socket.socket) -> bool:
+    """Answer one packet; False when the broker is gone."""
+    packet, descriptors, _, _ = socket.recv_fds(control, MAX_PACKET_BYTES, MAX_PASSED_DESCRIPTORS)
+    if not packet:
+        return False
+    request = msgspec.msgpack.decode(packet, type=Spawn)
+    pid = os.fork()
+    if not pid:
+        _become_child(request, descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    pidfd = os.pidfd_open(pid)
+    socket.send_fds(control, [msgspec.msgpack.encode(Spawned(pid))], [pidfd])
+    os.close(pidfd)
+    return True
+
+
+def _become_child(request: Spawn, descriptors: list[int]) -> None:
+    """Run as a worker or a compiler, and never return into the zygote's loop."""
+    status = 70  # EX_SOFTWARE, for a fault that is not the guest's
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        bounds = Bounds(
+            address_bytes=request.address_bytes,
+            file_bytes=request.file_bytes,
+            cpu_seconds=request.cpu_seconds,
+        )
+        confine(bounds, set(descriptors))
+        connection = socket.socket(fileno=descriptors[0])
+        if request.compiles:
+            compile_once(connection, *descriptors[1:])
+        else:
+            serve(connection)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _report_exits(control: socket.socket) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        control.send(msgspec.msgpack.encode(Exited(pid, status)))
+
+
+def _drain(descriptor: int) -> None:
+    try:
+        while os.read(descriptor, 4096):
+            pass
+    except BlockingIOError:
+        return
+
+
+def _ignore(_number: int, _frame: Any) -> None:
+    """SIGCHLD only has to interrupt the poll, through the wake-up descriptor."""
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit(0)

@@ -1,0 +1,22 @@
+;; Functions at the root and in two interfaces, one name in both.
+(component
+  (core module $m
+    (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+    (func (export "negate") (param i32) (result i32) (i32.sub (i32.const 0) (local.get 0)))
+    (func (export "divide") (param i32 i32) (result i32)
+      (if (result i32) (local.get 1)
+        (then (i32.store (i32.const 0) (i32.const 0))
+              (i32.store (i32.const 4) (i32.div_u (local.get 0) (local.get 1))) (i32.const 0))
+        (else (i32.store (i32.const 0) (i32.const 1))
+              (i32.store (i32.const 4) (i32.const 7)) (i32.const 0))))
+    (memory (export "memory") 1))
+  (core instance $i (instantiate $m))
+  (func $add (param "a" u32) (param "b" u32) (result u32) (canon lift (core func $i "add")))
+  (func $negate (param "a" s32) (result s32) (canon lift (core func $i "negate")))
+  (func $divide (param "a" u32) (param "b" u32) (result (result u32 (error u32)))
+    (canon lift (core func $i "divide") (memory (core memory $i "memory"))))
+  (instance $ops (export "add" (func $add)) (export "negate" (func $negate)))
+  (instance $more (export "negate" (func $negate)))
+  (export "divide" (func $divide))
+  (export "acme:calc/ops@1.0.0" (instance $ops))
+  (export "acme:calc/more@1.0.0" (instance $more)))
