@@ -163,7 +163,7 @@ def _misfit(text: str) -> InvalidArguments:
     )
 
 
-def _refuse_repetition(body: bytes, found: object) -> None:
+def _refuse_repetition(body: bytes, found: Any) -> None:
     """Refuse a name that stands twice in the body's object or in an object right inside it.
 
     Which of two values counts is a matter of the parser, so a filter before this host and the
@@ -183,13 +183,12 @@ class _Members(list[tuple[str, Any]]):
     """An object's members as written."""
 
 
-def _suspicious(body: bytes, found: object) -> bool:
+def _suspicious(body: bytes, found: Any) -> bool:
     if b"\\" in body:
         return True
-    names: set[str] = set()
-    for name in getattr(found, "__struct_fields__", ()):
-        names.add(name)
-        inner = getattr(found, name)
+    members = found if isinstance(found, dict) else msgspec.structs.asdict(found)
+    names = set(members)
+    for inner in members.values():
         if isinstance(inner, dict):
             names.update(inner)
     return any(body.count(f'"{name}"'.encode()) > 1 for name in names)

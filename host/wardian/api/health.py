@@ -9,19 +9,45 @@ from wardian.api.answers import answer
 from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
 from wardian.api.exposure import describes_publicly
 from wardian.errors import Forbidden, Unauthenticated
-from wardian.tenants import Scope
+from wardian.settings import Settings
+from wardian.telemetry.metrics import CONTENT_TYPE
+from wardian.tenants import Caller, Scope
 
 router = APIRouter(tags=["host"])
 
 
-@router.get("/healthz", response_class=Response)
+@router.get("/healthz")
 async def healthz() -> Response:
     """Answer as long as the process answers at all."""
     return answer({"status": "alive"})
 
 
-@router.get("/readyz", response_class=Response)
-async def readyz(host: Host) -> Response:
-    """Tell whether the host can take calls: 200, or 503 with what is missing."""
+@router.get("/readyz")
+async def readyz(host: Host, settings: SettingsInForce) -> Response:
+    """Tell whether the host can take calls: 200, or 503."""
     found = await host.ready()
-    return answer(found, 200 if found.ready else 503)
+    # Versions and numbers help an operator and an attacker alike, so strangers get a word.
+    shown = found if describes_publicly(settings) else {"ready": found.ready}
+    return answer(shown, 200 if found.ready else 503)
+
+
+@router.get("/metrics")
+async def metrics(host: Host, caller: MaybeCaller, settings: SettingsInForce) -> Response:
+    """Show the host's numbers for Prometheus.
+
+    They name every tenant's plugins. Where functions are not described publicly, they take a
+    key of the default tenant with the scope `read`.
+    """
+    if not describes_publicly(settings):
+        _check_watcher(caller, settings)
+    return Response(host.metrics(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _check_watcher(caller: Caller | None, settings: Settings) -> None:
+    if caller is None:
+        raise Unauthenticated("The metrics of this host take an API key: 'Bearer wdn_…'.")
+    if caller.tenant != settings.default_tenant or not caller.holds(Scope.READ):
+        raise Forbidden(
+            f"The metrics take a key of the tenant {settings.default_tenant!r} with the scope "
+            f"'{Scope.READ}'."
+        )

@@ -75,7 +75,7 @@ async def openapi(
     tenant = caller.tenant if caller else settings.default_tenant
     if caller or describes_publicly(settings):
         for plugin, functions in sorted((await host.all_functions(tenant)).items()):
-            document["tags"].append({"name": _tag(plugin), "description": f"Plugin {plugin}."})
+            document["tags"].append({"name": _tag(plugin)})
             for function in functions.values():
                 path = function_path(plugin, function.name)
                 document["paths"][path] = {"post": function_operation(plugin, function)}

@@ -140,7 +140,8 @@ def respond(scope: Scope, problem: Problem) -> Response:
 
 def known_problems() -> dict[str, tuple[str, int]]:
     """Every problem type with its title and status, for the pages that explain them."""
-    classes = {error.type: (error.title(), status_of(error)) for error in reversed(STATUS)}
+    # Where a base class shares its type with one below it, the one below comes later and counts.
+    classes = {error.type: (error.title(), status) for error, status in STATUS.items()}
     return dict(sorted({**_http_only(), **classes}.items()))
 
 

@@ -42,18 +42,33 @@ class Logging:
         except Refused:
             call.budget.usage.dropped_log_lines += 1
             raise
-        facts = call.facts
         shown = {
             clean(name, MAX_FIELD_NAME_BYTES): clean(value, MAX_FIELD_VALUE_BYTES)
             for name, value in fields[:MAX_FIELDS]
         }
-        extra = {
-            "tenant": facts.tenant,
-            "plugin": facts.plugin,
-            "call_id": facts.call_id,
-            "fields": shown,
-        }
-        _log.log(LEVELS[level], "%s", clean(message, MAX_MESSAGE_BYTES), extra=extra)
+        _write(call, LEVELS[level], message, shown)
+
+
+def write_output(call: CallContext, written: bytes) -> None:
+    """Log what a guest wrote to its standard output or error, as one line at ``info``."""
+    try:
+        call.budget.spend("log_lines")
+    except Refused:
+        call.budget.usage.dropped_log_lines += 1
+    else:
+        text = written.decode(errors="replace").removesuffix("\n")
+        _write(call, logging.INFO, text, {"stream": "output"})
+
+
+def _write(call: CallContext, level: int, message: str, fields: dict[str, str]) -> None:
+    facts = call.facts
+    extra = {
+        "tenant": facts.tenant,
+        "plugin": facts.plugin,
+        "call_id": facts.call_id,
+        "fields": fields,
+    }
+    _log.log(level, "%s", clean(message, MAX_MESSAGE_BYTES), extra=extra)
 
 
 def clean(text: str, most_bytes: int) -> str:

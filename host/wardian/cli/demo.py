@@ -118,7 +118,8 @@ async def _install_all(
     terminal: Terminal, host: PluginHost, settings: Settings, directories: list[Path]
 ) -> None:
     for directory in directories:
-        with terminal.busy(f"{directory.name}: installing (checks, compiles)"):
+        terminal.note(f"{directory.name}: installing; the first time this compiles it")
+        with terminal.busy(f"{directory.name}: compiling"):
             await _install(host, settings.default_tenant, directory)
         terminal.note(f"{directory.name}: installed, with everything granted that it asks for")
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from wardian.errors import CallError, WardianError
 from wardian.policy.usage import Usage
 from wardian.sandbox import to_json
@@ -38,14 +36,3 @@ def failure_of(error: WardianError) -> Failure:
     described = {"type": error.type, "title": type(error).title(), "detail": error.message}
     usage: Usage | None = error.usage if isinstance(error, CallError) else None
     return Failure({**described, **to_json(error.details())}, usage)
-
-
-def failure_of_settings(error: ValidationError) -> Failure:
-    """Describe settings (options or ``WARDIAN_…`` variables) that do not hold."""
-    faults = [
-        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-        for fault in error.errors(include_url=False, include_input=False)
-    ]
-    return failure(
-        "invalid-arguments", "The settings do not hold.", f"Settings: {'; '.join(faults)}."
-    )

@@ -111,8 +111,11 @@ def show_permissions(terminal: Terminal, asked: list[dict[str, Any]], granted: l
         terminal.line("It asks for no permission.")
         return
     rows = [
-        ["granted" if item["permission"] in granted else "not granted", item["permission"]]
-        + [item.get("reason") or ""]
+        [
+            "granted" if item["permission"] in granted else "not granted",
+            item["permission"],
+            item.get("reason") or "",
+        ]
         for item in asked
     ]
     rows += [["granted", extra, ""] for extra in _beyond(asked, granted)]
@@ -162,11 +165,10 @@ def _show_list(terminal: Terminal, found: list[dict[str, Any]]) -> None:
         terminal.line("No plugin is installed.")
         return
     rows = [
-        [item["name"], item["version"], item["state"], item["level"], str(len(item["functions"]))]
-        + [item["description"]]
+        [str(item[name]) for name in ("name", "version", "state", "level", "description")]
         for item in found
     ]
-    terminal.table(["name", "version", "state", "level", "functions", "description"], rows)
+    terminal.table(["name", "version", "state", "level", "description"], rows)
 
 
 def _show_plugin(

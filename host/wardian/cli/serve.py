@@ -12,19 +12,20 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
+from uvicorn._types import ASGI3Application
 
 from wardian.api.app import app_over
 from wardian.bootstrap import open_host
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.errors import HostUnusable
 from wardian.runtime.host import PluginHost
-from wardian.settings import Settings
+from wardian.settings import Settings, load_settings
 
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Everything the host keeps. Default: ./.wardian")
 ]
 Port = Annotated[int | None, typer.Option("--port", help="Default: 8420")]
-Host = Annotated[
+Address = Annotated[
     str | None, typer.Option("--host", help="Address to listen on. Default: 127.0.0.1")
 ]
 
@@ -34,7 +35,7 @@ _GRACE_SECONDS = 15
 
 @command
 def serve(
-    data_dir: DataDir = None, port: Port = None, host: Host = None, json: Json = False
+    data_dir: DataDir = None, port: Port = None, host: Address = None, json: Json = False
 ) -> None:
     """Run the host until it is interrupted."""
     terminal = Terminal(json=json)
@@ -42,9 +43,13 @@ def serve(
 
 
 def chosen_settings(data_dir: Path | None, port: int | None, host: str | None) -> Settings:
-    """The operator's settings, with what the command line says on top."""
+    """The operator's settings, with what the command line says on top.
+
+    Raises:
+        HostUnusable: one of them does not hold.
+    """
     given: dict[str, Any] = {"data_dir": data_dir, "port": port, "host": host}
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    return load_settings(**{name: value for name, value in given.items() if value is not None})
 
 
 @asynccontextmanager
@@ -58,17 +63,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[PluginHost, Server,
     """
     with listen(settings.host, settings.port) as listener:
         async with open_host(settings) as host:
-            server = Server(
-                uvicorn.Config(
-                    app_over(host, settings),
-                    lifespan="off",
-                    log_level="warning",
-                    access_log=False,
-                    server_header=False,
-                    timeout_graceful_shutdown=_GRACE_SECONDS,
-                )
-            )
-            server.listener = listener
+            server = Server(listener, app_over(host, settings))
             yield host, server, url_of(listener)
 
 
@@ -79,11 +74,22 @@ class Server(uvicorn.Server):
     before the host had closed its workers and its database.
     """
 
-    listener: socket.socket
+    def __init__(self, listener: socket.socket, app: ASGI3Application) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )
+        self._listener = listener
 
     async def run_until_stopped(self) -> None:
         """Serve until a signal comes."""
-        await self.serve(sockets=[self.listener])
+        await self.serve(sockets=[self._listener])
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, ParamSpec
 
+import msgspec
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,12 +19,13 @@ from wardian.cli.failures import (
     INTERRUPTED,
     Failure,
     failure_of,
-    failure_of_settings,
 )
 from wardian.cli.text import as_json, size, visible, visible_lines
 from wardian.errors import WardianError
 
 P = ParamSpec("P")
+
+_UNFOLDED = 10_000
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")
@@ -40,10 +41,8 @@ class Terminal:
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
-        self.out = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
-        self.err = Console(
-            stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True, quiet=json
-        )
+        self.out = _console(stderr=False, quiet=False)
+        self.err = _console(stderr=True, quiet=json)
 
     def answer(self, value: Any, show: Callable[[], None]) -> None:
         """Print ``value`` as JSON, or let ``show`` print it for people."""
@@ -87,10 +86,9 @@ class Terminal:
     def busy(self, text: str) -> Iterator[Callable[[str], None]]:
         """Show that something takes a while; yields a function that says what it is now.
 
-        A spinner on a terminal, else a line for each step, and nothing with ``--json``.
+        A spinner on a terminal, else a line for each further step, and nothing with ``--json``.
         """
         if self.json or not self.err.is_terminal:
-            self.note(text)
             yield self.note
             return
         with self.err.status(Text(visible(text))) as status:
@@ -109,6 +107,18 @@ class Terminal:
         )
         if failed.error.get("payload") is not None:
             self.err.print(Text(as_json(failed.error["payload"], indent=2)))
+        if failed.usage is not None:
+            self.spent(msgspec.to_builtins(failed.usage))
+
+
+def _console(*, stderr: bool, quiet: bool) -> Console:
+    console = Console(
+        stderr=stderr, quiet=quiet, markup=False, highlight=False, emoji=False, soft_wrap=True
+    )
+    if not console.is_terminal:
+        # What is read by a program or kept in a file is not folded at a terminal's width.
+        console.width = _UNFOLDED
+    return console
 
 
 def command(function: Callable[P, None]) -> Callable[P, None]:
@@ -121,18 +131,11 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             function(*args, **kwargs)
-        except (Failure, WardianError, ValidationError) as error:
-            Terminal(json=bool(kwargs.get("json"))).fail(_described(error))
+        except (Failure, WardianError) as error:
+            failed = error if isinstance(error, Failure) else failure_of(error)
+            Terminal(json=bool(kwargs.get("json"))).fail(failed)
             raise typer.Exit(FAILED) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(INTERRUPTED) from error
 
     return run
-
-
-def _described(error: Failure | WardianError | ValidationError) -> Failure:
-    if isinstance(error, Failure):
-        return error
-    if isinstance(error, WardianError):
-        return failure_of(error)
-    return failure_of_settings(error)

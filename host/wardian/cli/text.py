@@ -24,7 +24,7 @@ def visible_lines(text: str) -> str:
 
 def as_json(value: Any, *, indent: int = 0) -> str:
     """Encode ``value`` as JSON in which only printing characters stand for themselves."""
-    encoded = msgspec.json.encode(value, order="deterministic" if indent else None)
+    encoded = msgspec.json.encode(value)
     if indent:
         encoded = msgspec.json.format(encoded, indent=indent)
     return "\n".join(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
+from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError, ValidationErrorKind
 
 from wardian.errors import InvalidArguments, InvalidManifest
 from wardian.storage.documents import path_of
@@ -54,7 +54,7 @@ class ConfigSchema:
         Raises:
             InvalidArguments: it does not fit; with the path of the first fault.
         """
-        fault = next(iter(self._validator.iter_errors(values)), None)
+        fault = next(iter(self._validator.iter_errors(dict(values))), None)
         if fault is not None:
             path = path_of(fault.instance_path)
             message = fault.message[:500]
@@ -63,6 +63,20 @@ class ConfigSchema:
                 f"The configuration does not fit the plugin's schema: {where}{message}.",
                 path=path or None,
             )
+
+    def check_defaults(self, values: Mapping[str, Any]) -> None:
+        """Check a manifest's defaults, which may leave to the operator what is required.
+
+        Raises:
+            InvalidManifest: they do not fit; with the path of the first fault.
+        """
+        for fault in self._validator.iter_errors(dict(values)):
+            if not isinstance(fault.kind, ValidationErrorKind.Required):
+                path = path_of(["default_config", *fault.instance_path])
+                raise InvalidManifest(
+                    f"The defaults do not fit the config_schema: {path}: {fault.message[:500]}.",
+                    path=path,
+                )
 
 
 class _Expansion:

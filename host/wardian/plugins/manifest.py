@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -48,7 +48,7 @@ class PermissionRequest(_Table):
     @field_validator("permission")
     @classmethod
     def _is_permission(cls, text: str) -> str:
-        parse_permission(text)
+        _as_value_error(parse_permission, text)
         return text
 
     def parsed(self) -> Permission:
@@ -139,7 +139,7 @@ class Manifest(_Table):
     @classmethod
     def _is_bounded_json(cls, value: JsonObject | None) -> JsonObject | None:
         if value is not None:
-            check_json(value)
+            _as_value_error(check_json, value)
             if len(dump_json(value)) > MAX_SCHEMA_BYTES:
                 raise ValueError(f"may take {MAX_SCHEMA_BYTES} bytes as JSON")
         return value
@@ -180,7 +180,8 @@ def parse_manifest(source: bytes) -> Manifest:
             f"{MANIFEST_NAME} has {len(source)} bytes; at most {MAX_MANIFEST_BYTES} are allowed."
         )
     try:
-        document = tomllib.loads(source.decode())
+        text = source.decode()
+        document = tomllib.loads(text)
     except UnicodeDecodeError as exc:
         line = source[: exc.start].count(b"\n") + 1
         raise InvalidManifest(
@@ -189,18 +190,25 @@ def parse_manifest(source: bytes) -> Manifest:
     except RecursionError as exc:
         raise InvalidManifest(f"{MANIFEST_NAME} is nested too deeply.") from exc
     except tomllib.TOMLDecodeError as exc:
-        raise InvalidManifest(f"{MANIFEST_NAME} is not TOML: {exc}.", path=_line(exc)) from exc
+        line = _line(exc, text)
+        raise InvalidManifest(f"{MANIFEST_NAME} is not TOML at {line}: {exc}.", path=line) from exc
     try:
         return Manifest.model_validate(document)
     except ValidationError as exc:
         raise _translated(exc) from exc
+
+
+def _as_value_error(check: Callable[[Any], object], value: object) -> None:
+    """Run one of the host's own checks where pydantic, which adds the path, hears of its fault."""
+    try:
+        check(value)
     except InvalidArguments as exc:
-        raise InvalidManifest(f"{MANIFEST_NAME}: {exc.message}", path=exc.path) from exc
+        raise ValueError(exc.message) from exc
 
 
-def _line(exc: tomllib.TOMLDecodeError) -> str | None:
+def _line(exc: tomllib.TOMLDecodeError, text: str) -> str:
     found = re.search(r"line \d+", str(exc))
-    return found.group() if found else None
+    return found.group() if found else f"line {text.rstrip().count(chr(10)) + 1}"
 
 
 def _translated(exc: ValidationError) -> InvalidManifest:

@@ -58,6 +58,7 @@ class Registry:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[tuple[str, str], Installed] = {}
+        self._lists: dict[str, list[Installed]] = {}
         self._changes = 0
 
     async def get(self, tenant: str, name: str) -> Installed:
@@ -79,13 +80,21 @@ class Registry:
 
     async def all(self, tenant: str) -> list[Installed]:
         """Return every installed plugin of a tenant, by name."""
+        known = self._lists.get(tenant)
+        if known is not None:
+            return known
+        changes = self._changes
         async with self._database.reading() as connection:
             rows = await PluginRepository(connection, tenant).all()
-            return [await _installed(connection, row) for row in rows]
+            found = [await _installed(connection, row) for row in rows]
+        if changes == self._changes:
+            self._lists[tenant] = found
+        return found
 
     def forget(self, tenant: str) -> None:
         """Read the tenant's plugins anew from now on."""
         self._changes += 1
+        self._lists.pop(tenant, None)
         for key in [key for key in self._known if key[0] == tenant]:
             del self._known[key]
 

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, event, make_url, text
@@ -46,13 +47,15 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str | URL) -> AsyncIterator[Database]:
+    async def open(cls, location: str | Path) -> AsyncIterator[Database]:
         """Connect, bring the schema up to date, and close at the end.
+
+        ``location`` is the path of an SQLite file, or a URL as text.
 
         Raises:
             HostUnusable: no such driver, no connection, or a schema newer than this program.
         """
-        engine = _engine(url)
+        engine = _engine(location)
         try:
             await bring_up_to_date(engine)
             yield cls(engine)
@@ -93,9 +96,9 @@ class Database:
         return True
 
 
-def _engine(url: str | URL) -> AsyncEngine:
+def _engine(location: str | Path) -> AsyncEngine:
     try:
-        parsed = make_url(url)
+        parsed = _url(location)
         if parsed.drivername == "sqlite":
             parsed = parsed.set(drivername="sqlite+aiosqlite")
         elif parsed.drivername in ("postgresql", "postgres"):
@@ -107,6 +110,12 @@ def _engine(url: str | URL) -> AsyncEngine:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _url(location: str | Path) -> URL:
+    if isinstance(location, Path):
+        return URL.create("sqlite+aiosqlite", database=str(location))
+    return make_url(location)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -46,7 +46,9 @@ def check_json(value: Any) -> None:
         if fault is not None:
             where = path or "the value"
             raise InvalidArguments(f"{where} {fault}.", path=path or None)
-        pending.extend((f"{path}{step}", inner, depth + 1) for step, inner in _inside(current))
+        pending.extend(
+            ((path + step).removeprefix("."), inner, depth + 1) for step, inner in _inside(current)
+        )
 
 
 def dump_json(value: Any) -> str:

@@ -23,17 +23,20 @@ _PLACEHOLDER = "@NAME@"
 def scaffold(name: str, language: Language, parent: Path) -> Path:
     """Write a first plugin called ``name`` to ``parent/name`` and return that directory.
 
-    Raises ``ScaffoldRefused`` for a name that no plugin may have, and for a directory that
-    holds anything already.
+    Raises ``ScaffoldRefused`` for a name that no plugin may have, for a directory that holds
+    anything already, and for one that cannot be written.
     """
     _check_name(name)
     target = parent / name
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ScaffoldRefused(f"{target} exists already and is not an empty directory.")
-    target.mkdir(parents=True, exist_ok=True)
-    templates = resources.files("wardian.cli.authoring") / "templates"
-    _write(templates / language.value, target, name)
-    shutil.copytree(wit_directory(), target / "wit" / CONTRACT)
+    template = resources.files("wardian.cli.authoring") / "templates" / language.value
+    try:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise ScaffoldRefused(f"{target} exists already and is not an empty directory.")
+        target.mkdir(parents=True, exist_ok=True)
+        _write(template, target, name)
+        shutil.copytree(wit_directory(), target / "wit" / CONTRACT)
+    except OSError as error:
+        raise ScaffoldRefused(f"{target} cannot be written: {error.strerror}.") from error
     return target
 
 

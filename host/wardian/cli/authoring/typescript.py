@@ -19,7 +19,9 @@ def build(project: Project) -> Path:
     _install_dependencies(project)
     script = str(toolchain / "build.mjs")
     request = _request(project)
-    project.steps.run("reading wit/ and writing types for your editor", ["node", script, "types", request])
+    project.steps.run(
+        "reading wit/ and writing types for your editor", ["node", script, "types", request]
+    )
     compiler = toolchain / "node_modules" / "typescript" / "bin" / "tsc"
     project.steps.run(
         "checking types",

@@ -1,0 +1,24 @@
+"""Wardian: a host that runs plugins written by strangers as WebAssembly components."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wardian.bootstrap import open_host
+    from wardian.settings import Settings
+
+__version__ = "0.1.0"
+
+__all__ = ["Settings", "__version__", "open_host"]
+
+_HOMES = {"open_host": "wardian.bootstrap", "Settings": "wardian.settings"}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded at the first use, because a worker or an embedder of `wardian.sandbox` needs neither
+    # a database nor a web of services in its memory.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'wardian' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,184 @@
+"""The composition root: settings in, a running host out."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from wardian.capabilities import Services, build
+from wardian.errors import HostUnusable, InvalidArguments
+from wardian.events import Events
+from wardian.plugins import PackageStore, Registry
+from wardian.policy.permissions import Permission, parse_permission
+from wardian.runtime.calls import CallPolicy, Calls, CallServices
+from wardian.runtime.executor import Executor, ExecutorSettings
+from wardian.runtime.host import HostParts, PluginHost
+from wardian.runtime.host_calls import HostFunctions
+from wardian.runtime.installs import Installer
+from wardian.runtime.journal import Journal
+from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.ports import Executor as AnyExecutor
+from wardian.runtime.statistics import Statistics
+from wardian.settings import Settings
+from wardian.storage import Database
+from wardian.storage.kv import Quota
+from wardian.telemetry import Telemetry
+from wardian.tenants import KeyRing, Tenants, bootstrap
+from wardian.worlds import contract
+
+DATABASE_NAME = "wardian.db"
+LOCK_NAME = "host.lock"
+PACKAGES = "packages"
+COMPILED = "compiled"
+
+_UNPACKED_RATIO = 4
+
+
+@asynccontextmanager
+async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
+    """Open a host; everything it holds is closed in reverse at the end.
+
+    Raises:
+        HostUnusable: the data directory, the database or the settings cannot be used.
+    """
+    policy = _policy(settings)
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(_claimed(settings.data_dir))
+        location = settings.database_url or folder / DATABASE_NAME
+        database = await stack.enter_async_context(Database.open(location))
+        token = await bootstrap(
+            database, tenant=settings.default_tenant, chosen_key=_chosen_key(settings)
+        )
+        executor = await stack.enter_async_context(
+            Executor(_executor_settings(settings, folder), contract().offer())
+        )
+        parts, statistics = compose(settings, policy, database, executor, folder)
+        await parts.installer.sweep()
+        await stack.enter_async_context(statistics.kept())
+        yield PluginHost(parts, bootstrap_token=token)
+
+
+def compose(
+    settings: Settings,
+    policy: CallPolicy,
+    database: Database,
+    executor: AnyExecutor,
+    folder: Path,
+) -> tuple[HostParts, Statistics]:
+    """Put a host's parts together over a database and an executor that are open."""
+    events = Events(database)
+    registry = Registry(database)
+    events.subscribe("plugin.*", lambda event: registry.forget(event.tenant))
+    journal = Journal(database, events)
+    store = _store(folder)
+    telemetry = Telemetry()
+    telemetry.watch_workers(executor.workers)
+    statistics = Statistics(database)
+    quota = Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max)
+    services = Services(database=database, events=events, kv_quota=quota)
+    functions = HostFunctions(contract(), build(services), telemetry)
+    calls = Calls(
+        CallServices(
+            executor=executor,
+            functions=functions,
+            store=store,
+            telemetry=telemetry,
+            statistics=statistics,
+        ),
+        policy,
+    )
+    lifecycle = Lifecycle(journal, calls)
+    installer = Installer(
+        database,
+        journal,
+        lifecycle,
+        store,
+        executor,
+        package_bytes_max=settings.upload_bytes_max * _UNPACKED_RATIO,
+    )
+    parts = HostParts(
+        database=database,
+        events=events,
+        registry=registry,
+        journal=journal,
+        lifecycle=lifecycle,
+        installer=installer,
+        calls=calls,
+        executor=executor,
+        telemetry=telemetry,
+        keys=KeyRing(database, default_tenant=settings.default_tenant),
+        tenants=Tenants(database),
+    )
+    return parts, statistics
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[Path]:
+    """Hold the data directory for this process: two hosts would sweep each other's files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (folder / LOCK_NAME).open("w")
+    except OSError as exc:
+        raise HostUnusable(
+            f"The data directory {folder} cannot be written to: {exc.strerror}. Choose another "
+            "with --data-dir or WARDIAN_DATA_DIR."
+        ) from exc
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            raise HostUnusable(
+                f"Another host is using the data directory {folder}; stop it, or choose another "
+                "directory with --data-dir or WARDIAN_DATA_DIR."
+            ) from exc
+        yield folder.resolve()
+
+
+def _store(folder: Path) -> PackageStore:
+    try:
+        return PackageStore(folder / PACKAGES)
+    except OSError as exc:
+        raise HostUnusable(
+            f"The data directory {folder} cannot be written to: {exc.strerror}."
+        ) from exc
+
+
+def _chosen_key(settings: Settings) -> str | None:
+    key = settings.bootstrap_key
+    return None if key is None else key.get_secret_value()
+
+
+def _policy(settings: Settings) -> CallPolicy:
+    ceilings: dict[str, Any] = {
+        "wall_seconds": settings.call_wall_seconds_max,
+        "memory_bytes": settings.call_memory_bytes_max,
+    }
+    return CallPolicy(
+        excluded=tuple(_excluded(text) for text in settings.excluded_permissions),
+        ceilings={name: value for name, value in ceilings.items() if value is not None},
+    )
+
+
+def _excluded(text: str) -> Permission:
+    try:
+        return parse_permission(text)
+    except InvalidArguments as exc:
+        raise HostUnusable(
+            f"The setting WARDIAN_EXCLUDED_PERMISSIONS cannot be used: {exc.message}"
+        ) from exc
+
+
+def _executor_settings(settings: Settings, folder: Path) -> ExecutorSettings:
+    return ExecutorSettings(
+        cache_dir=folder / COMPILED,
+        workers_max=settings.workers_max,
+        queue_max=settings.queue_max,
+        queue_seconds=settings.queue_seconds,
+        calls_per_worker=settings.calls_per_worker,
+        compile_seconds=settings.compile_seconds,
+        compile_memory_bytes=settings.compile_memory_bytes,
+        component_bytes_max=settings.upload_bytes_max,
+    )

@@ -1,0 +1,1 @@
+"""What the host does with plugins: install, call, change, remove."""

@@ -1,0 +1,214 @@
+"""Calls: authority and level become limits and a budget; the outcome becomes a record."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wardian.capabilities import Budget, CallContext, CallFacts
+from wardian.capabilities.logging import write_output
+from wardian.config import overlaid
+from wardian.crypto.identifiers import new_id
+from wardian.errors import CallError, GuestError, WardianError
+from wardian.plugins import Installed, PackageStore
+from wardian.policy.grants import Authority
+from wardian.policy.levels import LEVELS, Level
+from wardian.policy.limits import Limits, limits_from
+from wardian.policy.permissions import Permission
+from wardian.policy.usage import Usage
+from wardian.runtime.executor.job import Job
+from wardian.runtime.host_calls import HostFunctions
+from wardian.runtime.ports import Executor
+from wardian.runtime.statistics import Statistics
+from wardian.runtime.views import CallOutcome
+from wardian.telemetry import Telemetry
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?")
+_MAX_TRACEPARENT_CHARS = 256
+_MAX_NAME_CHARS = 200
+
+_log = logging.getLogger("wardian.calls")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    """What was asked for, before anything of it was checked.
+
+    Attributes:
+        limits: overrides by name, which only ever lower.
+        call_id: one is made when it is None.
+    """
+
+    function: str
+    arguments: Mapping[str, Any]
+    subject: str = "host"
+    limits: Mapping[str, Any] | None = None
+    call_id: str | None = None
+    correlation_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPolicy:
+    """What the operator set for every call of this host.
+
+    Attributes:
+        excluded: permissions that no plugin gets, whatever was granted.
+        ceilings: limits, by name, that no call passes.
+    """
+
+    excluded: tuple[Permission, ...] = ()
+    ceilings: Mapping[str, Any] = field(default_factory=dict)
+
+    def limits(self, level: Level, overrides: Mapping[str, Any] | None) -> Limits:
+        """Return the limits of one call.
+
+        Raises:
+            InvalidArguments: an override that is no limit, or out of its range.
+        """
+        return limits_from(overrides or {}, limits_from(self.ceilings, LEVELS[level].limits))
+
+    def authority(self, plugin: Installed) -> Authority:
+        """Return what a plugin may do now."""
+        return Authority(
+            asked=plugin.asked,
+            granted=plugin.granted,
+            level=plugin.level,
+            excluded=self.excluded,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallServices:
+    """What calls are made with."""
+
+    executor: Executor
+    functions: HostFunctions
+    store: PackageStore
+    telemetry: Telemetry
+    statistics: Statistics
+
+
+class Calls:
+    """Runs calls and keeps the record of those that are running."""
+
+    def __init__(self, services: CallServices, policy: CallPolicy) -> None:
+        self._services = services
+        self._policy = policy
+        self._running: dict[str, tuple[str, CallContext]] = {}
+
+    async def run(self, plugin: Installed, request: CallRequest) -> CallOutcome:
+        """Run one call of a plugin, whatever its state.
+
+        Raises:
+            CallError: how it failed, with its usage.
+            InvalidArguments, NotFound, Overloaded: it did not start.
+        """
+        function = plugin.description.resolve(request.function)
+        limits = self._policy.limits(plugin.level, request.limits)
+        context = self._context(plugin, request, limits)
+        job = Job(
+            call_id=context.facts.call_id,
+            tenant=plugin.tenant,
+            level=plugin.level,
+            digest=plugin.digest,
+            load=lambda: asyncio.to_thread(self._services.store.read, plugin.digest),
+            function=function,
+            arguments=request.arguments,
+            limits=limits,
+            on_output=lambda written: write_output(context, written),
+        )
+        key = new_id()
+        self._running[key] = (plugin.id, context)
+        try:
+            return await self._measured(plugin, job, context)
+        finally:
+            del self._running[key]
+
+    async def attempt(self, plugin: Installed, request: CallRequest) -> str | None:
+        """Run one call of the host's own; return why it failed, or None if it did not."""
+        try:
+            await self.run(plugin, request)
+        except GuestError as error:
+            return str(error.payload)[:500]
+        except WardianError as error:
+            return error.message
+        return None
+
+    def regrant(self, plugin: Installed) -> None:
+        """Apply a plugin's present grants to its calls that are running."""
+        for plugin_id, context in self._running.values():
+            if plugin_id == plugin.id:
+                context.authority = self._policy.authority(plugin)
+
+    def _context(self, plugin: Installed, request: CallRequest, limits: Limits) -> CallContext:
+        call_id = request.call_id or new_id()
+        facts = CallFacts(
+            call_id=call_id,
+            tenant=plugin.tenant,
+            subject=request.subject[:_MAX_NAME_CHARS],
+            plugin=plugin.name,
+            plugin_id=plugin.id,
+            version=plugin.version,
+            correlation_id=(request.correlation_id or call_id)[:_MAX_NAME_CHARS],
+            traceparent=_valid_traceparent(request.traceparent),
+        )
+        return CallContext(
+            facts=facts,
+            authority=self._policy.authority(plugin),
+            budget=Budget(limits),
+            configuration=overlaid(plugin.manifest.default_config, plugin.configured),
+        )
+
+    async def _measured(self, plugin: Installed, job: Job, context: CallContext) -> CallOutcome:
+        try:
+            outcome = await self._services.executor.call(
+                job, self._services.functions.serving(context)
+            )
+        except CallError as error:
+            error.usage = _merged(error.usage, context.budget)
+            self._record(plugin, job, error.usage, error)
+            raise
+        usage = _merged(outcome.usage, context.budget)
+        self._record(plugin, job, usage, None)
+        return CallOutcome(outcome.result, usage, job.call_id)
+
+    def _record(self, plugin: Installed, job: Job, usage: Usage, error: CallError | None) -> None:
+        outcome = "ok" if error is None else error.type
+        seconds = usage.wall_seconds
+        self._services.telemetry.call_ended(plugin.tenant, plugin.name, outcome, seconds)
+        # A guest's own error is an answer: only a call that was stopped or lost is a fault.
+        failed = error is not None and not isinstance(error, GuestError)
+        self._services.statistics.record(plugin.tenant, plugin.id, failed=failed, seconds=seconds)
+        _log.info(
+            "call %s of %s %s %s: %s in %.6f s",
+            job.call_id,
+            plugin.name,
+            plugin.version,
+            job.function,
+            outcome,
+            seconds,
+        )
+
+
+def _merged(reported: Usage | None, budget: Budget) -> Usage:
+    """Take from the executor what only it can see, and the broker's own counts for the rest."""
+    counted = budget.usage
+    usage = reported or Usage(wall_seconds=budget.elapsed_seconds())
+    usage.host_calls = max(usage.host_calls, counted.host_calls)
+    usage.http_requests = counted.http_requests
+    usage.events = counted.events
+    usage.dropped_log_lines += counted.dropped_log_lines
+    usage.log_lines = counted.log_lines
+    return usage
+
+
+def _valid_traceparent(text: str | None) -> str | None:
+    """W3C Trace Context: a header that does not parse is as good as none."""
+    if text is None or len(text) > _MAX_TRACEPARENT_CHARS or not _TRACEPARENT.fullmatch(text):
+        return None
+    return text

@@ -1,0 +1,302 @@
+"""The host, as API, CLI and host apps see it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from wardian import __version__
+from wardian.config import overlaid
+from wardian.errors import Conflict
+from wardian.events import Events
+from wardian.plugins import Installed, PluginState, Registry
+from wardian.plugins.registry import read_installed
+from wardian.runtime.calls import CallRequest, Calls
+from wardian.runtime.installs import Grants, Installer
+from wardian.runtime.journal import Journal
+from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.permissions import change_config, change_grants
+from wardian.runtime.ports import Executor
+from wardian.runtime.views import (
+    CallOutcome,
+    GrantsView,
+    PluginView,
+    Readiness,
+    grants_view,
+    plugin_view,
+)
+from wardian.sandbox.description import FunctionDescription
+from wardian.storage import Database
+from wardian.telemetry import Telemetry
+from wardian.tenants import KeyRing, Tenants
+
+__all__ = ["CallOutcome", "GrantsView", "HostParts", "PluginHost", "PluginView", "Readiness"]
+
+_VERBS = {
+    PluginState.INSTALLED: "enable it first",
+    PluginState.ENABLED: "enable it again once the cause is gone",
+    PluginState.DISABLED: "enable it first",
+    PluginState.QUARANTINED: "look at why, then disable and enable it",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostParts:
+    """What a host is made of; `wardian.bootstrap` puts it together."""
+
+    database: Database
+    events: Events
+    registry: Registry
+    journal: Journal
+    lifecycle: Lifecycle
+    installer: Installer
+    calls: Calls
+    executor: Executor
+    telemetry: Telemetry
+    keys: KeyRing
+    tenants: Tenants
+
+
+class PluginHost:
+    """Plugins of every tenant: install, grant, call, watch, remove.
+
+    Attributes:
+        keys: API keys and who holds them.
+        tenants: create and list tenants.
+        events: what was published.
+        bootstrap_token: the first admin key, if this start made it; to be shown once.
+    """
+
+    def __init__(self, parts: HostParts, *, bootstrap_token: str | None = None) -> None:
+        self._parts = parts
+        self.keys = parts.keys
+        self.tenants = parts.tenants
+        self.events = parts.events
+        self.bootstrap_token = bootstrap_token
+
+    async def install(
+        self,
+        source: bytes | Path,
+        *,
+        grants: Grants = (),
+        enable: bool = True,
+        tenant: str = "default",
+        actor: str = "host",
+    ) -> PluginView:
+        """Install a plugin from the bytes of a ``.wardian`` file, a path to one, or a directory.
+
+        Nothing is granted unless ``grants`` says so. The plugin is active at once unless
+        ``enable`` is false, or it has an ``init`` that fails.
+
+        Raises:
+            InvalidManifest, PayloadTooLarge: the package.
+            InvalidComponent, ImportRefused, CompileExceeded: the component.
+            InvalidArguments: a grant that the manifest does not ask for.
+            Conflict: a plugin of this name is installed.
+            NotFound: no such path, or no such tenant.
+        """
+        plugin = await self._parts.installer.install(
+            source, grants=grants, enable=enable, tenant=tenant, actor=actor
+        )
+        return plugin_view(plugin)
+
+    async def uninstall(self, name: str, *, tenant: str = "default", actor: str = "host") -> None:
+        """Remove a plugin with its key-value entries, configuration and grants.
+
+        Calls that are running finish, and can store nothing any more.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        await self._parts.installer.uninstall(name, tenant=tenant, actor=actor)
+
+    async def enable(
+        self, name: str, *, tenant: str = "default", actor: str = "host"
+    ) -> PluginView:
+        """Let a plugin take calls; one that does so already stays as it is.
+
+        Raises:
+            NotFound: no such plugin.
+            Conflict: it is quarantined.
+        """
+        parts = self._parts
+        async with parts.lifecycle.lock(tenant, name):
+            async with parts.journal.change(tenant, actor) as change:
+                plugin = await read_installed(change.connection, tenant, name)
+                if not plugin.is_callable:
+                    plugin = await parts.lifecycle.enable(change, plugin)
+            return plugin_view(await parts.lifecycle.initialise(plugin, actor))
+
+    async def disable(
+        self, name: str, *, tenant: str = "default", actor: str = "host"
+    ) -> PluginView:
+        """Let a plugin take no more calls; those that are running finish.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        parts = self._parts
+        async with (
+            parts.lifecycle.lock(tenant, name),
+            parts.journal.change(tenant, actor) as change,
+        ):
+            plugin = await read_installed(change.connection, tenant, name)
+            plugin = await parts.lifecycle.disable(change, plugin, f"disabled by {actor}")
+        return plugin_view(plugin)
+
+    async def plugins(self, *, tenant: str = "default") -> list[PluginView]:
+        """Return every plugin of a tenant, by name."""
+        return [plugin_view(plugin) for plugin in await self._parts.registry.all(tenant)]
+
+    async def plugin(self, name: str, *, tenant: str = "default") -> PluginView:
+        """Return one plugin.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return plugin_view(await self._parts.registry.get(tenant, name))
+
+    async def grants(self, name: str, *, tenant: str = "default") -> GrantsView:
+        """Return what a plugin asks for and what it was granted.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return grants_view(await self._parts.registry.get(tenant, name))
+
+    async def set_grants(
+        self,
+        name: str,
+        permissions: Sequence[str],
+        *,
+        tenant: str = "default",
+        actor: str = "host",
+    ) -> GrantsView:
+        """Grant exactly these permissions; running calls feel it at their next host call.
+
+        Raises:
+            NotFound: no such plugin.
+            InvalidArguments: not a permission, or one that the plugin does not ask for.
+        """
+        plugin = await change_grants(
+            self._parts.journal, name, permissions, tenant=tenant, actor=actor
+        )
+        self._parts.calls.regrant(plugin)
+        return grants_view(plugin)
+
+    async def config(self, name: str, *, tenant: str = "default") -> dict[str, Any]:
+        """Return a plugin's configuration: what was set, over the manifest's defaults.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return _resolved(await self._parts.registry.get(tenant, name))
+
+    async def set_config(
+        self,
+        name: str,
+        values: Mapping[str, Any],
+        *,
+        tenant: str = "default",
+        actor: str = "host",
+    ) -> dict[str, Any]:
+        """Replace what was set for a plugin, and return the resolved configuration.
+
+        Raises:
+            NotFound: no such plugin.
+            InvalidArguments: it does not fit the manifest's schema; with the path of the fault.
+        """
+        return _resolved(
+            await change_config(self._parts.journal, name, values, tenant=tenant, actor=actor)
+        )
+
+    async def functions(
+        self, name: str, *, tenant: str = "default"
+    ) -> dict[str, FunctionDescription]:
+        """Return what of a plugin can be called, by full name.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        plugin = await self._parts.registry.get(tenant, name)
+        return dict(plugin.description.functions)
+
+    async def all_functions(self, tenant: str) -> dict[str, dict[str, FunctionDescription]]:
+        """Return the functions of every plugin of a tenant that takes calls now."""
+        return {
+            plugin.name: dict(plugin.description.functions)
+            for plugin in await self._parts.registry.all(tenant)
+            if plugin.is_callable
+        }
+
+    async def call(  # noqa: PLR0913 -- one call has this many facts, each with a default
+        self,
+        name: str,
+        function: str,
+        arguments: Mapping[str, Any],
+        *,
+        tenant: str = "default",
+        subject: str = "host",
+        limits: Mapping[str, Any] | None = None,
+        correlation_id: str | None = None,
+        traceparent: str | None = None,
+        call_id: str | None = None,
+    ) -> CallOutcome:
+        """Call a function of a plugin.
+
+        Args:
+            function: its full name, or its bare name where that is unambiguous.
+            arguments: plain values by parameter name.
+            limits: overrides by name, which only ever lower.
+
+        Raises:
+            NotFound: no such plugin or function.
+            Conflict: the plugin takes no calls now.
+            InvalidArguments: arguments or limits; with the path of the fault.
+            Overloaded: every worker is busy and the queue is full.
+            CallError: how the call failed, with its usage.
+        """
+        plugin = await self._parts.registry.get(tenant, name)
+        if not plugin.is_callable:
+            raise _not_callable(plugin)
+        request = CallRequest(
+            function=function,
+            arguments=arguments,
+            subject=subject,
+            limits=limits,
+            call_id=call_id,
+            correlation_id=correlation_id,
+            traceparent=traceparent,
+        )
+        return await self._parts.calls.run(plugin, request)
+
+    async def ready(self) -> Readiness:
+        """Tell whether the host can do its work now."""
+        database = await self._parts.database.answers()
+        return Readiness(
+            ready=database,
+            database=database,
+            workers=self._parts.executor.workers(),
+            versions={
+                "wardian": __version__,
+                "wasmtime": version("wasmtime"),
+                "python": platform.python_version(),
+            },
+        )
+
+    def metrics(self) -> bytes:
+        """Return all metrics in Prometheus's text format."""
+        return self._parts.telemetry.render()
+
+
+def _resolved(plugin: Installed) -> dict[str, Any]:
+    return overlaid(plugin.manifest.default_config, plugin.configured)
+
+
+def _not_callable(plugin: Installed) -> Conflict:
+    why = f" ({plugin.state_reason})" if plugin.state_reason else ""
+    return Conflict(f"{plugin.name} is {plugin.state}{why}: {_VERBS[plugin.state]}.")

@@ -1,0 +1,177 @@
+"""Install and uninstall: nothing is left of either when it fails or is killed in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from wardian.config import ConfigSchema
+from wardian.crypto.digests import sha256_hex
+from wardian.crypto.identifiers import new_id
+from wardian.errors import Conflict, InvalidManifest
+from wardian.plugins import Installed, Manifest, Package, PackageStore, PluginState
+from wardian.plugins.package import read_source
+from wardian.plugins.registry import read_installed
+from wardian.policy.levels import LEVELS
+from wardian.runtime.journal import Change, Journal
+from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.permissions import wanted_grants
+from wardian.runtime.ports import Executor
+from wardian.sandbox.description import Description
+from wardian.storage import Database
+from wardian.storage.plugins import PluginRepository, digests_in_use
+from wardian.storage.rows import PluginRow, now
+from wardian.tenants.tenants import require_tenant
+from wardian.worlds import HOST_VERSION
+
+Grants = Sequence[str] | Literal["all"]
+
+_log = logging.getLogger("wardian.installs")
+
+
+class Installer:
+    """Turns packages into installed plugins, and back into nothing."""
+
+    def __init__(
+        self,
+        database: Database,
+        journal: Journal,
+        lifecycle: Lifecycle,
+        store: PackageStore,
+        executor: Executor,
+        *,
+        package_bytes_max: int,
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._lifecycle = lifecycle
+        self._store = store
+        self._executor = executor
+        self._package_bytes_max = package_bytes_max
+        # Held while a component's file and its rows disagree, so that nobody sweeps it.
+        self._files = asyncio.Lock()
+
+    async def install(
+        self,
+        source: bytes | Path,
+        *,
+        grants: Grants,
+        enable: bool,
+        tenant: str,
+        actor: str,
+    ) -> Installed:
+        """Install a package; see `PluginHost.install`."""
+        package = await asyncio.to_thread(read_source, source, max_bytes=self._package_bytes_max)
+        manifest = package.manifest
+        check_manifest(manifest)
+        granted = wanted_grants(manifest, grants)
+        async with self._lifecycle.lock(tenant, manifest.name):
+            await self._refuse_installed(tenant, manifest.name)
+            description = await self._executor.admit(
+                package.component, wasi=LEVELS[manifest.sandbox_level].wasi
+            )
+            async with (
+                self._stored(package.component),
+                self._journal.change(tenant, actor) as change,
+            ):
+                await self._add(change, package, description)
+                plugin = await self._grant(change, manifest, granted)
+                if enable:
+                    plugin = await self._lifecycle.enable(change, plugin)
+            return await self._lifecycle.initialise(plugin, actor)
+
+    async def uninstall(self, name: str, *, tenant: str, actor: str) -> None:
+        """Remove a plugin and all that belongs to it; see `PluginHost.uninstall`."""
+        async with self._lifecycle.lock(tenant, name), self._files:
+            async with self._journal.change(tenant, actor) as change:
+                plugin = await read_installed(change.connection, tenant, name)
+                await self._lifecycle.move(change, plugin, PluginState.UNINSTALLED, "")
+            await self._drop_unused(plugin.digest)
+
+    async def sweep(self) -> None:
+        """Remove the files of installs that were killed before their rows were committed."""
+        async with self._database.reading() as connection:
+            wanted = await digests_in_use(connection)
+        swept = await asyncio.to_thread(self._store.sweep, wanted)
+        if swept:
+            _log.info("Removed %d files that belong to no installed plugin.", len(swept))
+
+    async def _refuse_installed(self, tenant: str, name: str) -> None:
+        """Say so before compiling for seconds; the table's own rule decides in the end."""
+        async with self._database.reading() as connection:
+            await require_tenant(connection, tenant)
+            row = await PluginRepository(connection, tenant).find(name)
+        if row is not None:
+            raise Conflict(f"{name} {row.plugin_version} is installed already; uninstall it first.")
+
+    @asynccontextmanager
+    async def _stored(self, component: bytes) -> AsyncIterator[None]:
+        """Keep a component's file if the block succeeds."""
+        digest = sha256_hex(component)
+        async with self._files:
+            try:
+                await asyncio.to_thread(self._store.write, component)
+                yield
+            except BaseException:
+                await asyncio.shield(self._drop_unused(digest))
+                raise
+
+    async def _drop_unused(self, digest: str) -> None:
+        async with self._database.reading() as connection:
+            used = digest in await digests_in_use(connection)
+        if not used:
+            await asyncio.to_thread(self._store.remove, digest)
+
+    async def _add(self, change: Change, package: Package, description: Description) -> None:
+        manifest = package.manifest
+        row = PluginRow(
+            id=new_id(),
+            tenant=change.tenant,
+            name=manifest.name,
+            plugin_version=manifest.version,
+            digest=description.digest,
+            level=manifest.sandbox_level.value,
+            state=PluginState.INSTALLED.value,
+            state_reason="",
+            manifest=manifest.document(),
+            description=msgspec.to_builtins(description),
+            installed_at=now(),
+            installed_by=change.actor,
+        )
+        await change.plugins.add(row, size_bytes=description.size_bytes)
+        await change.note(
+            "installed", manifest.name, {"version": manifest.version, "digest": row.digest}
+        )
+
+    async def _grant(self, change: Change, manifest: Manifest, granted: Sequence[str]) -> Installed:
+        plugin = await read_installed(change.connection, change.tenant, manifest.name)
+        if not granted:
+            return plugin
+        await change.plugins.set_granted(plugin.id, granted, change.actor)
+        await change.note("granted", manifest.name, {"granted": list(granted)})
+        return await read_installed(change.connection, change.tenant, manifest.name)
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Check what a manifest says against this host and against itself.
+
+    Raises:
+        InvalidManifest: another contract than this host's, a config_schema that is none, or
+            defaults that do not fit it.
+    """
+    wanted = [int(part) for part in manifest.api_version.split(".")]
+    offered = [int(part) for part in HOST_VERSION.split(".")]
+    if wanted[0] != offered[0] or wanted > offered[: len(wanted)]:
+        raise InvalidManifest(
+            f"The plugin needs version {manifest.api_version} of the contract; this host offers "
+            f"{HOST_VERSION}.",
+            path="api_version",
+        )
+    if manifest.config_schema is not None:
+        ConfigSchema(manifest.config_schema).check_defaults(manifest.default_config)

@@ -1,0 +1,65 @@
+"""Changes: rows, audit entry and event in one transaction, announced once it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from wardian.crypto.identifiers import new_id
+from wardian.events import Event, Events
+from wardian.storage import Connection, Database
+from wardian.storage.events import AuditRepository
+from wardian.storage.plugins import PluginRepository
+from wardian.storage.rows import AuditRow, now
+
+
+class Change:
+    """One change of a tenant's plugins, in progress."""
+
+    def __init__(self, connection: Connection, events: Events, tenant: str, actor: str) -> None:
+        self.connection = connection
+        self.tenant = tenant
+        self.actor = actor
+        self.plugins = PluginRepository(connection, tenant)
+        self.noted: list[Event] = []
+        self._events = events
+        self._correlation_id = new_id()
+
+    async def note(self, what: str, plugin: str, detail: Mapping[str, Any]) -> None:
+        """Write down that ``plugin.WHAT`` happened to a plugin: for auditors and subscribers."""
+        action = f"plugin.{what}"
+        entry = AuditRow(
+            tenant=self.tenant,
+            time=now(),
+            actor=self.actor,
+            action=action,
+            subject=plugin,
+            detail=detail,
+        )
+        await AuditRepository(self.connection, self.tenant).add(entry)
+        event = await self._events.record(
+            self.connection,
+            self.tenant,
+            action,
+            {"plugin": plugin, "actor": self.actor, **detail},
+            correlation_id=self._correlation_id,
+        )
+        self.noted.append(event)
+
+
+class Journal:
+    """Opens changes."""
+
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database = database
+        self._events = events
+
+    @asynccontextmanager
+    async def change(self, tenant: str, actor: str) -> AsyncIterator[Change]:
+        """One atomic change; its events are announced after the commit, and not otherwise."""
+        async with self._database.transaction() as connection:
+            change = Change(connection, self._events, tenant, actor)
+            yield change
+        for event in change.noted:
+            self._events.announce(event)

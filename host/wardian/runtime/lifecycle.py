@@ -1,0 +1,95 @@
+"""The one setter of a plugin's state: table, lock, reason, event, audit (design, section 8)."""
+
+from __future__ import annotations
+
+import asyncio
+from weakref import WeakValueDictionary
+
+from wardian.errors import Conflict
+from wardian.plugins import TRANSITIONS, Installed, PluginState
+from wardian.plugins.registry import read_installed
+from wardian.runtime.calls import CallRequest, Calls
+from wardian.runtime.journal import Change, Journal
+
+__all__ = ["Lifecycle", "PluginState"]
+
+_LIFECYCLE = "wardian:plugin/lifecycle@"
+_INITIALISING = "its init is running"
+
+
+class Lifecycle:
+    """Moves plugins through their states, one change of a plugin at a time."""
+
+    def __init__(self, journal: Journal, calls: Calls) -> None:
+        self._journal = journal
+        self._calls = calls
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    def lock(self, tenant: str, name: str) -> asyncio.Lock:
+        """Return the lock that whoever changes this plugin holds."""
+        lock = self._locks.get((tenant, name))
+        if lock is None:
+            lock = self._locks[tenant, name] = asyncio.Lock()
+        return lock
+
+    async def move(
+        self, change: Change, plugin: Installed, to: PluginState, reason: str
+    ) -> Installed:
+        """Put a plugin into another state, as part of ``change``.
+
+        Raises:
+            Conflict: the table has no such transition.
+        """
+        if to not in TRANSITIONS[plugin.state]:
+            raise Conflict(f"{plugin.name} is {plugin.state} and cannot become {to}.")
+        detail = {"from": plugin.state.value, "reason": reason, "version": plugin.version}
+        if to is PluginState.UNINSTALLED:
+            await change.plugins.remove(plugin.id, plugin.digest)
+            await change.note(to.value, plugin.name, detail)
+            return plugin
+        await change.plugins.set_state(plugin.id, to.value, reason)
+        await change.note(to.value, plugin.name, detail)
+        return await read_installed(change.connection, plugin.tenant, plugin.name)
+
+    async def enable(self, change: Change, plugin: Installed) -> Installed:
+        """Enable a plugin within ``change``; it is active at once unless it has an ``init``."""
+        if plugin.state is not PluginState.ENABLED:
+            reason = _INITIALISING if _init_of(plugin) else ""
+            plugin = await self.move(change, plugin, PluginState.ENABLED, reason)
+        if _init_of(plugin) is None:
+            plugin = await self.move(change, plugin, PluginState.ACTIVE, "")
+        return plugin
+
+    async def initialise(self, plugin: Installed, actor: str) -> Installed:
+        """Run the ``init`` of a plugin that waits for it, and make it active if that succeeds.
+
+        An ``init`` that fails leaves the plugin enabled, with the reason for people to read.
+        """
+        function = _init_of(plugin)
+        if plugin.state is not PluginState.ENABLED or function is None:
+            return plugin
+        fault = await self._calls.attempt(plugin, CallRequest(function=function, arguments={}))
+        async with self._journal.change(plugin.tenant, actor) as change:
+            if fault is None:
+                return await self.move(change, plugin, PluginState.ACTIVE, "")
+            reason = f"its init failed: {fault}"
+            await change.plugins.set_state(plugin.id, plugin.state.value, reason)
+            await change.note("init-failed", plugin.name, {"reason": reason})
+            return await read_installed(change.connection, plugin.tenant, plugin.name)
+
+    async def disable(self, change: Change, plugin: Installed, reason: str) -> Installed:
+        """Disable a plugin within ``change``; one that is disabled stays so."""
+        if plugin.state is PluginState.DISABLED:
+            return plugin
+        return await self.move(change, plugin, PluginState.DISABLED, reason)
+
+
+def _init_of(plugin: Installed) -> str | None:
+    return next(
+        (
+            name
+            for name in plugin.description.functions
+            if name.startswith(_LIFECYCLE) and name.endswith("#init")
+        ),
+        None,
+    )

@@ -1,0 +1,83 @@
+"""Grants and configuration: what operators change about a plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from wardian.config import ConfigSchema, check_values, overlaid
+from wardian.errors import InvalidArguments
+from wardian.plugins import Installed, Manifest
+from wardian.plugins.registry import read_installed
+from wardian.policy.permissions import parse_permission
+from wardian.runtime.journal import Journal
+
+
+def wanted_grants(manifest: Manifest, grants: Sequence[str] | Literal["all"]) -> list[str]:
+    """Return the permissions to grant, each once, in order.
+
+    Raises:
+        InvalidArguments: one is no permission, or the manifest does not ask for it.
+    """
+    if grants == "all":
+        return sorted(request.permission for request in manifest.permissions)
+    if isinstance(grants, str):
+        raise InvalidArguments(
+            f"Grants are a list of permissions, or the word 'all'; not {grants[:80]!r}.",
+            path="granted",
+        )
+    asked = manifest.asked()
+    for index, text in enumerate(grants):
+        path = f"granted[{index}]"
+        try:
+            permission = parse_permission(text)
+        except InvalidArguments as exc:
+            raise InvalidArguments(exc.message, path=path) from exc
+        if not any(request.covers(permission) for request in asked):
+            listed = ", ".join(str(each) for each in asked) or "nothing"
+            raise InvalidArguments(
+                f"{manifest.name} does not ask for {text!r}, so it cannot be granted; it asks for "
+                f"{listed}.",
+                path=path,
+            )
+    return sorted(set(grants))
+
+
+async def change_grants(
+    journal: Journal, name: str, permissions: Sequence[str], *, tenant: str, actor: str
+) -> Installed:
+    """Replace a plugin's grants.
+
+    Raises:
+        NotFound: no such plugin.
+        InvalidArguments: as for `wanted_grants`.
+    """
+    async with journal.change(tenant, actor) as change:
+        plugin = await read_installed(change.connection, tenant, name)
+        granted = wanted_grants(plugin.manifest, permissions)
+        before = [str(permission) for permission in plugin.granted]
+        await change.plugins.set_granted(plugin.id, granted, actor)
+        await change.note("granted", name, {"before": before, "granted": granted})
+        return await read_installed(change.connection, tenant, name)
+
+
+async def change_config(
+    journal: Journal, name: str, values: Mapping[str, Any], *, tenant: str, actor: str
+) -> Installed:
+    """Replace what the operator set for a plugin.
+
+    Raises:
+        NotFound: no such plugin.
+        InvalidArguments: not a JSON object, too large, or, over the defaults, not what the
+            manifest's schema allows; with the path of the fault.
+    """
+    check_values(values)
+    async with journal.change(tenant, actor) as change:
+        plugin = await read_installed(change.connection, tenant, name)
+        if plugin.manifest.config_schema is not None:
+            schema = ConfigSchema(plugin.manifest.config_schema)
+            schema.check(overlaid(plugin.manifest.default_config, values))
+        await change.plugins.set_config(plugin.id, values)
+        # Names only: values may be what the operator would rather not see in an audit trail.
+        await change.note("configured", name, {"names": sorted(values)})
+        return await read_installed(change.connection, tenant, name)

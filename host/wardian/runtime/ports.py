@@ -1,0 +1,33 @@
+"""What the runtime needs of an executor; `wardian.runtime.executor.Executor` is the real one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from wardian.runtime.executor.job import HostCalls, Job, WorkersReport
+from wardian.sandbox.description import Description
+from wardian.sandbox.outcome import Outcome
+
+
+class Executor(Protocol):
+    """Admits components and runs calls."""
+
+    async def admit(self, component: bytes, *, wasi: bool = True) -> Description:
+        """Audit and compile a component.
+
+        Raises:
+            InvalidComponent, ImportRefused, CompileExceeded
+        """
+        ...
+
+    async def call(self, job: Job, answer: HostCalls) -> Outcome:
+        """Run one call.
+
+        Raises:
+            CallError, InvalidArguments, NotFound, Overloaded
+        """
+        ...
+
+    def workers(self) -> WorkersReport:
+        """Count the workers."""
+        ...

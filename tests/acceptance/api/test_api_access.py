@@ -1,0 +1,151 @@
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from guests import guest
+from packages import package
+from wardian.api.app import app_over
+from wardian.api.openapi import static_document
+from wardian.runtime.host import PluginHost
+from wardian.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+PLUGINS = "/api/v1/plugins"
+
+Connect = Callable[[str | None], httpx.AsyncClient]
+
+
+async def key(admin: httpx.AsyncClient, *scopes: str, tenant: str | None = None) -> str:
+    body = {"name": "k", "scopes": list(scopes), "tenant": tenant}
+    made = await admin.post("/api/v1/keys", json=body)
+    assert made.status_code == 201, made.text
+    token: str = made.json()["token"]
+    return token
+
+
+ROUTES = [
+    ("POST", PLUGINS, "admin"),
+    ("GET", PLUGINS, "read"),
+    ("GET", f"{PLUGINS}/calculator", "read"),
+    ("DELETE", f"{PLUGINS}/nothing", "admin"),
+    ("POST", f"{PLUGINS}/nothing/enable", "admin"),
+    ("POST", f"{PLUGINS}/nothing/disable", "admin"),
+    ("GET", f"{PLUGINS}/calculator/grants", "read"),
+    ("PUT", f"{PLUGINS}/nothing/grants", "admin"),
+    ("GET", f"{PLUGINS}/calculator/config", "read"),
+    ("PUT", f"{PLUGINS}/nothing/config", "admin"),
+    ("GET", f"{PLUGINS}/calculator/functions", "read"),
+    ("POST", f"{PLUGINS}/calculator/functions/divide", "call"),
+    ("GET", "/api/v1/keys", "admin"),
+    ("POST", "/api/v1/keys", "admin"),
+    ("DELETE", "/api/v1/keys/nothing", "admin"),
+    ("GET", "/api/v1/tenants", "admin"),
+    ("POST", "/api/v1/tenants", "admin"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
+async def test_every_route_takes_a_key_with_its_scope(
+    connect: Connect, admin: httpx.AsyncClient, calculator: str, method: str, path: str, scope: str
+) -> None:
+    async with connect(None) as stranger:
+        refused = await stranger.request(method, path)
+    assert (refused.status_code, refused.json()["type"]) == (401, "/problems/unauthenticated")
+    assert refused.headers["www-authenticate"].startswith("Bearer")
+    others = {"admin": ("read", "call"), "read": ("call",), "call": ("read",)}[scope]
+    async with connect(await key(admin, *others)) as client:
+        refused = await client.request(method, path)
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/forbidden")
+    async with connect(await key(admin, scope)) as client:
+        assert (await client.request(method, path)).status_code not in (401, 403)
+
+
+def test_every_route_of_the_api_is_in_the_table_above(host: PluginHost, settings: Settings) -> None:
+    document = static_document(app_over(host, settings))
+    routes = {
+        (method.upper(), path)
+        for path, item in document["paths"].items()
+        for method in item
+        if path.startswith("/api/")
+    }
+    assert len(routes) == len(ROUTES)
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic eDp5", "Bearer", "Bearer ", "Bearer nonsense", f"Bearer wdn_{'x' * 43}", ""]
+)
+async def test_a_wrong_key_is_refused(stranger: httpx.AsyncClient, header: str) -> None:
+    refused = await stranger.get(PLUGINS, headers={"Authorization": header})
+    assert (refused.status_code, refused.json()["type"]) == (401, "/problems/unauthenticated")
+
+
+async def test_a_revoked_key_is_refused_at_once(connect: Connect, admin: httpx.AsyncClient) -> None:
+    made = (await admin.post("/api/v1/keys", json={"name": "gone", "scopes": ["read"]})).json()
+    async with connect(made["token"]) as client:
+        assert (await client.get(PLUGINS)).status_code == 200
+        assert (await admin.delete(f"/api/v1/keys/{made['id']}")).status_code == 204
+        assert (await client.get(PLUGINS)).status_code == 401
+
+
+async def test_tokens_are_shown_once_and_never_listed(admin: httpx.AsyncClient) -> None:
+    token = await key(admin, "read")
+    assert token not in (await admin.get("/api/v1/keys")).text
+
+
+@pytest.mark.parametrize("scopes", [[], ["root"], ["admin", 3]])
+async def test_a_key_needs_known_scopes(admin: httpx.AsyncClient, scopes: list[object]) -> None:
+    refused = await admin.post("/api/v1/keys", json={"name": "k", "scopes": scopes})
+    assert (refused.status_code, refused.json()["type"]) == (400, "/problems/invalid-arguments")
+
+
+async def test_a_tenant_sees_nothing_of_another_one(
+    connect: Connect, admin: httpx.AsyncClient, calculator: str
+) -> None:
+    assert (await admin.post("/api/v1/tenants", json={"name": "other"})).status_code == 201
+    token = await key(admin, "admin", tenant="other")
+    async with connect(token) as other:
+        assert (await other.get(PLUGINS)).json() == []
+        for method, path in (
+            ("GET", ""), ("GET", "/grants"), ("PUT", "/grants"), ("GET", "/config"),
+            ("GET", "/functions"), ("POST", "/functions/divide"), ("POST", "/enable"),
+            ("POST", "/disable"), ("DELETE", ""),
+        ):  # fmt: skip
+            body = {"granted": []} if method == "PUT" else {}
+            theirs = await other.request(method, f"{PLUGINS}/{calculator}{path}", json=body)
+            nobody_s = await other.request(method, f"{PLUGINS}/no-such-one{path}", json=body)
+            assert theirs.status_code == nobody_s.status_code == 404, (method, path)
+            assert without_names(theirs) == without_names(nobody_s)
+        upload = {"Content-Type": "application/zip"}
+        content = package(calculator, guest("memory"))
+        made = await other.post(PLUGINS, content=content, headers=upload)
+        assert made.status_code == 201
+        await other.delete(f"{PLUGINS}/{calculator}")
+    assert (await admin.get(f"{PLUGINS}/{calculator}")).status_code == 200
+
+
+def without_names(answer: httpx.Response) -> dict[str, object]:
+    found = dict(answer.json())
+    for name in ("request_id", "call_id", "instance"):
+        found.pop(name, None)
+    found["detail"] = found["detail"].replace("no-such-one", "calculator")
+    return found
+
+
+async def test_only_the_default_tenant_s_administrators_run_tenants(
+    connect: Connect, admin: httpx.AsyncClient
+) -> None:
+    await admin.post("/api/v1/tenants", json={"name": "guest-house"})
+    token = await key(admin, "admin", tenant="guest-house")
+    async with connect(token) as other:
+        assert (await other.get("/api/v1/tenants")).status_code == 403
+        assert (await other.post("/api/v1/tenants", json={"name": "x"})).status_code == 403
+        body = {"name": "k", "scopes": ["admin"], "tenant": "default"}
+        assert (await other.post("/api/v1/keys", json=body)).status_code == 403
+        assert (await other.post("/api/v1/keys", json={**body, "tenant": None})).status_code == 201
+
+
+async def test_a_key_of_a_tenant_that_is_not_there_is_not_made(admin: httpx.AsyncClient) -> None:
+    body = {"name": "k", "scopes": ["read"], "tenant": "nobody"}
+    assert (await admin.post("/api/v1/keys", json=body)).status_code == 404

@@ -1,0 +1,204 @@
+"""A worker that lies: the broker fails the call, and nothing else happens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wardian import errors
+from wardian.policy.levels import Level
+from wardian.policy.limits import Limits
+from wardian.policy.usage import Usage
+from wardian.runtime.executor import Job
+from wardian.runtime.executor.artifacts import Artifact
+from wardian.runtime.executor.frames import Frames
+from wardian.runtime.executor.worker import ArtifactUnusable, Worker
+from wardian.sandbox import Description, Outcome
+from wardian.worker.protocol import (
+    LENGTH,
+    Compiled,
+    Done,
+    Failed,
+    HostCall,
+    Message,
+    Output,
+    Ready,
+    encode_frame,
+)
+
+pytestmark = pytest.mark.anyio
+
+ENCODER = msgspec.msgpack.Encoder()
+Script = Callable[[socket.socket], None]
+DESCRIPTION = Description(digest="0", size_bytes=1, imports=[], exports=[], functions={})
+
+
+class Alive:
+    """A body that is there as long as nobody kills it."""
+
+    killed = False
+
+    def alive(self) -> bool:
+        return not self.killed
+
+    def kill(self) -> None:
+        self.killed = True
+
+    def close(self) -> None:
+        self.killed = True
+
+    async def how_it_ended(self) -> str:
+        return "it lied"
+
+
+@contextlib.asynccontextmanager
+async def liar(script: Script) -> AsyncIterator[socket.socket]:
+    """A thread that plays the worker: it reads the call, then follows its script."""
+    ours, theirs = socket.socketpair()
+
+    def play() -> None:
+        with contextlib.suppress(OSError), theirs:
+            theirs.settimeout(10)
+            theirs.recv(65536)
+            script(theirs)
+            theirs.recv(65536)
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    ours.setblocking(False)
+    try:
+        yield ours
+    finally:
+        await asyncio.to_thread(thread.join, 10)
+        assert not thread.is_alive()
+
+
+async def answered(interface: str, function: str, arguments: list[Any]) -> Any:
+    return {"tag": "ok", "val": None}
+
+
+async def run(script: Script, **limits: Any) -> tuple[Outcome, Alive]:
+    async def load() -> bytes:
+        raise AssertionError("not compiled here")
+
+    job = Job(
+        call_id="test",
+        tenant="default",
+        level=Level.RESTRICTED,
+        digest="0",
+        load=load,
+        function="f",
+        arguments={},
+        limits=Limits(**{"wall_seconds": 1.0, **limits}),
+    )
+    async with liar(script) as connection:
+        body = Alive()
+        worker = Worker(await Frames.over(connection), body)
+        try:
+            outcome = await worker.run(job, Artifact("0", 1, Path("x"), DESCRIPTION), answered)
+        finally:
+            worker.close()
+        return outcome, body
+
+
+def frame(message: Message) -> bytes:
+    return bytes(encode_frame(message, ENCODER))
+
+
+def sending(*messages: Message) -> Script:
+    return lambda connection: connection.sendall(b"".join(map(frame, messages)))
+
+
+LIES: dict[str, Script] = {
+    "another call's result": sending(Done(2, 1, Usage())),
+    "another call's failure": sending(Failed(0, "trap", "", {}, None)),
+    "ready once more": sending(Ready()),
+    "a compiler's report": sending(Compiled(1, DESCRIPTION)),
+    "a host call of another call": sending(HostCall(7, 1, "kv", "get", ["k"])),
+    "a host call with a wrong number": sending(HostCall(1, 5, "kv", "get", ["k"])),
+    "a host call that repeats": sending(
+        HostCall(1, 1, "kv", "get", ["k"]), HostCall(1, 1, "kv", "get", ["k"])
+    ),
+    "output of another call": sending(Output(3, b"x")),
+    "more output than allowed": sending(*[Output(1, b"x")] * 2_000),
+    "an error type it has no say in": sending(Failed(1, "permission-denied", "", {}, None)),
+    "an error type that is not one": sending(Failed(1, "\x1b[2J" * 100, "", {}, None)),
+    "a huge frame": lambda c: c.sendall(LENGTH.pack(2**31) + b"x" * 100),
+    "a frame larger than its call may send": sending(Done(1, "x" * (8 << 20), Usage())),
+    "something that is not MessagePack": lambda c: c.sendall(LENGTH.pack(4) + b"\xc1" * 4),
+    "a message of the broker's": lambda c: c.sendall(
+        frame(Ready()).replace(b"Ready", b"Calls")
+    ),
+    "deep nesting": lambda c: c.sendall(LENGTH.pack(100_000) + b"\x91" * 100_000),
+    "half a frame": lambda c: c.sendall(LENGTH.pack(100) + b"half") or c.close(),
+    "nothing, and goes": lambda c: c.close(),
+}
+
+
+@pytest.mark.parametrize("lie", LIES, ids=lambda name: name.replace(" ", "-"))
+async def test_a_lie_is_a_lost_worker(lie: str) -> None:
+    with pytest.raises(errors.WorkerLost, match="it lied") as caught:
+        await run(LIES[lie])
+
+    assert caught.value.usage is not None
+    assert len(caught.value.message) < 500
+    assert "\x1b" not in caught.value.message
+
+
+async def test_a_worker_that_says_nothing_is_killed_after_the_deadline() -> None:
+    with pytest.raises(errors.DeadlineExceeded):
+        await run(lambda connection: None, wall_seconds=0.1)
+
+
+async def test_host_calls_past_the_budget_and_its_slack_are_a_breach() -> None:
+    def flood(connection: socket.socket) -> None:
+        for number in range(1, 100):
+            connection.sendall(frame(HostCall(1, number, "kv", "get", ["k"])))
+
+    with pytest.raises(errors.WorkerLost, match="more host calls"):
+        await run(flood, host_calls=5)
+
+
+async def test_what_a_worker_claims_to_have_spent_is_corrected_by_what_was_seen() -> None:
+    claim = Usage(wall_seconds=-5.0, http_requests=9, events=9, host_calls=0, fuel=7)
+
+    outcome, _ = await run(
+        sending(HostCall(1, 1, "kv", "get", ["k"]), Done(1, None, claim))
+    )
+
+    assert outcome.usage.wall_seconds >= 0
+    assert outcome.usage.http_requests == outcome.usage.events == 0
+    assert outcome.usage.host_calls == 1
+    assert outcome.usage.fuel == 7
+
+
+async def test_code_that_does_not_load_is_told_apart() -> None:
+    with pytest.raises(ArtifactUnusable):
+        await run(sending(Failed(1, "artifact-unusable", "no", {}, None)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(noise=st.binary(max_size=300), seed=st.integers(0, 10_000))
+def test_noise_is_never_more_than_a_failed_call(noise: bytes, seed: int) -> None:
+    """Random bytes, and real messages with bytes changed."""
+    shuffled = random.Random(seed)
+    real = bytearray(frame(Done(1, {"a": [1, "x"]}, Usage())))
+    real[shuffled.randrange(len(real))] ^= 1 << shuffled.randrange(8)
+
+    async def attempt(content: bytes) -> None:
+        with contextlib.suppress(errors.WardianError, ArtifactUnusable):
+            await run(lambda connection: connection.sendall(content), wall_seconds=0.02)
+
+    asyncio.run(attempt(noise))
+    asyncio.run(attempt(bytes(real)))

@@ -1,0 +1,50 @@
+"""Rows that tests need before they can begin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wardian.crypto.digests import sha256_hex
+from wardian.crypto.identifiers import new_id
+from wardian.storage import Database
+from wardian.storage.plugins import PluginRepository
+from wardian.storage.rows import PluginRow, now
+from wardian.storage.tenants import TenantRepository
+
+
+def plugin_row(name: str = "counter", *, tenant: str = "default", **changes: Any) -> PluginRow:
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "tenant": tenant,
+        "name": name,
+        "plugin_version": "1.0.0",
+        "digest": sha256_hex(b"component"),
+        "level": "restricted",
+        "state": "active",
+        "state_reason": "",
+        "manifest": {"name": name, "version": "1.0.0"},
+        "description": {
+            "digest": sha256_hex(b"component"),
+            "size_bytes": 9,
+            "imports": [],
+            "exports": [],
+            "functions": {},
+        },
+        "installed_at": now(),
+        "installed_by": "test",
+    }
+    return PluginRow(**values | changes)
+
+
+async def add_tenant(database: Database, name: str = "default") -> None:
+    async with database.transaction() as connection:
+        await TenantRepository(connection).add(name)
+
+
+async def add_plugin(database: Database, row: PluginRow | None = None) -> PluginRow:
+    row = row or plugin_row()
+    async with database.transaction() as connection:
+        if not await TenantRepository(connection).exists(row.tenant):
+            await TenantRepository(connection).add(row.tenant)
+        await PluginRepository(connection, row.tenant).add(row, size_bytes=9)
+    return row

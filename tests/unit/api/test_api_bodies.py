@@ -1,0 +1,99 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from wardian.api.bodies import decode
+from wardian.errors import InvalidArguments
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    arguments: dict[str, Any] = {}
+    count: int = 0
+
+
+def refused(body: bytes) -> InvalidArguments:
+    with pytest.raises(InvalidArguments) as caught:
+        decode(body, Wanted)
+    return caught.value
+
+
+def test_a_body_becomes_a_value() -> None:
+    assert decode(b'{"arguments":{"a":[1,2.5,null,"\xc3\xa4"]}}', Wanted).arguments == {
+        "a": [1, 2.5, None, "ä"]
+    }
+
+
+def test_an_empty_body_is_an_empty_object() -> None:
+    assert decode(b"", Wanted) == Wanted()
+
+
+def test_an_integer_of_64_bits_keeps_every_digit() -> None:
+    found = decode(b'{"arguments":{"n":18446744073709551615}}', Wanted)
+    assert found.arguments["n"] == 2**64 - 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b'{"count":NaN}',
+        b'{"count":Infinity}',
+        b'{"arguments":{"n":1e999}}',
+        b'{"arguments":{"s":"\\ud800"}}',
+        b'{"arguments":{"s":"\xff"}}',
+        b'{"arguments":{}} trailing',
+        b"{'arguments':{}}",
+        b'{"arguments":{},}',
+        b'{"arguments":{"n":' + b"1" * 5000 + b"}}",
+        b"\xef\xbb\xbf{}",
+        b"[]",
+        b"null",
+    ],
+)
+def test_what_is_not_strict_json_of_the_right_shape_is_refused(body: bytes) -> None:
+    refused(body)
+
+
+def test_an_unknown_member_is_named() -> None:
+    assert refused(b'{"argument":{}}').path == "argument"
+
+
+def test_a_wrong_type_is_located() -> None:
+    error = refused(b'{"arguments":3}')
+    assert error.path == "arguments"
+    assert "object" in error.message
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_endless_nesting_is_refused_and_not_a_fault(opening: bytes) -> None:
+    assert "deep" in refused(b'{"arguments":{"x":' + opening * 200_000).message
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (b'{"count":1,"count":2}', "count"),
+        (b'{"arguments":{"a":1,"a":2}}', "arguments.a"),
+        (b'{"arguments":{"a":1,"\\u0061":2}}', "arguments.a"),
+        (b'{"arguments":{"\xc3\xa4":1,"\\u00e4":2}}', "arguments.ä"),
+    ],
+)
+def test_a_member_that_stands_twice_is_refused(body: bytes, path: str) -> None:
+    assert refused(body).path == path
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"arguments":{"a":{"a":1},"b":"\\"a\\""}}',
+        b'{"arguments":{"arguments":"arguments"},"count":1}',
+    ],
+)
+def test_a_name_that_only_seems_to_stand_twice_is_accepted(body: bytes) -> None:
+    decode(body, Wanted)
+
+
+def test_a_plain_object_is_checked_too() -> None:
+    with pytest.raises(InvalidArguments):
+        decode(b'{"a":1,"a":2}', dict[str, Any])

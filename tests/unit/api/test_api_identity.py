@@ -1,0 +1,37 @@
+import pytest
+from starlette.datastructures import Headers
+
+from wardian.api.exposure import is_loopback
+from wardian.api.identity import _accepted, traceparent_of
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def test_a_sound_request_id_is_kept() -> None:
+    assert _accepted("order-17:retry/2") == "order-17:retry/2"
+
+
+@pytest.mark.parametrize("offered", [None, "", "a b", "a\nb", "x" * 129, "ä", "-dash", "<script>"])
+def test_an_unsound_request_id_is_replaced(offered: str | None) -> None:
+    assert _accepted(offered) not in (offered, "")
+
+
+def test_a_sound_traceparent_is_passed_on() -> None:
+    assert traceparent_of(Headers({"traceparent": TRACE})) == TRACE
+
+
+@pytest.mark.parametrize(
+    "value", ["", "x", TRACE.upper(), f"ff{TRACE[2:]}", TRACE.replace("4bf92f", "00-"), f"{TRACE}-"]
+)
+def test_a_malformed_traceparent_is_dropped(value: str) -> None:
+    assert traceparent_of(Headers({"traceparent": value})) is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"])
+def test_loopback_addresses_are_known(address: str) -> None:
+    assert is_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.5", "example.org", "localhost.x"])
+def test_other_addresses_are_public(address: str) -> None:
+    assert not is_loopback(address)

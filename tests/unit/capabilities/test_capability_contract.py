@@ -1,0 +1,34 @@
+"""Every capability has exactly the functions of its WIT interface."""
+
+from __future__ import annotations
+
+import inspect
+
+from wardian import capabilities
+from wardian.capabilities import Services
+from wardian.events import Events
+from wardian.storage import Database
+from wardian.storage.kv import Quota
+from wardian.worlds import contract
+
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_methods_and_positional_arguments_are_those_of_the_wit(database: Database) -> None:
+    built = capabilities.build(
+        Services(database=database, events=Events(database), kv_quota=Quota(bytes=1, keys=1))
+    )
+
+    assert set(built) == set(contract().imports)
+    for interface, functions in contract().imports.items():
+        capability = built[interface]
+        public = {name for name in dir(capability) if not name.startswith("_")}
+        assert public == {name.replace("-", "_") for name in functions}
+        for name, function in functions.items():
+            method = getattr(capability, name.replace("-", "_"))
+            assert inspect.iscoroutinefunction(method)
+            _, *parameters = inspect.signature(method).parameters
+            expected = [wit.replace("-", "_") for wit, _ in function.type.parameters]
+            assert [parameter.rstrip("_") for parameter in parameters] == expected

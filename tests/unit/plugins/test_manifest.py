@@ -1,0 +1,196 @@
+"""plugin.toml."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wardian.errors import InvalidManifest
+from wardian.plugins import Manifest, parse_manifest
+from wardian.plugins.manifest import MAX_MANIFEST_BYTES
+from wardian.policy.levels import Level
+
+SMALLEST = 'name = "counter"\nversion = "1.0.0"\n'
+
+FULL = """
+name = "csv-insights"
+version = "1.2.3-rc.1+build.5"
+api_version = "1.0.0"
+description = "Statistics — of CSV texts"
+author = "Zoë"
+license = "Apache-2.0"
+category = "workflow"
+tags = ["csv", "statistics"]
+sandbox_level = "standard"
+capabilities = ["csv-insights", "table.columns@1.0.0"]
+required_scopes = ["call"]
+
+[dependencies]
+markdown = "^1.2"
+
+[[permissions]]
+permission = "kv:read"
+reason = "Reads the last result."
+
+[[permissions]]
+permission = "http:request:GET:https://api.example.org/*"
+reason = "Fetches rates."
+optional = true
+
+[config_schema]
+type = "object"
+properties.limit = { type = "integer" }
+
+[default_config]
+limit = 5
+
+[[api_endpoints]]
+path = "/summary"
+function = "summarise"
+
+[[ui_components]]
+name = "chart"
+entry = "ui/index.html"
+
+[[webhooks]]
+name = "orders"
+recipe = "github"
+
+[health_check]
+interval_seconds = 30
+timeout_seconds = 2.5
+
+[[migration_scripts]]
+from_version = "1.0.0"
+to_version = "1.2.0"
+
+[[oauth]]
+provider = "github"
+scopes = ["repo"]
+"""
+
+
+def fault(text: str) -> InvalidManifest:
+    with pytest.raises(InvalidManifest) as caught:
+        parse_manifest(text.encode())
+    return caught.value
+
+
+def test_name_and_version_suffice() -> None:
+    manifest = parse_manifest(SMALLEST.encode())
+
+    assert manifest.name == "counter"
+    assert manifest.sandbox_level is Level.RESTRICTED
+    assert manifest.permissions == ()
+    assert manifest.config_schema is None
+
+
+def test_every_field_of_the_design_is_read() -> None:
+    manifest = parse_manifest(FULL.encode())
+
+    assert set(Manifest.model_fields) == manifest.model_fields_set
+    assert [str(permission) for permission in manifest.asked()] == [
+        "kv:read",
+        "http:request:GET:https://api.example.org/*",
+    ]
+    assert manifest.default_config == {"limit": 5}
+
+
+@pytest.mark.parametrize("text", [SMALLEST, FULL])
+def test_a_stored_manifest_comes_back_as_it_was(text: str) -> None:
+    manifest = parse_manifest(text.encode())
+
+    assert Manifest.restored(manifest.document()) == manifest
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("", "name"),
+        ('version = "1.0.0"', "name"),
+        ('name = "a"', "version"),
+        (SMALLEST.replace("counter", "Counter"), "name"),
+        (SMALLEST.replace("counter", "a" * 65), "name"),
+        (SMALLEST.replace("counter", "../etc"), "name"),
+        (SMALLEST.replace("counter", "a--b"), "name"),
+        (SMALLEST.replace("counter", "a\\n"), "name"),
+        (SMALLEST.replace("1.0.0", "1.0"), "version"),
+        (SMALLEST.replace("1.0.0", "01.0.0"), "version"),
+        (SMALLEST.replace('"1.0.0"', "1"), "version"),
+        (SMALLEST + "api_version = 'two'", "api_version"),
+        (SMALLEST + "category = 'game'", "category"),
+        (SMALLEST + "sandbox_level = 'root'", "sandbox_level"),
+        (SMALLEST + "tags = ['ok', 'Not Ok']", "tags[1]"),
+        (SMALLEST + "colour = 'red'", "colour"),
+        (SMALLEST + 'description = "\\u001b[2J"', "description"),
+        (SMALLEST + 'author = "a\\u202eb"', "author"),
+        (SMALLEST + "[[permissions]]\npermission = 'kv:read'", "permissions[0].reason"),
+        (SMALLEST + "[[permissions]]\nreason = 'x'", "permissions[0].permission"),
+        (
+            SMALLEST + "[[permissions]]\npermission = 'kv:all'\nreason = 'x'",
+            "permissions[0].permission",
+        ),
+        (
+            SMALLEST + "[[permissions]]\npermission = 'kv:read'\nreason = 'x'\noptional = 'no'",
+            "permissions[0].optional",
+        ),
+        (SMALLEST + 2 * "[[permissions]]\npermission = 'kv:read'\nreason = 'x'\n", "permissions"),
+        (SMALLEST + "config_schema = 5", "config_schema"),
+        (SMALLEST + "[default_config]\nx = nan", "default_config"),
+        (SMALLEST + "[default_config]\nx = 2020-01-01", "default_config"),
+        (SMALLEST + "[default_config]\nx = " + "[" * 80 + "]" * 80, "default_config"),
+        (SMALLEST + "[[ui_components]]\nname = 'a'\nentry = '../x'", "ui_components[0].entry"),
+        (SMALLEST + "[health_check]\ninterval_seconds = 0", "health_check.interval_seconds"),
+        (SMALLEST + "[dependencies]\nmarkdown = 'latest'", "dependencies.markdown"),
+        (SMALLEST + "[dependencies]\n'Mark Down' = '*'", "dependencies.Mark Down"),
+        (SMALLEST + "x = ", "line 3"),
+        ("\n\nname = 'a", "line 3"),
+        (SMALLEST + SMALLEST, "line 3"),
+    ],
+)
+def test_a_fault_is_refused_with_its_path(text: str, path: str) -> None:
+    found = fault(text)
+
+    assert found.path == path
+    assert path in found.message
+    assert len(found.message) < 600
+
+
+def test_a_misspelt_field_gets_a_suggestion() -> None:
+    assert "did you mean 'description'" in fault(SMALLEST + "descripton = 'x'").message
+
+
+def test_text_that_is_not_utf_8_is_refused_with_the_line() -> None:
+    with pytest.raises(InvalidManifest) as caught:
+        parse_manifest(SMALLEST.encode() + b"description = '\xff'")
+
+    assert caught.value.path == "line 3"
+
+
+def test_a_manifest_too_large_is_refused_before_it_is_parsed() -> None:
+    with pytest.raises(InvalidManifest, match="at most"):
+        parse_manifest(b"#" * (MAX_MANIFEST_BYTES + 1))
+
+
+def test_nesting_without_end_is_refused() -> None:
+    assert "nested" in fault(SMALLEST + "tags = " + "[" * 100_000).message
+
+
+def test_a_schema_too_large_is_refused() -> None:
+    text = SMALLEST + "[config_schema]\ndescription = '" + "x" * 70_000 + "'"
+
+    assert fault(text).path == "config_schema"
+
+
+@given(
+    st.binary(max_size=300)
+    | st.text(max_size=300).map(
+        lambda text: SMALLEST.encode() + text.encode("utf-8", "surrogatepass")
+    )
+)
+def test_whatever_the_bytes_the_answer_is_a_manifest_or_a_named_fault(source: bytes) -> None:
+    try:
+        parse_manifest(source)
+    except InvalidManifest as error:
+        assert error.message

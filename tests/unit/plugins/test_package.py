@@ -1,0 +1,212 @@
+"""Packages: reading what strangers made, and packing."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wardian.errors import InvalidManifest, NotFound, PayloadTooLarge, WardianError
+from wardian.plugins import pack, read_directory, read_package
+from wardian.plugins.package import file_name, read_source
+
+MANIFEST = b'name = "counter"\nversion = "1.0.0"\n'
+WASM = b"\0asm\x0d\0\x01\0"
+
+
+def archive(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as opened:
+        for name, content in members:
+            entry = zipfile.ZipInfo("placeholder")
+            entry.filename = name  # past the constructor, which would tidy it
+            entry.orig_filename = name
+            entry.compress_type = method
+            opened.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def refused(content: bytes) -> InvalidManifest:
+    with pytest.raises(InvalidManifest) as caught:
+        read_package(content)
+    return caught.value
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    plugin = tmp_path / "counter"
+    (plugin / "ui" / "img").mkdir(parents=True)
+    (plugin / "plugin.toml").write_bytes(MANIFEST)
+    (plugin / "counter.wasm").write_bytes(WASM)
+    (plugin / "README.md").write_text("# Counter")
+    (plugin / "ui" / "index.html").write_text("<p>")
+    (plugin / "ui" / "img" / "a.svg").write_text("<svg/>")
+    (plugin / "src").mkdir()
+    (plugin / "src" / "main.py").write_text("print()")
+    return plugin
+
+
+def test_what_was_packed_is_what_is_read(folder: Path) -> None:
+    package = read_package(pack(folder))
+
+    assert package == read_directory(folder)
+    assert package.component == WASM
+    assert set(package.files) == {"README.md", "ui/index.html", "ui/img/a.svg"}
+    assert file_name(package.manifest) == "counter-1.0.0.wardian"
+
+
+def test_packing_gives_the_same_bytes_whatever_the_times_and_modes(folder: Path) -> None:
+    first = pack(folder)
+
+    for path in folder.rglob("*"):
+        os.utime(path, (1, 1))
+    (folder / "plugin.toml").chmod(0o600)
+
+    assert pack(folder) == first
+
+
+def test_a_damaged_member_is_noticed(folder: Path) -> None:
+    with zipfile.ZipFile(BytesIO(pack(folder))) as opened:
+        members = {name: opened.read(name) for name in opened.namelist()}
+    members["plugin.wasm"] += b"\0"
+
+    assert "plugin.wasm" in refused(archive(*members.items())).message
+
+
+def test_a_plain_zip_without_digests_is_a_package_too() -> None:
+    package = read_package(archive(("plugin.toml", MANIFEST), ("any.wasm", WASM)))
+
+    assert package.component == WASM
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ([("any.wasm", WASM)], "no plugin.toml"),
+        ([("plugin.toml", MANIFEST)], "none"),
+        ([("plugin.toml", MANIFEST), ("a.wasm", WASM), ("b.wasm", WASM)], "a.wasm, b.wasm"),
+        ([("plugin.toml", MANIFEST), ("a.wasm", WASM), ("run.sh", b"")], "run.sh"),
+        ([("plugin.toml", MANIFEST), ("a.wasm", WASM), ("x/b.wasm", WASM)], "x/b.wasm"),
+        ([("plugin.toml", MANIFEST), ("a.wasm", WASM), ("../evil", b"")], "relative name"),
+        ([("plugin.toml", MANIFEST), ("a.wasm", WASM), ("ui/../../evil", b"")], "relative name"),
+        ([("plugin.toml", MANIFEST), ("a.wasm", WASM), ("/etc/passwd", b"")], "relative name"),
+        ([("plugin.toml", MANIFEST), ("a.wasm", WASM), ("ui\\evil", b"")], "relative name"),
+        ([("plugin.toml", MANIFEST), ("a.wasm", WASM), ("C:evil", b"")], "relative name"),
+        ([("plugin.toml", MANIFEST), ("a.wasm", WASM), ("ui/a\x00b", b"")], "relative name"),
+        ([("plugin.toml", MANIFEST), ("a.wasm", WASM), ("ui/" + "a" * 300, b"")], "relative name"),
+        (
+            [("plugin.toml", MANIFEST), ("a.wasm", WASM), ("ui/a", b""), ("ui/A", b"")],
+            "two members",
+        ),
+        ([("plugin.toml", MANIFEST), ("plugin.toml", MANIFEST), ("a.wasm", WASM)], "two members"),
+        ([("plugin.toml", b"name ="), ("a.wasm", WASM)], "not TOML"),
+        ([("plugin.toml", MANIFEST), ("a.wasm", WASM), ("digests.json", b"{")], "not JSON"),
+        ([("plugin.toml", MANIFEST), ("a.wasm", WASM), ("digests.json", b"[]")], "damaged"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_what_is_no_package_is_refused_with_the_reason(
+    members: list[tuple[str, bytes]], reason: str
+) -> None:
+    assert reason in refused(archive(*members)).message
+
+
+def test_links_are_refused() -> None:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as opened:
+        opened.writestr("plugin.toml", MANIFEST)
+        entry = zipfile.ZipInfo("a.wasm")
+        entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+        opened.writestr(entry, "/etc/passwd")
+
+    assert "not a regular file" in refused(buffer.getvalue()).message
+
+
+def test_a_bomb_is_refused_while_it_inflates() -> None:
+    bomb = archive(("plugin.toml", MANIFEST), ("a.wasm", b"\0" * (64 * 1024 * 1024)))
+    assert len(bomb) < 100_000
+
+    assert "inflates" in refused(bomb).message
+
+
+def test_a_package_larger_than_allowed_is_refused() -> None:
+    content = archive(("plugin.toml", MANIFEST), ("a.wasm", os.urandom(20_000)))
+
+    with pytest.raises(PayloadTooLarge):
+        read_package(content, max_bytes=10_000)
+
+
+def test_a_header_that_lies_about_sizes_is_refused() -> None:
+    content = bytearray(archive(("plugin.toml", MANIFEST), ("a.wasm", b"\0" * 2_000_000)))
+    directory = content.rindex(b"PK\x01\x02")
+    content[directory + 24 : directory + 28] = (10).to_bytes(4, "little")
+
+    with pytest.raises(InvalidManifest):
+        read_package(bytes(content))
+
+
+def test_too_many_members_are_refused_before_they_are_listed() -> None:
+    members = [(f"ui/{number}", b"") for number in range(5_000)]
+
+    assert "members" in refused(archive(*members)).message
+    assert "members" in refused(archive(*members[:300])).message
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\0asm", WASM * 100, b"PK\x03\x04" + b"\0" * 100])
+def test_what_is_no_archive_is_refused(content: bytes) -> None:
+    assert "not a plugin package" in refused(content).message
+
+
+@given(position=st.integers(0, 400), value=st.integers(0, 255))
+def test_a_flipped_byte_gives_a_package_or_a_named_error(position: int, value: int) -> None:
+    content = bytearray(archive(("plugin.toml", MANIFEST), ("a.wasm", WASM)))
+    content[position % len(content)] = value
+
+    try:
+        read_package(bytes(content))
+    except WardianError as error:
+        assert error.message
+
+
+def test_a_directory_needs_a_manifest_and_one_component(folder: Path) -> None:
+    (folder / "second.wasm").write_bytes(WASM)
+    with pytest.raises(InvalidManifest, match="counter.wasm, second.wasm"):
+        read_directory(folder)
+
+    (folder / "plugin.toml").unlink()
+    with pytest.raises(InvalidManifest, match=r"plugin\.toml"):
+        read_directory(folder)
+
+
+def test_links_in_a_directory_are_not_followed(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (folder / "ui" / "link").symlink_to(tmp_path / "secret")
+
+    assert "ui/link" not in read_directory(folder).files
+
+
+def test_a_ui_component_must_be_in_the_package(folder: Path) -> None:
+    (folder / "plugin.toml").write_bytes(
+        MANIFEST + b'[[ui_components]]\nname = "x"\nentry = "ui/none.html"\n'
+    )
+
+    with pytest.raises(InvalidManifest) as caught:
+        read_directory(folder)
+    assert caught.value.path == "ui_components[0].entry"
+
+
+def test_sources_are_bytes_files_and_directories(folder: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "counter.wardian"
+    packed.write_bytes(pack(folder))
+
+    assert read_source(packed) == read_source(packed.read_bytes()) == read_source(folder)
+    with pytest.raises(NotFound):
+        read_source(tmp_path / "nothing")
+    with pytest.raises(PayloadTooLarge):
+        read_source(packed, max_bytes=10)

@@ -1,0 +1,126 @@
+"""Transactions."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from rows import add_plugin, add_tenant, plugin_row
+from sqlalchemy import text
+
+from wardian.errors import Conflict, WardianError
+from wardian.storage import Database
+from wardian.storage.plugins import PluginRepository
+from wardian.storage.rows import CallTotals
+from wardian.storage.tenants import TenantRepository
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_commits_survive_power_loss_by_setting(database: Database) -> None:
+    async with database.reading() as connection:
+        assert (await connection.execute(text("PRAGMA synchronous"))).scalar() == 2
+        assert (await connection.execute(text("PRAGMA journal_mode"))).scalar() == "wal"
+        assert (await connection.execute(text("PRAGMA foreign_keys"))).scalar() == 1
+
+
+async def test_an_exception_rolls_everything_back(database: Database) -> None:
+    with pytest.raises(KeyError):
+        async with database.transaction() as connection:
+            await TenantRepository(connection).add("acme")
+            raise KeyError
+
+    async with database.reading() as connection:
+        assert await TenantRepository(connection).all() == []
+
+
+async def test_writers_take_turns(database: Database) -> None:
+    async def add(number: int) -> None:
+        async with database.transaction() as connection:
+            names = [name for name, _ in await TenantRepository(connection).all()]
+            await TenantRepository(connection).add(f"tenant-{len(names)}")
+
+    await asyncio.gather(*(add(number) for number in range(20)))
+
+    async with database.reading() as connection:
+        assert len(await TenantRepository(connection).all()) == 20
+
+
+async def test_a_cancelled_writer_leaves_nothing_and_blocks_nobody(database: Database) -> None:
+    entered = asyncio.Event()
+
+    async def write() -> None:
+        async with database.transaction() as connection:
+            await TenantRepository(connection).add("acme")
+            entered.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(write())
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await add_tenant(database, "other")
+    async with database.reading() as connection:
+        assert [name for name, _ in await TenantRepository(connection).all()] == ["other"]
+
+
+async def test_writers_cancelled_at_any_moment_block_nobody(database: Database) -> None:
+    async def write(number: int) -> None:
+        async with database.transaction() as connection:
+            await TenantRepository(connection).add(f"tenant-{number}")
+
+    for number in range(40):
+        task = asyncio.create_task(write(number))
+        for _ in range(number):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    await add_tenant(database, "last")
+    assert await database.answers()
+
+
+async def test_a_broken_rule_of_the_schema_is_an_error_of_ours(database: Database) -> None:
+    with pytest.raises(WardianError, match="did not answer"):
+        async with database.transaction() as connection:
+            await connection.execute(
+                text("INSERT INTO api_keys VALUES ('nobody','i','n','p','d','[]','2020-01-01',0)")
+            )
+
+
+async def test_a_plugin_can_be_installed_once_in_a_tenant(database: Database) -> None:
+    await add_plugin(database)
+
+    with pytest.raises(Conflict, match="installed already"):
+        await add_plugin(database, plugin_row())
+    await add_plugin(database, plugin_row(tenant="other"))
+
+
+async def test_a_repository_sees_its_own_tenant_only(database: Database) -> None:
+    row = await add_plugin(database)
+    await add_tenant(database, "other")
+
+    async with database.transaction() as connection:
+        other = PluginRepository(connection, "other")
+        assert await other.find(row.name) is None
+        assert await other.all() == []
+        await other.set_state(row.id, "disabled", "by a stranger")
+        assert not await other.remove(row.id, row.digest)
+        assert await PluginRepository(connection, "default").find(row.name) == row
+
+
+async def test_calls_add_up_to_averages(database: Database) -> None:
+    row = await add_plugin(database)
+
+    async with database.transaction() as connection:
+        plugins = PluginRepository(connection, "default")
+        await plugins.count(row.id, CallTotals(requests=3, errors=0, seconds=0.3))
+        await plugins.count(row.id, CallTotals(requests=1, errors=1, seconds=0.5))
+        totals = await plugins.totals(row.id)
+
+    assert totals["total_requests"] == 4
+    assert totals["error_count"] == 1
+    assert totals["avg_response_time"] == pytest.approx(0.2)
+    assert totals["success_rate"] == pytest.approx(0.75)

@@ -1,0 +1,94 @@
+"""Migrations."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+
+from wardian.errors import HostUnusable
+from wardian.storage import Database, schema
+from wardian.storage.tables import metadata
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+    async with database.reading() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+def test_every_table_but_tenants_has_a_tenant_that_must_exist() -> None:
+    for name, table in metadata.tables.items():
+        if name != "tenants":
+            assert not table.c.tenant.nullable
+            assert {key.target_fullname for key in table.c.tenant.foreign_keys} >= {"tenants.name"}
+
+
+async def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
+    for _ in range(2):
+        async with Database.open(tmp_path / "test.db") as database:
+            assert await database.answers()
+
+
+async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "test.db"
+    async with Database.open(path):
+        pass
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+
+    with pytest.raises(HostUnusable, match="newer version"):
+        async with Database.open(path):
+            pass
+
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [
+            ("9999",)
+        ]
+    connection.close()
+
+
+async def test_a_migration_that_fails_in_the_middle_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "test.db"
+    migrate = schema.migrate
+
+    def interrupted(connection: Connection) -> None:
+        migrate(connection)
+        raise OSError("killed")
+
+    monkeypatch.setattr(schema, "migrate", interrupted)
+    with pytest.raises(HostUnusable):
+        async with Database.open(path):
+            pass
+
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
+    connection.close()
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "test.db"
+    path.write_bytes(b"this is not a database" * 100)
+
+    with pytest.raises(HostUnusable, match="cannot be opened"):
+        async with Database.open(path):
+            pass
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle+nothing://x"])
+async def test_a_url_that_cannot_be_used_is_named(url: str) -> None:
+    with pytest.raises(HostUnusable, match="database URL"):
+        async with Database.open(url):
+            pass
