@@ -27,6 +27,20 @@ _TARGETS: dict[str, re.Pattern[str] | None] = {
 """What may be asked for, and what its target looks like; None takes no target."""
 
 
+DESCRIPTIONS: dict[str, str] = {
+    "kv:read": "read and list its own key-value entries",
+    "kv:write": "write and delete its own key-value entries",
+    "events:publish:TOPIC": "publish events to matching topics",
+    "events:subscribe:TOPIC": "receive events of matching topics",
+    "http:request:METHOD:URL": "send HTTP requests of this method to matching addresses",
+    "credentials:use:NAME": "have the host use a credential for it, without seeing it",
+    "credentials:reveal:NAME": "read a credential; most levels never allow it",
+    "plugins:call:CAPABILITY": "call the plugin that offers a capability",
+    "agents:ask:CAPABILITY": "ask agents that offer a capability",
+}
+"""Every permission with what it allows, for the people who grant it."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Permission:
     """One permission, as asked for in a manifest or granted by an operator."""

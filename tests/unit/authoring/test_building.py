@@ -14,6 +14,7 @@ from wardian.cli.authoring import (
     ToolchainMissing,
     build,
     detect_language,
+    rust,
     scaffold,
     sdk_directory,
     wit_directory,
@@ -184,6 +185,37 @@ def test_without_node_the_version_needed_is_named(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(ToolchainMissing, match=r"Node 20 or newer.*`node` was not found"):
+        build(made, progress=_nothing)
+
+
+def test_without_cargo_a_rust_plugin_is_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = scaffold("first", Language.RUST, tmp_path)
+    monkeypatch.setenv("CARGO", "no-such-cargo")
+    monkeypatch.setattr(rust, "_wasm_tools", lambda: "wasm-tools")
+
+    with pytest.raises(ToolchainMissing, match="`cargo` was not found"):
+        build(made, progress=_nothing)
+
+
+def test_a_rust_that_cannot_build_for_wasm_is_told_how_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = scaffold("first", Language.RUST, tmp_path)
+    monkeypatch.setenv("CARGO", sys.executable)
+    monkeypatch.setattr(rust, "_wasm_tools", lambda: "wasm-tools")
+    monkeypatch.setattr(rust, "_ask_rustc", lambda *words: str(tmp_path))
+
+    with pytest.raises(ToolchainMissing, match="rustup target add wasm32-unknown-unknown"):
+        build(made, progress=_nothing)
+
+
+def test_a_rust_plugin_has_no_wasi_to_turn_on(tmp_path: Path) -> None:
+    made = scaffold("first", Language.RUST, tmp_path)
+    (made / "build.toml").write_text("wasi = true\n", encoding="utf-8")
+
+    with pytest.raises(BuildFailed, match="there is no WASI"):
         build(made, progress=_nothing)
 
 

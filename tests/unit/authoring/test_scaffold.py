@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wardian.cli.authoring import Language, ScaffoldRefused, detect_language, scaffold
+from wardian.plugins.manifest import parse_manifest
 
 LANGUAGES = list(Language)
 
@@ -29,6 +30,13 @@ def test_a_new_plugin_carries_its_name_everywhere(tmp_path: Path, language: Lang
     assert manifest["name"] == "my-plugin-2"
     assert not [path for path in written if "@NAME@" in path.read_text(encoding="utf-8")]
     assert not [path for path in written if path.suffix == ".template"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_manifest_of_a_new_plugin_is_valid(tmp_path: Path, language: Language) -> None:
+    made = scaffold("first", language, tmp_path)
+
+    assert parse_manifest((made / "plugin.toml").read_bytes()).name == "first"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
