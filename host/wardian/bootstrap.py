@@ -57,6 +57,8 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         )
         parts, statistics = compose(settings, policy, database, executor, folder)
         await parts.installer.sweep()
+        for tenant in await parts.tenants.list():
+            await parts.lifecycle.resume(parts.registry, tenant.name)
         await stack.enter_async_context(statistics.kept())
         yield PluginHost(parts, bootstrap_token=token)
 

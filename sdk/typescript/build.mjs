@@ -55,7 +55,7 @@ async function conformity(folder, world) {
   const text = await readFile(join(folder, `${world}.d.ts`), "utf8");
   const name = /declare module '([^']+)'/.exec(text)?.[1];
   return [
-    "// The plugin's exports must have the types that wit/ promises; an error here means they do not.",
+    "// An error here means that the plugin's exports have not the types that wit/ promises.",
     `import type * as promised from ${JSON.stringify(name)};`,
     'import * as plugin from "../src/plugin";',
     "const exported: typeof promised = plugin;",

@@ -62,6 +62,7 @@ _PROBLEM: Json = {
         "payload": {"description": "The error value that the function itself answered."},
     },
 }
+_LIMITS = {"allOf": [{"$ref": SCHEMAS.format(name="Limits")}], "description": "Limits to lower."}
 _PROBLEM_REF = {"$ref": "#/components/responses/Problem"}
 
 
@@ -120,7 +121,7 @@ def function_operation(plugin: str, function: FunctionDescription) -> Json:
         }
     )
     asked = _object({"arguments": function.parameters})
-    asked["properties"]["limits"] = {"$ref": SCHEMAS.format(name="Limits")}
+    asked["properties"]["limits"] = {**_LIMITS, "example": {}}
     asked["additionalProperties"] = False
     responses: Json = {
         "200": {"description": "The function's result.", "content": _json(answered)},

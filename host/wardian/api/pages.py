@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from fastapi import APIRouter
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from wardian.api.problems import known_problems
 from wardian.errors import NotFound
@@ -31,6 +31,12 @@ _ASSETS = {
         "text/javascript",
     ),
 }
+
+
+@router.get("/")
+async def root() -> Response:
+    """Bring people who open the host's address to its documentation."""
+    return RedirectResponse("docs")
 
 
 @router.get("/docs")

@@ -30,8 +30,8 @@ def main() -> None:
 
 def application() -> typer.Typer:
     """Put the commands together."""
-    app = _group("Run plugins written by strangers, each with exactly the authority you grant.")
-    app.callback()(_options)
+    app = _group(_HELP)
+    app.callback(help=_HELP)(_options)
     app.command("serve", rich_help_panel=_HOST)(serve.serve)
     app.command("demo", rich_help_panel=_HOST)(demo.demo)
     app.command("new", rich_help_panel=_AUTHOR)(projects.new)
@@ -55,6 +55,7 @@ def application() -> typer.Typer:
     return app
 
 
+_HELP = "Run plugins written by strangers, each with exactly the authority you grant."
 _HOST = "The host"
 _PLUGINS = "Plugins of a host (WARDIAN_URL, WARDIAN_API_KEY)"
 _AUTHOR = "Writing plugins"
@@ -87,11 +88,16 @@ def _group(text: str) -> typer.Typer:
     return typer.Typer(help=text, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True)
-    ] = False,
-) -> None:
-    if version:
+def _version(wanted: bool) -> None:
+    if wanted:
         typer.echo(__version__)
         raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
+    """What every command has before it."""

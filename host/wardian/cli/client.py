@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from wardian.api.identity import REQUEST_ID
 from wardian.cli.failures import Failure, failure
 
 URL_VARIABLE = "WARDIAN_URL"
@@ -76,7 +77,10 @@ class Client:
             )
         except httpx.HTTPError as error:
             raise _unreachable(self.url, error) from error
-        if answer.status_code >= 400:
+        # Every answer of a Wardian host carries its request's id.
+        if REQUEST_ID not in answer.headers or not (answer.is_success or answer.is_error):
+            raise _foreign(self.url, answer)
+        if answer.is_error:
             raise _refusal(self.url, answer)
         return _decoded(self.url, answer)
 

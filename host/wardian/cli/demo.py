@@ -6,6 +6,7 @@ import asyncio
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import httpx
@@ -15,6 +16,7 @@ import typer
 from wardian.cli import authoring
 from wardian.cli.authoring import ToolchainMissing
 from wardian.cli.failures import Failure
+from wardian.cli.logs import LogFormat, LogLevel, logging_to_stderr
 from wardian.cli.serve import DataDir, Port, chosen_settings, serving
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.cli.text import as_json
@@ -42,10 +44,18 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Stop after the call.")] = False,
     json: Json = False,
 ) -> None:
-    """Build and install the samples, analyse a CSV file through the API, and keep serving."""
+    """Build and install the samples, analyse a CSV file through the API, and keep serving.
+
+    With --once, what is not chosen is thrown away: a temporary data directory, any free port.
+    """
     terminal = Terminal(json=json)
-    settings = chosen_settings(data_dir, port, None)
-    asyncio.run(_demonstrate(terminal, settings, samples, once))
+    with TemporaryDirectory(prefix="wardian-demo-") as temporary:
+        if once:
+            data_dir = data_dir or Path(temporary)
+            port = port or 0
+        settings = chosen_settings(data_dir, port, None)
+        with logging_to_stderr(LogFormat.TEXT, LogLevel.WARNING):
+            asyncio.run(_demonstrate(terminal, settings, samples, once))
 
 
 async def _demonstrate(terminal: Terminal, settings: Settings, samples: Path, once: bool) -> None:
@@ -66,9 +76,10 @@ async def _demonstrate(terminal: Terminal, settings: Settings, samples: Path, on
                 "curl": _curl(url, key),
             }
             terminal.answer(found, lambda: _show(terminal, found, once))
-            server.should_exit = server.should_exit or once
+            if once:
+                server.stop()
         except BaseException:
-            server.should_exit = True
+            server.stop()
             raise
         finally:
             await running
@@ -196,4 +207,4 @@ def _show(terminal: Terminal, found: dict[str, Any], once: bool) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import uvicorn
-from uvicorn._types import ASGI3Application
 
 from wardian.api.app import app_over
 from wardian.bootstrap import open_host
+from wardian.cli.logs import Format, Least, LogFormat, LogLevel, logging_to_stderr
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.errors import HostUnusable
 from wardian.runtime.host import PluginHost
@@ -30,16 +30,23 @@ Address = Annotated[
 ]
 
 _BACKLOG = 512
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _GRACE_SECONDS = 15
 
 
 @command
 def serve(
-    data_dir: DataDir = None, port: Port = None, host: Address = None, json: Json = False
+    data_dir: DataDir = None,
+    port: Port = None,
+    host: Address = None,
+    log_format: Format = LogFormat.TEXT,
+    log_level: Least = LogLevel.INFO,
+    json: Json = False,
 ) -> None:
     """Run the host until it is interrupted."""
     terminal = Terminal(json=json)
-    asyncio.run(_serve(terminal, chosen_settings(data_dir, port, host)))
+    with logging_to_stderr(log_format, log_level):
+        asyncio.run(_serve(terminal, chosen_settings(data_dir, port, host)))
 
 
 def chosen_settings(data_dir: Path | None, port: int | None, host: str | None) -> Settings:
@@ -56,30 +63,32 @@ def chosen_settings(data_dir: Path | None, port: int | None, host: str | None) -
 async def serving(settings: Settings) -> AsyncIterator[tuple[PluginHost, Server, str]]:
     """Open the port, then the host, and hand out both with a server that is not yet running.
 
-    The port comes first: when it is taken, nothing on disk has been touched.
+    The port comes first: when it is taken, nothing on disk has been touched. From then on a
+    signal ends the whole in order: it cancels the start, or stops the server.
 
     Raises:
         HostUnusable: the address cannot be listened on, or the host cannot start.
     """
-    with listen(settings.host, settings.port) as listener:
+    with listen(settings.host, settings.port) as listener, _signals() as stop:
         async with open_host(settings) as host:
             server = Server(listener, app_over(host, settings))
+            stop.by(server.stop)
             yield host, server, url_of(listener)
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, except that a signal ends it and nothing else.
+    """Uvicorn on a socket that is open already, and without a hand in signals.
 
-    Uvicorn raises the signal again once it is done, which for SIGTERM would end the process
+    Uvicorn raises a signal again once it is done, which for SIGTERM would end the process
     before the host had closed its workers and its database.
     """
 
-    def __init__(self, listener: socket.socket, app: ASGI3Application) -> None:
+    def __init__(self, listener: socket.socket, app: Callable[..., Any]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 lifespan="off",
-                log_level="warning",
+                log_config=None,
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
@@ -88,20 +97,44 @@ class Server(uvicorn.Server):
         self._listener = listener
 
     async def run_until_stopped(self) -> None:
-        """Serve until a signal comes."""
+        """Serve until ``stop`` is called."""
         await self.serve(sockets=[self._listener])
+
+    def stop(self) -> None:
+        """Take no more connections, and end once the requests under way are answered."""
+        self.should_exit = True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        signals = (signal.SIGINT, signal.SIGTERM)
-        for number in signals:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in signals:
-                loop.remove_signal_handler(number)
+        yield
+
+
+class _Stop:
+    """What a signal does at the moment."""
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        self._action = action
+
+    def by(self, action: Callable[[], object]) -> None:
+        self._action = action
+
+    def __call__(self) -> None:
+        self._action()
+
+
+@contextmanager
+def _signals() -> Iterator[_Stop]:
+    """Take SIGINT and SIGTERM; at first they cancel the task that this is called in."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # noqa: S101 - called from a coroutine, which always has one
+    stop = _Stop(task.cancel)
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield stop
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import sys
 from collections.abc import Callable, Iterator
@@ -135,7 +136,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             failed = error if isinstance(error, Failure) else failure_of(error)
             Terminal(json=bool(kwargs.get("json"))).fail(failed)
             raise typer.Exit(FAILED) from error
-        except KeyboardInterrupt as error:
+        except (KeyboardInterrupt, asyncio.CancelledError) as error:
             raise typer.Exit(INTERRUPTED) from error
 
     return run

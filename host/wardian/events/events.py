@@ -71,9 +71,9 @@ class Events:
             InvalidArguments: not a topic, not a key, or not JSON text of up to 256 KiB.
         """
         row = _row(tenant, topic, data, source=source, correlation_id=correlation_id, key=key)
+        event = _event(row)
         async with self._database.transaction() as connection:
             await EventRepository(connection, tenant).add(row)
-        event = _event(row)
         self.announce(event)
         return event
 

@@ -183,10 +183,8 @@ def parse_manifest(source: bytes) -> Manifest:
         text = source.decode()
         document = tomllib.loads(text)
     except UnicodeDecodeError as exc:
-        line = source[: exc.start].count(b"\n") + 1
-        raise InvalidManifest(
-            f"{MANIFEST_NAME} is not UTF-8 text at line {line}.", path=f"line {line}"
-        ) from exc
+        line = f"line {source[: exc.start].count(10) + 1}"
+        raise InvalidManifest(f"{MANIFEST_NAME} is not UTF-8 text at {line}.", path=line) from exc
     except RecursionError as exc:
         raise InvalidManifest(f"{MANIFEST_NAME} is nested too deeply.") from exc
     except tomllib.TOMLDecodeError as exc:

@@ -70,12 +70,14 @@ class Registry:
         known = self._known.get((tenant, name))
         if known is not None:
             return known
-        changes = self._changes
-        async with self._database.reading() as connection:
-            found = await read_installed(connection, tenant, name)
-        # What was read before a change may not be remembered after it.
-        if changes == self._changes:
-            self._known[tenant, name] = found
+        # What was read before a change is neither remembered nor given out after it, because a
+        # grant revoked meanwhile must not live on in a call that is about to start.
+        changes = -1
+        while changes != self._changes:
+            changes = self._changes
+            async with self._database.reading() as connection:
+                found = await read_installed(connection, tenant, name)
+        self._known[tenant, name] = found
         return found
 
     async def all(self, tenant: str) -> list[Installed]:
@@ -83,12 +85,13 @@ class Registry:
         known = self._lists.get(tenant)
         if known is not None:
             return known
-        changes = self._changes
-        async with self._database.reading() as connection:
-            rows = await PluginRepository(connection, tenant).all()
-            found = [await _installed(connection, row) for row in rows]
-        if changes == self._changes:
-            self._lists[tenant] = found
+        changes = -1
+        while changes != self._changes:
+            changes = self._changes
+            async with self._database.reading() as connection:
+                rows = await PluginRepository(connection, tenant).all()
+                found = [await _installed(connection, row) for row in rows]
+        self._lists[tenant] = found
         return found
 
     def forget(self, tenant: str) -> None:

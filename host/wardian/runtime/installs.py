@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
@@ -116,7 +116,7 @@ class Installer:
         digest = sha256_hex(component)
         async with self._files:
             try:
-                await asyncio.to_thread(self._store.write, component)
+                await _to_the_end(self._store.write, component)
                 yield
             except BaseException:
                 await asyncio.shield(self._drop_unused(digest))
@@ -126,7 +126,10 @@ class Installer:
         async with self._database.reading() as connection:
             used = digest in await digests_in_use(connection)
         if not used:
-            await asyncio.to_thread(self._store.remove, digest)
+            try:
+                await asyncio.to_thread(self._store.remove, digest)
+            except OSError as error:
+                _log.warning("A file stays until the next start: %s", error.strerror)
 
     async def _add(self, change: Change, package: Package, description: Description) -> None:
         manifest = package.manifest
@@ -156,6 +159,19 @@ class Installer:
         await change.plugins.set_granted(plugin.id, granted, change.actor)
         await change.note("granted", manifest.name, {"granted": list(granted)})
         return await read_installed(change.connection, change.tenant, manifest.name)
+
+
+async def _to_the_end(function: Callable[[bytes], object], component: bytes) -> None:
+    """Run ``function`` in a thread; when cancelled, wait for it all the same.
+
+    A thread cannot be stopped, and one that still writes would undo the cleaning up.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(function, component))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def check_manifest(manifest: Manifest) -> None:

@@ -58,8 +58,13 @@ class Journal:
     @asynccontextmanager
     async def change(self, tenant: str, actor: str) -> AsyncIterator[Change]:
         """One atomic change; its events are announced after the commit, and not otherwise."""
-        async with self._database.transaction() as connection:
-            change = Change(connection, self._events, tenant, actor)
-            yield change
-        for event in change.noted:
-            self._events.announce(event)
+        change: Change | None = None
+        try:
+            async with self._database.transaction() as connection:
+                change = Change(connection, self._events, tenant, actor)
+                yield change
+        finally:
+            # Also when the caller was cancelled meanwhile: what is committed has happened.
+            if change is not None and change.connection.committed:
+                for event in change.noted:
+                    self._events.announce(event)

@@ -6,7 +6,7 @@ import asyncio
 from weakref import WeakValueDictionary
 
 from wardian.errors import Conflict
-from wardian.plugins import TRANSITIONS, Installed, PluginState
+from wardian.plugins import TRANSITIONS, Installed, PluginState, Registry
 from wardian.plugins.registry import read_installed
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.journal import Change, Journal
@@ -76,6 +76,13 @@ class Lifecycle:
             await change.plugins.set_state(plugin.id, plugin.state.value, reason)
             await change.note("init-failed", plugin.name, {"reason": reason})
             return await read_installed(change.connection, plugin.tenant, plugin.name)
+
+    async def resume(self, registry: Registry, tenant: str) -> None:
+        """Run the ``init`` of each plugin whose host was stopped while it ran."""
+        for plugin in await registry.all(tenant):
+            if plugin.state_reason == _INITIALISING:
+                async with self.lock(tenant, plugin.name):
+                    await self.initialise(plugin, "host")
 
     async def disable(self, change: Change, plugin: Installed, reason: str) -> Installed:
         """Disable a plugin within ``change``; one that is disabled stays so."""

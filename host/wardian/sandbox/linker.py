@@ -117,7 +117,10 @@ class Linker:
         self.wasi = any(is_wasi(name) for name in surface.import_names)
         self.states: dict[int, CallState] = {}
         self._callbacks: list[Any] = []
-        check_import_names(surface.import_names, imports.functions, wasi=True)
+        # An interface of types only has nothing that could be offered.
+        used = {extern.interface or extern.name for extern in surface.imports}
+        names = [name for name in surface.import_names if name in used or is_wasi(name)]
+        check_import_names(names, imports.functions, wasi=True)
         functions = [(extern, _resolve(extern, imports.functions)) for extern in surface.imports]
         self.has_functions = bool(functions) or self.wasi
         self.pointer = abi.linker_new(engine.pointer)

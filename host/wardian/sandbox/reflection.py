@@ -69,6 +69,11 @@ class Surface:
     exports: tuple[Extern, ...]
 
 
+COMPONENTIZE_PY_INIT = ("exports", "init")
+"""Every component of componentize-py exports its own initializer, which ran when it was built. It
+is no function of the plugin's."""
+
+
 class _Unsupported(Exception):
     """A kind of type that cannot cross the boundary."""
 
@@ -114,7 +119,7 @@ class _Walk:
     def _instance(self, interface: str, kind: Any) -> Iterator[Extern]:
         for name, item in kind.exports(self._engine).items():
             member = item.ty
-            if isinstance(member, raw.FuncType):
+            if isinstance(member, raw.FuncType) and (interface, name) != COMPONENTIZE_PY_INIT:
                 yield self._function(interface, name, member)
 
     def _function(self, interface: str | None, name: str, kind: raw.FuncType) -> Extern:

@@ -41,10 +41,13 @@ class Sandbox:
 
     Deadlines stop wasm code, and are checked when a host function returns; a host function (or
     WASI's ``poll``) that blocks is not interrupted.
+
+    ``parallel_compilation`` compiles with every core; a process that does so must not fork and
+    compile again. Enable ``faulthandler`` before making a sandbox, or not at all.
     """
 
-    def __init__(self) -> None:
-        self._engine = Engine()
+    def __init__(self, *, parallel_compilation: bool = False) -> None:
+        self._engine = Engine(parallel=parallel_compilation)
         self._nested = threading.local()
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -185,6 +188,7 @@ class Sandbox:
     @contextmanager
     def _entered(self, linker: Linker) -> Iterator[None]:
         """Guard this thread's stack, and its signals while host functions can be called."""
+        self._engine.check_signals()
         depth = getattr(self._nested, "depth", 0)
         if depth >= MAX_NESTED_CALLS or _stack_is_deep():
             raise errors.StackOverflow(

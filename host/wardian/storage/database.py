@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import URL, CursorResult, Executable, event, make_url, text
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from wardian.errors import HostUnusable, WardianError
 from wardian.storage.schema import bring_up_to_date
 
-Connection = AsyncConnection
+T = TypeVar("T")
 
 BUSY_SECONDS = 10.0
 """How long a transaction waits for another process's lock before it fails."""
@@ -30,6 +30,34 @@ _PRAGMAS = (
     f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}",
     "PRAGMA trusted_schema = OFF",
 )
+
+
+class Connection:
+    """One open transaction. What it has begun to do it does to the end, also when cancelled.
+
+    Because: a statement that is abandoned half-way would leave its connection, and with it the
+    write lock, with a thread that nobody waits for.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.committed = False
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        """Run one statement."""
+        return await _whole(self._connection.execute(statement, parameters))
+
+    async def run_sync(self, function: Callable[[SyncConnection], T]) -> T:
+        """Run a synchronous function of SQLAlchemy's over this transaction."""
+        return await _whole(self._connection.run_sync(function))
+
+    async def commit(self) -> None:
+        """Make the transaction durable; `committed` tells, also after a cancellation."""
+        await _whole(self._commit())
+
+    async def _commit(self) -> None:
+        await self._connection.commit()
+        self.committed = True
 
 
 class Database:
@@ -73,8 +101,9 @@ class Database:
             WardianError: the database did not answer, or refused (full disk, lock, lost server).
         """
         turn = self._turn if self._is_sqlite else nullcontext()
-        async with turn, _translated(), self._writer.begin() as connection:
+        async with turn, self._opened(self._writer) as connection:
             yield connection
+            await connection.commit()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
@@ -83,8 +112,19 @@ class Database:
         Raises:
             WardianError: the database did not answer.
         """
-        async with _translated(), self._engine.connect() as connection:
+        async with self._opened(self._engine) as connection:
             yield connection
+
+    @asynccontextmanager
+    async def _opened(self, engine: AsyncEngine) -> AsyncIterator[Connection]:
+        raw = engine.connect()
+        async with _translated():
+            try:
+                await _whole(raw.start())
+                yield Connection(raw)
+            finally:
+                if raw.sync_connection is not None:
+                    await _whole(raw.close())
 
     async def answers(self) -> bool:
         """Tell whether the database takes a write transaction now."""
@@ -131,6 +171,26 @@ def _begin_sqlite(connection: SyncConnection) -> None:
     writes = connection.get_execution_options().get("wardian_writes", False)
     # IMMEDIATE, because a transaction that reads first and then writes would see a stale quota.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+async def _whole(step: Coroutine[Any, Any, T]) -> T:
+    """Run one step to its end; a cancellation is raised after it, not within it."""
+    task = asyncio.ensure_future(step)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await _settled(task)
+        raise
+
+
+async def _settled(task: asyncio.Future[Any]) -> None:
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            continue  # once is enough: whoever cancels twice still must not leave a lock behind
+    if not task.cancelled():
+        task.exception()  # looked at, so that asyncio does not report it as forgotten
 
 
 @asynccontextmanager

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
 
 from wardian.errors import NotFound
 from wardian.storage.database import Connection
 from wardian.storage.tables import kv, kv_usage
-
-_PURGED_AT_ONCE = 1000
 
 
 class QuotaExceeded(Exception):
@@ -74,16 +73,16 @@ class KvRepository:
         Raises:
             QuotaExceeded: the plugin would keep more than ``quota``.
         """
-        used_bytes, used_keys = await self._lock_usage()
-        old = await self._size(key)
-        new_bytes = used_bytes + len(key) + len(entry.value) - (old or 0)
-        new_keys = used_keys + (old is None)
-        grows = old is None or len(key) + len(entry.value) > old
-        if grows and (new_bytes > quota.bytes or new_keys > quota.keys):
-            raise QuotaExceeded(
-                f"{new_bytes} bytes in {new_keys} keys would pass the quota of {quota.bytes} "
-                f"bytes and {quota.keys} keys"
-            )
+        used_bytes, used_keys, old = await self._lock_usage(key)
+        size = len(key) + len(entry.value)
+        if _passes(quota, used_bytes, used_keys, old, size):
+            used_bytes, used_keys = await self._purge(used_bytes, used_keys)
+            old = await self._size(key)
+            if _passes(quota, used_bytes, used_keys, old, size):
+                raise QuotaExceeded(
+                    f"{used_bytes} bytes in {used_keys} keys are kept, and {size} bytes more would "
+                    f"pass the quota of {quota.bytes} bytes and {quota.keys} keys"
+                )
         values = {"value": entry.value, "expires_at": entry.expires_at}
         if old is None:
             await self._connection.execute(insert(kv).values(**self._owner, key=key, **values))
@@ -91,17 +90,17 @@ class KvRepository:
             await self._connection.execute(
                 update(kv).where(self._mine, kv.c.key == key).values(values)
             )
-        await self._set_usage(new_bytes, new_keys)
+        await self._set_usage(used_bytes + size - (old or 0), used_keys + (old is None))
 
     async def delete(self, key: bytes) -> bool:
         """Remove the entry at ``key``; tell whether there was one."""
-        used_bytes, used_keys = await self._lock_usage()
-        size = await self._size(key)
+        used_bytes, used_keys, size = await self._lock_usage(key)
         if size is None:
             return False
+        alive = await self.get(key) is not None
         await self._connection.execute(delete(kv).where(self._mine, kv.c.key == key))
         await self._set_usage(used_bytes - size, used_keys - 1)
-        return True
+        return alive
 
     async def usage(self) -> tuple[int, int]:
         """Return the bytes and keys counted for the plugin, expired ones not yet purged too."""
@@ -111,46 +110,58 @@ class KvRepository:
         row = found.one_or_none()
         return (0, 0) if row is None else (row.used_bytes, row.used_keys)
 
-    async def _lock_usage(self) -> tuple[int, int]:
-        """Hold the counters until the transaction ends, with what has expired taken off.
+    async def _lock_usage(self, key: bytes) -> tuple[int, int, int | None]:
+        """Hold the counters until the transaction ends; return them and the size at ``key``.
 
         Raises:
             NotFound: the plugin was uninstalled while this call ran.
         """
+        size = self._sizes().where(kv.c.key == key).scalar_subquery().label("size")
         found = await self._connection.execute(
-            select(kv_usage.c.used_bytes, kv_usage.c.used_keys).where(self._usage).with_for_update()
+            select(kv_usage.c.used_bytes, kv_usage.c.used_keys, size)
+            .where(self._usage)
+            .with_for_update(of=kv_usage)
         )
         row = found.one_or_none()
         if row is None:
             raise NotFound("The plugin is not installed any more.")
-        return await self._purge(row.used_bytes, row.used_keys)
+        return row.used_bytes, row.used_keys, row.size
 
     async def _purge(self, used_bytes: int, used_keys: int) -> tuple[int, int]:
-        size = (func.length(kv.c.key) + func.length(kv.c.value)).label("size")
+        """Remove what has expired, now that its room is needed, and count again."""
+        expired = and_(self._mine, kv.c.expires_at <= now_ms())
+        gone = await self._connection.execute(delete(kv).where(expired))
+        if gone.rowcount == 0:
+            # A plugin at its quota may try again and again: no counting of all its keys for that.
+            return used_bytes, used_keys
+        left = self._sizes().subquery()
         found = await self._connection.execute(
-            select(kv.c.key, size).where(self._mine, ~_alive()).limit(_PURGED_AT_ONCE)
+            select(func.coalesce(func.sum(left.c.size), 0), func.count()).select_from(left)
         )
-        expired = found.all()
-        if expired:
-            gone = [row.key for row in expired]
-            await self._connection.execute(delete(kv).where(self._mine, kv.c.key.in_(gone)))
-            used_bytes -= sum(row.size for row in expired)
-            used_keys -= len(expired)
-            await self._set_usage(used_bytes, used_keys)
+        counted: Any = found.one()
+        used_bytes, used_keys = int(counted[0]), int(counted[1])
+        await self._set_usage(used_bytes, used_keys)
         return used_bytes, used_keys
 
     async def _size(self, key: bytes) -> int | None:
-        found = await self._connection.execute(
-            select(func.length(kv.c.key) + func.length(kv.c.value)).where(
-                self._mine, kv.c.key == key
-            )
-        )
+        found = await self._connection.execute(self._sizes().where(kv.c.key == key))
         return found.scalar_one_or_none()
+
+    def _sizes(self) -> Select[int]:
+        size = func.length(kv.c.key) + func.length(kv.c.value)
+        return select(size.label("size")).where(self._mine)
 
     async def _set_usage(self, used_bytes: int, used_keys: int) -> None:
         await self._connection.execute(
             update(kv_usage).where(self._usage).values(used_bytes=used_bytes, used_keys=used_keys)
         )
+
+
+def _passes(quota: Quota, used_bytes: int, used_keys: int, old: int | None, size: int) -> bool:
+    """Tell whether writing ``size`` bytes over ``old`` ones is refused; to shrink never is."""
+    if old is not None and size <= old:
+        return False
+    return used_bytes + size - (old or 0) > quota.bytes or used_keys + (old is None) > quota.keys
 
 
 def now_ms() -> int:

@@ -6,7 +6,7 @@ from wardian.crypto.tokens import is_token
 from wardian.errors import HostUnusable
 from wardian.storage import Database
 from wardian.storage.tenants import KeyRepository, TenantRepository, any_key
-from wardian.tenants.keys import make_key
+from wardian.tenants.keys import audit_key, make_key
 from wardian.tenants.scopes import Scope
 
 FIRST_KEY_NAME = "bootstrap"
@@ -40,4 +40,5 @@ async def bootstrap(
             return None
         row, token = make_key(FIRST_KEY_NAME, [Scope.ADMIN], tenant, chosen_key)
         await KeyRepository(connection, tenant).add(row)
+        await audit_key(connection, row, "host", "key.created")
     return None if chosen_key is not None else token

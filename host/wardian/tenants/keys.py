@@ -102,7 +102,7 @@ class KeyRing:
         async with self._database.transaction() as connection:
             await require_tenant(connection, tenant)
             await KeyRepository(connection, tenant).add(row)
-            await _audit(connection, row, actor, "key.created")
+            await audit_key(connection, row, actor, "key.created")
         return NewKey(token=token, tenant=tenant, **msgspec.structs.asdict(_view(row)))
 
     async def list(self, tenant: str) -> Sequence[KeyView]:
@@ -117,17 +117,20 @@ class KeyRing:
             NotFound: the tenant has no valid key of this id.
             Conflict: it is the last that can administer this host.
         """
-        async with self._database.transaction() as connection:
-            repository = KeyRepository(connection, tenant)
-            valid = [row for row in await repository.all() if row.revoked_at is None]
-            row = next((row for row in valid if row.id == key_id), None)
-            if row is None:
-                raise NotFound(f"There is no valid API key with the id {key_id[:80]!r}.")
-            self._keep_one_administrator(row, valid)
-            await repository.revoke(key_id)
-            await _audit(connection, row, actor, "key.revoked")
-        self._revocations += 1
-        self._known.clear()
+        try:
+            async with self._database.transaction() as connection:
+                repository = KeyRepository(connection, tenant)
+                valid = [row for row in await repository.all() if row.revoked_at is None]
+                row = next((row for row in valid if row.id == key_id), None)
+                if row is None:
+                    raise NotFound(f"There is no valid API key with the id {key_id[:80]!r}.")
+                self._keep_one_administrator(row, valid)
+                await repository.revoke(key_id)
+                await audit_key(connection, row, actor, "key.revoked")
+        finally:
+            # Even if the caller was cancelled: the revocation may have been committed.
+            self._revocations += 1
+            self._known.clear()
 
     def _keep_one_administrator(self, row: KeyRow, valid: Iterable[KeyRow]) -> None:
         others = [each for each in valid if each.id != row.id and Scope.ADMIN in each.scopes]
@@ -191,7 +194,8 @@ def _view(row: KeyRow) -> KeyView:
     )
 
 
-async def _audit(connection: Connection, row: KeyRow, actor: str, action: str) -> None:
+async def audit_key(connection: Connection, row: KeyRow, actor: str, action: str) -> None:
+    """Write down what was done to a key, within an open transaction."""
     entry = AuditRow(
         tenant=row.tenant,
         time=now(),

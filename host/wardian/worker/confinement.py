@@ -18,9 +18,16 @@ MAX_DESCRIPTORS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Kernel limits of one process: address space and file size in bytes, CPU in seconds."""
+    """Kernel limits of one process.
 
-    address_bytes: int
+    Attributes:
+        memory_bytes: private memory that it may write to, which is what linear memories become as
+            they grow; the address space that is merely reserved for them does not count.
+        file_bytes: size of a file that it writes.
+        cpu_seconds: of all its threads.
+    """
+
+    memory_bytes: int
     file_bytes: int
     cpu_seconds: int | None = None
 
@@ -41,7 +48,7 @@ def confine(bounds: Bounds, keep: set[int]) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, MAX_DESCRIPTORS)
     _limit(resource.RLIMIT_FSIZE, bounds.file_bytes)
-    _limit(resource.RLIMIT_AS, bounds.address_bytes)
+    _limit(resource.RLIMIT_DATA, bounds.memory_bytes)
     if bounds.cpu_seconds is not None:
         _limit(resource.RLIMIT_CPU, bounds.cpu_seconds)
     gc.freeze()

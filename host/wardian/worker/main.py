@@ -50,7 +50,7 @@ def compile_once(connection: socket.socket, source: int, target: int) -> None:
     message = channel.receive()
     if not isinstance(message, Compile):
         return
-    with Sandbox() as sandbox:
+    with Sandbox(parallel_compilation=True) as sandbox:
         try:
             with os.fdopen(source, "rb") as file:
                 wasm = file.read()

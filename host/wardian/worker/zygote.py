@@ -31,7 +31,7 @@ class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Fork a child. Descriptors: its socket; for a compiler also the source and the target."""
 
     compiles: bool
-    address_bytes: int
+    memory_bytes: int
     file_bytes: int
     cpu_seconds: int | None
 
@@ -105,7 +105,7 @@ def _become_child(request: Spawn, descriptors: list[int]) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         bounds = Bounds(
-            address_bytes=request.address_bytes,
+            memory_bytes=request.memory_bytes,
             file_bytes=request.file_bytes,
             cpu_seconds=request.cpu_seconds,
         )

@@ -5,7 +5,8 @@ import type { Heading } from "sample:markdown/rendering@1.0.0";
 
 // The engine knows no `\p{L}`: letters beyond ASCII are taken as what lies above it, without the
 // punctuation and symbols of U+2000 to U+2BFF.
-const WORD = /[0-9A-Za-z\u00aa-\u1fff\u2c00-\uffff]+(?:['’.-][0-9A-Za-z\u00aa-\u1fff\u2c00-\uffff]+)*/g;
+const LETTERS = "[0-9A-Za-z\\u00aa-\\u1fff\\u2c00-\\uffff]+";
+const WORD = new RegExp(`${LETTERS}(?:['’.-]${LETTERS})*`, "g");
 const NOT_IN_ID = /[^0-9a-z\u00df-\u1fff\u2c00-\uffff]+/g;
 
 // An id of a stranger's choice could shadow a property that a page's script looks up by name.

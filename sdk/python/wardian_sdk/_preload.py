@@ -5,7 +5,7 @@ A plugin is a snapshot taken after importing, and there is nothing to import fro
 the plugin, so that an author need not know which functions do so.
 """
 
-import _strptime
+import _strptime  # type: ignore[import-not-found]  # private, so that it has no stub
 import calendar
 import copy
 import encodings.ascii

@@ -3,7 +3,13 @@
 import { Invalid } from "./_errors.js";
 
 /** Anything that JSON can hold. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json };
 
 /** Write `value` as JSON text. Throws `Invalid` for what JSON cannot hold. */
 export function toText(value: unknown): string {

@@ -48,7 +48,7 @@ export function listKeys(prefix = "", cursor?: string, limit = 100): Page {
   return ask(() => host.listKeys(prefix, cursor, limit));
 }
 
-/** All keys that start with `prefix`, in byte order; each page is one host call. Needs `kv:read`. */
+/** All keys that start with `prefix`, in byte order. Needs `kv:read`; each page is a host call. */
 export function* keys(prefix = "", pageSize = 1000): Generator<string> {
   let cursor: string | undefined;
   do {

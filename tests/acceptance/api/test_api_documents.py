@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -6,7 +7,7 @@ import pytest
 
 from guests import guest
 from packages import KEY, package
-from wardian.api.app import app_over
+from wardian.api.app import app_over, create_app
 from wardian.api.problems import known_problems
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
@@ -129,6 +130,14 @@ async def test_without_a_key_functions_are_shown_on_loopback_or_when_the_operato
         assert (await client.get("/metrics")).status_code == 200
 
 
+async def test_an_application_opens_and_closes_a_host_of_its_own(tmp_path: Path) -> None:
+    app = create_app(Settings(data_dir=tmp_path / "state"))
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
+            assert (await client.get("/readyz")).json()["ready"] is True
+
+
 async def test_a_wrong_key_gets_no_document(stranger: httpx.AsyncClient) -> None:
     headers = {"Authorization": "Bearer wdn_wrong"}
     assert (await stranger.get("/openapi.json", headers=headers)).status_code == 401
@@ -144,6 +153,10 @@ async def test_the_documentation_needs_nothing_from_elsewhere(stranger: httpx.As
         found = await stranger.get(f"/docs/{asset}")
         assert found.status_code == 200
         assert found.headers["content-type"].startswith(("text/css", "text/javascript"))
+
+
+async def test_the_host_s_address_leads_to_the_documentation(stranger: httpx.AsyncClient) -> None:
+    assert (await stranger.get("/")).headers["location"] == "docs"
 
 
 @pytest.mark.parametrize("kind", list(known_problems()))

@@ -144,7 +144,7 @@ async def test_a_request_id_is_answered_and_a_sound_one_kept(stranger: httpx.Asy
 @pytest.mark.parametrize(
     ("method", "path", "status", "kind"),
     [
-        ("GET", "/", 404, "not-found"),
+        ("GET", "/nowhere", 404, "not-found"),
         ("GET", "/api/v1/plugins/", 404, "not-found"),
         ("GET", "/api/v2/plugins", 404, "not-found"),
         ("PATCH", "/api/v1/plugins", 405, "method-not-allowed"),

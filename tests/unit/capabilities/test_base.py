@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from callings import calling, refusing
 from dataclasses import replace
 
 import pytest
 
+from callings import calling, refusing
 from wardian.policy.levels import Level
 from wardian.policy.limits import Limits
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 
+import pytest
+
 from wardian import capabilities
 from wardian.capabilities import Services
 from wardian.events import Events
 from wardian.storage import Database
 from wardian.storage.kv import Quota
 from wardian.worlds import contract
-
-import pytest
 
 pytestmark = pytest.mark.anyio
 

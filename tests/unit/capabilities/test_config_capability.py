@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from callings import calling, refusing
 
+from callings import calling, refusing
 from wardian.capabilities.config import Config
 
 pytestmark = pytest.mark.anyio

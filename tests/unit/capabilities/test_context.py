@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from callings import calling
 
+from callings import calling
 from wardian.capabilities.context import Context
 from wardian.policy.limits import Limits
 from wardian.worlds import contract

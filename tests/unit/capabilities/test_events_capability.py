@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from callings import calling, refusing
 from rows import add_tenant
-
 from wardian.capabilities.events import EventsCapability
 from wardian.events import Events
 from wardian.policy.limits import Limits

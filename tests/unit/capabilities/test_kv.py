@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+
 from callings import calling, refusing
 from rows import add_plugin
-
 from wardian.capabilities import CallContext
 from wardian.capabilities import kv as kv_module
 from wardian.capabilities.kv import MAX_KEY_BYTES, MAX_VALUE_BYTES, Kv
@@ -125,7 +125,7 @@ async def test_the_quota_in_bytes_and_keys_holds_and_writes_nothing(
 ) -> None:
     for number in range(10):
         await kv.set(call, str(number), "v", None)
-    with refusing("exhausted", "10 keys"):
+    with refusing("exhausted", "and 10 keys"):
         await kv.set(call, "eleventh", "v", None)
     assert await kv.get(call, "eleventh") is None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 import pytest
-from callings import calling, refusing
 
+from callings import calling, refusing
 from wardian.capabilities.logging import (
     MAX_FIELDS,
     MAX_MESSAGE_BYTES,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
-from callings import calling, refusing
 
+from callings import calling, refusing
 from wardian.capabilities import CallContext
 from wardian.capabilities.agents import Agents
 from wardian.capabilities.credentials import Credentials
@@ -17,7 +18,7 @@ from wardian.policy.levels import Level
 
 pytestmark = pytest.mark.anyio
 
-REQUEST = {
+REQUEST: dict[str, Any] = {
     "method": "GET",
     "url": "https://api.example.org/x",
     "headers": [],

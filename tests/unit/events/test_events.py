@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from rows import add_tenant
 
+from rows import add_tenant
 from wardian.errors import InvalidArguments
 from wardian.events import Event, Events, check_topic, matches
 from wardian.storage import Database

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -190,7 +192,5 @@ def test_a_schema_too_large_is_refused() -> None:
     )
 )
 def test_whatever_the_bytes_the_answer_is_a_manifest_or_a_named_fault(source: bytes) -> None:
-    try:
+    with contextlib.suppress(InvalidManifest):
         parse_manifest(source)
-    except InvalidManifest as error:
-        assert error.message

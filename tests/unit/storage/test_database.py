@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from pathlib import Path
 
 import pytest
-from rows import add_plugin, add_tenant, plugin_row
 from sqlalchemy import text
 
+from rows import add_plugin, add_tenant, plugin_row
 from wardian.errors import Conflict, WardianError
 from wardian.storage import Database
+from wardian.storage import database as database_module
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import CallTotals
 from wardian.storage.tenants import TenantRepository
@@ -25,10 +28,13 @@ async def test_commits_survive_power_loss_by_setting(database: Database) -> None
 
 
 async def test_an_exception_rolls_everything_back(database: Database) -> None:
-    with pytest.raises(KeyError):
+    async def fail() -> None:
         async with database.transaction() as connection:
             await TenantRepository(connection).add("acme")
             raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
 
     async with database.reading() as connection:
         assert await TenantRepository(connection).all() == []
@@ -124,3 +130,37 @@ async def test_calls_add_up_to_averages(database: Database) -> None:
     assert totals["error_count"] == 1
     assert totals["avg_response_time"] == pytest.approx(0.2)
     assert totals["success_rate"] == pytest.approx(0.75)
+
+
+async def test_a_full_disk_fails_the_write_and_nothing_else(database: Database) -> None:
+    async def fill() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(text("PRAGMA max_page_count = 1"))
+            for number in range(1000):
+                await TenantRepository(connection).add(f"tenant-{number}")
+
+    with pytest.raises(WardianError, match="full"):
+        await fill()
+
+    async with database.transaction() as connection:
+        await connection.execute(text("PRAGMA max_page_count = 1000000"))
+        assert await TenantRepository(connection).all() == []
+    assert await database.answers()
+
+
+async def test_a_database_locked_by_another_does_not_answer_until_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient = (*database_module._PRAGMAS, "PRAGMA busy_timeout = 20")
+    monkeypatch.setattr(database_module, "_PRAGMAS", impatient)
+    async with Database.open(tmp_path / "locked.db") as database:
+        other = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert not await database.answers()
+        with pytest.raises(WardianError, match="locked"):
+            await add_tenant(database)
+
+        other.execute("ROLLBACK")
+        other.close()
+        assert await database.answers()
+        await add_tenant(database)

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from rows import add_plugin, plugin_row
 
+from rows import add_plugin, plugin_row
 from wardian.errors import NotFound
 from wardian.storage import Database
 from wardian.storage.kv import Entry, KvRepository, Quota, QuotaExceeded, now_ms

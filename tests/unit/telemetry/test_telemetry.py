@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fakes import FakeExecutor
 from prometheus_client.parser import text_string_to_metric_families
 
+from fakes import FakeExecutor
 from wardian.telemetry import Telemetry
 from wardian.telemetry.metrics import MAX_PLUGINS
-
 
 LABELS = ("tenant", "plugin", "interface", "state", "event", "outcome", "le")
 

@@ -7,8 +7,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from rows import add_tenant
 
+from rows import add_tenant
 from wardian.errors import Conflict, InvalidArguments, NotFound, Unauthenticated
 from wardian.storage import Database
 from wardian.storage.events import AuditRepository

@@ -38,6 +38,8 @@ except AssertionError as failure:
 # Where in componentize-py itself an error arose tells an author nothing, and would hide the rest.
 _QUIET = {"RUST_BACKTRACE": "0", "RUST_LIB_BACKTRACE": "0"}
 
+_BYTECODE = shutil.ignore_patterns("__pycache__")
+
 
 def build(project: Project) -> Path:
     """Build the component and return its path."""
@@ -48,7 +50,7 @@ def build(project: Project) -> Path:
         )
     sdk = sdk_directory(Language.PYTHON)
     _write_bindings(project, sdk)
-    search = [project.directory / "src", sdk, _entry(project), *_requirements(project)]
+    search = [*_copies(project, sdk), _entry(project), *_requirements(project)]
     command = [*_tool(project), "componentize", _ENTRY_MODULE, "--output", str(project.component)]
     for folder in search:
         command += ["--python-path", str(folder)]
@@ -74,6 +76,15 @@ def _tool(project: Project) -> list[str]:
     return command
 
 
+def _copies(project: Project, sdk: Path) -> list[Path]:
+    # The guest's Python leaves its bytecode beside what it imports: not in the author's sources,
+    # and not in the installed SDK, which others share and which may not be writable.
+    sources, package = project.staging / "src", project.staging / "sdk"
+    shutil.copytree(project.directory / "src", sources, ignore=_BYTECODE)
+    shutil.copytree(sdk / "wardian_sdk", package / "wardian_sdk", ignore=_BYTECODE)
+    return [sources, package]
+
+
 def _entry(project: Project) -> Path:
     folder = project.staging / "entry"
     folder.mkdir()
@@ -90,11 +101,7 @@ def _write_bindings(project: Project, sdk: Path) -> None:
         [*_tool(project), "bindings", str(project.scratch)],
         environment=_QUIET,
     )
-    shutil.copytree(
-        sdk / "wardian_sdk",
-        project.scratch / "wardian_sdk",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
+    shutil.copytree(sdk / "wardian_sdk", project.scratch / "wardian_sdk", ignore=_BYTECODE)
 
 
 def _requirements(project: Project) -> list[Path]:

@@ -72,7 +72,7 @@ class Compiler:
         try:
             process = await self._zygote.spawn(
                 Bounds(
-                    address_bytes=self._settings.compile_memory_bytes,
+                    memory_bytes=self._settings.compile_memory_bytes,
                     file_bytes=MAX_CODE_BYTES,
                     cpu_seconds=self._settings.compile_seconds,
                 ),

@@ -58,8 +58,8 @@ class ExecutorSettings:
         queue_max: calls that may wait for a worker.
         queue_seconds: how long one may wait.
         calls_per_worker: after which a worker is replaced.
-        worker_address_bytes: address space of a worker.
-        compile_seconds, compile_memory_bytes: CPU and address space of one compilation.
+        worker_memory_bytes: what a worker may write to, all of it together.
+        compile_seconds, compile_memory_bytes: CPU time and memory of one compilation.
         component_bytes_max: size of a component.
     """
 
@@ -68,7 +68,7 @@ class ExecutorSettings:
     queue_max: int = 64
     queue_seconds: float = 5.0
     calls_per_worker: int = 1_000
-    worker_address_bytes: int = 2048 * MIB
+    worker_memory_bytes: int = 1536 * MIB
     compile_seconds: int = 60
     compile_memory_bytes: int = 4096 * MIB
     component_bytes_max: int = 64 * MIB

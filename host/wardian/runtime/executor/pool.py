@@ -24,7 +24,7 @@ class Pool:
     def __init__(self, zygote: Zygote, settings: ExecutorSettings) -> None:
         self._zygote = zygote
         self._settings = settings
-        self._bounds = Bounds(address_bytes=settings.worker_address_bytes, file_bytes=0)
+        self._bounds = Bounds(memory_bytes=settings.worker_memory_bytes, file_bytes=0)
         self._idle: dict[Key, list[Worker]] = {}
         self._spare: Worker | None = None
         self._filling: asyncio.Task[None] | None = None

@@ -126,7 +126,7 @@ class Zygote:
             WorkerLost: the zygote is gone or does not answer.
         """
         await self.ensure()
-        request = child.Spawn(compiles, bounds.address_bytes, bounds.file_bytes, bounds.cpu_seconds)
+        request = child.Spawn(compiles, bounds.memory_bytes, bounds.file_bytes, bounds.cpu_seconds)
         answer: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
         self._asked.append(answer)
         try:

@@ -1,0 +1,87 @@
+"""Hosts for tests: real storage, with a real or a fake executor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fakes import Body, FakeExecutor
+from wardian.bootstrap import compose
+from wardian.plugins.archive import write_archive
+from wardian.runtime.calls import CallPolicy
+from wardian.runtime.host import HostParts, PluginHost
+from wardian.settings import Settings
+from wardian.storage import Database
+from wardian.tenants import bootstrap
+
+WASM = b"\0asm\x0d\0\x01\0"
+
+MANIFEST = """
+name = "{name}"
+version = "1.0.0"
+
+[[permissions]]
+permission = "kv:read"
+reason = "Reads counters."
+
+[[permissions]]
+permission = "kv:write"
+reason = "Keeps counters."
+
+[[permissions]]
+permission = "events:publish:orders.*"
+reason = "Announces orders."
+optional = true
+
+[config_schema]
+type = "object"
+additionalProperties = false
+properties.step = {{ type = "integer", minimum = 1 }}
+properties.greeting = {{ type = "string" }}
+
+[default_config]
+step = 3
+{more}
+"""
+
+
+def package(name: str = "stores", wasm: bytes = WASM, more: str = "") -> bytes:
+    """A ``.wardian`` file."""
+    manifest = MANIFEST.format(name=name, more=more).encode()
+    return write_archive({"plugin.toml": manifest, "plugin.wasm": wasm})
+
+
+class FakeHost:
+    """A host whose plugins are Python functions."""
+
+    def __init__(self, host: PluginHost, parts: HostParts, executor: FakeExecutor) -> None:
+        self.host = host
+        self.parts = parts
+        self.executor = executor
+
+
+@asynccontextmanager
+async def fake_host(
+    folder: Path,
+    functions: Mapping[str, Body] | None = None,
+    policy: CallPolicy | None = None,
+    **settings: Any,
+) -> AsyncIterator[FakeHost]:
+    """Open a host over a database on disk and a `FakeExecutor`."""
+    chosen = Settings(data_dir=folder, **settings)
+    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 -- once, before anything runs
+    executor = FakeExecutor(functions or {"run": _nothing})
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database.open(folder / "wardian.db"))
+        token = await bootstrap(database, tenant="default")
+        parts, statistics = compose(chosen, policy or CallPolicy(), database, executor, folder)
+        await parts.installer.sweep()
+        await parts.lifecycle.resume(parts.registry, "default")
+        await stack.enter_async_context(statistics.kept())
+        yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor)
+
+
+async def _nothing(arguments: Mapping[str, Any], answer: Any) -> None:
+    return None

@@ -1,0 +1,34 @@
+"""What PostgreSQL would be told; no server is needed to see that it can be said."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from wardian.errors import HostUnusable
+from wardian.storage import Database
+from wardian.storage.tables import metadata
+
+
+@pytest.mark.parametrize("name", sorted(metadata.tables))
+def test_every_table_can_be_made_in_postgresql(name: str) -> None:
+    table = metadata.tables[name]
+    dialect = postgresql.dialect()
+
+    text = str(CreateTable(table).compile(dialect=dialect))
+    for index in table.indexes:
+        assert name in str(CreateIndex(index).compile(dialect=dialect))
+
+    assert f"CREATE TABLE {name}" in text
+    if name in ("events", "audit"):
+        assert "position BIGSERIAL" in text
+    if name == "kv":
+        assert "key BYTEA" in text
+
+
+@pytest.mark.anyio
+async def test_a_driver_that_is_not_installed_is_named() -> None:
+    with pytest.raises(HostUnusable, match="database"):
+        async with Database.open("postgresql://nobody@127.0.0.1:1/none"):
+            pass
