@@ -47,9 +47,12 @@ contract: $(VENV)/dev.stamp ## Derive the contract's data from wit/.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m wardian.worlds.derive wit/v1 > v1.json.new
 	@mv v1.json.new host/wardian/worlds/v1.json
 
+docs: $(VENV)/dev.stamp ## Write docs/reference from the code.
+	@$(BIN)/python docs/generate.py
+
 clean: ## Remove what was built and installed; the data directory stays.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find sample-plugins sdk -name node_modules -prune -exec rm -rf {} +
 	find sample-plugins -name '*.wasm' -delete
 
-.PHONY: help run demo test check format contract clean
+.PHONY: help run demo test check format contract docs clean

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wardian import errors
 from wardian.api.problems import STATUS
-from wardian.policy.levels import LEVELS, Level, RunsIn
+from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import MIB, Limits
 from wardian.policy.permissions import DESCRIPTIONS
 from wardian.settings import Settings
@@ -27,7 +27,9 @@ def levels() -> str:
         ("`credentials.reveal`", [LEVELS[level].reveal for level in columns]),
     ]
     for field in fields(Limits):
-        values = [_amount(field.name, getattr(LEVELS[level].limits, field.name)) for level in columns]
+        values = [
+            _amount(field.name, getattr(LEVELS[level].limits, field.name)) for level in columns
+        ]
         rows.append((f"`{field.name}`", values))
     table = _table(["", *columns], [[name, *map(str, values)] for name, values in rows])
     return (
@@ -36,9 +38,8 @@ def levels() -> str:
         + "A plugin's manifest names its level; the default is `restricted`. A call may lower any\n"
         "limit by its name (`--limit wall_seconds=0.5`, or `limits` in the API).\n\n"
         + table
-        + f"\nClosed WASI: clocks and random answer, standard output and error go to the log;\n"
-        "there are no files, no environment, no arguments and no addresses. "
-        f"`{Level.ISOLATED}` is the only level\nthat runs each call in {RunsIn.NEW_PROCESS.removesuffix(' for every call')} of its own.\n"
+        + "\nClosed WASI: clocks and random answer, standard output and error go to the log;\n"
+        "there are no files, no environment, no arguments and no addresses.\n"
     )
 
 
@@ -49,17 +50,21 @@ def error_types() -> str:
     return (
         "# Errors\n\n"
         + NOTE
-        + "Over HTTP an error is problem+json (RFC 9457); the last path segment of its `type` is the\n"
-        "name below. On the command line with `--json` it is `error.type`. In Python it is a class\n"
-        "of `wardian.errors`.\n\n"
-        + _table(["type", "HTTP status", "meaning"], rows)
+        + "Over HTTP an error is problem+json (RFC 9457); the last path segment of its `type`\n"
+        "is the name below. On the command line with `--json` it is `error.type`. In Python it is\n"
+        "a class of `wardian.errors`.\n\n" + _table(["type", "HTTP status", "meaning"], rows)
     )
 
 
 def settings() -> str:
     """Every setting with its default."""
     rows = [
-        [f"`WARDIAN_{name.upper()}`", _default(field.default), field.description or ""]
+        [
+            f"`WARDIAN_{name.upper()}`",
+            # The only default that depends on the machine.
+            "cores + 2" if name == "workers_max" else _default(field.default),
+            " ".join((field.description or "").split()),
+        ]
         for name, field in Settings.model_fields.items()
     ]
     return (
@@ -76,8 +81,8 @@ def permissions() -> str:
     return (
         "# Permissions\n\n"
         + NOTE
-        + "A permission is text. A `*` in its target stands for any run of characters. A plugin has\n"
-        "a permission when its manifest asks for it, the operator granted it, its level allows it\n"
+        + "A permission is text. A `*` in its target stands for any run of characters. A plugin\n"
+        "has a permission when its manifest asks for it, the operator granted it, its level allows it\n"
         "and the host does not exclude it; a denial names the layer that refused.\n\n"
         + _table(["permission", "allows"], rows)
     )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from wardian.crypto.digests import sha256_hex
-from wardian.errors import InvalidComponent
+from wardian.errors import DeadlineExceeded, InvalidComponent
 from wardian.policy.usage import Usage
 from wardian.runtime.executor.job import HostCalls, Job, WorkersReport
 from wardian.sandbox.description import Description, FunctionDescription
@@ -47,8 +47,12 @@ class FakeExecutor:
     async def call(self, job: Job, answer: HostCalls) -> Outcome:
         self.jobs.append(job)
         body = self._functions[job.function]
-        async with asyncio.timeout(job.limits.wall_seconds):
-            result = await body(job.arguments, answer)
+        try:
+            async with asyncio.timeout(job.limits.wall_seconds):
+                result = await body(job.arguments, answer)
+        except TimeoutError:
+            usage = Usage(wall_seconds=job.limits.wall_seconds)
+            raise DeadlineExceeded(usage=usage) from None
         return Outcome(result, Usage(wall_seconds=0.001, fuel=7))
 
     def workers(self) -> WorkersReport:

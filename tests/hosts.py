@@ -71,7 +71,7 @@ async def fake_host(
 ) -> AsyncIterator[FakeHost]:
     """Open a host over a database on disk and a `FakeExecutor`."""
     chosen = Settings(data_dir=folder, **settings)
-    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 -- once, before anything runs
+    folder.mkdir(exist_ok=True)
     executor = FakeExecutor(functions or {"run": _nothing})
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(folder / "wardian.db"))

@@ -17,47 +17,73 @@ _Seconds = Annotated[float, Field(gt=0)]
 
 
 class Settings(BaseSettings):
-    """What an operator may set.
+    """What an operator may set."""
 
-    Attributes:
-        data_dir: database, components and compiled code.
-        bootstrap_key: the first admin key; used on an empty data directory only.
-        database_url: SQLite in ``data_dir`` unless it says otherwise.
-        workers_max: worker processes at most.
-        queue_max, queue_seconds: how many calls may wait for a worker, and how long.
-        calls_per_worker: after which a worker is replaced.
-        compile_seconds, compile_memory_bytes: CPU and address space of one compilation.
-        upload_bytes_max: a package; its unpacked files may take four times that.
-        body_bytes_max: any other request.
-        kv_bytes_max, kv_keys_max: what one plugin may keep in one tenant.
-        call_wall_seconds_max, call_memory_bytes_max: ceilings over every level's own limits.
-        describe_functions_publicly: whether the API document shows the default tenant's functions
-            without a key; None means only when ``host`` is a loopback address.
-        excluded_permissions: what no plugin gets, whatever was granted.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="WARDIAN_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="WARDIAN_", frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
 
     data_dir: Path = Path(".wardian")
+    """Database, components and compiled code; one host at a time."""
+
     host: str = "127.0.0.1"
+    """The address to listen on."""
+
     port: Annotated[int, Field(ge=0, le=65_535)] = 8420
+    """The port to listen on; 0 takes a free one."""
+
     bootstrap_key: SecretStr | None = None
+    """The first admin key, `wdn_` and at least 24 characters; used on an empty data directory
+    only. Without it one is made and printed once."""
+
     database_url: str | None = None
+    """The database, as a SQLAlchemy URL; SQLite in the data directory unless set."""
+
     workers_max: _Count = (os.cpu_count() or 1) + 2
+    """Worker processes at most; the default is two more than there are cores."""
+
     queue_max: Annotated[int, Field(ge=0)] = 64
+    """Calls that may wait for a worker."""
+
     queue_seconds: _Seconds = 5.0
+    """How long a call may wait for a worker."""
+
     calls_per_worker: _Count = 1_000
-    compile_seconds: _Count = 60
+    """Calls after which a worker is replaced."""
+
+    compile_seconds: _Count = 120
+    """CPU time of one compilation, in seconds."""
+
     compile_memory_bytes: _Count = 4096 * MIB
+    """Memory of one compilation."""
+
     upload_bytes_max: _Count = 64 * MIB
+    """Size of a package; its unpacked files may take four times that."""
+
     body_bytes_max: _Count = 16 * MIB
+    """Size of any other request."""
+
     kv_bytes_max: _Count = 64 * MIB
+    """What one plugin may keep in one tenant's key-value storage."""
+
     kv_keys_max: _Count = 100_000
+    """Keys that one plugin may keep in one tenant."""
+
     call_wall_seconds_max: Annotated[float, Field(gt=0, le=MAX_WALL_SECONDS)] | None = None
+    """Ceiling over every level's own wall clock."""
+
     call_memory_bytes_max: _Count | None = None
+    """Ceiling over every level's own memory."""
+
     default_tenant: str = "default"
+    """The tenant made on an empty data directory; its admins manage the others."""
+
     describe_functions_publicly: bool | None = None
+    """Whether the API document shows the default tenant's functions without a key; unless set, only
+    when the host listens on a loopback address."""
+
     excluded_permissions: tuple[str, ...] = ()
+    """Permissions that no plugin gets, whatever was granted (a JSON list)."""
 
 
 def load_settings(**chosen: Any) -> Settings:

@@ -116,7 +116,7 @@ class _Types:
         self._count = 0
         self._inside_instance = inside_instance
 
-    def reference(self, wit: WitType | None) -> str:
+    def reference(self, wit: WitType | None) -> str:  # noqa: C901 -- one case a type
         match wit:
             case Primitive(name):
                 return name

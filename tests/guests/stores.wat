@@ -1,5 +1,5 @@
-;; Hands everything on to the host: `bump` to kv.increment, `publish` to events.publish, `where` to
-;; context.current. `hang` spins.
+;; Hands everything on to the host: `bump` to kv.increment, `configured` to config.get,
+;; `publish` to events.publish. `hang` spins.
 (component
   (import "wardian:plugin/types@1.0.0" (instance $types
     (type $e (variant (case "denied" string) (case "not-found" string) (case "invalid" string)

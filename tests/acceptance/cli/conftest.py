@@ -18,7 +18,8 @@ def wardian() -> CommandLine:
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("serve")
-    with serve_process("--json", "--port", 0, "--data-dir", folder / "state") as process:
+    options = ("--json", "--log-level", "warning", "--port", 0, "--data-dir", folder / "state")
+    with serve_process(*options) as process:
         yield announced(process)
         assert stop(process) == (0, "")
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from executors import Call, caller
 
+from executors import Call, caller
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.worlds import contract
 

@@ -7,9 +7,9 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from executors import Call, caller
 from guests import component, guest
-
 from wardian import errors
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.worlds import contract
@@ -46,9 +46,7 @@ async def test_what_is_not_a_component_is_refused(executor: Executor, content: b
 
 async def test_an_unknown_import_is_refused_by_name(executor: Executor) -> None:
     with pytest.raises(errors.ImportRefused) as caught:
-        await executor.admit(
-            component('(component (import "acme:evil/root@1.0.0" (instance)))')
-        )
+        await executor.admit(component('(component (import "acme:evil/root@1.0.0" (instance)))'))
 
     assert caught.value.imported == "acme:evil/root@1.0.0"
 
@@ -86,7 +84,9 @@ async def test_a_compilation_that_takes_too_long_is_stopped(tmp_path: Path) -> N
 
 async def test_a_compilation_that_needs_too_much_memory_is_stopped(tmp_path: Path) -> None:
     bounds = settings(tmp_path, compile_memory_bytes=200 * 1024 * 1024)
-    wide = "(component (core module" + "(func (param i32) (result i32) local.get 0)" * 150_000 + "))"
+    wide = (
+        "(component (core module" + "(func (param i32) (result i32) local.get 0)" * 150_000 + "))"
+    )
     async with Executor(bounds, contract().offer()) as executor:
         with pytest.raises(errors.CompileExceeded):
             await executor.admit(component(wide))
@@ -116,9 +116,7 @@ async def test_a_flipped_byte_means_compiling_anew_and_never_loading(
     (path,) = tmp_path.rglob(f"*.{suffix}")
     original = path.read_bytes()
     middle = len(original) // 2
-    path.write_bytes(
-        original[:middle] + bytes([original[middle] ^ 1]) + original[middle + 1 :]
-    )
+    path.write_bytes(original[:middle] + bytes([original[middle] ^ 1]) + original[middle + 1 :])
 
     async with Executor(settings(tmp_path), contract().offer()) as executor:
         assert (await caller(executor)(guest("misbehaving"), "fine")).result == 42
@@ -162,9 +160,7 @@ async def test_an_unusable_directory_is_a_clear_error(tmp_path: Path) -> None:
 async def test_the_same_component_asked_for_at_once_is_compiled_once(
     executor: Executor, call: Call
 ) -> None:
-    descriptions = await asyncio.gather(
-        *[executor.admit(guest("calculator")) for _ in range(5)]
-    )
+    descriptions = await asyncio.gather(*[executor.admit(guest("calculator")) for _ in range(5)])
 
     assert all(description == descriptions[0] for description in descriptions)
     assert (await call(guest("calculator"), "add", {"a": 1, "b": 2})).result == 3

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from executors import Call, caller, no_host_calls
 from guests import component, guest
-
 from wardian import errors
 from wardian.policy.levels import Level
 from wardian.runtime.executor import Executor, ExecutorSettings
@@ -124,9 +125,7 @@ async def test_an_unknown_function_is_not_found(call: Call) -> None:
         await call(guest("calculator"), "multiply")
 
 
-async def test_a_worker_that_is_killed_loses_only_its_call(
-    executor: Executor, call: Call
-) -> None:
+async def test_a_worker_that_is_killed_loses_only_its_call(executor: Executor, call: Call) -> None:
     spinning = asyncio.create_task(call(guest("misbehaving"), "spin", wall_seconds=20.0))
     beside = asyncio.create_task(call(guest("memory"), "recall", tenant="other"))
     assert (await beside).result == 0
@@ -149,6 +148,9 @@ async def test_the_zygote_is_started_again_when_it_dies(executor: Executor, call
     program.kill()
     program.wait()
 
+    # Its children die with it; a call that meets one in that moment is lost, the next is not.
+    with contextlib.suppress(errors.WorkerLost):
+        await call(guest("misbehaving"), "fine", tenant="another")
     for _ in range(3):
         assert (await call(guest("misbehaving"), "fine", tenant="another")).result == 42
 
@@ -216,9 +218,7 @@ async def test_a_guest_that_does_not_listen_to_exhausted_is_ended(call: Call) ->
         return OK
 
     with pytest.raises(errors.Trap, match="budget"):
-        await call(
-            component(LOGGER), "times", {"count": 100_000}, answer=answer, host_calls=10
-        )
+        await call(component(LOGGER), "times", {"count": 100_000}, answer=answer, host_calls=10)
 
 
 async def test_a_host_function_that_takes_too_long_ends_the_call_at_the_deadline(
@@ -242,9 +242,7 @@ async def test_an_answer_that_is_not_of_its_type_ends_the_call(
 
     if type(answered) is object:
         # It cannot even be sent: the guest hears `unavailable`.
-        assert (
-            await call(component(LOGGER), "times", {"count": 1}, answer=answer)
-        ).result == 1
+        assert (await call(component(LOGGER), "times", {"count": 1}, answer=answer)).result == 1
         return
     with pytest.raises(errors.Trap, match="not of its type"):
         await call(component(LOGGER), "times", {"count": 1}, answer=answer)
@@ -253,8 +251,7 @@ async def test_an_answer_that_is_not_of_its_type_ends_the_call(
 async def test_a_full_pool_and_queue_answer_overloaded(executor: Executor, call: Call) -> None:
     await call(guest("misbehaving"), "fine")
     running = [
-        asyncio.create_task(call(guest("misbehaving"), "spin", wall_seconds=1.0))
-        for _ in range(4)
+        asyncio.create_task(call(guest("misbehaving"), "spin", wall_seconds=1.0)) for _ in range(4)
     ]
     while executor.workers().queued < 2:
         await asyncio.sleep(0.01)
@@ -269,9 +266,7 @@ async def test_a_full_pool_and_queue_answer_overloaded(executor: Executor, call:
     assert (await call(guest("misbehaving"), "fine")).result == 42
 
 
-async def test_a_cancelled_call_frees_its_worker_at_once(
-    executor: Executor, call: Call
-) -> None:
+async def test_a_cancelled_call_frees_its_worker_at_once(executor: Executor, call: Call) -> None:
     await call(guest("misbehaving"), "fine")
     spinning = asyncio.create_task(call(guest("misbehaving"), "spin", wall_seconds=60.0))
     while executor.workers().busy != 1:
@@ -296,9 +291,7 @@ async def test_workers_are_replaced_after_their_calls(tmp_path: Path) -> None:
         assert executor.workers().lost == 0
 
 
-async def test_isolated_takes_a_new_process_for_every_call(
-    executor: Executor, call: Call
-) -> None:
+async def test_isolated_takes_a_new_process_for_every_call(executor: Executor, call: Call) -> None:
     await call(guest("misbehaving"), "fine", level=Level.ISOLATED)
     before = executor.workers().spawned
     for _ in range(3):

@@ -23,7 +23,7 @@ from wardian.policy.usage import Usage
 from wardian.runtime.executor import Job
 from wardian.runtime.executor.artifacts import Artifact
 from wardian.runtime.executor.frames import Frames
-from wardian.runtime.executor.worker import ArtifactUnusable, Worker
+from wardian.runtime.executor.worker import ArtifactUnusable, CallNotTaken, Worker
 from wardian.sandbox import Description, Outcome
 from wardian.worker.protocol import (
     LENGTH,
@@ -137,9 +137,7 @@ LIES: dict[str, Script] = {
     "a huge frame": lambda c: c.sendall(LENGTH.pack(2**31) + b"x" * 100),
     "a frame larger than its call may send": sending(Done(1, "x" * (8 << 20), Usage())),
     "something that is not MessagePack": lambda c: c.sendall(LENGTH.pack(4) + b"\xc1" * 4),
-    "a message of the broker's": lambda c: c.sendall(
-        frame(Ready()).replace(b"Ready", b"Calls")
-    ),
+    "a message of the broker's": lambda c: c.sendall(frame(Ready()).replace(b"Ready", b"Calls")),
     "deep nesting": lambda c: c.sendall(LENGTH.pack(100_000) + b"\x91" * 100_000),
     "half a frame": lambda c: c.sendall(LENGTH.pack(100) + b"half") or c.close(),
     "nothing, and goes": lambda c: c.close(),
@@ -173,9 +171,7 @@ async def test_host_calls_past_the_budget_and_its_slack_are_a_breach() -> None:
 async def test_what_a_worker_claims_to_have_spent_is_corrected_by_what_was_seen() -> None:
     claim = Usage(wall_seconds=-5.0, http_requests=9, events=9, host_calls=0, fuel=7)
 
-    outcome, _ = await run(
-        sending(HostCall(1, 1, "kv", "get", ["k"]), Done(1, None, claim))
-    )
+    outcome, _ = await run(sending(HostCall(1, 1, "kv", "get", ["k"]), Done(1, None, claim)))
 
     assert outcome.usage.wall_seconds >= 0
     assert outcome.usage.http_requests == outcome.usage.events == 0
@@ -186,6 +182,33 @@ async def test_what_a_worker_claims_to_have_spent_is_corrected_by_what_was_seen(
 async def test_code_that_does_not_load_is_told_apart() -> None:
     with pytest.raises(ArtifactUnusable):
         await run(sending(Failed(1, "artifact-unusable", "no", {}, None)))
+
+
+async def test_a_worker_that_died_before_it_read_the_call_ran_nothing_of_it() -> None:
+    async def load() -> bytes:
+        raise AssertionError("not compiled here")
+
+    job = Job(
+        call_id="test",
+        tenant="default",
+        level=Level.RESTRICTED,
+        digest="0",
+        load=load,
+        function="f",
+        arguments={"x": "y" * 1000},
+        limits=Limits(),
+    )
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    worker = Worker(await Frames.over(ours), Alive())
+    running = asyncio.create_task(
+        worker.run(job, Artifact("0", 1, Path("x"), DESCRIPTION), answered)
+    )
+    await asyncio.sleep(0)  # the call is sent
+    theirs.close()
+
+    with pytest.raises(CallNotTaken):
+        await running
 
 
 @settings(max_examples=60, deadline=None)

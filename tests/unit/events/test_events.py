@@ -116,7 +116,7 @@ async def test_a_subscriber_that_fails_keeps_nothing_from_the_others(
     events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
     heard: list[Event] = []
-    events.subscribe("*", lambda event: heard[7].topic)
+    events.subscribe("*", lambda event: heard.remove(event))
     events.subscribe("*", heard.append)
 
     await publish(events)

@@ -93,7 +93,10 @@ async def test_each_step_of_a_life_is_an_event_and_an_audit_entry(tmp_path: Path
         assert await topics(made) == expected
         async with made.parts.database.reading() as connection:
             entries = await AuditRepository(connection, "default").recent(50)
-        assert [entry.action for entry in reversed(entries)] == expected
+        assert [entry.action for entry in reversed(entries)] == [
+            "key.created",
+            *expected,
+        ]
         assert entries[0].actor == "carol"
         assert entries[0].subject == "stores"
 

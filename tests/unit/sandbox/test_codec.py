@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 import pytest
-from guests import echo, host_echo
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from guests import echo, host_echo
 from wardian.errors import InvalidArguments
 from wardian.sandbox import Component, Sandbox
 from wardian.sandbox.linker import Imports
@@ -108,7 +108,7 @@ def option_values(payload: WitType) -> st.SearchStrategy[Any]:
     return st.none() | some
 
 
-def values(wit: WitType) -> st.SearchStrategy[Any]:
+def values(wit: WitType) -> st.SearchStrategy[Any]:  # noqa: C901 -- one case a type
     match wit:
         case Primitive(name):
             return PRIMITIVE_VALUES[name]
@@ -136,14 +136,10 @@ def values(wit: WitType) -> st.SearchStrategy[Any]:
 
 
 def typed_values() -> st.SearchStrategy[tuple[WitType, list[Any]]]:
-    return wit_types.flatmap(
-        lambda wit: st.tuples(st.just(wit), st.lists(values(wit), max_size=4))
-    )
+    return wit_types.flatmap(lambda wit: st.tuples(st.just(wit), st.lists(values(wit), max_size=4)))
 
 
-thorough = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+thorough = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def expected(wit: WitType, given_values: list[Any]) -> Any:
@@ -158,9 +154,7 @@ def echo_imports() -> Imports:
 
 @thorough
 @given(case=typed_values())
-def test_every_value_comes_back_equal(
-    sandbox: Sandbox, case: tuple[WitType, list[Any]]
-) -> None:
+def test_every_value_comes_back_equal(sandbox: Sandbox, case: tuple[WitType, list[Any]]) -> None:
     wit, given_values = case
     component = sandbox.load(echo(wit))
 

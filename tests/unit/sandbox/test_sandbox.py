@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from guests import component, echo, guest
 
+from guests import component, echo, guest
 from wardian import errors
 from wardian.sandbox import Limits, Sandbox
 from wardian.sandbox.linker import Imports
@@ -110,7 +110,7 @@ def test_functions_go_by_their_full_or_their_unambiguous_bare_name(sandbox: Sand
     assert full.result == bare.result == 5
     with pytest.raises(errors.NotFound, match=r"ambiguous.*ops@1\.0\.0#negate"):
         sandbox.call(calculator, "negate", {"a": 1})
-    with pytest.raises(errors.NotFound, match="it has: .*divide"):
+    with pytest.raises(errors.NotFound, match=r"it has: .*divide"):
         sandbox.call(calculator, "multiply")
 
 
@@ -208,17 +208,11 @@ def test_types_that_nest_too_deep_are_refused_quickly(sandbox: Sandbox) -> None:
 
 
 def test_types_that_share_parts_exponentially_are_refused_quickly(sandbox: Sandbox) -> None:
-    steps = "".join(
-        f"(type $t{i} (tuple $t{i - 1} $t{i - 1}))" for i in range(1, 30)
-    )
+    steps = "".join(f"(type $t{i} (tuple $t{i - 1} $t{i - 1}))" for i in range(1, 30))
     text = f'(component (type $t0 (tuple u8)) {steps} (import "f" (func (param "it" $t29))))'
 
-    try:
-        wasm = component(text)
-    except Exception as error:  # the assembler has limits of its own
-        pytest.fail(f"the guest does not assemble: {error}")
     with pytest.raises(errors.InvalidComponent):
-        sandbox.load(wasm)
+        sandbox.load(component(text))
 
 
 def test_host_functions_answer_and_are_counted(sandbox: Sandbox) -> None:
@@ -362,14 +356,10 @@ def test_errors_of_one_thread_never_show_in_another(sandbox: Sandbox) -> None:
 
         offered = Imports({"test:host/api@1.2.0": {"ask": ask}})
         for _ in range(300):
-            try:
+            with pytest.raises(errors.Trap) as caught:
                 sandbox.call(caller, "once", imports=offered)
-            except errors.Trap as error:
-                cause = error.__cause__
-                if not isinstance(cause, ValueError) or cause.args != (mine,):
-                    wrong.append(error)
-            else:
-                wrong.append("no error")
+            if repr(caught.value.__cause__) != f"ValueError({mine})":
+                wrong.append(caught.value)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -400,9 +390,7 @@ def test_arguments_larger_than_their_limit_are_refused(sandbox: Sandbox) -> None
     echoing = sandbox.load(echo(Primitive("string")))
 
     with pytest.raises(errors.InvalidArguments, match="limit of 100"):
-        sandbox.call(
-            echoing, "echo", {"values": ["x" * 100]}, limits=Limits(argument_bytes=100)
-        )
+        sandbox.call(echoing, "echo", {"values": ["x" * 100]}, limits=Limits(argument_bytes=100))
 
 
 def test_names_that_a_guest_chose_cannot_forge_lines_or_colours(sandbox: Sandbox) -> None:

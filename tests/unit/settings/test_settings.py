@@ -39,7 +39,7 @@ def test_a_value_that_cannot_be_used_names_its_setting(monkeypatch: pytest.Monke
 
 
 def test_secrets_are_not_shown_and_settings_do_not_change() -> None:
-    settings = Settings(bootstrap_key="wdn_secret-secret-secret-secret")  # type: ignore[arg-type]
+    settings = Settings(bootstrap_key="wdn_secret-secret-secret-secret")
 
     assert "secret-secret" not in repr(settings)
     with pytest.raises(ValidationError):

@@ -14,7 +14,7 @@ from wardian.storage.tables import metadata
 @pytest.mark.parametrize("name", sorted(metadata.tables))
 def test_every_table_can_be_made_in_postgresql(name: str) -> None:
     table = metadata.tables[name]
-    dialect = postgresql.dialect()
+    dialect = postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
     text = str(CreateTable(table).compile(dialect=dialect))
     for index in table.indexes:

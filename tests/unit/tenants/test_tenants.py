@@ -18,7 +18,8 @@ async def test_a_first_start_makes_one_admin_key(database: Database) -> None:
 
     assert token is not None
     caller = await KeyRing(database).authenticate(token)
-    assert (caller.tenant, caller.scopes) == ("default", {Scope.ADMIN})
+    assert caller.tenant == "default"
+    assert caller.scopes == {Scope.ADMIN}
     assert await bootstrap(database, tenant="default") is None
 
 

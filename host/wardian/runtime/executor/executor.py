@@ -10,12 +10,12 @@ from typing import Self
 
 import msgspec
 
-from wardian.errors import InvalidComponent
+from wardian.errors import WorkerLost
 from wardian.runtime.executor.artifacts import Artifact, ArtifactStore, digest_of
 from wardian.runtime.executor.compiler import Compiler
 from wardian.runtime.executor.job import ExecutorSettings, HostCalls, Job, WorkersReport
 from wardian.runtime.executor.pool import Pool
-from wardian.runtime.executor.worker import ArtifactUnusable
+from wardian.runtime.executor.worker import ArtifactUnusable, CallNotTaken
 from wardian.runtime.executor.zygote import Zygote
 from wardian.sandbox import Description, Outcome
 from wardian.sandbox.audit import Offer
@@ -23,6 +23,9 @@ from wardian.sandbox.engine import engine_key
 from wardian.sandbox.linker import check_import_names
 
 CHECKED_ARTIFACTS_MAX = 4_096
+
+ATTEMPTS = 3
+"""How often a call is given out of which nothing has run."""
 
 
 class Executor:
@@ -75,18 +78,20 @@ class Executor:
             CallError: how it failed, with its usage.
             InvalidArguments, NotFound, Overloaded
         """
-        artifact = await self._artifact(job)
-        async with self._pool.worker(job.tenant, job.level) as worker:
-            try:
-                return await worker.run(job, artifact, answer)
-            except ArtifactUnusable:
-                self._checked.pop(job.digest, None)
-                await asyncio.to_thread(self._store.drop, job.digest)
-                artifact = await self._artifact(job)
-            try:
-                return await worker.run(job, artifact, answer)
-            except ArtifactUnusable as error:
-                raise InvalidComponent(f"The compiled code cannot be used: {error}") from error
+        for _ in range(ATTEMPTS):
+            artifact = await self._artifact(job)
+            async with self._pool.worker(job.tenant, job.level) as worker:
+                try:
+                    return await worker.run(job, artifact, answer)
+                except CallNotTaken:
+                    continue
+                except ArtifactUnusable:
+                    self._checked.pop(job.digest, None)
+                    await asyncio.to_thread(self._store.drop, job.digest)
+        raise WorkerLost(
+            f"No worker could run the call: {ATTEMPTS} in a row died before they took it, or could "
+            "not load the compiled code."
+        )
 
     def workers(self) -> WorkersReport:
         """Count the workers."""

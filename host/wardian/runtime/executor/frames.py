@@ -14,7 +14,15 @@ UNREAD_FRAMES_MAX = 64
 
 
 class Lost(Exception):
-    """The worker closed its socket, or broke the protocol."""
+    """The worker closed its socket, or broke the protocol.
+
+    ``unread`` tells that it went without having read all that was sent to it: the kernel resets
+    the connection then, instead of ending it.
+    """
+
+    def __init__(self, reason: str, *, unread: bool = False) -> None:
+        super().__init__(reason)
+        self.unread = unread
 
 
 class Frames(asyncio.Protocol):
@@ -33,6 +41,7 @@ class Frames(asyncio.Protocol):
         self._frames: deque[bytearray] = deque()
         self._waiting: asyncio.Future[None] | None = None
         self._broken: str | None = None
+        self._unread = False
         self._paused = False
 
     @classmethod
@@ -51,7 +60,7 @@ class Frames(asyncio.Protocol):
         """
         frame = encode_frame(message, self._encoder)
         if self._transport is None or self._broken is not None:
-            raise Lost(self._broken or "it was closed")
+            raise Lost(self._broken or "it was closed", unread=True)
         self._transport.write(frame)
 
     async def receive(self) -> FromWorker:
@@ -62,7 +71,7 @@ class Frames(asyncio.Protocol):
         """
         while not self._frames:
             if self._broken is not None:
-                raise Lost(self._broken)
+                raise Lost(self._broken, unread=self._unread)
             self._waiting = asyncio.get_running_loop().create_future()
             try:
                 await self._waiting
@@ -95,6 +104,7 @@ class Frames(asyncio.Protocol):
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._unread = isinstance(exc, ConnectionError)
         self._break("it closed its connection")
 
     def data_received(self, data: bytes) -> None:

@@ -69,7 +69,7 @@ class ExecutorSettings:
     queue_seconds: float = 5.0
     calls_per_worker: int = 1_000
     worker_memory_bytes: int = 1536 * MIB
-    compile_seconds: int = 60
+    compile_seconds: int = 120
     compile_memory_bytes: int = 4096 * MIB
     component_bytes_max: int = 64 * MIB
 

@@ -59,6 +59,10 @@ class ArtifactUnusable(Exception):
     """The worker could not load the compiled code."""
 
 
+class CallNotTaken(Exception):
+    """The worker died before it read the call, so nothing of it has run."""
+
+
 class Body(Protocol):
     """What a worker runs in: a process, or a thread of the host."""
 
@@ -90,12 +94,16 @@ class Worker:
         Raises:
             CallError, InvalidArguments, NotFound: how the call failed.
             ArtifactUnusable: the compiled code does not load.
+            CallNotTaken: the worker was dead already; another may run the call.
         """
         self.calls += 1
         conversation = _Conversation(self._frames, self.calls, job, answer)
         try:
             return await conversation.run(artifact)
         except Lost as lost:
+            if lost.unread and not conversation.heard:
+                self._abandon()
+                raise CallNotTaken from lost
             raise await self._worker_lost(str(lost), conversation.usage()) from lost
         except TimeoutError:
             self._abandon()
@@ -156,6 +164,7 @@ class _Conversation:
         self._started = self._loop.time()
         self._deadline = self._started + job.limits.wall_seconds
         self.open = False
+        self.heard = False
 
     def usage(self) -> Usage:
         """What the broker itself knows of the call's spending."""
@@ -169,6 +178,7 @@ class _Conversation:
         async with asyncio.timeout_at(self._deadline + KILL_GRACE_SECONDS):
             while True:
                 message = await self._frames.receive()
+                self.heard = True
                 if isinstance(message, HostCall):
                     await self._host_call(message)
                 elif isinstance(message, Output):

@@ -1,0 +1,96 @@
+import asyncio
+import shlex
+import shutil
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from commands import CommandLine
+from wardian.bootstrap import open_host
+from wardian.cli.authoring import ToolchainMissing
+from wardian.settings import Settings
+
+REPOSITORY = Path(__file__).parents[3]
+
+pytestmark = pytest.mark.toolchain
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The samples' directory with the one sample that the demonstration calls."""
+    pytest.importorskip("componentize_py")
+    folder = tmp_path_factory.mktemp("samples")
+    source = REPOSITORY / "sample-plugins" / "csv-insights"
+    # `copytree` keeps times, so a sample that is built already is not built again.
+    shutil.copytree(source, folder / "csv-insights")
+    return folder
+
+
+def installed_at(data: Path) -> datetime:
+    async def look() -> datetime:
+        async with open_host(Settings(data_dir=data)) as host:
+            return (await host.plugin("csv-insights")).installed_at
+
+    return asyncio.run(look())
+
+
+def test_the_demonstration_ends_with_the_csv_s_statistics_and_can_be_repeated(
+    wardian: CommandLine, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "state"
+    arguments = ("demo", "--samples", samples, "--data-dir", data, "--port", 0, "--once")
+    found = wardian.json(*arguments)
+    assert found["call"]["result"]["rows"] == 8
+    assert found["installed"] == ["csv-insights"]
+    assert found["bootstrap_key"].startswith("wdn_")
+    first = installed_at(data)
+    shown = wardian(*arguments)
+    assert shown.code == 0
+    assert "planet" in shown.out
+    assert installed_at(data) == first
+
+
+def test_a_sample_whose_toolchain_is_missing_is_skipped_and_named(
+    wardian: CommandLine, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "samples"
+    shutil.copytree(samples, folder)
+    other = folder / "other"
+    (other / "src").mkdir(parents=True)
+    (other / "plugin.toml").write_text('name = "other"\nversion = "1.0.0"\n')
+
+    def missing(directory: Path, **_: object) -> Path:
+        raise ToolchainMissing(f"{directory.name} needs a toolchain.")
+
+    monkeypatch.setattr("wardian.cli.authoring.build", missing)
+    if not (folder / "csv-insights" / "plugin.wasm").is_file():
+        pytest.skip("csv-insights is not built")
+    found = wardian.json("demo", "--samples", folder, "--once")
+    assert list(found["skipped"]) == ["other"]
+    assert found["installed"] == ["csv-insights"]
+
+
+def test_the_printed_curl_line_works_while_the_demonstration_serves(
+    samples: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-W", "error", "-m", "wardian", "demo", "--json", "--port", "0"]
+    arguments = ["--samples", str(samples), "--data-dir", str(tmp_path / "state")]
+    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        found = httpx.Response(200, content=process.stdout.readline()).json()
+        words = shlex.split(found["curl"])
+        header = dict([words[words.index("-H") + 1].split(": ", 1)])
+        content = words[words.index("-d") + 1]
+        answer = httpx.post(words[2], content=content, headers=header, trust_env=False)
+        process.terminate()
+        assert process.wait(30) == 0
+    assert words[:2] == ["curl", "-s"]
+    assert answer.json()["result"]["rows"] == 3
+
+
+def test_a_directory_without_the_sample_is_refused(wardian: CommandLine, tmp_path: Path) -> None:
+    assert wardian.error("demo", "--samples", tmp_path, "--once")["type"] == "not-found"
