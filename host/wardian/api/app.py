@@ -52,7 +52,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
         lifespan=lifespan,
     )
     app.state.settings = settings
-    for router in (health.router, openapi.router, pages.router, _v1()):
+    for router in (_v1(), health.router, openapi.router, pages.router):
         app.include_router(router)
     install_handlers(app)
     # The last one added is the outermost.
@@ -64,8 +64,8 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
 
 def _v1() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    # `functions` takes any path behind its prefix, so the nouns with fixed paths stand before it.
-    for noun in (plugins, grants, config, functions, keys, tenants):
+    # Routes are tried in this order, and nothing is asked for as often as a call.
+    for noun in (functions, plugins, grants, config, keys, tenants):
         api.include_router(noun.router)
     return api
 

@@ -108,8 +108,9 @@ class Terminal:
         )
         if failed.error.get("payload") is not None:
             self.err.print(Text(as_json(failed.error["payload"], indent=2)))
-        if failed.usage is not None:
-            self.spent(msgspec.to_builtins(failed.usage))
+        usage = msgspec.to_builtins(failed.usage or {})
+        if usage.get("wall_seconds"):
+            self.spent(usage)
 
 
 def _console(*, stderr: bool, quiet: bool) -> Console:

@@ -1,0 +1,80 @@
+"""Documents say what the code says, and their examples run."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from guests import component, guest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted(
+    path
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("s*/*/README.md")]
+    if "node_modules" not in path.parts
+)
+
+
+def generator() -> dict[str, Callable[[], str]]:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    pages: dict[str, Callable[[], str]] = module.PAGES
+    return pages
+
+
+@pytest.mark.parametrize("name", sorted(generator()))
+def test_the_reference_is_what_the_code_says(name: str) -> None:
+    """`make docs` writes it."""
+    assert (ROOT / "docs/reference" / name).read_text() == generator()[name]()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
+        if not target.startswith(("http://", "https://")):
+            assert (path.parent / target).exists(), target
+
+
+def python_examples(path: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
+
+
+GREETER = """(component
+  (import "acme:host/clock@1.0.0" (instance $clock (export "now" (func (result u64)))))
+  (core func $now (canon lower (func $clock "now")))
+  (core module $m
+    (import "clock" "now" (func $now (result i64)))
+    (memory (export "memory") 1) (data (i32.const 8) "hello")
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+    (func (export "greet") (param i32 i32) (result i32)
+      (drop (call $now))
+      (i32.store (i32.const 0) (i32.const 8)) (i32.store (i32.const 4) (i32.const 5))
+      (i32.const 0)))
+  (core instance $m (instantiate $m (with "clock" (instance (export "now" (func $now))))))
+  (func (export "greet") (param "name" string) (result string)
+    (canon lift (core func $m "greet")
+      (memory (core memory $m "memory")) (realloc (core func $m "realloc")))))"""
+
+
+def test_the_examples_of_the_embedding_page_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("calculator.wasm").write_bytes(guest("calculator"))
+    first, second = python_examples(ROOT / "docs/embedding.md")
+    names: dict[str, Any] = {}
+
+    exec(first, names)
+
+    assert capsys.readouterr().out.endswith("5 8\n") or names["outcome"].result == 5
+    with names["Sandbox"]() as sandbox:
+        names |= {"sandbox": sandbox, "component": sandbox.load(component(GREETER))}
+        exec(second, names)
+    assert names["outcome"].result == "hello"
