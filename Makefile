@@ -21,14 +21,14 @@ $(VENV)/run.stamp: pyproject.toml
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@echo "Installing the development tools …"
-	@$(BIN)/pip install --quiet --group dev
+	@$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
 run: $(VENV)/run.stamp ## Build and install the sample plugins, make one real call, and keep serving.
 	@$(BIN)/wardian demo --samples sample-plugins --data-dir $(DATA_DIR) --port $(PORT)
 
-demo: $(VENV)/run.stamp ## The same, once, on a data directory of its own.
-	@$(BIN)/wardian demo --samples sample-plugins --once
+demo: $(VENV)/run.stamp ## The same once, on a data directory and a port of its own.
+	@$(BIN)/wardian demo --samples sample-plugins --once --data-dir .wardian-demo --port 0
 
 test: $(VENV)/dev.stamp ## Run every test that this machine has the tools for.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest

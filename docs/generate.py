@@ -82,8 +82,8 @@ def permissions() -> str:
         "# Permissions\n\n"
         + NOTE
         + "A permission is text. A `*` in its target stands for any run of characters. A plugin\n"
-        "has a permission when its manifest asks for it, the operator granted it, its level allows\n"
-        "it and the host does not exclude it; a denial names the layer that refused.\n\n"
+        "has a permission when its manifest asks for it, the operator granted it, its level\n"
+        "allows it and the host does not exclude it; a denial names the layer that refused.\n\n"
         + _table(["permission", "allows"], rows)
     )
 

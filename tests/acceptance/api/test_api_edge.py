@@ -16,6 +16,7 @@ from packages import KEY
 from wardian.api.app import app_over
 from wardian.errors import Overloaded, Trap, WardianError
 from wardian.policy.usage import Usage
+from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
 from wardian.tenants import Caller, Scope
 
@@ -130,6 +131,22 @@ async def test_garbage_in_place_of_http_does_not_end_the_server(served: Address)
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.get(f"http://{served[0]}:{served[1]}/healthz")
     assert answer.status_code == 200
+
+
+async def busy_workers(host: PluginHost, wanted: int) -> None:
+    while (await host.ready()).workers.busy != wanted:
+        await asyncio.sleep(0.005)
+
+
+async def test_a_client_that_hangs_up_frees_its_worker_long_before_the_deadline(
+    served: Address, host: PluginHost, misbehaving: str
+) -> None:
+    path = f"/api/v1/plugins/{misbehaving}/functions/spin"
+    async with connection(served) as (_, writer):
+        writer.write(request("POST", path, "Content-Length: 2") + b"{}")
+        await asyncio.wait_for(busy_workers(host, 1), 3)
+    await asyncio.wait_for(busy_workers(host, 0), 2)
+    assert (await host.call(misbehaving, "fine", {})).result == 42
 
 
 async def test_a_request_id_is_answered_and_a_sound_one_kept(stranger: httpx.AsyncClient) -> None:
