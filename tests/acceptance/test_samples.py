@@ -1,0 +1,184 @@
+"""The sample plugins, built from source, on a real host over HTTP."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from commands import announced, serve_process, stop
+from packages import KEY
+from wardian.cli.authoring import ToolchainMissing, build
+from wardian.plugins.package import pack
+
+pytestmark = pytest.mark.toolchain
+
+SAMPLES = Path(__file__).parents[2] / "sample-plugins"
+HEADERS = {"Authorization": f"Bearer {KEY}"}
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Every sample whose toolchain is here, built anew; on CI all of them must be."""
+    folder = tmp_path_factory.mktemp("samples")
+    built = {}
+    for manifest in sorted(SAMPLES.glob("*/plugin.toml")):
+        name = manifest.parent.name
+        shutil.copytree(
+            manifest.parent, folder / name, ignore=shutil.ignore_patterns("*.wasm", "node_modules")
+        )
+        try:
+            build(folder / name, progress=print)
+        except ToolchainMissing:
+            if os.environ.get("CI"):
+                raise
+        else:
+            built[name] = pack(folder / name)
+    return built
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("host") / "state"
+
+
+@pytest.fixture(scope="module")
+def api(packages: dict[str, bytes], data_dir: Path) -> Iterator[httpx.Client]:
+    options = ("--json", "--log-level", "error", "--port", 0, "--data-dir", data_dir)
+    with serve_process(*options, WARDIAN_BOOTSTRAP_KEY=KEY) as process:
+        url = announced(process)["url"]
+        with httpx.Client(base_url=url, headers=HEADERS, trust_env=False, timeout=180) as client:
+            yield client
+        assert stop(process) == (0, "")
+
+
+def install(api: httpx.Client, packages: dict[str, bytes], name: str) -> dict[str, Any]:
+    if name not in packages:
+        pytest.skip(f"the toolchain of {name} is not installed")
+    answer = api.post(
+        "/api/v1/plugins", content=packages[name], headers={"Content-Type": "application/zip"}
+    )
+    assert answer.status_code in {201, 409}, answer.text
+    shown: dict[str, Any] = api.get(f"/api/v1/plugins/{name}").json()
+    assert shown["state"] == "active"
+    return shown
+
+
+def call(api: httpx.Client, name: str, function: str, /, **arguments: Any) -> Any:
+    path = f"/api/v1/plugins/{name}/functions/{function}"
+    answer = api.post(path, json={"arguments": arguments})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["result"]
+
+
+def refused(api: httpx.Client, name: str, function: str, /, **arguments: Any) -> Any:
+    path = f"/api/v1/plugins/{name}/functions/{function}"
+    answer = api.post(path, json={"arguments": arguments})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["type"].endswith("/guest-error")
+    return answer.json()["payload"]
+
+
+def test_csv_insights_describes_the_shipped_csv(
+    api: httpx.Client, packages: dict[str, bytes]
+) -> None:
+    shown = install(api, packages, "csv-insights")
+    assert shown["imports"] == []
+
+    report = call(
+        api, "csv-insights", "analyze", csv=(SAMPLES / "csv-insights/data/planets.csv").read_text()
+    )
+
+    columns = {column["name"]: column for column in report["columns"]}
+    assert report["rows"] == 8
+    assert columns["planet"]["unique"] == 8
+    assert columns["rings"]["kind"] == "boolean"
+    assert columns["discovered"]["missing"] == 6
+    radius = columns["mean radius (km)"]
+    assert radius["kind"] == "number"
+
+
+def test_csv_insights_says_what_is_wrong_with_a_csv(
+    api: httpx.Client, packages: dict[str, bytes]
+) -> None:
+    install(api, packages, "csv-insights")
+
+    assert "tag" in refused(api, "csv-insights", "analyze", csv="")
+
+
+def test_markdown_becomes_html_without_scripts(
+    api: httpx.Client, packages: dict[str, bytes]
+) -> None:
+    shown = install(api, packages, "markdown")
+    assert shown["imports"] == []
+
+    text = "# Hello *you*\n\n<script>alert(1)</script>\n\n[x](javascript:alert(1))\n\n- a\n- b\n"
+    rendered = call(api, "markdown", "render", markdown=text, options=None)
+
+    assert rendered["title"] == "Hello you"
+    assert rendered["headings"][0]["level"] == 1
+    assert "<li>a</li>" in rendered["html"]
+    assert "<script" not in rendered["html"]
+    assert 'href="javascript' not in rendered["html"]
+
+
+def test_counter_is_refused_what_was_not_granted_and_counts_with_grants(
+    api: httpx.Client, packages: dict[str, bytes]
+) -> None:
+    shown = install(api, packages, "counter")
+    asked = [item["permission"] for item in shown["asked"]]
+
+    refusal = refused(api, "counter", "increment", name="visits")
+    assert refusal["tag"] == "refused"
+    assert "kv:read" in refusal["val"] or "kv:write" in refusal["val"]
+
+    api.put("/api/v1/plugins/counter/grants", json={"granted": asked}).raise_for_status()
+    api.put("/api/v1/plugins/counter/config", json={"step": 2, "maximum": 5}).raise_for_status()
+    assert call(api, "counter", "increment", name="visits") == {
+        "name": "visits",
+        "value": 2,
+        "remaining": 3,
+    }
+    assert call(api, "counter", "increment", name="visits")["value"] == 4
+    assert refused(api, "counter", "increment", name="visits") == {"tag": "at-maximum", "val": 5}
+    assert call(api, "counter", "names") == ["visits"]
+    assert call(api, "counter", "read", name="visits")["value"] == 4
+
+
+def test_everything_is_there_after_a_restart_without_compiling_again(
+    api: httpx.Client, packages: dict[str, bytes], data_dir: Path
+) -> None:
+    for name in packages:
+        install(api, packages, name)
+    code = {path: path.stat().st_mtime_ns for path in data_dir.rglob("*.code")}
+    assert len(code) == len(packages)
+    # The host holds its directory alone, so the restart happens on a copy of it.
+    copy = data_dir.with_name("restarted")
+    shutil.copytree(data_dir, copy, copy_function=shutil.copy2)
+
+    options = ("--json", "--log-level", "warning", "--port", 0, "--data-dir", copy)
+    with serve_process(*options) as process:
+        url = announced(process)["url"]
+        with httpx.Client(base_url=url, headers=HEADERS, trust_env=False) as client:
+            assert call(client, "csv-insights", "analyze", csv="a,b\n1,2\n")["rows"] == 1
+        assert stop(process) == (0, "")
+
+    again = {path: path.stat().st_mtime_ns for path in copy.rglob("*.code")}
+    assert sorted(again.values()) == sorted(code.values())
+
+
+def test_each_sample_is_in_the_api_document_with_its_real_schema(
+    api: httpx.Client, packages: dict[str, bytes]
+) -> None:
+    install(api, packages, "csv-insights")
+
+    document = api.get("/openapi.json").json()
+
+    paths = [path for path in document["paths"] if "csv-insights/functions/" in path]
+    assert len(paths) == 1
+    assert '"csv"' in api.get("/openapi.json").text
