@@ -50,7 +50,10 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         location = settings.database_url or folder / DATABASE_NAME
         database = await stack.enter_async_context(Database.open(location))
         token = await bootstrap(
-            database, tenant=settings.default_tenant, chosen_key=_chosen_key(settings)
+            database,
+            tenant=settings.default_tenant,
+            chosen_key=_chosen_key(settings),
+            exposed=not settings.is_local,
         )
         executor = await stack.enter_async_context(
             Executor(_executor_settings(settings, folder), contract().offer())

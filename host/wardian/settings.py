@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,7 +35,8 @@ class Settings(BaseSettings):
 
     bootstrap_key: SecretStr | None = None
     """The first admin key, `wdn_` and at least 24 characters; used on an empty data directory
-    only. Without it one is made and printed once."""
+    only. Without it one is made and printed once. A shorter one is accepted, with a warning, while
+    the host listens on a loopback address."""
 
     database_url: str | None = None
     """The database, as a SQLAlchemy URL; SQLite in the data directory unless set."""
@@ -84,6 +86,20 @@ class Settings(BaseSettings):
 
     excluded_permissions: tuple[str, ...] = ()
     """Permissions that no plugin gets, whatever was granted (a JSON list)."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the host."""
+        return _is_loopback(self.host)
+
+
+def _is_loopback(address: str) -> bool:
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def load_settings(**chosen: Any) -> Settings:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from wardian.settings import Settings
 
 
@@ -15,14 +13,4 @@ def describes_publicly(settings: Settings) -> bool:
     """
     if settings.describe_functions_publicly is not None:
         return settings.describe_functions_publicly
-    return is_loopback(settings.host)
-
-
-def is_loopback(address: str) -> bool:
-    """Tell whether only this machine can reach ``address``."""
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return settings.is_local

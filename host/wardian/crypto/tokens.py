@@ -8,7 +8,10 @@ import secrets
 
 PREFIX = "wdn_"
 
-_TOKEN = re.compile(r"wdn_[A-Za-z0-9_-]{24,252}")
+_TOKEN = re.compile(r"wdn_[A-Za-z0-9_-]{4,252}")
+
+GUESSABLE_CHARS = 24
+"""A token with fewer characters after its prefix is good for trying things out only."""
 
 
 def new_token() -> str:
@@ -19,6 +22,11 @@ def new_token() -> str:
 def is_token(text: str) -> bool:
     """Tell whether ``text`` has the form of a token, made here or chosen by an operator."""
     return _TOKEN.fullmatch(text) is not None
+
+
+def is_guessable(token: str) -> bool:
+    """Tell whether a token is too short to keep anybody out."""
+    return len(token) < len(PREFIX) + GUESSABLE_CHARS
 
 
 def same(left: str, right: str) -> bool:

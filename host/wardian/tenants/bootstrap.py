@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from wardian.crypto.tokens import is_token
+import logging
+
+from wardian.crypto.tokens import is_guessable, is_token
 from wardian.errors import HostUnusable
 from wardian.storage import Database
 from wardian.storage.tenants import KeyRepository, TenantRepository, any_key
@@ -11,9 +13,11 @@ from wardian.tenants.scopes import Scope
 
 FIRST_KEY_NAME = "bootstrap"
 
+_log = logging.getLogger("wardian.tenants")
+
 
 async def bootstrap(
-    database: Database, *, tenant: str, chosen_key: str | None = None
+    database: Database, *, tenant: str, chosen_key: str | None = None, exposed: bool = True
 ) -> str | None:
     """See to it that ``tenant`` exists, and that this host has had an admin key.
 
@@ -25,13 +29,11 @@ async def bootstrap(
         chose it and so knows it.
 
     Raises:
-        HostUnusable: ``chosen_key`` has not the form of a key.
+        HostUnusable: ``chosen_key`` has not the form of a key, or could be guessed by those who
+            can reach this host (``exposed``).
     """
-    if chosen_key is not None and not is_token(chosen_key):
-        raise HostUnusable(
-            "WARDIAN_BOOTSTRAP_KEY is not usable: it must be 'wdn_' followed by 24 to 252 "
-            "characters of A-Z, a-z, 0-9, '_' and '-'."
-        )
+    if chosen_key is not None:
+        _check(chosen_key, exposed)
     async with database.transaction() as connection:
         tenants = TenantRepository(connection)
         if not await tenants.exists(tenant):
@@ -42,3 +44,16 @@ async def bootstrap(
         await KeyRepository(connection, tenant).add(row)
         await audit_key(connection, row, "host", "key.created")
     return None if chosen_key is not None else token
+
+
+def _check(chosen_key: str, exposed: bool) -> None:
+    short = is_guessable(chosen_key)
+    if not is_token(chosen_key) or (short and exposed):
+        raise HostUnusable(
+            "WARDIAN_BOOTSTRAP_KEY is not usable: it must be 'wdn_' followed by 24 to 252 "
+            "characters of A-Z, a-z, 0-9, '_' and '-'."
+        )
+    if short:
+        _log.warning(
+            "WARDIAN_BOOTSTRAP_KEY is short enough to be guessed; use it on this machine only."
+        )

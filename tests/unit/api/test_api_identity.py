@@ -1,8 +1,8 @@
 import pytest
 from starlette.datastructures import Headers
 
-from wardian.api.exposure import is_loopback
 from wardian.api.identity import _accepted, traceparent_of
+from wardian.settings import Settings
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -29,9 +29,9 @@ def test_a_malformed_traceparent_is_dropped(value: str) -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"])
 def test_loopback_addresses_are_known(address: str) -> None:
-    assert is_loopback(address)
+    assert Settings(host=address).is_local
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.5", "example.org", "localhost.x"])
 def test_other_addresses_are_public(address: str) -> None:
-    assert not is_loopback(address)
+    assert not Settings(host=address).is_local

@@ -59,6 +59,15 @@ async def test_a_weak_or_malformed_key_is_refused_with_the_rule(
     assert "secret" not in str(caught.value)
 
 
+async def test_a_short_key_is_taken_where_only_this_machine_can_use_it(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await bootstrap(database, tenant="default", chosen_key="wdn_test", exposed=False)
+
+    assert (await KeyRing(database).authenticate("wdn_test")).scopes == {Scope.ADMIN}
+    assert "guessed" in caplog.text
+
+
 async def test_tenants_are_created_once_and_listed(database: Database) -> None:
     tenants = Tenants(database)
     await tenants.create("acme")
