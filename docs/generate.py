@@ -23,6 +23,10 @@ def levels() -> str:
     columns = list(Level)
     rows = [
         ("runs in", [LEVELS[level].runs_in for level in columns]),
+        (
+            "instance",
+            ["reused" if LEVELS[level].reuses_instance else "fresh" for level in columns],
+        ),
         ("WASI 0.2", ["closed" if LEVELS[level].wasi else "refused" for level in columns]),
         ("`credentials.reveal`", [LEVELS[level].reveal for level in columns]),
     ]

@@ -10,7 +10,7 @@ from wardian.policy.usage import Usage
 from wardian.sandbox.component import Component
 from wardian.sandbox.description import Description, FunctionDescription
 from wardian.sandbox.outcome import Outcome
-from wardian.sandbox.sandbox import Sandbox
+from wardian.sandbox.sandbox import LiveInstance, Sandbox
 from wardian.sandbox.values import to_json
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Description",
     "FunctionDescription",
     "Limits",
+    "LiveInstance",
     "Outcome",
     "Sandbox",
     "Usage",

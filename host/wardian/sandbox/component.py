@@ -16,6 +16,7 @@ from wardian.sandbox.codec import FunctionCodec
 from wardian.sandbox.description import (
     Description,
     FunctionDescription,
+    Source,
     describe,
     resolve_function,
 )
@@ -95,14 +96,12 @@ class Component:
         surface: the same with types.
     """
 
-    def __init__(
-        self, engine: Engine, compiled: wc.Component, *, digest: str, size_bytes: int
-    ) -> None:
+    def __init__(self, engine: Engine, compiled: wc.Component, source: Source) -> None:
         self._compiled = compiled
         self._engine = engine
         self.pointer = abi.pointer_of(compiled)
         self.surface: Surface = reflect(engine.wasmtime, compiled)
-        self.description: Description = describe(self.surface, digest, size_bytes)
+        self.description: Description = describe(self.surface, source)
         self._indices: list[int] = []
         self._ready = self._prepare()
         self._lock = threading.Lock()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from wardian.errors import InvalidComponent, NotFound
+from wardian.sandbox.binary import initial_memory_bytes
 from wardian.sandbox.reflection import Extern, Surface
 from wardian.sandbox.schema import error_schema, parameters_schema, result_schema
 from wardian.sandbox.types import canonical
@@ -36,6 +39,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         digest: SHA-256 of its bytes, in hexadecimal.
         size_bytes: of the component.
+        memory_bytes: that it declares to start with, all memories together.
         imports: names of everything it imports, as declared.
         exports: names of everything it exports, as declared.
         functions: what can be called, by full name.
@@ -43,6 +47,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
 
     digest: str
     size_bytes: int
+    memory_bytes: int = 0
     imports: list[str]
     exports: list[str]
     functions: dict[str, FunctionDescription]
@@ -71,11 +76,26 @@ def resolve_function(function: str, functions: dict[str, Any]) -> str:
     raise NotFound(f"The component has no function {function[:200]!r}; it has: {known}.")
 
 
-def describe(surface: Surface, digest: str, size_bytes: int) -> Description:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What compiled code was made from: the component's digest, size and declared memory."""
+
+    digest: str
+    size_bytes: int
+    memory_bytes: int
+
+    @classmethod
+    def of(cls, wasm: bytes) -> Source:
+        """Measure a component."""
+        return cls(hashlib.sha256(wasm).hexdigest(), len(wasm), initial_memory_bytes(wasm))
+
+
+def describe(surface: Surface, source: Source) -> Description:
     """Describe a component by what was read of it."""
     return Description(
-        digest=digest,
-        size_bytes=size_bytes,
+        digest=source.digest,
+        size_bytes=source.size_bytes,
+        memory_bytes=source.memory_bytes,
         imports=list(surface.import_names),
         exports=list(surface.export_names),
         functions={extern.full_name: _function(extern) for extern in surface.exports},

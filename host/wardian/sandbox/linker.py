@@ -52,6 +52,13 @@ class CallState:
     host_calls: int = 0
     error: BaseException | None = None
 
+    def begin(self, limits: Limits, deadline: float) -> None:
+        """Start over for another call in the same instance."""
+        self.limits = limits
+        self.deadline = deadline
+        self.host_calls = 0
+        self.error = None
+
 
 def is_wasi(interface: str) -> bool:
     """Tell whether an import is one of the WASI 0.2 packages that are linked closed."""

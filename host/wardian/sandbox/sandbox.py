@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import signal
 import sys
 import threading
@@ -21,6 +20,7 @@ from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
 from wardian.sandbox.codec import Misfit
 from wardian.sandbox.component import Component, Function, compile_component
+from wardian.sandbox.description import Source
 from wardian.sandbox.engine import Engine
 from wardian.sandbox.instance import Instance
 from wardian.sandbox.linker import HostFunctions, Imports, Linker, check_import_names
@@ -30,6 +30,7 @@ MAX_NESTED_CALLS = 8
 STACK_HEADROOM_FRAMES = 200
 
 NO_IMPORTS = Imports()
+DEFAULT_LIMITS = Limits()
 
 
 class Sandbox:
@@ -47,13 +48,13 @@ class Sandbox:
     """
 
     def __init__(self, *, parallel_compilation: bool = False) -> None:
-        self._engine = Engine(parallel=parallel_compilation)
+        self.engine = Engine(parallel=parallel_compilation)
         self._nested = threading.local()
-        self._encode = msgspec.msgpack.Encoder().encode
+        self.encode = msgspec.msgpack.Encoder().encode
 
     def close(self) -> None:
         """Stop the clock that ends calls at their deadline; no call may be running."""
-        self._engine.close()
+        self.engine.close()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -72,16 +73,14 @@ class Sandbox:
             ImportRefused: it imports WASI beyond what is linked closed.
         """
         wasm = source if isinstance(source, bytes) else Path(source).read_bytes()
-        compiled = compile_component(self._engine, wasm)
-        digest = hashlib.sha256(wasm).hexdigest()
-        component = Component(self._engine, compiled, digest=digest, size_bytes=len(wasm))
+        component = Component(self.engine, compile_component(self.engine, wasm), Source.of(wasm))
         names = component.surface.import_names
         own = dict.fromkeys(name for name in names if not name.startswith("wasi:"))
         check_import_names(names, own, wasi=wasi)
         return component
 
-    def load_compiled(self, path: Path, *, digest: str, size_bytes: int) -> Component:
-        """Map code that this host compiled earlier (``Component.serialize``), from a file.
+    def load_compiled(self, path: Path, source: Source) -> Component:
+        """Map code that this host compiled earlier (``compile``), from a file.
 
         The file is native code and is trusted: whoever can write it owns this process. It is
         mapped, not read, so it must be replaced by renaming, never written in place.
@@ -90,16 +89,15 @@ class Sandbox:
             InvalidComponent: it was compiled by another version or with other settings.
         """
         try:
-            compiled = wc.Component.deserialize_file(self._engine.wasmtime, str(path))
+            compiled = wc.Component.deserialize_file(self.engine.wasmtime, str(path))
         except wasmtime.WasmtimeError as error:
             raise errors.InvalidComponent(f"The compiled code does not load: {error}.") from error
-        return Component(self._engine, compiled, digest=digest, size_bytes=size_bytes)
+        return Component(self.engine, compiled, source)
 
     def compile(self, wasm: bytes) -> tuple[Component, bytes]:
         """Compile a component and return it with its native code, for ``load_compiled``."""
-        compiled = compile_component(self._engine, wasm)
-        digest = hashlib.sha256(wasm).hexdigest()
-        component = Component(self._engine, compiled, digest=digest, size_bytes=len(wasm))
+        compiled = compile_component(self.engine, wasm)
+        component = Component(self.engine, compiled, Source.of(wasm))
         return component, bytes(compiled.serialize())
 
     def call(
@@ -120,75 +118,22 @@ class Sandbox:
             InvalidArguments, NotFound, ImportRefused: before wasm is entered.
             CallError: a subclass says what ended the call; ``usage`` says what it spent.
         """
-        limits = limits or Limits()
-        target = component.function(function)
-        linker = component.linker(_as_imports(imports))
-        keep: list[Any] = []
-        slots = self._lower(target, dict(arguments or {}), limits, keep)
-        with self._entered(linker):
-            return self._run(component, target, linker, limits, slots)
+        with self.instance(component, imports=imports) as instance:
+            return instance.call(function, arguments, limits=limits)
 
-    def _lower(
-        self, target: Function, arguments: dict[str, Any], limits: Limits, keep: list[Any]
-    ) -> bytes:
-        try:
-            slots = target.codec.lower_arguments(arguments, keep)
-        except Misfit as misfit:
-            raise misfit.as_invalid_arguments() from None
-        keep.append(slots)
-        size = len(self._encode(arguments)) if arguments else 0
-        if size > limits.argument_bytes:
-            raise errors.InvalidArguments(
-                f"The arguments are {size} bytes, more than this call's limit of "
-                f"{limits.argument_bytes}."
-            )
-        return slots
+    def instance(
+        self, component: Component, *, imports: Imports | HostFunctions | None = None
+    ) -> LiveInstance:
+        """Open an instance for several calls that may see each other's traces.
 
-    def _run(
-        self,
-        component: Component,
-        target: Function,
-        linker: Linker,
-        limits: Limits,
-        slots: bytes,
-    ) -> Outcome:
-        started = time.monotonic()
-        usage = Usage()
-        instance = Instance(self._engine, linker, limits, started)
-        try:
-            with instance.running():
-                instance.start(component)
-                result = instance.call(target, slots)
-                output = self._checked_size(result, limits)
-            usage.output_bytes = output
-        except errors.CallError as error:
-            error.usage = usage
-            raise
-        finally:
-            instance.close(usage)
-            usage.wall_seconds = time.monotonic() - started
-        if target.unwraps:
-            if result["tag"] == "err":
-                raise errors.GuestError(
-                    "The function answered with an error of its own.",
-                    payload=result["val"],
-                    usage=usage,
-                )
-            result = result["val"]
-        return Outcome(result, usage)
-
-    def _checked_size(self, result: Any, limits: Limits) -> int:
-        size = len(self._encode(result))
-        if size > limits.result_bytes:
-            raise errors.ResultTooLarge(
-                f"The result is {size} bytes, more than this call's limit of {limits.result_bytes}."
-            )
-        return size
+        Nothing of the guest runs before the first call. Use it in one thread at a time.
+        """
+        return LiveInstance(self, component, component.linker(_as_imports(imports)))
 
     @contextmanager
-    def _entered(self, linker: Linker) -> Iterator[None]:
+    def entered(self, linker: Linker) -> Iterator[None]:
         """Guard this thread's stack, and its signals while host functions can be called."""
-        self._engine.check_signals()
+        self.engine.check_signals()
         depth = getattr(self._nested, "depth", 0)
         if depth >= MAX_NESTED_CALLS or _stack_is_deep():
             raise errors.StackOverflow(
@@ -204,6 +149,123 @@ class Sandbox:
                 yield
         finally:
             self._nested.depth = depth
+
+
+class LiveInstance:
+    """An instance that lives for several calls, until one fails or it is closed."""
+
+    def __init__(self, sandbox: Sandbox, component: Component, linker: Linker) -> None:
+        self._sandbox = sandbox
+        self._component = component
+        self._linker = linker
+        self._instance: Instance | None = None
+        self._used_up = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether it takes another call; not after one failed."""
+        return not self._used_up
+
+    def close(self) -> None:
+        """Free the instance."""
+        self._used_up = True
+        if self._instance is not None:
+            self._instance.close()
+            self._instance = None
+
+    def __enter__(self) -> LiveInstance:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def call(
+        self,
+        function: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        limits: Limits | None = None,
+    ) -> Outcome:
+        """Call one function, as ``Sandbox.call`` does.
+
+        Raises:
+            Conflict: an earlier call failed, and its instance is gone.
+        """
+        if self._used_up:
+            raise errors.Conflict("The instance is gone: an earlier call in it failed.")
+        limits = limits or DEFAULT_LIMITS
+        target = self._component.function(function)
+        keep: list[Any] = []
+        slots = self._lower(target, dict(arguments or {}), limits, keep)
+        with self._sandbox.entered(self._linker):
+            result, usage = self._run(target, limits, slots)
+        return _unwrapped(target, result, usage)
+
+    def _lower(
+        self, target: Function, arguments: dict[str, Any], limits: Limits, keep: list[Any]
+    ) -> bytes:
+        try:
+            slots = target.codec.lower_arguments(arguments, keep)
+        except Misfit as misfit:
+            raise misfit.as_invalid_arguments() from None
+        keep.append(slots)
+        size = len(self._sandbox.encode(arguments)) if arguments else 0
+        if size > limits.argument_bytes:
+            raise errors.InvalidArguments(
+                f"The arguments are {size} bytes, more than this call's limit of "
+                f"{limits.argument_bytes}."
+            )
+        return slots
+
+    def _run(self, target: Function, limits: Limits, slots: bytes) -> tuple[Any, Usage]:
+        started = time.monotonic()
+        usage = Usage()
+        instance = self._instance or Instance(self._sandbox.engine, self._component, self._linker)
+        instance.arm(limits, started)
+        try:
+            if self._instance is None:
+                instance.start()
+                self._instance = instance
+            result = instance.call(target, slots)
+            usage.output_bytes = self._checked_size(result, limits)
+        except BaseException as error:
+            self._fail(instance, error, usage)
+            raise
+        finally:
+            instance.disarm()
+            usage.wall_seconds = time.monotonic() - started
+        instance.report(usage)
+        return result, usage
+
+    def _fail(self, instance: Instance, error: BaseException, usage: Usage) -> None:
+        """Give up the instance; what the gateway kept is raised in place of what came out."""
+        kept = instance.state.error
+        instance.report(usage)
+        instance.close()
+        self.close()
+        for each in (error, kept):
+            if isinstance(each, errors.CallError):
+                each.usage = usage
+        if kept is not None and kept is not error:
+            raise kept from kept.__cause__
+
+    def _checked_size(self, result: Any, limits: Limits) -> int:
+        size = len(self._sandbox.encode(result))
+        if size > limits.result_bytes:
+            raise errors.ResultTooLarge(
+                f"The result is {size} bytes, more than this call's limit of {limits.result_bytes}."
+            )
+        return size
+
+
+def _unwrapped(target: Function, result: Any, usage: Usage) -> Outcome:
+    if not target.unwraps:
+        return Outcome(result, usage)
+    if result["tag"] == "ok":
+        return Outcome(result["val"], usage)
+    raise errors.GuestError(
+        "The function answered with an error of its own.", payload=result["val"], usage=usage
+    )
 
 
 def _as_imports(imports: Imports | HostFunctions | None) -> Imports:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wardian import errors
 from wardian.policy.limits import Limits
-from wardian.sandbox import Component, Sandbox
+from wardian.sandbox import Component, LiveInstance, Outcome, Sandbox
 from wardian.sandbox.audit import audit
 from wardian.sandbox.linker import Imports
 from wardian.worker.channel import Channel, Disconnected
@@ -72,22 +72,16 @@ class _Runner:
     def __init__(self, sandbox: Sandbox, channel: Channel) -> None:
         self._sandbox = sandbox
         self._conversation = Conversation(channel)
-        self._loaded: OrderedDict[str, tuple[Component, Imports]] = OrderedDict()
+        self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
 
     def run(self, call: Call) -> Done | Failed:
         try:
-            component, imports = self._load(call)
+            loaded = self._load(call)
         except errors.WardianError as error:
             return Failed(call.call, ARTIFACT_UNUSABLE, error.message, {}, None)
         self._conversation.begin(call.call, call.limits)
         try:
-            outcome = self._sandbox.call(
-                component,
-                call.function,
-                call.arguments,
-                limits=_with_slack(call.limits),
-                imports=imports,
-            )
+            outcome = self._answer(call, loaded)
         except errors.WardianError as error:
             return self._counted(_failed(call.call, error))
         except MemoryError:
@@ -104,18 +98,43 @@ class _Runner:
             report.usage.dropped_log_lines = self._conversation.dropped_log_lines
         return report
 
-    def _load(self, call: Call) -> tuple[Component, Imports]:
-        loaded = self._loaded.get(call.digest)
+    def _answer(self, call: Call, loaded: _Loaded) -> Outcome:
+        limits = _with_slack(call.limits)
+        if not call.reuse:
+            return self._sandbox.call(
+                loaded.component,
+                call.function,
+                call.arguments,
+                limits=limits,
+                imports=loaded.imports,
+            )
+        if loaded.live is None or not loaded.live.usable:
+            loaded.live = self._sandbox.instance(loaded.component, imports=loaded.imports)
+        return loaded.live.call(call.function, call.arguments, limits=limits)
+
+    def _load(self, call: Call) -> _Loaded:
+        digest = call.source.digest
+        loaded = self._loaded.get(digest)
         if loaded is not None:
-            self._loaded.move_to_end(call.digest)
+            self._loaded.move_to_end(digest)
             return loaded
-        component = self._sandbox.load_compiled(
-            Path(call.code), digest=call.digest, size_bytes=call.size_bytes
-        )
-        loaded = self._loaded[call.digest] = component, self._conversation.imports_of(component)
+        component = self._sandbox.load_compiled(Path(call.code), call.source)
+        loaded = _Loaded(component, self._conversation.imports_of(component))
+        self._loaded[digest] = loaded
         if len(self._loaded) > LOADED_COMPONENTS_MAX:
-            self._loaded.popitem(last=False)
+            _, oldest = self._loaded.popitem(last=False)
+            if oldest.live is not None:
+                oldest.live.close()
         return loaded
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """A component that was called lately, and its instance if that lives on."""
+
+    component: Component
+    imports: Imports
+    live: LiveInstance | None = None
 
 
 def _with_slack(limits: Limits) -> Limits:

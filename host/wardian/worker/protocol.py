@@ -15,7 +15,7 @@ import msgspec
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
 from wardian.sandbox.audit import Offer
-from wardian.sandbox.description import Description
+from wardian.sandbox.description import Description, Source
 
 LENGTH = struct.Struct("<I")
 MAX_FRAME_BYTES = 256 * 1024 * 1024
@@ -33,12 +33,16 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Call(Message, frozen=True):
-    """Run one function; answered by ``Done`` or ``Failed``, after any number of the others."""
+    """Run one function; answered by ``Done`` or ``Failed``, after any number of the others.
+
+    ``code`` is the path of the compiled code; ``reuse`` lets the instance live on for the next
+    call of the same component.
+    """
 
     call: int
     code: str
-    digest: str
-    size_bytes: int
+    source: Source
+    reuse: bool
     function: str
     arguments: dict[str, Any]
     limits: Limits

@@ -102,6 +102,20 @@ async def test_a_call_sees_nothing_of_an_earlier_one(call: Call, level: Level) -
     assert (await call(guest("memory"), "recall", level=level)).result == 0
 
 
+@pytest.mark.parametrize("level", [Level.TRUSTED, Level.STANDARD])
+async def test_an_instance_that_is_reused_lasts_until_a_call_fails(
+    call: Call, level: Level
+) -> None:
+    await call(guest("memory"), "remember", {"value": 99}, level=level)
+    assert (await call(guest("memory"), "recall", level=level)).result == 99
+    assert (await call(guest("memory"), "recall", level=level, tenant="other")).result == 0
+
+    with pytest.raises(errors.OutOfFuel):
+        await call(guest("memory"), "recall", level=level, fuel=0)
+
+    assert (await call(guest("memory"), "recall", level=level)).result == 0
+
+
 async def test_wrong_arguments_come_back_with_their_path(call: Call) -> None:
     with pytest.raises(errors.InvalidArguments) as caught:
         await call(guest("calculator"), "add", {"a": 1, "b": -1})

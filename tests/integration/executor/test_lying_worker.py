@@ -106,7 +106,7 @@ async def run(script: Script, **limits: Any) -> tuple[Outcome, Alive]:
         body = Alive()
         worker = Worker(await Frames.over(connection), body)
         try:
-            outcome = await worker.run(job, Artifact("0", 1, Path("x"), DESCRIPTION), answered)
+            outcome = await worker.run(job, Artifact(Path("x"), DESCRIPTION), answered)
         finally:
             worker.close()
         return outcome, body
@@ -201,9 +201,7 @@ async def test_a_worker_that_died_before_it_read_the_call_ran_nothing_of_it() ->
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     worker = Worker(await Frames.over(ours), Alive())
-    running = asyncio.create_task(
-        worker.run(job, Artifact("0", 1, Path("x"), DESCRIPTION), answered)
-    )
+    running = asyncio.create_task(worker.run(job, Artifact(Path("x"), DESCRIPTION), answered))
     await asyncio.sleep(0)  # the call is sent
     theirs.close()
 

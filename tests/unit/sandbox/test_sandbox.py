@@ -13,6 +13,7 @@ import pytest
 from guests import component, echo, guest
 from wardian import errors
 from wardian.sandbox import Limits, Sandbox
+from wardian.sandbox.description import Source
 from wardian.sandbox.linker import Imports
 from wardian.sandbox.types import Primitive
 
@@ -158,13 +159,13 @@ def test_compiled_code_loads_again_and_a_foreign_file_does_not(
     _, code = sandbox.compile(wasm)
     path.write_bytes(code)
 
-    again = sandbox.load_compiled(path, digest="x", size_bytes=len(wasm))
+    again = sandbox.load_compiled(path, Source.of(wasm))
     assert sandbox.call(again, "add", {"a": 1, "b": 1}).result == 2
 
     foreign = tmp_path / "foreign"
     foreign.write_bytes(wasm)
     with pytest.raises(errors.InvalidComponent):
-        sandbox.load_compiled(foreign, digest="x", size_bytes=len(wasm))
+        sandbox.load_compiled(foreign, Source.of(wasm))
 
 
 @pytest.mark.parametrize(

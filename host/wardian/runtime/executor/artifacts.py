@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from wardian.errors import HostUnusable
-from wardian.sandbox import Description
+from wardian.sandbox.description import Description, Source
 
 KEY_BYTES = 32
 MAC_BYTES = 32
@@ -31,10 +31,14 @@ MAC_BYTES = 32
 class Artifact:
     """Compiled code whose MAC was checked, and what it was compiled from."""
 
-    digest: str
-    size_bytes: int
     path: Path
     description: Description
+
+    @property
+    def source(self) -> Source:
+        """What the code was compiled from."""
+        described = self.description
+        return Source(described.digest, described.size_bytes, described.memory_bytes)
 
 
 class _Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +76,7 @@ class ArtifactStore:
             return None
         if not hmac.compare_digest(found.digest(), meta.code_mac):
             return None
-        return Artifact(digest, meta.description.size_bytes, code, meta.description)
+        return Artifact(code, meta.description)
 
     @contextmanager
     def writing(self) -> Iterator[Pending]:
@@ -96,7 +100,7 @@ class ArtifactStore:
         self._meta(digest).unlink(missing_ok=True)
         pending.path.rename(self._code(digest))
         _write_atomically(self._meta(digest), body + self._mac(digest, body))
-        return Artifact(digest, description.size_bytes, self._code(digest), description)
+        return Artifact(self._code(digest), description)
 
     def drop(self, digest: str) -> None:
         """Forget the code of a component."""

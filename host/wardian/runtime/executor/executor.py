@@ -123,7 +123,7 @@ class Executor:
                 self._admitting.pop(digest, None)
 
     def _remember(self, artifact: Artifact) -> None:
-        self._checked[artifact.digest] = artifact
+        self._checked[artifact.source.digest] = artifact
         if len(self._checked) > CHECKED_ARTIFACTS_MAX:
             self._checked.popitem(last=False)
 

@@ -21,6 +21,7 @@ from wardian.errors import (
     WardianError,
     WorkerLost,
 )
+from wardian.policy.levels import LEVELS
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
 from wardian.runtime.executor.artifacts import Artifact
@@ -194,8 +195,8 @@ class _Conversation:
         call = Call(
             self._number,
             str(artifact.path),
-            artifact.digest,
-            artifact.size_bytes,
+            artifact.source,
+            LEVELS[job.level].reuses_instance,
             job.function,
             dict(job.arguments),
             job.limits,
