@@ -223,7 +223,7 @@ async def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("bootstrap_key", "wdn_short", "24 to 252"),
+        ("bootstrap_key", "wdn_1", "24 to 252"),
         ("excluded_permissions", ("kv:everything",), "EXCLUDED_PERMISSIONS"),
         ("database_url", "nonsense", "database URL"),
     ],
