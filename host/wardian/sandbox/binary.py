@@ -1,48 +1,70 @@
-"""What only the binary tells: how much memory a component declares to start with.
+"""What only the binary tells: which memories a component declares.
 
-Reads section headers and memory sections (WebAssembly core specification 3.0, section 5.5; the
-component-model binary format), nothing else. The input is hostile: whatever does not parse counts
-as nothing, because Wasmtime has validated the component already and this is only a measure.
+Reads section headers, memory sections and core instances (WebAssembly core specification, section
+5.5; the component model's Binary.md), nothing else. The input is hostile: whatever does not parse
+counts as nothing, because Wasmtime has validated the component already, and what is counted here
+only ever lowers what a call may have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 PAGE_BYTES = 65_536
 
 _COMPONENT_LAYER = b"\x0d\0\x01\0"
-_CORE_MODULE_SECTION = 1  # of a component
-_COMPONENT_SECTION = 4  # of a component
+_CORE_MODULE_SECTION = 1  # these three of a component
+_CORE_INSTANCE_SECTION = 2
+_COMPONENT_SECTION = 4
 _MEMORY_SECTION = 5  # of a core module
 _MAX_DEPTH = 16
+_MAX_ITEMS = 10_000
 
 
-def initial_memory_bytes(wasm: bytes) -> int:
-    """Return the sum of the minimum sizes of all memories that ``wasm``'s modules define."""
+@dataclass(frozen=True, slots=True)
+class Memories:
+    """The memories that instantiating a component makes.
+
+    Attributes:
+        count: how many, where each nested component is instantiated once.
+        initial_bytes: their minimum sizes together.
+    """
+
+    count: int
+    initial_bytes: int
+
+
+def declared_memories(wasm: bytes) -> Memories:
+    """Count the memories of a component's modules, each as often as it is instantiated."""
     try:
-        return _of_component(memoryview(wasm), 0)
+        pages = list(_of_component(memoryview(wasm), 0))
     except (IndexError, ValueError):
-        return 0
+        return Memories(0, 0)
+    return Memories(len(pages), sum(pages) * PAGE_BYTES)
 
 
-def _of_component(wasm: memoryview, depth: int) -> int:
+def _of_component(wasm: memoryview, depth: int) -> Iterator[int]:
+    """Yield the minimum size, in pages, of each memory that is made."""
     if depth > _MAX_DEPTH or bytes(wasm[4:8]) != _COMPONENT_LAYER:
-        return 0
-    total = 0
+        return
+    modules: list[list[int]] = []
     for section, content in _sections(wasm):
         if section == _CORE_MODULE_SECTION:
-            total += _of_module(content)
+            modules.append(_of_module(content))
+        elif section == _CORE_INSTANCE_SECTION:
+            for index in _instantiated(content):
+                # An index past the modules defined here is an alias of an outer one.
+                yield from modules[index] if index < len(modules) else ()
         elif section == _COMPONENT_SECTION:
-            total += _of_component(content, depth + 1)
-    return total
+            yield from _of_component(content, depth + 1)
 
 
-def _of_module(module: memoryview) -> int:
+def _of_module(module: memoryview) -> list[int]:
     for section, content in _sections(module):
         if section == _MEMORY_SECTION:
-            return sum(_minimums(content)) * PAGE_BYTES
-    return 0
+            return list(_minimums(content))
+    return []
 
 
 def _sections(wasm: memoryview) -> Iterator[tuple[int, memoryview]]:
@@ -54,9 +76,25 @@ def _sections(wasm: memoryview) -> Iterator[tuple[int, memoryview]]:
         at += size
 
 
+def _instantiated(content: memoryview) -> Iterator[int]:
+    """Yield the module index of each core instance that is made by instantiating one."""
+    count, at = _unsigned(content, 0)
+    for _ in range(min(count, _MAX_ITEMS)):
+        instantiates = content[at] == 0
+        at += 1
+        if instantiates:
+            index, at = _unsigned(content, at)
+            yield index
+        items, at = _unsigned(content, at)
+        for _ in range(min(items, _MAX_ITEMS)):
+            length, at = _unsigned(content, at)
+            at += length + 1  # the name, and the sort
+            _, at = _unsigned(content, at)
+
+
 def _minimums(content: memoryview) -> Iterator[int]:
     count, at = _unsigned(content, 0)
-    for _ in range(min(count, 100)):
+    for _ in range(min(count, _MAX_ITEMS)):
         has_maximum = content[at] & 1
         minimum, at = _unsigned(content, at + 1)
         if has_maximum:

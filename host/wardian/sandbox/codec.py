@@ -304,6 +304,8 @@ def _strided(kind: int, packed: Any, count: int, code: Any, keep: Keep) -> bytes
     return _VECTOR.pack(abi.KIND_LIST, count, ctypes.addressof(block))
 
 
+MAX_F32 = 3.4028234663852886e38
+
 _BULK: dict[str, tuple[int, Any]] = {
     **_INTEGERS,
     "f32": (abi.KIND_F32, "f"),
@@ -314,12 +316,15 @@ _BULK: dict[str, tuple[int, Any]] = {
 def _bulk_lower(bulk: tuple[int, Any], one_by_one: Lower) -> Lower:
     kind, code = bulk
     plain = {int, float} if code in "fd" else {int}
+    narrow = code == "f"
 
     def lower(value: Any, keep: Keep) -> bytes:
         # An array would take True for 1; and a fault deserves the path that going one by one
         # finds.
         if type(value) not in (list, tuple) or not plain.issuperset(map(type, value)):
             return one_by_one(value, keep)
+        if narrow and value and not (max(value) <= MAX_F32 and min(value) >= -MAX_F32):
+            return one_by_one(value, keep)  # an array would make an infinity of it
         try:
             packed = array(code, value)
         except OverflowError:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from wardian.errors import InvalidComponent, NotFound
-from wardian.sandbox.binary import initial_memory_bytes
+from wardian.sandbox.binary import declared_memories
 from wardian.sandbox.reflection import Extern, Surface
 from wardian.sandbox.schema import error_schema, parameters_schema, result_schema
 from wardian.sandbox.types import canonical
@@ -39,7 +39,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         digest: SHA-256 of its bytes, in hexadecimal.
         size_bytes: of the component.
-        memory_bytes: that it declares to start with, all memories together.
+        memories: that instantiating it makes.
+        memory_bytes: what these have to start with, all together.
         imports: names of everything it imports, as declared.
         exports: names of everything it exports, as declared.
         functions: what can be called, by full name.
@@ -47,6 +48,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
 
     digest: str
     size_bytes: int
+    memories: int = 0
     memory_bytes: int = 0
     imports: list[str]
     exports: list[str]
@@ -78,16 +80,19 @@ def resolve_function(function: str, functions: dict[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What compiled code was made from: the component's digest, size and declared memory."""
+    """What compiled code was made from: the component's digest, size and declared memories."""
 
     digest: str
     size_bytes: int
+    memories: int
     memory_bytes: int
 
     @classmethod
     def of(cls, wasm: bytes) -> Source:
         """Measure a component."""
-        return cls(hashlib.sha256(wasm).hexdigest(), len(wasm), initial_memory_bytes(wasm))
+        memories = declared_memories(wasm)
+        digest = hashlib.sha256(wasm).hexdigest()
+        return cls(digest, len(wasm), memories.count, memories.initial_bytes)
 
 
 def describe(surface: Surface, source: Source) -> Description:
@@ -95,6 +100,7 @@ def describe(surface: Surface, source: Source) -> Description:
     return Description(
         digest=source.digest,
         size_bytes=source.size_bytes,
+        memories=source.memories,
         memory_bytes=source.memory_bytes,
         imports=list(surface.import_names),
         exports=list(surface.export_names),

@@ -52,13 +52,16 @@ class Instance:
     def arm(self, limits: Limits, started: float) -> None:
         """Set the limits of the next call, which began at the monotonic time ``started``."""
         context, layout = self._context, self._engine.layout
+        # The runtime bounds each memory, not their sum: a component with several gets equal shares,
+        # and no more memories than it declares.
+        memories = max(1, self._component.description.memories)
         abi.store_limiter(
             self._store,
-            limits.memory_bytes,
+            limits.memory_bytes // memories,
             limits.table_elements,
             limits.instances,
             limits.tables,
-            limits.memories,
+            min(limits.memories, memories),
         )
         ctypes.c_uint8.from_address(context + layout.trap_flag).value = 1
         crossing = max(limits.argument_bytes, limits.result_bytes) * TRANSFER_BYTES_PER_BYTE

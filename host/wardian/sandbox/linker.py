@@ -66,7 +66,7 @@ def is_wasi(interface: str) -> bool:
 
 
 _WASI = re.compile(r"wasi:(?:cli|clocks|filesystem|io|random|sockets)/[a-z0-9-]+@0\.2\.\d+")
-_VERSIONED = re.compile(r"(?P<name>[^@]+)@(?P<major>\d+)\.(?P<minor>\d+)\.\d+.*")
+_VERSIONED = re.compile(r"(?P<name>[^@]+)@(?P<major>\d+)\.(?P<minor>\d+)\.\d+")
 
 
 def check_import_names(names: Iterable[str], offered: Mapping[str, Any], *, wasi: bool) -> None:

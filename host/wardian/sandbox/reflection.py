@@ -114,11 +114,15 @@ class _Walk:
             if isinstance(kind, raw.FuncType):
                 yield self._function(None, name, kind)
             elif isinstance(kind, raw.ComponentInstanceType):
-                yield from self._instance(name, kind)
+                yield from self._instance(name, kind, importing=skip_wasi)
+            elif skip_wasi and not isinstance(kind, raw.ValType):
+                yield Extern(None, name, None, _named_kind(kind))
 
-    def _instance(self, interface: str, kind: Any) -> Iterator[Extern]:
+    def _instance(self, interface: str, kind: Any, *, importing: bool) -> Iterator[Extern]:
         for name, item in kind.exports(self._engine).items():
             member = item.ty
+            if importing and not isinstance(member, raw.FuncType | raw.ValType):
+                yield Extern(interface, name, None, _named_kind(member))
             if isinstance(member, raw.FuncType) and (interface, name) != COMPONENTIZE_PY_INIT:
                 yield self._function(interface, name, member)
 
@@ -155,6 +159,11 @@ class _Walk:
 
     def _maybe(self, kind: Any, depth: int) -> WitType | None:
         return None if kind is None else self._type(kind, depth)
+
+
+def _named_kind(kind: Any) -> str:
+    """What an item that is neither a function nor a type of values is."""
+    return _KINDS.get(type(kind), "something that is no function")
 
 
 def _check_name(name: str) -> None:
@@ -197,6 +206,13 @@ _READERS: dict[type, Callable[[_Walk, Any, int], WitType]] = {
     raw.FlagsType: lambda w, k, d: FlagsType(tuple(k.names)),
     raw.OptionType: lambda w, k, d: OptionType(w._type(k.payload, d)),
     raw.ResultType: lambda w, k, d: ResultType(w._maybe(k.ok, d), w._maybe(k.err, d)),
+}
+
+_KINDS: dict[type, str] = {
+    raw.ComponentType: "a component",
+    raw.ModuleType: "a core module",
+    raw.ComponentInstanceType: "an instance",
+    wc.ResourceType: "a resource",
 }
 
 _UNSUPPORTED: dict[type, str] = {

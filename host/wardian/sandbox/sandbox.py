@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ STACK_HEADROOM_FRAMES = 200
 
 NO_IMPORTS = Imports()
 DEFAULT_LIMITS = Limits()
+NO_FUEL = Limits(fuel=0, memory_bytes=4 << 30)
 
 
 class Sandbox:
@@ -99,6 +100,26 @@ class Sandbox:
         compiled = compile_component(self.engine, wasm)
         component = Component(self.engine, compiled, Source.of(wasm))
         return component, bytes(compiled.serialize())
+
+    def check_links(self, component: Component, imports: Imports) -> None:
+        """Link a component without running anything of it.
+
+        Wasmtime compares types when it instantiates. Without fuel the first instruction of any
+        start function ends that, and by then everything is linked.
+
+        Raises:
+            ImportRefused: an import, WASI's included, is not there or has other types.
+        """
+        instance = Instance(self.engine, component, component.linker(imports))
+        try:
+            instance.arm(NO_FUEL, time.monotonic())
+            try:
+                with suppress(errors.CallError):
+                    instance.start()
+            finally:
+                instance.disarm()
+        finally:
+            instance.close()
 
     def call(
         self,

@@ -71,24 +71,32 @@ _TABLE: tuple[tuple[str, type[errors.WardianError], str], ...] = (
         errors.ResultTooLarge,
         "A value that crossed the boundary is larger than the runtime transfers at once.",
     ),
-    (
-        "matching implementation was not found in the linker",
-        errors.ImportRefused,
-        "The component imports something that this host does not offer: {text}",
-    ),
 )
+
+_NOT_LINKED = "matching implementation was not found in the linker"
+_IMPORTED = re.compile(r"imports [a-z ]+ `([^`]{1,200})`")
 
 MAX_TEXT_CHARS = 300
 
 
 def error_of(text: str, exit_status: int | None, limits: Limits) -> errors.WardianError:
     """Translate a Wasmtime error into one of ours; what no row matches is a trap."""
+    if _NOT_LINKED in text:
+        return _import_refused(text)
     for mark, kind, message in _TABLE:
         if mark in text:
-            return kind(message.format(limits=limits, text=readable(_cause(text))))
+            return kind(message.format(limits=limits))
     if exit_status is not None:
         return errors.Trap(f"The plugin ended itself with exit status {exit_status}.")
     return errors.Trap(f"The plugin trapped: {readable(_cause(text))}.")
+
+
+def _import_refused(text: str) -> errors.ImportRefused:
+    found = _IMPORTED.search(text)
+    return errors.ImportRefused(
+        f"This host does not offer what the component imports: {readable(text)}.",
+        imported=found.group(1) if found else None,
+    )
 
 
 def readable(text: str) -> str:

@@ -35,6 +35,17 @@ class Channel:
         except OSError:
             raise Disconnected from None
 
+    def send_bounded(self, message: Message, most: int) -> bool:
+        """Write one message unless it is larger than ``most`` bytes; tell whether it was."""
+        frame = encode_frame(message, self._encoder)
+        if len(frame) > most:
+            return False
+        try:
+            self._socket.sendall(frame)
+        except OSError:
+            raise Disconnected from None
+        return True
+
     def receive(self) -> ToWorker:
         """Wait for one message.
 

@@ -10,7 +10,13 @@ from wardian.sandbox import Component
 from wardian.sandbox.linker import HostFunction, Imports, is_wasi
 from wardian.sandbox.reflection import Extern
 from wardian.worker.channel import Channel
-from wardian.worker.protocol import HostAnswer, HostCall, HostFault, Output
+from wardian.worker.protocol import (
+    HOST_CALL_BYTES_MAX,
+    HostAnswer,
+    HostCall,
+    HostFault,
+    Output,
+)
 
 EXHAUSTED_CALLS = 1_000
 """After its budget a guest may be told ``exhausted`` this many times; then its call ends, so
@@ -62,10 +68,12 @@ class Conversation:
 
     def _ask(self, interface: str, function: str, arguments: list[Any]) -> Any:
         """Have the broker run a host function, and wait for its answer."""
+        if self._number >= self._budget:
+            return _refused("exhausted", f"The call's {self._budget} host calls are used up.")
+        asked = HostCall(self._call, self._number + 1, interface, function, arguments)
+        if not self._channel.send_bounded(asked, HOST_CALL_BYTES_MAX):
+            return _refused("invalid", f"More than {HOST_CALL_BYTES_MAX} bytes at once.")
         self._number += 1
-        if self._number > self._budget:
-            return _exhausted(self._budget)
-        self._channel.send(HostCall(self._call, self._number, interface, function, arguments))
         answer = self._channel.receive()
         if isinstance(answer, HostAnswer) and answer.number == self._number:
             return answer.value
@@ -82,6 +90,5 @@ class Conversation:
         self._channel.send(Output(self._call, data))
 
 
-def _exhausted(budget: int) -> Any:
-    text = f"The call used up its budget of {budget} host calls."
-    return {"tag": "err", "val": {"tag": "exhausted", "val": text}}
+def _refused(case: str, text: str) -> Any:
+    return {"tag": "err", "val": {"tag": case, "val": text}}

@@ -56,6 +56,7 @@ def compile_once(connection: socket.socket, source: int, target: int) -> None:
                 wasm = file.read()
             component, code = sandbox.compile(wasm)
             audit(component.surface, message.offer)
+            sandbox.check_links(component, Conversation(channel).imports_of(component))
             with os.fdopen(target, "wb") as file:
                 file.write(code)
         except errors.WardianError as error:

@@ -21,6 +21,9 @@ LENGTH = struct.Struct("<I")
 MAX_FRAME_BYTES = 256 * 1024 * 1024
 """No frame is larger, whoever sends it; a call's own limits are much lower."""
 
+HOST_CALL_BYTES_MAX = 4 * 1024 * 1024
+"""Encoded size of a host call; a larger one is answered `invalid` in the worker."""
+
 FRAME_SLACK_BYTES = 64 * 1024
 """What a message may add to the values that it carries."""
 

@@ -30,6 +30,7 @@ MAX_PASSED_DESCRIPTORS = 3
 class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Fork a child. Descriptors: its socket; for a compiler also the source and the target."""
 
+    number: int
     compiles: bool
     memory_bytes: int
     file_bytes: int
@@ -37,8 +38,9 @@ class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Spawned(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """A child runs; its pidfd comes with this packet."""
+    """The child of request ``number`` runs; its pidfd comes with this packet."""
 
+    number: int
     pid: int
 
 
@@ -93,7 +95,7 @@ def _serve_request(control: socket.socket) -> bool:
     for descriptor in descriptors:
         os.close(descriptor)
     pidfd = os.pidfd_open(pid)
-    socket.send_fds(control, [msgspec.msgpack.encode(Spawned(pid))], [pidfd])
+    socket.send_fds(control, [msgspec.msgpack.encode(Spawned(request.number, pid))], [pidfd])
     os.close(pidfd)
     return True
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -164,3 +166,39 @@ async def test_the_same_component_asked_for_at_once_is_compiled_once(
 
     assert all(description == descriptions[0] for description in descriptions)
     assert (await call(guest("calculator"), "add", {"a": 1, "b": 2})).result == 3
+
+
+async def test_a_cache_that_was_emptied_while_the_host_runs_is_filled_again(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / "cache"
+    async with Executor(settings(directory), contract().offer()) as executor:
+        call = caller(executor)
+        await call(guest("misbehaving"), "fine")
+        shutil.rmtree(directory)
+
+        assert (await call(guest("misbehaving"), "fine", tenant="another")).result == 42
+        await executor.admit(guest("calculator"))
+
+
+async def test_imports_that_cannot_be_linked_are_refused_at_admission(
+    executor: Executor,
+) -> None:
+    with pytest.raises(errors.ImportRefused, match="wasi:cli/bogus"):
+        await executor.admit(
+            component('(component (import "wasi:cli/bogus@0.2.0" (instance (export "f" (func)))))')
+        )
+
+
+async def test_what_a_killed_host_left_in_the_cache_is_swept(tmp_path: Path) -> None:
+    async with Executor(settings(tmp_path), contract().offer()) as executor:
+        await executor.admit(guest("misbehaving"))
+    (code,) = tmp_path.rglob("*.code")
+    old, new = code.with_name(".compiling-old"), code.with_name(".compiling-new")
+    for left in (old, new):
+        left.write_bytes(b"x")
+    os.utime(old, (0, 0))
+
+    async with Executor(settings(tmp_path), contract().offer()):
+        assert not old.exists()
+        assert new.exists()

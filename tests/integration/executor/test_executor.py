@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -369,3 +370,53 @@ async def test_a_call_that_asks_for_no_host_function_asks_for_none(call: Call) -
     outcome = await call(guest("misbehaving"), "fine", answer=no_host_calls)
 
     assert outcome.usage.host_calls == 0
+
+
+async def test_a_host_call_that_is_too_large_is_refused_and_the_worker_lives(
+    executor: Executor, call: Call
+) -> None:
+    async def answer(interface: str, function: str, arguments: list[Any]) -> Any:
+        return OK
+
+    small = {"argument_bytes": 1_000, "result_bytes": 1_000}
+    large = component(LOGGER.replace("(call $delete (i32.const 0) (i32.const 0)", LARGE_KEY))
+
+    assert (
+        await call(component(LOGGER), "times", {"count": 3}, answer=answer, **small)
+    ).result == 0
+    assert (await call(large, "times", {"count": 1}, answer=answer)).result == 1
+    assert executor.workers().lost == 0
+
+
+LARGE_KEY = """(drop (memory.grow (i32.const 100)))
+          (call $delete (i32.const 65536) (i32.const 5000000)"""
+
+
+async def test_workers_can_be_had_again_after_a_moment_without_descriptors(
+    executor: Executor, call: Call
+) -> None:
+    await call(guest("misbehaving"), "fine")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(os.listdir("/proc/self/fd"))
+    for spare in range(4):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used + spare - 1, hard))
+        try:
+            with contextlib.suppress(errors.WardianError):
+                await call(guest("misbehaving"), "fine", level=Level.ISOLATED)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    for _ in range(3):
+        assert (await call(guest("misbehaving"), "fine", level=Level.ISOLATED)).result == 42
+
+
+async def test_workers_are_watched_beyond_the_first_thousand_descriptors(call: Call) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(1_050):
+            descriptor = os.open(os.devnull, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+
+        for _ in range(3):
+            assert (await call(guest("misbehaving"), "fine", level=Level.ISOLATED)).result == 42
+        assert (await call(guest("misbehaving"), "fine")).result == 42
+        assert (await call(guest("misbehaving"), "fine")).result == 42

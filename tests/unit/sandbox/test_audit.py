@@ -10,6 +10,7 @@ from guests import component
 from wardian.errors import ImportRefused, InvalidComponent
 from wardian.sandbox import Sandbox
 from wardian.sandbox.audit import audit
+from wardian.sandbox.linker import Imports
 from wardian.worlds import contract
 
 
@@ -97,3 +98,55 @@ def test_an_export_of_the_hosts_interfaces_has_the_hosts_types(sandbox: Sandbox)
 
     with pytest.raises(InvalidComponent, match=r"lifecycle@1\.0\.0#init"):
         check(sandbox, component(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '(import "wardian:plugin/kv@1.0.0" (core module))',
+        '(import "wardian:plugin/kv@1.0.0" (instance (export "r" (type (sub resource)))))',
+        '(import "wardian:plugin/kv@1.0.0" (instance (export "i" (instance (export "f" (func))))))',
+        '(import "wardian:plugin/types@1.0.0" (instance (export "error" (type (sub resource)))))',
+        '(import "wardian:plugin/kv@1.0.0-rc1" (instance (export "f" (func))))',
+        '(import "wardian:plugin/kv@1.0.0" (func))',
+    ],
+)
+def test_what_is_no_interface_of_functions_is_refused_where_one_is_offered(
+    sandbox: Sandbox, text: str
+) -> None:
+    with pytest.raises(ImportRefused, match="wardian:plugin/"):
+        check(sandbox, component(f"(component {text})"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '(import "wasi:cli/bogus@0.2.0" (instance (export "f" (func))))',
+        '(import "wasi:cli/environment@0.2.0" (func))',
+        '(import "wasi:cli/environment@0.2.0" (instance (export "evil" (func))))',
+        '(import "wasi:cli/environment@0.2.0"'
+        ' (instance (export "get-environment" (func (result u32)))))',
+    ],
+)
+def test_wasi_that_does_not_exist_is_refused_when_linking_is_checked(
+    sandbox: Sandbox, text: str
+) -> None:
+    odd = sandbox.load(component(f"(component {text})"))
+
+    with pytest.raises(ImportRefused, match="wasi:cli"):
+        sandbox.check_links(odd, Imports())
+
+
+def test_checking_links_runs_nothing_of_the_guest(sandbox: Sandbox) -> None:
+    called = []
+    text = """(component
+      (import "test:host/api@1.0.0" (instance $host (export "ask" (func))))
+      (core func $ask (canon lower (func $host "ask")))
+      (core module $m (import "h" "ask" (func $ask)) (start $ask))
+      (core instance (instantiate $m (with "h" (instance (export "ask" (func $ask)))))))"""
+    starting = sandbox.load(component(text))
+
+    imports = Imports({"test:host/api@1.0.0": {"ask": lambda: called.append(1)}})
+    sandbox.check_links(starting, imports)
+
+    assert called == []

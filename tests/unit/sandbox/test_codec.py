@@ -218,6 +218,7 @@ def test_a_list_of_integers_names_the_element_that_does_not_fit(
         (Primitive("f64"), True),
         (Primitive("f64"), 10**400),
         (Primitive("f32"), 1e300),
+        (ListType(Primitive("f32")), [1.0, 1e300]),
         (Primitive("char"), ""),
         (Primitive("char"), "ab"),
         (Primitive("char"), "\ud800"),

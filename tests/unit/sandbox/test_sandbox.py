@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -409,3 +411,81 @@ def test_names_that_a_guest_chose_cannot_forge_lines_or_colours(sandbox: Sandbox
     assert "\n" not in caught.value.message
     assert "\u202e" not in caught.value.message
     assert len(caught.value.message) < 400
+
+
+def hoarder(memories: int) -> bytes:
+    """Grows each of its memories by 16 pages until the call ends; answers the pages it has."""
+    declared = "".join(f"(memory $m{i} 1)" for i in range(memories))
+    grow = "".join(f"(drop (memory.grow $m{i} (i32.const 16)))" for i in range(memories))
+    return component(
+        f"""(component
+          (core module $m {declared} (func (export "grow") (loop {grow} (br 0))))
+          (core instance $i (instantiate $m))
+          (func (export "grow") (canon lift (core func $i "grow"))))"""
+    )
+
+
+@pytest.mark.parametrize("memories", [1, 2, 7, 15])
+def test_memory_is_bounded_in_all_memories_together(sandbox: Sandbox, memories: int) -> None:
+    limits = Limits(memory_bytes=64 << 20)
+
+    with pytest.raises(errors.MemoryExceeded) as caught:
+        sandbox.call(sandbox.load(hoarder(memories)), "grow", limits=limits)
+
+    assert caught.value.usage is not None
+    assert caught.value.usage.memory_bytes <= 80 << 20
+
+
+def test_a_module_that_is_instantiated_often_counts_as_often(sandbox: Sandbox) -> None:
+    copies = "".join(f"(core instance $i{n} (instantiate $m))" for n in range(8))
+    text = f"""(component
+      (core module $m (memory 1) (func (export "grow") (loop
+        (drop (memory.grow (i32.const 16))) (br 0))))
+      {copies}
+      (func (export "grow") (canon lift (core func $i0 "grow"))))"""
+
+    with pytest.raises(errors.MemoryExceeded) as caught:
+        sandbox.call(sandbox.load(component(text)), "grow", limits=Limits(memory_bytes=64 << 20))
+
+    assert caught.value.usage is not None
+    assert caught.value.usage.memory_bytes <= 10 << 20
+
+
+def test_a_component_inside_a_component_counts_its_memories_too(sandbox: Sandbox) -> None:
+    text = """(component
+      (component $inner
+        (core module $m (memory 3) (func (export "f")))
+        (core instance $i (instantiate $m))
+        (func (export "f") (canon lift (core func $i "f"))))
+      (instance $inner (instantiate $inner))
+      (core module $m (memory 2))
+      (core instance (instantiate $m))
+      (export "f" (func $inner "f")))"""
+    nested = sandbox.load(component(text))
+
+    assert nested.description.memories == 2
+    assert nested.description.memory_bytes == 5 * 65_536
+    assert sandbox.call(nested, "f").usage.memory_bytes >= 5 * 65_536
+
+
+def test_faulthandler_enabled_too_late_is_told_instead_of_crashing() -> None:
+    program = (
+        "import faulthandler, sys\n"
+        "from wardian.sandbox import Sandbox\n"
+        "from wardian import errors\n"
+        "sandbox = Sandbox()\n"
+        "component = sandbox.load(sys.stdin.buffer.read())\n"
+        "faulthandler.enable()\n"
+        "try:\n"
+        "    sandbox.call(component, 'out-of-bounds')\n"
+        "except errors.HostUnusable as error:\n"
+        "    print('faulthandler' in error.message)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=guest("misbehaving"),
+        capture_output=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == b"True"

@@ -13,6 +13,7 @@ import hmac
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ import msgspec
 
 from wardian.errors import HostUnusable
 from wardian.sandbox.description import Description, Source
+
+LEFT_OVER_SECONDS = 3_600.0
+"""A file that is being written is no older than the longest compilation."""
 
 KEY_BYTES = 32
 MAC_BYTES = 32
@@ -38,7 +42,9 @@ class Artifact:
     def source(self) -> Source:
         """What the code was compiled from."""
         described = self.description
-        return Source(described.digest, described.size_bytes, described.memory_bytes)
+        return Source(
+            described.digest, described.size_bytes, described.memories, described.memory_bytes
+        )
 
 
 class _Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,14 +56,30 @@ class ArtifactStore:
     """The compiled code of one engine and offer."""
 
     def __init__(self, directory: Path, key: str) -> None:
+        self._root = directory
         self._directory = directory / key
-        try:
-            for made in (directory, self._directory):
-                made.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._translated():
+            self._make()
             self._mac_key = _local_key(directory / "mac.key")
+            self._sweep()
+
+    def _make(self) -> None:
+        for made in (self._root, self._directory):
+            made.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _sweep(self) -> None:
+        """Remove what compilers and writers that were killed have left."""
+        for left in (*self._root.glob(".*-*"), *self._directory.glob(".*-*")):
+            if time.time() - left.stat().st_mtime > LEFT_OVER_SECONDS:
+                left.unlink(missing_ok=True)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise HostUnusable(
-                f"The directory for compiled code, {directory}, cannot be used: {error.strerror}."
+                f"The directory for compiled code, {self._root}, cannot be used: {error.strerror}."
             ) from error
 
     def find(self, digest: str) -> Artifact | None:
@@ -81,7 +103,9 @@ class ArtifactStore:
     @contextmanager
     def writing(self) -> Iterator[Pending]:
         """Give a file for a compiler to write to; it is gone again unless kept."""
-        descriptor, name = tempfile.mkstemp(dir=self._directory, prefix=".compiling-")
+        with self._translated():
+            self._make()  # an operator may have emptied the cache
+            descriptor, name = tempfile.mkstemp(dir=self._directory, prefix=".compiling-")
         pending = Pending(descriptor, Path(name))
         try:
             yield pending
@@ -91,6 +115,10 @@ class ArtifactStore:
 
     def keep(self, pending: Pending, description: Description) -> Artifact:
         """Take what a compiler wrote into the store, under its MAC; blocking."""
+        with self._translated():
+            return self._keep(pending, description)
+
+    def _keep(self, pending: Pending, description: Description) -> Artifact:
         digest = description.digest
         with pending.path.open("rb") as file:
             mac = hmac.new(self._mac_key, digest.encode(), "sha256")

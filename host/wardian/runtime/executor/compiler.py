@@ -67,7 +67,10 @@ class Compiler:
     async def _in_child(
         self, component: bytes, offer: Offer, pending: Pending
     ) -> Compiled | Failed:
-        source = await asyncio.to_thread(_memory_file, component)
+        try:
+            source = await asyncio.to_thread(_memory_file, component)
+        except OSError as error:
+            raise WorkerLost(f"No compiler could be started: {error.strerror}.") from error
         ours, theirs = socket.socketpair()
         try:
             process = await self._zygote.spawn(

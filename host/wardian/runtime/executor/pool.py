@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from wardian.errors import Overloaded, WorkerLost
+from wardian.errors import Overloaded, WardianError
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.runtime.executor.job import ExecutorSettings, WorkersReport
 from wardian.runtime.executor.worker import Worker, spawn_worker, start_thread_worker
@@ -16,6 +17,8 @@ from wardian.runtime.executor.zygote import Zygote
 from wardian.worker.confinement import Bounds
 
 Key = tuple[str, Level]
+
+_log = logging.getLogger("wardian.executor")
 
 
 class Pool:
@@ -65,16 +68,14 @@ class Pool:
     async def warm(self) -> None:
         """Have a worker ready for whoever comes first."""
         self._refill()
-        if self._filling is not None:
-            await asyncio.shield(self._filling)
+        await self._filled()
 
     async def close(self) -> None:
         """End every worker."""
         self._closed = True
         if self._filling is not None:
             self._filling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._filling
+            await self._filled()
         for workers in self._idle.values():
             for worker in workers:
                 worker.close()
@@ -138,16 +139,16 @@ class Pool:
             self._spawned += 1
             return await start_thread_worker()
         self._retire_surplus()
-        if self._spare is None and self._filling is not None:
-            with contextlib.suppress(WorkerLost):
-                await asyncio.shield(self._filling)
+        if self._spare is None:
+            await self._filled()
         spare, self._spare = self._spare, None
         if spare is not None and not spare.usable():
             spare.close()
             spare = None
-        worker = spare or await self._spawn()
-        self._refill()
-        return worker
+        try:
+            return spare or await self._spawn()
+        finally:
+            self._refill()
 
     def _give_back(self, key: Key, worker: Worker) -> None:
         if worker.lost:
@@ -182,5 +183,14 @@ class Pool:
             self._filling = asyncio.get_running_loop().create_task(self._fill())
 
     async def _fill(self) -> None:
-        with contextlib.suppress(WorkerLost):
+        try:
             self._spare = await self._spawn()
+        except WardianError as error:
+            # Whoever needs a worker next spawns one, and hears why if that fails too.
+            _log.warning("no spare worker: %s", error)
+
+    async def _filled(self) -> None:
+        """Wait until the spare that is being spawned is there, or is not to be had."""
+        filling, self._filling = self._filling, None
+        if filling is not None:
+            await asyncio.wait([filling])

@@ -11,6 +11,7 @@ from wardian.errors import (
     CallError,
     DeadlineExceeded,
     GuestError,
+    ImportRefused,
     InvalidArguments,
     MemoryExceeded,
     NotFound,
@@ -34,6 +35,7 @@ from wardian.worker.main import serve
 from wardian.worker.protocol import (
     ARTIFACT_UNUSABLE,
     FRAME_SLACK_BYTES,
+    HOST_CALL_BYTES_MAX,
     Call,
     Done,
     Failed,
@@ -256,8 +258,8 @@ class _Conversation:
 
 
 def _frame_bound(limits: Limits) -> int:
-    """The largest honest frame: a result, or a host call's arguments, or a line of output."""
-    return max(limits.result_bytes, limits.argument_bytes) + FRAME_SLACK_BYTES
+    """The largest honest frame: a result, or a host call."""
+    return max(limits.result_bytes, HOST_CALL_BYTES_MAX) + FRAME_SLACK_BYTES
 
 
 _FROM_WORKER: dict[str, type[CallError]] = {
@@ -287,6 +289,8 @@ def _error_of(message: Failed, usage: Usage) -> Exception:
         return InvalidArguments(text, path=path if isinstance(path, str) else None)
     if message.error == NotFound.type:
         return NotFound(text)
+    if message.error == ImportRefused.type:
+        return ImportRefused(text)
     kind = _FROM_WORKER.get(message.error)
     return kind(text, usage=usage) if kind else Lost(f"it reported {message.error[:60]!r}")
 
@@ -301,7 +305,10 @@ async def spawn_worker(zygote: Zygote, bounds: Bounds) -> Worker:
     Raises:
         WorkerLost
     """
-    ours, theirs = socket.socketpair()
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError as error:
+        raise WorkerLost(f"No worker could be started: {error.strerror}.") from error
     try:
         process: Process = await zygote.spawn(bounds, [theirs.fileno()])
     except BaseException:

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections import deque
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -44,8 +43,9 @@ class Process:
         """Ask the kernel whether the process still runs."""
         if self.pidfd < 0:
             return False
-        ended, _, _ = select.select([self.pidfd], [], [], 0)
-        return not ended
+        poll = select.poll()  # not select(), which knows descriptors up to 1023 only
+        poll.register(self.pidfd, select.POLLIN)
+        return not poll.poll(0)
 
     async def how_it_ended(self) -> str:
         """Say in words how the process ended."""
@@ -73,7 +73,8 @@ class Zygote:
         self._control: socket.socket | None = None
         self._program: subprocess.Popen[bytes] | None = None
         self._stderr: IO[bytes] | None = None
-        self._asked: deque[asyncio.Future[Process]] = deque()
+        self._asked: dict[int, asyncio.Future[Process]] = {}
+        self._requests = 0
         self._processes: dict[int, Process] = {}
         self._started: asyncio.Future[None] | None = None
         self._lock = asyncio.Lock()
@@ -125,10 +126,17 @@ class Zygote:
         Raises:
             WorkerLost: the zygote is gone or does not answer.
         """
-        await self.ensure()
-        request = child.Spawn(compiles, bounds.memory_bytes, bounds.file_bytes, bounds.cpu_seconds)
+        try:
+            await self.ensure()
+        except (HostUnusable, OSError) as error:
+            raise WorkerLost(f"No worker process could be started: {error}.") from error
+        self._requests += 1
+        number = self._requests
+        request = child.Spawn(
+            number, compiles, bounds.memory_bytes, bounds.file_bytes, bounds.cpu_seconds
+        )
         answer: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
-        self._asked.append(answer)
+        self._asked[number] = answer
         try:
             assert self._control is not None  # noqa: S101 -- `ensure` connected it
             socket.send_fds(self._control, [msgspec.msgpack.encode(request)], descriptors)
@@ -136,7 +144,9 @@ class Zygote:
                 return await asyncio.shield(answer)
         except (OSError, TimeoutError) as error:
             answer.add_done_callback(_discard)
-            raise WorkerLost("No worker process could be started.") from error
+            if isinstance(error, TimeoutError) and self._program is not None:
+                self._program.kill()  # it does not answer; the next request starts another
+            raise WorkerLost(f"No worker process could be started: {error}.") from error
         except asyncio.CancelledError:
             answer.add_done_callback(_discard)
             raise
@@ -175,17 +185,23 @@ class Zygote:
             return
         message = msgspec.msgpack.decode(packet, type=child.FromZygote)
         if isinstance(message, child.Spawned):
-            self._spawned(message.pid, descriptors[0])
+            self._spawned(message, descriptors)
         elif isinstance(message, child.Exited):
             self._exited(message)
         elif self._started is not None and not self._started.done():
             self._started.set_result(None)
 
-    def _spawned(self, pid: int, pidfd: int) -> None:
+    def _spawned(self, message: child.Spawned, descriptors: list[int]) -> None:
+        answer = self._asked.pop(message.number, None)
+        if not descriptors:
+            # This process had no room for the descriptor. The child ends by itself when it finds
+            # its socket closed, which whoever asked for it does now.
+            if answer is not None and not answer.done():
+                answer.set_exception(OSError("no descriptor is free"))
+            return
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        process = self._processes[pid] = Process(pid, pidfd, ended)
-        answer = self._asked.popleft()
-        if answer.cancelled():
+        process = self._processes[message.pid] = Process(message.pid, descriptors[0], ended)
+        if answer is None or answer.done():
             process.close()
         else:
             answer.set_result(process)
@@ -208,10 +224,10 @@ class Zygote:
         self._processes.clear()
 
     def _fail_asked(self) -> None:
-        while self._asked:
-            answer = self._asked.popleft()
+        for answer in self._asked.values():
             if not answer.done():
                 answer.set_exception(ConnectionError("the zygote is gone"))
+        self._asked.clear()
 
     def _complaint(self) -> str:
         if self._stderr is None:
