@@ -68,9 +68,30 @@ def compile_component(engine: Engine, wasm: bytes) -> wc.Component:
     try:
         return wc.Component(engine.wasmtime, wasm)
     except wasmtime.WasmtimeError as error:
+        text = str(error)
+        named = _asynchronous_function(wasm) if "async" in text else None
         raise InvalidComponent(
-            f"The component is not valid: {readable(' '.join(str(error).split()))}."
+            named or f"The component is not valid: {readable(' '.join(text.split()))}."
         ) from error
+
+
+def _asynchronous_function(wasm: bytes) -> str | None:
+    """Say which function passes a stream or a future, which this host's engine does not parse.
+
+    Another engine, which parses them, is made for this sentence only; nothing runs in it.
+    """
+    engine = wasmtime.Engine()
+    try:
+        surface = reflect(engine, wc.Component(engine, wasm))
+    except wasmtime.WasmtimeError:
+        return None
+    for extern in (*surface.exports, *surface.imports):
+        if extern.unsupported:
+            return (
+                f"The function {extern.full_name} cannot be called: it passes "
+                f"{extern.unsupported}. Use plain values only."
+            )
+    return None
 
 
 @dataclass(frozen=True, slots=True)
