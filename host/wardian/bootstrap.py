@@ -12,12 +12,13 @@ from wardian.capabilities import Services, build
 from wardian.errors import HostUnusable, InvalidArguments
 from wardian.events import Events
 from wardian.plugins import PackageStore, Registry
+from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.host import HostParts, PluginHost
 from wardian.runtime.host_calls import HostFunctions
-from wardian.runtime.installs import Installer
+from wardian.runtime.installs import Installer, InstallPolicy
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.ports import Executor as AnyExecutor
@@ -102,7 +103,9 @@ def compose(
         lifecycle,
         store,
         executor,
-        package_bytes_max=settings.upload_bytes_max * _UNPACKED_RATIO,
+        InstallPolicy(
+            package_bytes_max=settings.upload_bytes_max * _UNPACKED_RATIO, trust=_trust(settings)
+        ),
     )
     parts = HostParts(
         database=database,
@@ -164,7 +167,12 @@ def _policy(settings: Settings) -> CallPolicy:
     return CallPolicy(
         excluded=tuple(_excluded(text) for text in settings.excluded_permissions),
         ceilings={name: value for name, value in ceilings.items() if value is not None},
+        trust=_trust(settings),
     )
+
+
+def _trust(settings: Settings) -> Trust:
+    return Trust(level_max=settings.level_max, default_tenant=settings.default_tenant)
 
 
 def _excluded(text: str) -> Permission:

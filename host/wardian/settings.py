@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wardian.errors import HostUnusable
+from wardian.policy.levels import Level
 from wardian.policy.limits import MAX_WALL_SECONDS, MIB
 
 _Count = Annotated[int, Field(ge=1)]
@@ -83,6 +84,11 @@ class Settings(BaseSettings):
     describe_functions_publicly: bool | None = None
     """Whether the API document shows the default tenant's functions without a key; unless set, only
     when the host listens on a loopback address."""
+
+    level_max: Level = Level.STANDARD
+    """The most trusting level that a plugin gets; its manifest may ask for a stricter one only.
+    `trusted` runs a stranger's code in the host's own process, and is for plugins of the default
+    tenant alone, whatever is set here."""
 
     excluded_permissions: tuple[str, ...] = ()
     """Permissions that no plugin gets, whatever was granted (a JSON list)."""

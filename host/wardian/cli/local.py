@@ -16,6 +16,7 @@ from typing import Any
 
 from wardian.crypto.digests import sha256_hex
 from wardian.crypto.identifiers import new_id
+from wardian.plugins.trust import stricter
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import Limits
 from wardian.runtime.executor import Executor, ExecutorSettings, Job
@@ -25,6 +26,9 @@ from wardian.worlds import contract
 LogLine = Callable[[str, str, list[list[str]]], None]
 
 TENANT = "local"
+
+MANIFEST_LEVEL_MAX = Level.STANDARD
+"""The most trust that a manifest gets here by itself; more is for ``--level`` to say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,11 @@ class LocalCall:
     level: Level
     limits: Limits
     config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def level_to_run_at(chosen: Level | None, manifest_level: Level) -> Level:
+    """Return what the person chose, or what the manifest asks for within `MANIFEST_LEVEL_MAX`."""
+    return chosen or stricter(manifest_level, MANIFEST_LEVEL_MAX)
 
 
 async def run_once(call: LocalCall, on_log: LogLine, on_output: Callable[[bytes], None]) -> Outcome:

@@ -7,7 +7,9 @@ time, and references lead nowhere outside the schema.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any, NoReturn
 
 from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError, ValidationErrorKind
@@ -16,10 +18,21 @@ from wardian.errors import InvalidArguments, InvalidManifest
 from wardian.storage.documents import path_of
 
 MAX_EXPANDED_NODES = 5_000
+MAX_PATTERNS = 32
+MAX_PATTERN_CHARS = 256
+MAX_PATTERNS_CHARS = 4_096
+"""Of all of a schema's patterns together."""
+MAX_REPETITIONS = 1_000
+"""How often a pattern may repeat one of its parts, groups within groups multiplied."""
 
 _PATTERN_BYTES = 1024 * 1024
 _REFERENCES_DEEP = 32
 _REFUSED = ("$dynamicRef", "$recursiveRef", "$id", "$anchor", "$dynamicAnchor", "$vocabulary")
+
+
+_COUNTED = re.compile(r"\{\s*(\d*)\s*(?:,\s*(\d*)\s*)?\}")
+# A count after one of these is of one character; after anything else, take it to be of a group.
+_OF_ONE = re.compile(r"[A-Za-z0-9_\]./-]")
 
 
 class ConfigSchema:
@@ -32,6 +45,7 @@ class ConfigSchema:
             InvalidManifest: it is not a JSON Schema, or one that this host takes; with the path.
         """
         _Expansion(schema).check()
+        _check_patterns(list(_patterns(schema)))
         try:
             self._validator = Draft202012Validator(
                 dict(schema),
@@ -124,6 +138,47 @@ class _Expansion:
                 _refuse(f"{reference[:200]!r} leads nowhere")
             node = node[name]
         return node
+
+
+def _patterns(node: Any) -> Iterator[str]:
+    """Find what may be a pattern, wherever: a default value that looks like one counts too."""
+    if isinstance(node, list):
+        for inner in node:
+            yield from _patterns(inner)
+    elif isinstance(node, Mapping):
+        pattern, named = node.get("pattern"), node.get("patternProperties")
+        if isinstance(pattern, str):
+            yield pattern
+        if isinstance(named, Mapping):
+            yield from named
+        for inner in node.values():
+            yield from _patterns(inner)
+
+
+def _check_patterns(patterns: list[str]) -> None:
+    """Bound what compiling costs: every pattern may take its megabyte, and more for its counts."""
+    if len(patterns) > MAX_PATTERNS:
+        _refuse(f"it has more than {MAX_PATTERNS} patterns")
+    if sum(map(len, patterns)) > MAX_PATTERNS_CHARS:
+        _refuse(f"its patterns are longer than {MAX_PATTERNS_CHARS} characters together")
+    for pattern in patterns:
+        if len(pattern) > MAX_PATTERN_CHARS:
+            _refuse(f"a pattern is longer than {MAX_PATTERN_CHARS} characters")
+        if _repetitions(pattern) > MAX_REPETITIONS:
+            _refuse(f"the pattern {pattern!r} repeats more than {MAX_REPETITIONS} times")
+
+
+def _repetitions(pattern: str) -> int:
+    """Return how often a part may be repeated: never too few, at times too many.
+
+    Groups are not matched up; each one that is repeated is taken to be within all the others.
+    """
+    ones, groups = [1], [1]
+    for found in _COUNTED.finditer(pattern):
+        count = max([1, *(int(text) for text in found.groups("") if text)])
+        before = pattern[found.start() - 1 : found.start()]
+        (ones if _OF_ONE.fullmatch(before) else groups).append(count)
+    return max(ones) * prod(groups)
 
 
 def _refuse(reason: str) -> NoReturn:

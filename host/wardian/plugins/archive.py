@@ -5,19 +5,22 @@ Nothing is ever extracted, so a member's name is a name and never a path on this
 
 from __future__ import annotations
 
+import hashlib
 import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from io import BytesIO
 
 from wardian.errors import InvalidManifest, PayloadTooLarge
 
 MAX_MEMBERS = 256
 MAX_NAME_CHARS = 256
-MAX_RATIO = 200
-"""How far a member may inflate; wasm compresses to a third, a bomb to a thousandth."""
+MAX_RATIO = 50
+"""How far a member may inflate; wasm compresses to a third, text to a tenth, a bomb to a
+thousandth."""
 
 _RATIO_APPLIES_FROM = 1024 * 1024
 _CHUNK = 256 * 1024
@@ -30,20 +33,38 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say
 
 
-def read_archive(content: bytes, *, max_bytes: int) -> dict[str, bytes]:
-    """Return the members of a zip archive by name.
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What was read of an archive.
+
+    Attributes:
+        kept: the content of the members that were asked for, by name.
+        digests: the SHA-256 of every member, by name, in hexadecimal.
+    """
+
+    kept: Mapping[str, bytes]
+    digests: Mapping[str, str]
+
+
+def read_archive(content: bytes, *, max_bytes: int, room: Callable[[str], int]) -> Archive:
+    """Read a zip archive; every member is inflated to be counted and hashed, few are kept.
+
+    Args:
+        content: the bytes of the archive.
+        max_bytes: what all members may take together.
+        room: how many bytes of the member of this name are to be kept at most; 0 keeps none.
 
     Raises:
         InvalidManifest: not a zip archive, or one that a package cannot be: encrypted, with
             links, with names that traverse, repeat or differ in case only, with too many members,
-            or inflating like a bomb.
+            inflating like a bomb, or a member that is to be kept and has more than its room.
         PayloadTooLarge: the members are larger than ``max_bytes`` together.
     """
     _check_directory(content)
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             members = _checked(archive.infolist())
-            return _read(archive, members, max_bytes)
+            return _read(archive, members, max_bytes, room)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as exc:
         raise _refused(f"is a damaged zip archive: {exc}") from exc
 
@@ -74,27 +95,38 @@ def _check_directory(content: bytes) -> None:
         raise _refused(f"has more than {MAX_MEMBERS} members")
 
 
+def check_names(names: Iterable[str]) -> None:
+    """Check that files of these names can be in one archive.
+
+    Raises:
+        InvalidManifest: too many, one that is no plain relative name, or two that differ in case
+            only.
+    """
+    seen: set[str] = set()
+    for name in names:
+        parts = name.split("/")
+        if len(name) > MAX_NAME_CHARS or not _NAME.fullmatch(name) or {".", ".."} & set(parts):
+            raise _refused_member(name, "has no plain relative name")
+        if name.casefold() in seen:
+            raise _refused(f"has two members named {name!r}")
+        seen.add(name.casefold())
+    if len(seen) > MAX_MEMBERS:
+        raise _refused(f"has more than {MAX_MEMBERS} members")
+
+
 def _checked(entries: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     if len(entries) > MAX_MEMBERS:
         raise _refused(f"has more than {MAX_MEMBERS} members")
     files = [entry for entry in entries if not entry.is_dir()]
-    seen: set[str] = set()
+    check_names(entry.orig_filename for entry in files)
     for entry in files:
-        name = entry.filename
         fault = _fault(entry)
         if fault is not None:
-            raise _refused(f"has a member {name[:MAX_NAME_CHARS]!r} that {fault}")
-        if name.casefold() in seen:
-            raise _refused(f"has two members named {name!r}")
-        seen.add(name.casefold())
+            raise _refused_member(entry.filename, fault)
     return files
 
 
 def _fault(entry: zipfile.ZipInfo) -> str | None:
-    name = entry.orig_filename
-    parts = name.split("/")
-    if len(name) > MAX_NAME_CHARS or not _NAME.fullmatch(name) or {".", ".."} & set(parts):
-        return "has no plain relative name"
     mode = entry.external_attr >> 16
     if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         return "is not a regular file"
@@ -106,32 +138,62 @@ def _fault(entry: zipfile.ZipInfo) -> str | None:
 
 
 def _read(
-    archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], max_bytes: int
-) -> dict[str, bytes]:
-    members: dict[str, bytes] = {}
+    archive: zipfile.ZipFile,
+    entries: list[zipfile.ZipInfo],
+    max_bytes: int,
+    room: Callable[[str], int],
+) -> Archive:
+    kept: dict[str, bytes] = {}
+    digests: dict[str, str] = {}
     left = max_bytes
     for entry in entries:
-        members[entry.filename] = _read_member(archive, entry, left, max_bytes)
-        left -= len(members[entry.filename])
-    return members
+        name = entry.filename
+        member = _Member(name, left=left, max_bytes=max_bytes, room=room(name))
+        member.read(archive, entry)
+        left -= member.size
+        digests[name] = member.digest.hexdigest()
+        if member.room:
+            # Unlike a join of chunks, this copies nothing: a component is never here twice.
+            kept[name] = member.content.getvalue()
+    return Archive(kept, digests)
 
 
-def _read_member(
-    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int, max_bytes: int
-) -> bytes:
-    """Inflate one member, counting what really comes out: what the header says is a claim."""
-    chunks: list[bytes] = []
-    total = 0
-    most = max(entry.compress_size * MAX_RATIO, _RATIO_APPLIES_FROM)
-    with archive.open(entry) as stream:
-        while chunk := stream.read(_CHUNK):
-            total += len(chunk)
-            if total > left:
-                raise PayloadTooLarge(f"The package's files are larger than {max_bytes} bytes.")
-            if total > most:
-                raise _refused(f"inflates {entry.filename!r} more than {MAX_RATIO} times")
-            chunks.append(chunk)
-    return b"".join(chunks)
+class _Member:
+    """One member while it is inflated, counting what really comes out: its header is a claim."""
+
+    def __init__(self, name: str, *, left: int, max_bytes: int, room: int) -> None:
+        self.name = name
+        self.size = 0
+        self.room = room
+        self.content = BytesIO()
+        self.digest = hashlib.sha256()
+        self._left = left
+        self._max_bytes = max_bytes
+
+    def read(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+        most = max(entry.compress_size * MAX_RATIO, _RATIO_APPLIES_FROM)
+        with archive.open(entry) as stream:
+            while chunk := stream.read(_CHUNK):
+                self.size += len(chunk)
+                if self.size > self._left:
+                    raise PayloadTooLarge(
+                        f"The package's files are larger than {self._max_bytes} bytes."
+                    )
+                if self.size > most:
+                    raise _refused_member(self.name, f"inflates more than {MAX_RATIO} times")
+                self._take(chunk)
+
+    def _take(self, chunk: bytes) -> None:
+        self.digest.update(chunk)
+        if not self.room:
+            return
+        if self.size > self.room:
+            raise _refused_member(self.name, f"is larger than {self.room} bytes")
+        self.content.write(chunk)
+
+
+def _refused_member(name: str, fault: str) -> InvalidManifest:
+    return _refused(f"has a member {name[:MAX_NAME_CHARS]!r} that {fault}")
 
 
 def _refused(reason: str) -> InvalidManifest:

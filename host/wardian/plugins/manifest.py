@@ -26,10 +26,30 @@ from wardian.policy.permissions import Permission, parse_permission
 from wardian.storage.documents import check_json, dump_json, path_of
 
 MANIFEST_NAME = "plugin.toml"
-MAX_MANIFEST_BYTES = 256 * 1024
+MAX_MANIFEST_BYTES = 64 * 1024
 MAX_SCHEMA_BYTES = 64 * 1024
+MAX_KEY_PARTS = 16
+"""How many parts a dotted key may have: ``[a.b.c]`` has three."""
 
 _MANY = 256
+_MAX_VALUES = 5_000
+_SHOWN_CHARS = 80
+_LONG_INTEGER = re.compile(r"[0-9_]{4000,}")
+
+# A string that does not end runs to the end of its line or of the text: it is no TOML, and what
+# would follow is never read. Nothing here goes back, so the time is linear in the text.
+_PART = r"""(?:
+    \"{3}(?:[^\\"]++|\\.|"(?!""))*+(?:"{3,5})?+
+  | '{3}(?:[^']++|'(?!''))*+(?:'{3,5})?+
+  | "(?:[^"\\\n]++|\\[^\n])*+"?+
+  | '[^'\n]*+'?+
+  | [A-Za-z0-9_-]++
+)"""
+_DOT = r"[ \t]*+\.[ \t]*+"
+_TOKEN = re.compile(
+    rf"\#[^\n]*+|{_PART}(?:{_DOT}{_PART}){{0,{MAX_KEY_PARTS - 1}}}+(?P<beyond>{_DOT}{_PART})?+",
+    re.VERBOSE | re.DOTALL,
+)
 
 JsonObject = dict[str, Any]
 
@@ -139,6 +159,7 @@ class Manifest(_Table):
     @classmethod
     def _is_bounded_json(cls, value: JsonObject | None) -> JsonObject | None:
         if value is not None:
+            _check_amount(value)
             _as_value_error(check_json, value)
             if len(dump_json(value)) > MAX_SCHEMA_BYTES:
                 raise ValueError(f"may take {MAX_SCHEMA_BYTES} bytes as JSON")
@@ -181,19 +202,73 @@ def parse_manifest(source: bytes) -> Manifest:
         )
     try:
         text = source.decode()
-        document = tomllib.loads(text)
     except UnicodeDecodeError as exc:
         line = f"line {source[: exc.start].count(10) + 1}"
         raise InvalidManifest(f"{MANIFEST_NAME} is not UTF-8 text at {line}.", path=line) from exc
-    except RecursionError as exc:
-        raise InvalidManifest(f"{MANIFEST_NAME} is nested too deeply.") from exc
-    except tomllib.TOMLDecodeError as exc:
-        line = _line(exc, text)
-        raise InvalidManifest(f"{MANIFEST_NAME} is not TOML at {line}: {exc}.", path=line) from exc
+    document = _document(text)
     try:
         return Manifest.model_validate(document)
     except ValidationError as exc:
         raise _translated(exc) from exc
+
+
+def _document(text: str) -> dict[str, Any]:
+    _check_keys(text)
+    try:
+        return tomllib.loads(text)
+    except RecursionError as exc:
+        raise InvalidManifest(f"{MANIFEST_NAME} is nested too deeply.") from exc
+    except tomllib.TOMLDecodeError as exc:
+        line = _line(exc, text)
+        # The parser quotes whole keys, which are as long as their author likes.
+        reason = str(exc)[:200]
+        raise InvalidManifest(
+            f"{MANIFEST_NAME} is not TOML at {line}: {reason}.", path=line
+        ) from exc
+    except ValueError as exc:
+        # Python refuses to read integers of more than 4,300 digits, and says it in its own way.
+        found = _LONG_INTEGER.search(text)
+        line = _line_at(text, found.start()) if found else ""
+        where = f" at {line}" if line else ""
+        raise InvalidManifest(
+            f"{MANIFEST_NAME} holds a number that is too long{where}.", path=line or None
+        ) from exc
+
+
+def _check_keys(text: str) -> None:
+    """Refuse long dotted keys before the parser, which takes quadratic time and memory for them."""
+    for token in _TOKEN.finditer(text):
+        if token["beyond"] is not None:
+            line = _line_at(text, token.start())
+            raise InvalidManifest(
+                f"{MANIFEST_NAME} has a key of more than {MAX_KEY_PARTS} parts at {line}.",
+                path=line,
+            )
+
+
+def _line_at(text: str, position: int) -> str:
+    return f"line {text.count(chr(10), 0, position) + 1}"
+
+
+def _check_amount(value: JsonObject) -> None:
+    """Bound what `check_json` writes paths for: a long name above many values costs their product.
+
+    Raises:
+        ValueError: too many values, or a name too long.
+    """
+    pending: list[Any] = [value]
+    count = 0
+    while pending:
+        current = pending.pop()
+        count += 1
+        if isinstance(current, dict):
+            if any(len(name) > _MANY for name in current):
+                raise ValueError(f"has a name of more than {_MANY} characters")
+            pending += current.values()
+        elif isinstance(current, list):
+            pending += current
+    if count > _MAX_VALUES:
+        raise ValueError(f"has more than {_MAX_VALUES} values")
 
 
 def _as_value_error(check: Callable[[Any], object], value: object) -> None:
@@ -211,7 +286,11 @@ def _line(exc: tomllib.TOMLDecodeError, text: str) -> str:
 
 def _translated(exc: ValidationError) -> InvalidManifest:
     fault = exc.errors(include_url=False)[0]
-    steps = [step for step in fault["loc"] if step != "[key]"]
+    steps = [
+        step if isinstance(step, int) else step[:_SHOWN_CHARS]
+        for step in fault["loc"]
+        if step != "[key]"
+    ]
     path = path_of(steps)
     message = _sentence(fault["type"], fault["msg"], steps)
     return InvalidManifest(f"{MANIFEST_NAME}: {path} {message}.", path=path or None)

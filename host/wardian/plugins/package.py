@@ -6,22 +6,24 @@ A ``.wardian`` file is a zip archive of ``plugin.toml``, one component at the ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wardian.crypto.digests import sha256_hex
-from wardian.errors import InvalidArguments, InvalidManifest, NotFound, PayloadTooLarge
-from wardian.plugins.archive import MAX_MEMBERS, read_archive, write_archive
+from wardian.errors import InvalidManifest, NotFound, PayloadTooLarge
+from wardian.plugins.archive import check_names, read_archive, write_archive
 from wardian.plugins.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, parse_manifest
-from wardian.storage.documents import dump_json, parse_json
+from wardian.storage.documents import dump_json
 
 SUFFIX = ".wardian"
 COMPONENT_NAME = "plugin.wasm"
 README_NAME = "README.md"
 DIGESTS_NAME = "digests.json"
 UI_FOLDER = "ui/"
+_MAX_DIGESTS_BYTES = 128 * 1024
 MAX_PACKAGE_BYTES = 256 * 1024 * 1024
 """What a package's files may take together, if nobody says another number."""
 
@@ -33,12 +35,12 @@ class Package:
     Attributes:
         manifest: parsed and checked.
         component: the bytes of the WebAssembly component, not yet looked at.
-        files: everything else in the package, by name.
+        files: the SHA-256 of everything else in the package, by name.
     """
 
     manifest: Manifest
     component: bytes
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_package(content: bytes, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Package:
@@ -48,10 +50,10 @@ def read_package(content: bytes, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Packa
         InvalidManifest: not a package, or its manifest has a fault.
         PayloadTooLarge: its files are larger than ``max_bytes`` together.
     """
-    members = read_archive(content, max_bytes=max_bytes)
-    _check_digests(members)
-    members.pop(DIGESTS_NAME, None)
-    return _package(members)
+    archive = read_archive(content, max_bytes=max_bytes, room=lambda name: _room(name, max_bytes))
+    _check_digests(archive.kept.get(DIGESTS_NAME), archive.digests)
+    others = {name: digest for name, digest in archive.digests.items() if name != DIGESTS_NAME}
+    return _package(archive.kept, others)
 
 
 def read_directory(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Package:
@@ -61,26 +63,26 @@ def read_directory(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Packa
 
     Raises:
         NotFound: there is no such directory.
-        InvalidManifest: it holds no plugin, or the manifest has a fault.
+        InvalidManifest: it holds no plugin, the manifest has a fault, a file has a name that no
+            package takes, or the plugin is a link to somewhere else.
         PayloadTooLarge: its files are larger than ``max_bytes`` together.
     """
-    if not folder.is_dir():
-        raise NotFound(f"There is no directory {folder.name!r} to read a plugin from.")
-    names = [MANIFEST_NAME, README_NAME, *(path.name for path in sorted(folder.glob("*.wasm")))]
-    paths = [folder / name for name in names]
-    paths += sorted(path for path in (folder / UI_FOLDER).rglob("*"))
-    members: dict[str, bytes] = {}
+    kept: dict[str, bytes] = {}
+    digests: dict[str, str] = {}
     left = max_bytes
-    for path in paths:
-        if path.is_file() and not path.is_symlink():
-            if path.stat().st_size > left or len(members) >= MAX_MEMBERS:
-                raise PayloadTooLarge(f"The package's files are larger than {max_bytes} bytes.")
-            members[path.relative_to(folder).as_posix()] = path.read_bytes()
-            left -= path.stat().st_size
-    return _package(members)
+    for name, path in _files(folder).items():
+        size = path.stat().st_size
+        if size > left:
+            raise PayloadTooLarge(f"The package's files are larger than {max_bytes} bytes.")
+        left -= size
+        content = path.read_bytes()
+        digests[name] = sha256_hex(content)
+        if _room(name, max_bytes):
+            kept[name] = content
+    return _package(kept, digests)
 
 
-def read_source(source: bytes | Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Package:
+def read_source(source: bytes | str | Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Package:
     """Read a package from bytes, from a ``.wardian`` file or from a directory.
 
     Raises:
@@ -89,6 +91,7 @@ def read_source(source: bytes | Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> 
     """
     if isinstance(source, bytes):
         return read_package(source, max_bytes=max_bytes)
+    source = Path(source)
     if source.is_dir():
         return read_directory(source, max_bytes=max_bytes)
     if not source.is_file():
@@ -108,7 +111,7 @@ def pack(folder: Path) -> bytes:
     members = {
         MANIFEST_NAME: (folder / MANIFEST_NAME).read_bytes(),
         COMPONENT_NAME: package.component,
-        **package.files,
+        **{name: (folder / name).read_bytes() for name in package.files},
     }
     digests = {name: sha256_hex(content) for name, content in sorted(members.items())}
     return write_archive(members | {DIGESTS_NAME: dump_json(digests).encode()})
@@ -119,41 +122,79 @@ def file_name(manifest: Manifest) -> str:
     return f"{manifest.name}-{manifest.version}{SUFFIX}"
 
 
-def _package(members: Mapping[str, bytes]) -> Package:
-    if MANIFEST_NAME not in members:
+def _room(name: str, max_bytes: int) -> int:
+    """Tell how much of a member is needed to know the plugin: all of three, nothing of others."""
+    if name == MANIFEST_NAME:
+        return MAX_MANIFEST_BYTES
+    if name == DIGESTS_NAME:
+        return _MAX_DIGESTS_BYTES
+    return max_bytes if _is_component(name) else 0
+
+
+def _is_component(name: str) -> bool:
+    return name.endswith(".wasm") and "/" not in name
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Return the files of a directory that are its package's, by their names in it."""
+    if not folder.is_dir():
+        raise NotFound(f"There is no directory {folder.name!r} to read a plugin from.")
+    names = [MANIFEST_NAME, README_NAME, *(path.name for path in sorted(folder.glob("*.wasm")))]
+    for name in (*names, UI_FOLDER.rstrip("/")):
+        # A link would let whoever wrote the plugin pick a file of whoever packs it.
+        if (folder / name).is_symlink():
+            raise InvalidManifest(f"{name} is a link; a package holds its files themselves.")
+    paths = [*(folder / name for name in names), *sorted((folder / UI_FOLDER).rglob("*"))]
+    files = {
+        path.relative_to(folder).as_posix(): path
+        for path in paths
+        if path.is_file() and not path.is_symlink()
+    }
+    # What is read here can be packed, and what was packed can be installed.
+    check_names([*files, DIGESTS_NAME])
+    return files
+
+
+def _package(kept: Mapping[str, bytes], digests: Mapping[str, str]) -> Package:
+    if MANIFEST_NAME not in kept:
         raise InvalidManifest(f"The package has no {MANIFEST_NAME}.", path=MANIFEST_NAME)
-    components = [name for name in members if name.endswith(".wasm") and "/" not in name]
+    components = [name for name in kept if _is_component(name)]
     if len(components) != 1:
         found = ", ".join(components) or "none"
         raise InvalidManifest(
             f"A package has exactly one component, a *.wasm file at its root; this one has {found}."
         )
     others = {
-        name: content
-        for name, content in members.items()
+        name: digest
+        for name, digest in digests.items()
         if name not in (MANIFEST_NAME, components[0])
     }
-    for name in others:
-        if name != README_NAME and not name.startswith(UI_FOLDER):
-            raise InvalidManifest(f"A package cannot hold {name!r}; other files go below 'ui/'.")
-    manifest = parse_manifest(members[MANIFEST_NAME])
+    _check_others(others)
+    manifest = parse_manifest(kept[MANIFEST_NAME])
     for index, component in enumerate(manifest.ui_components):
         if component.entry not in others:
             raise InvalidManifest(
                 f"The package does not hold {component.entry!r}.",
                 path=f"ui_components[{index}].entry",
             )
-    return Package(manifest=manifest, component=members[components[0]], files=others)
+    return Package(manifest=manifest, component=kept[components[0]], files=others)
 
 
-def _check_digests(members: Mapping[str, bytes]) -> None:
-    if DIGESTS_NAME not in members:
+def _check_others(names: Iterable[str]) -> None:
+    for name in names:
+        if name != README_NAME and not name.startswith(UI_FOLDER):
+            raise InvalidManifest(f"A package cannot hold {name!r}; other files go below 'ui/'.")
+
+
+def _check_digests(statement: bytes | None, digests: Mapping[str, str]) -> None:
+    if statement is None:
         return
     try:
-        stated: Any = parse_json(members[DIGESTS_NAME].decode(), max_bytes=MAX_MANIFEST_BYTES)
-    except (UnicodeDecodeError, InvalidArguments) as exc:
+        # Only compared, so it need not be sound: whatever is not exactly the digests is refused.
+        stated: Any = json.loads(statement)
+    except (ValueError, RecursionError) as exc:
         raise InvalidManifest(f"{DIGESTS_NAME} is not JSON.", path=DIGESTS_NAME) from exc
-    real = {name: sha256_hex(content) for name, content in members.items() if name != DIGESTS_NAME}
+    real = {name: digest for name, digest in digests.items() if name != DIGESTS_NAME}
     if stated != real:
         differing = _differing(stated, real)
         raise InvalidManifest(

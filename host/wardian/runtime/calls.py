@@ -13,13 +13,15 @@ from wardian.capabilities import Budget, CallContext, CallFacts
 from wardian.capabilities.logging import write_output
 from wardian.config import overlaid
 from wardian.crypto.identifiers import new_id
-from wardian.errors import CallError, GuestError, WardianError
+from wardian.errors import CallError, GuestError, InvalidArguments, WardianError
 from wardian.plugins import Installed, PackageStore
+from wardian.plugins.trust import Trust
 from wardian.policy.grants import Authority
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import Limits, limits_from
 from wardian.policy.permissions import Permission
 from wardian.policy.usage import Usage
+from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.executor.job import Job
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.ports import Executor
@@ -59,10 +61,16 @@ class CallPolicy:
     Attributes:
         excluded: permissions that no plugin gets, whatever was granted.
         ceilings: limits, by name, that no call passes.
+        trust: the levels that plugins may have, those installed under another setting too.
     """
 
     excluded: tuple[Permission, ...] = ()
     ceilings: Mapping[str, Any] = field(default_factory=dict)
+    trust: Trust = field(default_factory=Trust)
+
+    def level(self, plugin: Installed) -> Level:
+        """Return the level at which a plugin runs now."""
+        return self.trust.effective(plugin.level, plugin.tenant)
 
     def limits(self, level: Level, overrides: Mapping[str, Any] | None) -> Limits:
         """Return the limits of one call.
@@ -77,7 +85,7 @@ class CallPolicy:
         return Authority(
             asked=plugin.asked,
             granted=plugin.granted,
-            level=plugin.level,
+            level=self.level(plugin),
             excluded=self.excluded,
         )
 
@@ -109,12 +117,14 @@ class Calls:
             InvalidArguments, NotFound, Overloaded: it did not start.
         """
         function = plugin.description.resolve(request.function)
-        limits = self._policy.limits(plugin.level, request.limits)
+        _check_names(request.arguments)
+        level = self._policy.level(plugin)
+        limits = self._policy.limits(level, request.limits)
         context = self._context(plugin, request, limits)
         job = Job(
             call_id=context.facts.call_id,
             tenant=plugin.tenant,
-            level=plugin.level,
+            level=level,
             digest=plugin.digest,
             load=lambda: asyncio.to_thread(self._services.store.read, plugin.digest),
             function=function,
@@ -126,6 +136,9 @@ class Calls:
         self._running[key] = (plugin.id, context)
         try:
             return await self._measured(plugin, job, context)
+        except InvalidArguments as error:
+            _name_fault(error, request.arguments)
+            raise
         finally:
             del self._running[key]
 
@@ -205,6 +218,21 @@ def _merged(reported: Usage | None, budget: Budget) -> Usage:
     usage.dropped_log_lines += counted.dropped_log_lines
     usage.log_lines = counted.log_lines
     return usage
+
+
+def _check_names(arguments: Mapping[str, Any]) -> None:
+    """Python takes any key; a message with one that is no text would cost a worker its life."""
+    for name in arguments:
+        if not isinstance(name, str):
+            raise InvalidArguments(f"The arguments have a name that is no text: {name!r:.80}.")
+
+
+def _name_fault(error: InvalidArguments, arguments: Mapping[str, Any]) -> None:
+    """Say where the fault is, if the arguments could not even be passed to a worker."""
+    if error.path is None and isinstance(error.__cause__, UNENCODABLE):
+        fault = fault_of(arguments)
+        if fault is not None:
+            raise fault from error
 
 
 def _valid_traceparent(text: str | None) -> str | None:

@@ -80,7 +80,7 @@ class PluginHost:
 
     async def install(
         self,
-        source: bytes | Path,
+        source: bytes | str | Path,
         *,
         grants: Grants = (),
         enable: bool = True,
@@ -93,7 +93,8 @@ class PluginHost:
         ``enable`` is false, or it has an ``init`` that fails.
 
         Raises:
-            InvalidManifest, PayloadTooLarge: the package.
+            InvalidManifest, PayloadTooLarge: the package; also one that asks for a more trusting
+                level than this host allows.
             InvalidComponent, ImportRefused, CompileExceeded: the component.
             InvalidArguments: a grant that the manifest does not ask for.
             Conflict: a plugin of this name is installed.

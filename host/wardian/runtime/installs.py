@@ -6,8 +6,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -18,6 +20,7 @@ from wardian.errors import Conflict, InvalidManifest
 from wardian.plugins import Installed, Manifest, Package, PackageStore, PluginState
 from wardian.plugins.package import read_source
 from wardian.plugins.registry import read_installed
+from wardian.plugins.trust import Trust
 from wardian.policy.levels import LEVELS
 from wardian.runtime.journal import Change, Journal
 from wardian.runtime.lifecycle import Lifecycle
@@ -32,7 +35,25 @@ from wardian.worlds import HOST_VERSION
 
 Grants = Sequence[str] | Literal["all"]
 
+PACKAGES_AT_ONCE = 2
+"""How many packages are in memory unpacked; others wait, so that uploads cannot add up."""
+
+_T = TypeVar("_T")
+
 _log = logging.getLogger("wardian.installs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallPolicy:
+    """What the operator set for every install.
+
+    Attributes:
+        package_bytes_max: what a package's files may take together.
+        trust: the levels that plugins may have.
+    """
+
+    package_bytes_max: int
+    trust: Trust = field(default_factory=Trust)
 
 
 class Installer:
@@ -45,21 +66,21 @@ class Installer:
         lifecycle: Lifecycle,
         store: PackageStore,
         executor: Executor,
-        *,
-        package_bytes_max: int,
+        policy: InstallPolicy,
     ) -> None:
         self._database = database
         self._journal = journal
         self._lifecycle = lifecycle
         self._store = store
         self._executor = executor
-        self._package_bytes_max = package_bytes_max
+        self._policy = policy
+        self._unpacking = asyncio.Semaphore(PACKAGES_AT_ONCE)
         # Held while a component's file and its rows disagree, so that nobody sweeps it.
         self._files = asyncio.Lock()
 
     async def install(
         self,
-        source: bytes | Path,
+        source: bytes | str | Path,
         *,
         grants: Grants,
         enable: bool,
@@ -67,24 +88,33 @@ class Installer:
         actor: str,
     ) -> Installed:
         """Install a package; see `PluginHost.install`."""
-        package = await asyncio.to_thread(read_source, source, max_bytes=self._package_bytes_max)
-        manifest = package.manifest
-        check_manifest(manifest)
-        granted = wanted_grants(manifest, grants)
-        async with self._lifecycle.lock(tenant, manifest.name):
-            await self._refuse_installed(tenant, manifest.name)
+        async with self._unpacking:
+            read = partial(self._read, source, tenant)
+            package = await _to_the_end(read)
+            granted = wanted_grants(package.manifest, grants)
+            await self._refuse_installed(tenant, package.manifest.name)
+            # Still in its turn: what waits for the compiler is as large as what is unpacked.
             description = await self._executor.admit(
-                package.component, wasi=LEVELS[manifest.sandbox_level].wasi
+                package.component, wasi=LEVELS[package.manifest.sandbox_level].wasi
             )
+        async with self._lifecycle.lock(tenant, package.manifest.name):
+            await self._refuse_installed(tenant, package.manifest.name)
             async with (
                 self._stored(package.component),
                 self._journal.change(tenant, actor) as change,
             ):
                 await self._add(change, package, description)
-                plugin = await self._grant(change, manifest, granted)
+                plugin = await self._grant(change, package.manifest, granted)
                 if enable:
                     plugin = await self._lifecycle.enable(change, plugin)
             return await self._lifecycle.initialise(plugin, actor)
+
+    def _read(self, source: bytes | str | Path, tenant: str) -> Package:
+        """Unpack and check a package; this takes a while, and blocks."""
+        package = read_source(source, max_bytes=self._policy.package_bytes_max)
+        self._policy.trust.check(package.manifest, tenant)
+        check_manifest(package.manifest)
+        return package
 
     async def uninstall(self, name: str, *, tenant: str, actor: str) -> None:
         """Remove a plugin and all that belongs to it; see `PluginHost.uninstall`."""
@@ -116,7 +146,7 @@ class Installer:
         digest = sha256_hex(component)
         async with self._files:
             try:
-                await _to_the_end(self._store.write, component)
+                await _to_the_end(partial(self._store.write, component))
                 yield
             except BaseException:
                 await asyncio.shield(self._drop_unused(digest))
@@ -161,14 +191,15 @@ class Installer:
         return await read_installed(change.connection, change.tenant, manifest.name)
 
 
-async def _to_the_end(function: Callable[[bytes], object], component: bytes) -> None:
+async def _to_the_end(function: Callable[[], _T]) -> _T:
     """Run ``function`` in a thread; when cancelled, wait for it all the same.
 
-    A thread cannot be stopped, and one that still writes would undo the cleaning up.
+    A thread cannot be stopped: one that still writes would undo the cleaning up, and one that
+    still unpacks holds its memory.
     """
-    task = asyncio.ensure_future(asyncio.to_thread(function, component))
+    task = asyncio.ensure_future(asyncio.to_thread(function))
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise

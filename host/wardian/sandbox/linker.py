@@ -92,6 +92,11 @@ def _refused(name: str, offered: Mapping[str, Any]) -> errors.ImportRefused:
     versions = [known for known in offered if known.partition("@")[0] == bare]
     if versions:
         reason = f"this host offers {', '.join(versions)}"
+    elif name.startswith("wasi:http/"):
+        reason = (
+            "plugins send HTTP requests through wardian:plugin/http. Build without it "
+            "(componentize-js: disableFeatures http and fetch-event)"
+        )
     elif name.startswith("wasi:"):
         reason = "of WASI this host offers cli, clocks, filesystem, io, random, sockets at 0.2"
     else:

@@ -15,6 +15,8 @@ from wardian.errors import InvalidArguments
 
 MAX_DEPTH = 64
 
+_Steps = tuple["_Steps", str | int] | None
+
 
 def parse_json(text: str, *, max_bytes: int) -> Any:
     """Parse JSON text strictly (RFC 8259, names unique, nesting of at most `MAX_DEPTH`).
@@ -39,16 +41,14 @@ def check_json(value: Any) -> None:
     Raises:
         InvalidArguments: it is not; with the path of the fault.
     """
-    pending: list[tuple[str, Any, int]] = [("", value, 0)]
+    pending: list[tuple[_Steps, Any, int]] = [(None, value, 0)]
     while pending:
-        path, current, depth = pending.pop()
+        steps, current, depth = pending.pop()
         fault = _fault(current, depth)
         if fault is not None:
-            where = path or "the value"
-            raise InvalidArguments(f"{where} {fault}.", path=path or None)
-        pending.extend(
-            ((path + step).removeprefix("."), inner, depth + 1) for step, inner in _inside(current)
-        )
+            path = _written(steps)
+            raise InvalidArguments(f"{path or 'the value'} {fault}.", path=path or None)
+        pending.extend(((steps, step), inner, depth + 1) for step, inner in _inside(current))
 
 
 def dump_json(value: Any) -> str:
@@ -106,10 +106,19 @@ def _is_unicode(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _inside(value: Any) -> Iterator[tuple[str, Any]]:
+def _written(steps: _Steps) -> str:
+    """Write the path of the one value at fault; written for each value, a long name above many
+    of them would be copied as often."""
+    path: list[Any] = []
+    while steps is not None:
+        steps, step = steps
+        path.append(step)
+    return path_of(path[::-1])
+
+
+def _inside(value: Any) -> Iterator[tuple[str | int, Any]]:
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            yield f".{name}" if name else ".''", inner
+            yield name or "''", inner
     elif isinstance(value, (list, tuple)):
-        for index, inner in enumerate(value):
-            yield f"[{index}]", inner
+        yield from enumerate(value)

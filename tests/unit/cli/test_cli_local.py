@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from wardian.cli.local import LocalCall, LocalHost, cache_directory
+from wardian.cli.local import LocalCall, LocalHost, cache_directory, level_to_run_at
 from wardian.policy.levels import Level
 from wardian.policy.limits import Limits
 
@@ -62,3 +62,20 @@ def test_a_relative_cache_home_is_ignored(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", "/home/someone")
     assert str(cache_directory()) == "/home/someone/.cache/wardian"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "manifest", "level"),
+    [
+        (None, Level.TRUSTED, Level.STANDARD),
+        (None, Level.STANDARD, Level.STANDARD),
+        (None, Level.RESTRICTED, Level.RESTRICTED),
+        (None, Level.ISOLATED, Level.ISOLATED),
+        (Level.TRUSTED, Level.RESTRICTED, Level.TRUSTED),
+        (Level.ISOLATED, Level.TRUSTED, Level.ISOLATED),
+    ],
+)
+def test_only_the_person_can_choose_more_trust_than_standard(
+    chosen: Level | None, manifest: Level, level: Level
+) -> None:
+    assert level_to_run_at(chosen, manifest) is level

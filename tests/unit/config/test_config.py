@@ -102,7 +102,17 @@ def _doubling(levels: int) -> dict[str, Any]:
     [
         ({"type": 5}, "JSON Schema"),
         ({"properties": {"a": {"pattern": "("}}}, "JSON Schema"),
-        ({"pattern": "a{1000}{1000}{1000}"}, "JSON Schema"),
+        ({"pattern": "a{1000}{1000}{1000}"}, "repeats"),
+        ({"pattern": "(a{1,200}){1,30}N"}, "repeats"),
+        ({"pattern": "(?x)(a{40} ) {40}"}, "repeats"),
+        ({"pattern": "a{40}?{40}"}, "repeats"),
+        ({"pattern": "a{,1001}"}, "repeats"),
+        ({"patternProperties": {"((a{11}){11}){11}": {}}}, "repeats"),
+        ({"items": [{"properties": {"a": {"pattern": "a{1001}"}}}]}, "repeats"),
+        ({"pattern": "a" * 257}, "longer than 256"),
+        ({"anyOf": [{"pattern": "a"}] * 33}, "more than 32 patterns"),
+        ({"patternProperties": {str(number): {} for number in range(33)}}, "more than 32 patterns"),
+        ({"anyOf": [{"pattern": "a" * 200}] * 30}, "together"),
         ({"$ref": "https://example.org/schema"}, "outside"),
         ({"$ref": "file:///etc/passwd"}, "outside"),
         ({"$ref": "#/nowhere"}, "nowhere"),
@@ -129,3 +139,23 @@ def test_references_within_the_schema_work() -> None:
     schema.check({"a": 1})
     with pytest.raises(InvalidArguments):
         schema.check({"a": "x"})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (
+            "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+            "123e4567-e89b-12d3-a456-426614174000",
+        ),
+        (r"^(\d{1,3}\.){3}\d{1,3}$", "127.0.0.1"),
+        (r"^\w{1,100}$", "word"),
+        ("^[a-z]{2,}(-[A-Z]{2})?$", "de-CH"),
+    ],
+)
+def test_patterns_of_everyday_are_taken(pattern: str, text: str) -> None:
+    schema = ConfigSchema({"properties": {"a": {"pattern": pattern}}})
+
+    schema.check({"a": text})
+    with pytest.raises(InvalidArguments):
+        schema.check({"a": "?"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from wardian.errors import InvalidManifest
 from wardian.plugins import Manifest, parse_manifest
-from wardian.plugins.manifest import MAX_MANIFEST_BYTES
+from wardian.plugins.manifest import MAX_KEY_PARTS, MAX_MANIFEST_BYTES
 from wardian.policy.levels import Level
 
 SMALLEST = 'name = "counter"\nversion = "1.0.0"\n'
@@ -176,11 +177,11 @@ def test_a_manifest_too_large_is_refused_before_it_is_parsed() -> None:
 
 
 def test_nesting_without_end_is_refused() -> None:
-    assert "nested" in fault(SMALLEST + "tags = " + "[" * 100_000).message
+    assert "nested" in fault(SMALLEST + "tags = " + "[" * 60_000).message
 
 
 def test_a_schema_too_large_is_refused() -> None:
-    text = SMALLEST + "[config_schema]\ndescription = '" + "x" * 70_000 + "'"
+    text = SMALLEST + "[config_schema]\ndescription = '" + "\t" * 40_000 + "'"
 
     assert fault(text).path == "config_schema"
 
@@ -194,3 +195,101 @@ def test_a_schema_too_large_is_refused() -> None:
 def test_whatever_the_bytes_the_answer_is_a_manifest_or_a_named_fault(source: bytes) -> None:
     with contextlib.suppress(InvalidManifest):
         parse_manifest(source)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ".".join("a" * (MAX_KEY_PARTS + 1)),
+        " . ".join("a" * 15_000),
+        ".".join(['"a.b"', "'c'", "d"] * 1_000),
+        '"\\"".' * 20 + "a",
+    ],
+)
+@pytest.mark.parametrize(
+    "form",
+    ["{} = 1", "[{}]", "[[{}]]", "x = {{ {} = 1 }}", "y = '''\n'''\nx = [{{ {} = 1 }}]"],
+)
+def test_a_key_of_many_parts_is_refused_with_its_line_before_it_is_parsed(
+    key: str, form: str
+) -> None:
+    text = SMALLEST + "# a.b\n" + form.format(key)
+    tracemalloc.start()
+    try:
+        found = fault(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert "parts" in found.message
+    assert found.path == f"line {text.count(chr(10)) + 1}"
+    assert peak < 2_000_000
+
+
+DOTS = ".".join("a" * 500)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'description = "{DOTS}"',
+        f'description = "\\"{DOTS}"',
+        f"description = '{DOTS}'",
+        f'description = """\n"{DOTS}" "" \\""" {DOTS}"""',
+        f"description = '''\n'{DOTS}' '' {DOTS}'''",
+        f"# {DOTS} isn't a key",
+        f"description = 'x' # \"{DOTS}",
+        "default_config." + ".".join("a" * (MAX_KEY_PARTS - 1)) + " = 1",
+        "default_config.x = [" + "1.5, " * 100 + "]",
+    ],
+)
+def test_dots_in_strings_comments_and_numbers_are_no_parts_of_keys(text: str) -> None:
+    parse_manifest((SMALLEST + text).encode())
+
+
+@pytest.mark.parametrize("digits", ["9" * 4_301, "-" + "9" * 60_000, "1_" * 4_301 + "1"])
+@pytest.mark.parametrize("name", ["x", "name", "default_config.n"])
+def test_an_integer_of_thousands_of_digits_is_refused_with_its_line(name: str, digits: str) -> None:
+    assert fault(f'version = "1.0.0"\n{name} = {digits}').path == "line 2"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "health_check.interval_seconds",
+        "sandbox_level",
+        "name",
+        "tags",
+        "default_config.n",
+        "config_schema.maximum",
+        "permissions",
+    ],
+)
+def test_a_huge_hexadecimal_integer_is_refused_wherever_it_stands(field: str) -> None:
+    fault(f"version = '1.0.0'\n{field} = 0x" + "f" * 20_000)
+
+
+@pytest.mark.parametrize(("opening", "closing"), ["[]", ("{a=", "}")])
+@pytest.mark.parametrize("depth", [65, 300, 5_000])
+def test_nested_arrays_and_inline_tables_are_bounded(
+    opening: str, closing: str, depth: int
+) -> None:
+    fault(SMALLEST + "default_config.x = " + opening * depth + "1" + closing * depth)
+
+
+def test_a_long_name_above_many_values_is_refused_in_little_memory() -> None:
+    text = SMALLEST + "[default_config]\n" + "k" * 30_000 + " = [" + "1," * 16_000 + "]"
+    tracemalloc.start()
+    try:
+        found = fault(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert found.path == "default_config"
+    assert peak < 5_000_000
+
+
+def test_a_fault_in_a_key_of_any_length_is_told_in_a_sentence() -> None:
+    assert len(fault(SMALLEST + "k" * 60_000 + " = 1").message) < 600
+    assert len(fault(SMALLEST + ("[" + "k" * 30_000 + "]\n") * 2).message) < 600

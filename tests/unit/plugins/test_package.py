@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import tracemalloc
 import zipfile
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
@@ -205,7 +207,91 @@ def test_sources_are_bytes_files_and_directories(folder: Path, tmp_path: Path) -
     packed.write_bytes(pack(folder))
 
     assert read_source(packed) == read_source(packed.read_bytes()) == read_source(folder)
+    assert read_source(str(packed)) == read_source(packed)
     with pytest.raises(NotFound):
         read_source(tmp_path / "nothing")
     with pytest.raises(PayloadTooLarge):
         read_source(packed, max_bytes=10)
+
+
+def test_text_that_compresses_well_is_no_bomb() -> None:
+    text = b"".join(b"%d is a line of a text; " % number for number in range(100_000))
+    content = archive(("plugin.toml", MANIFEST), ("a.wasm", WASM), ("ui/a.txt", text))
+
+    assert len(text) > 2_000_000
+    assert set(read_package(content).files) == {"ui/a.txt"}
+
+
+def test_what_inflates_sixty_times_is_refused() -> None:
+    noise = os.urandom(16_384)
+    content = archive(("plugin.toml", MANIFEST), ("a.wasm", (noise + b"\0" * 1_000_000) * 4))
+
+    assert "inflates" in refused(content).message
+
+
+def test_files_of_the_user_interface_are_counted_and_hashed_but_not_kept() -> None:
+    content = archive(
+        ("plugin.toml", MANIFEST),
+        ("a.wasm", WASM),
+        ("ui/big.bin", b"\0" * 20_000_000),
+        method=zipfile.ZIP_STORED,
+    )
+    tracemalloc.start()
+    try:
+        package = read_package(content)
+        with pytest.raises(PayloadTooLarge):
+            read_package(content, max_bytes=19_000_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert package.files == {"ui/big.bin": sha256(b"\0" * 20_000_000).hexdigest()}
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize("name", ["plugin.toml", "digests.json"])
+def test_small_members_are_not_kept_beyond_their_bound(name: str) -> None:
+    members = {"plugin.toml": MANIFEST, "a.wasm": WASM} | {name: b"#" * 900_000}
+
+    assert "is larger than" in refused(archive(*members.items())).message
+
+
+@pytest.mark.parametrize("name", ["ui", "plugin.toml", "counter.wasm", "README.md"])
+def test_a_plugin_that_is_a_link_to_elsewhere_is_not_read_or_packed(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    (folder / name).rename(tmp_path / "elsewhere")
+    (folder / name).symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(InvalidManifest, match=f"{name} is a link"):
+        read_directory(folder)
+    with pytest.raises(InvalidManifest, match=f"{name} is a link"):
+        pack(folder)
+
+
+def test_a_linked_folder_within_the_user_interface_is_not_followed(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "secret").write_text("secret")
+    (folder / "ui" / "link").symlink_to(tmp_path / "elsewhere")
+
+    assert set(read_directory(folder).files) == {"README.md", "ui/index.html", "ui/img/a.svg"}
+
+
+@pytest.mark.parametrize("name", ["a b.html", "\u00fc.html", "a" * 254, "INDEX.html"])
+def test_a_name_that_no_install_takes_is_not_packed(folder: Path, name: str) -> None:
+    (folder / "ui" / name).write_text("x")
+
+    with pytest.raises(InvalidManifest, match=r"relative name|two members"):
+        pack(folder)
+
+
+def test_what_can_be_packed_has_no_more_files_than_can_be_installed(folder: Path) -> None:
+    for number in range(250):
+        (folder / "ui" / str(number)).write_text("")
+    assert len(read_package(pack(folder)).files) == 253
+
+    (folder / "ui" / "one-more").write_text("")
+    with pytest.raises(InvalidManifest, match="members"):
+        pack(folder)

@@ -288,3 +288,15 @@ async def test_calls_at_once_do_not_mix(tmp_path: Path) -> None:
         )
 
     assert [outcome.result for outcome in outcomes] == [[n, f"id-{n}"] for n in range(30)]
+
+
+@pytest.mark.parametrize("arguments", [{1: 2}, {"a": 1, None: 2}, {b"a": 1}, {("a",): 1}])
+async def test_a_name_that_is_no_text_is_refused_before_the_executor(
+    tmp_path: Path, arguments: Any
+) -> None:
+    async with fake_host(tmp_path) as made:
+        await made.host.install(package())
+
+        with pytest.raises(InvalidArguments, match="no text"):
+            await made.host.call("stores", "run", arguments)
+        assert made.executor.jobs == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,13 @@ from wardian.errors import (
     NotFound,
     WardianError,
 )
+from wardian.plugins import Manifest, Package
 from wardian.plugins.archive import write_archive
+from wardian.plugins.package import read_source
+from wardian.plugins.trust import Trust
+from wardian.policy.levels import LEVELS, Level
+from wardian.runtime.calls import CallPolicy
+from wardian.runtime.installs import PACKAGES_AT_ONCE, check_manifest
 
 pytestmark = pytest.mark.anyio
 
@@ -284,3 +291,88 @@ async def test_the_first_start_has_an_admin_key_to_show(tmp_path: Path) -> None:
         token = made.host.bootstrap_token
         assert token is not None
         assert (await made.host.keys.authenticate(token)).tenant == "default"
+
+
+async def test_a_manifest_gets_no_more_trust_than_the_operator_allows(tmp_path: Path) -> None:
+    async with fake_host(tmp_path) as made:
+        with pytest.raises(InvalidManifest, match="WARDIAN_LEVEL_MAX=trusted") as caught:
+            await made.host.install(levelled("trusted"))
+
+        assert caught.value.path == "sandbox_level"
+        assert made.executor.admitted == []
+        assert files(tmp_path) == []
+        assert (await made.host.install(levelled("standard"))).level == "standard"
+
+
+async def test_only_the_default_tenant_may_have_trusted_plugins(tmp_path: Path) -> None:
+    async with fake_host(tmp_path, level_max="trusted") as made:
+        await made.host.tenants.create("acme")
+
+        with pytest.raises(InvalidManifest, match="only the tenant 'default'"):
+            await made.host.install(levelled("trusted"), tenant="acme")
+        assert (await made.host.install(levelled("trusted"))).level == "trusted"
+
+
+async def test_a_level_that_is_no_longer_allowed_is_lowered_at_the_next_call(
+    tmp_path: Path,
+) -> None:
+    async with fake_host(tmp_path, level_max="trusted") as made:
+        await made.host.install(levelled("trusted"))
+
+    for most in (Level.TRUSTED, Level.STANDARD, Level.ISOLATED):
+        async with fake_host(tmp_path, policy=CallPolicy(trust=Trust(level_max=most))) as made:
+            await made.host.call("stores", "run", {})
+            (job,) = made.executor.jobs
+
+        assert job.level is most
+        assert job.limits.wall_seconds == LEVELS[most].limits.wall_seconds
+
+
+async def test_packages_are_unpacked_two_at_a_time_and_held_until_they_are_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+    started: list[str] = []
+
+    def reading(source: bytes | Path, *, max_bytes: int) -> Package:
+        threads.add(threading.get_ident())
+        found = read_source(source, max_bytes=max_bytes)
+        started.append(found.manifest.name)
+        return found
+
+    monkeypatch.setattr("wardian.runtime.installs.read_source", reading)
+    async with fake_host(tmp_path) as made:
+        made.executor.admitting.clear()
+        tasks = [asyncio.create_task(made.host.install(package(f"p{n}"))) for n in range(6)]
+        while len(started) < PACKAGES_AT_ONCE:
+            await asyncio.sleep(0)
+        await asyncio.wait(tasks, timeout=0.1)
+        assert len(started) == PACKAGES_AT_ONCE
+
+        made.executor.admitting.set()
+        await asyncio.gather(*tasks)
+
+    assert len(started) == 6
+    assert threading.get_ident() not in threads
+
+
+async def test_a_manifest_is_checked_in_a_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+
+    def checking(manifest: Manifest) -> None:
+        threads.add(threading.get_ident())
+        check_manifest(manifest)
+
+    monkeypatch.setattr("wardian.runtime.installs.check_manifest", checking)
+    async with fake_host(tmp_path) as made:
+        await made.host.install(package())
+
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+def levelled(level: str) -> bytes:
+    manifest = f'name = "stores"\nversion = "1.0.0"\nsandbox_level = "{level}"\n'
+    return write_archive({"plugin.toml": manifest.encode(), "plugin.wasm": WASM})

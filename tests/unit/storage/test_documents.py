@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,3 +63,14 @@ def test_a_fault_is_named_by_its_path() -> None:
 
 def test_paths_read_like_code() -> None:
     assert path_of(["permissions", 0, "reason"]) == "permissions[0].reason"
+
+
+def test_a_long_name_above_many_values_costs_no_memory_for_each() -> None:
+    tracemalloc.start()
+    try:
+        check_json({"n" * 30_000: [1] * 10_000})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 10_000_000
