@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import re
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import msgspec
@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wardian.api.problems import problem_of, respond
+from wardian.api.strict import repeated_member
 from wardian.errors import InvalidArguments, PayloadTooLarge
 
 PACKAGE_TYPES = (
@@ -23,6 +24,9 @@ PACKAGE_TYPES = (
     "application/vnd.wardian.package",
 )
 FORM_TYPE = "multipart/form-data"
+
+_LARGE = 256 * 1024
+"""A body of more bytes takes milliseconds to parse, for which nobody else is to wait."""
 
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 64 * 1024 * 1024
@@ -107,6 +111,14 @@ async def _discard(receive: Receive) -> None:
             left -= len(message.get("body", b""))
 
 
+async def body_of(request: Request, kind: type[T]) -> T:
+    """Read a request's body as ``decode`` does, a large one in a thread."""
+    body = await request.body()
+    if len(body) > _LARGE:
+        return await asyncio.to_thread(decode, body, kind)
+    return decode(body, kind)
+
+
 def decode(body: bytes, kind: type[T]) -> T:
     """Decode ``body`` as strict JSON of the shape ``kind``.
 
@@ -164,43 +176,7 @@ def _misfit(text: str) -> InvalidArguments:
 
 
 def _refuse_repetition(body: bytes, found: Any) -> None:
-    """Refuse a name that stands twice in the body's object or in an object right inside it.
-
-    Which of two values counts is a matter of the parser, so a filter before this host and the
-    host itself could see different arguments. Most bodies are cleared by counting the names in
-    the raw text; only a suspicious one is parsed again.
-    """
-    if not _suspicious(body, found):
-        return
-    members: list[tuple[str, Any]] = json.loads(body, object_pairs_hook=_Members)
-    _refuse_twice(members, "")
-    for name, value in members:
-        if isinstance(value, _Members):
-            _refuse_twice(value, f"{name}.")
-
-
-class _Members(list[tuple[str, Any]]):
-    """An object's members as written."""
-
-
-def _suspicious(body: bytes, found: Any) -> bool:
-    if b"\\" in body:
-        return True
     members = found if isinstance(found, dict) else msgspec.structs.asdict(found)
-    names = set(members)
-    for inner in members.values():
-        if isinstance(inner, dict):
-            names.update(inner)
-    return any(body.count(f'"{name}"'.encode()) > 1 for name in names)
-
-
-def _refuse_twice(members: list[tuple[str, Any]], prefix: str) -> None:
-    seen: set[str] = set()
-    for name, _ in members:
-        if name in seen:
-            _repeated(f"{prefix}{name}")
-        seen.add(name)
-
-
-def _repeated(path: str) -> NoReturn:
-    raise InvalidArguments(f"The request's body has the member {path!r} twice.", path=path)
+    path = repeated_member(body, members)
+    if path is not None:
+        raise InvalidArguments(f"The request's body has the member {path!r} twice.", path=path)

@@ -7,6 +7,7 @@ exception that is not a ``WardianError`` becomes ``internal-error`` and goes to 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wardian.api.answers import LARGE_OUTPUT
 from wardian.errors import (
     BuildFailed,
     CallError,
@@ -184,7 +186,15 @@ async def _on_wardian_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, WardianError)  # noqa: S101 - registered for this class only
     if status_of(type(error)) == 500:
         _log.error("Fault of the host in %s", request.scope["path"], exc_info=error)
-    return respond(request.scope, problem_of(error))
+    usage = error.usage if isinstance(error, CallError) else None
+    if usage is not None and usage.output_bytes > LARGE_OUTPUT:
+        # The error that a function declares may be as large as its result.
+        return await asyncio.to_thread(_answer, request.scope, error)
+    return _answer(request.scope, error)
+
+
+def _answer(scope: Scope, error: WardianError) -> Response:
+    return respond(scope, problem_of(error))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

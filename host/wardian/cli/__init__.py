@@ -19,13 +19,16 @@ from wardian.cli import (
     serve,
     tenants,
 )
+from wardian.cli.group import Commands
+from wardian.cli.streams import standard_streams
 
 __all__ = ["application", "main"]
 
 
 def main() -> None:
     """Run the command line."""
-    application()()
+    with standard_streams():
+        application()()
 
 
 def application() -> typer.Typer:
@@ -85,7 +88,9 @@ def _tenants() -> typer.Typer:
 
 def _group(text: str) -> typer.Typer:
     # Typer's own tracebacks show local variables, and these may hold a key.
-    return typer.Typer(help=text, no_args_is_help=True, pretty_exceptions_enable=False)
+    return typer.Typer(
+        cls=Commands, help=text, no_args_is_help=True, pretty_exceptions_enable=False
+    )
 
 
 def _version(wanted: bool) -> None:

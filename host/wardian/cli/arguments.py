@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from wardian.api.strict import repeated_member
 from wardian.errors import InvalidArguments
 
 
@@ -15,17 +17,22 @@ def json_object(text: str, option: str) -> dict[str, Any]:
     """Read an object from JSON text, from ``@FILE``, or from standard input for ``-``.
 
     Raises:
-        InvalidArguments: no such file, not JSON, or not an object.
+        InvalidArguments: no such file, not JSON, not an object, a name that stands twice, or an
+            integer of more than 64 bits; with the path of the last two.
     """
     content = _content(text, option)
     try:
-        return msgspec.json.decode(content, type=dict[str, Any])
+        found = msgspec.json.decode(content, type=dict[str, Any])
+        twice = repeated_member(content, found)
     except msgspec.ValidationError as error:
         raise InvalidArguments(f"{option} must be a JSON object: {error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidArguments(f"{option} is not valid JSON: {error}.") from error
     except RecursionError as error:
         raise InvalidArguments(f"{option} nests too deep.") from error
+    if twice is not None:
+        raise InvalidArguments(f"{option} has the member {twice!r} twice.", path=twice)
+    return _of_64_bits(found, option)
 
 
 def pairs(items: list[str], option: str) -> dict[str, Any]:
@@ -36,7 +43,7 @@ def pairs(items: list[str], option: str) -> dict[str, Any]:
         if not name or not equals:
             raise InvalidArguments(f"{option} takes NAME=VALUE, not {item!r}.")
         found[name] = json_or_text(value)
-    return found
+    return _of_64_bits(found, option)
 
 
 def json_or_text(text: str) -> Any:
@@ -45,6 +52,28 @@ def json_or_text(text: str) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return text
+
+
+def _of_64_bits(members: dict[str, Any], option: str) -> dict[str, Any]:
+    """Refuse an integer that neither a component nor a host could be handed."""
+    pending: list[tuple[str, Any]] = [("", members)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, int) and not -(2**63) <= value < 2**64:
+            raise InvalidArguments(
+                f"{option} has an integer of more than 64 bits, at {path!r}.", path=path
+            )
+        pending.extend(_inside(path, value))
+    return members
+
+
+def _inside(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield f"{path}.{name}" if path else name, inner
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield f"{path}[{index}]", inner
 
 
 def _content(text: str, option: str) -> bytes:

@@ -13,7 +13,7 @@ import typer
 from wardian.cli.arguments import json_object, pairs
 from wardian.cli.failures import failure_of
 from wardian.cli.functions import Arguments, Function, Limit
-from wardian.cli.local import LocalCall, inspect_once, run_once
+from wardian.cli.local import LocalCall, inspect_once, level_to_run_at, run_once
 from wardian.cli.sources import Source, source_at
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.cli.text import size, visible_lines
@@ -80,7 +80,7 @@ def _run(
 ) -> Outcome:
     args, config = texts
     source = source_at(file)
-    chosen = level or source.level
+    chosen = level_to_run_at(level, source.level)
     call = LocalCall(
         plugin=source.name,
         component=source.component,

@@ -18,11 +18,17 @@ def list_keys(json: Json = False) -> None:
     with connect() as client:
         found = client.get("/keys")
     rows = [
-        [item["id"], item["name"], ", ".join(item["scopes"]), item["prefix"] + "…"]
+        [
+            item["id"],
+            item["name"],
+            ", ".join(item["scopes"]),
+            item["prefix"] + "…",
+            "revoked" if item["revoked_at"] else "valid",
+        ]
         for item in found
     ]
     terminal.answer(
-        {"keys": found}, lambda: terminal.table(["id", "name", "scopes", "token"], rows)
+        {"keys": found}, lambda: terminal.table(["id", "name", "scopes", "token", "state"], rows)
     )
 
 

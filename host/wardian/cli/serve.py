@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,6 +16,13 @@ import uvicorn
 
 from wardian.api.app import app_over
 from wardian.bootstrap import open_host
+from wardian.cli.connections import (
+    ACCEPTED_AT_ONCE,
+    KEEP_ALIVE_SECONDS,
+    BoundedConnection,
+    connections_max,
+    raise_descriptor_limit,
+)
 from wardian.cli.logs import Format, Least, LogFormat, LogLevel, logging_to_stderr
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.errors import HostUnusable
@@ -29,7 +37,6 @@ Address = Annotated[
     str | None, typer.Option("--host", help="Address to listen on. Default: 127.0.0.1")
 ]
 
-_BACKLOG = 512
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _GRACE_SECONDS = 15
 
@@ -69,6 +76,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[PluginHost, Server,
     Raises:
         HostUnusable: the address cannot be listened on, or the host cannot start.
     """
+    raise_descriptor_limit()
     with listen(settings.host, settings.port) as listener, _signals() as stop:
         async with open_host(settings) as host:
             server = Server(listener, app_over(host, settings))
@@ -84,6 +92,7 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, listener: socket.socket, app: Callable[..., Any]) -> None:
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -91,6 +100,10 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                http=BoundedConnection,
+                backlog=ACCEPTED_AT_ONCE,
+                limit_concurrency=connections_max(descriptors),
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
@@ -154,7 +167,7 @@ def listen(address: str, port: int) -> Iterator[socket.socket]:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(target)
-            listener.listen(_BACKLOG)
+            listener.listen(ACCEPTED_AT_ONCE)
         except (OSError, OverflowError) as error:
             raise _unusable(address, port, error) from error
         yield listener

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,10 +14,13 @@ import msgspec
 import pytest
 
 from packages import KEY
+from wardian.api import problems
 from wardian.api.app import app_over
-from wardian.errors import Overloaded, Trap, WardianError
+from wardian.api.v1 import functions
+from wardian.errors import GuestError, Overloaded, Trap, WardianError
 from wardian.policy.usage import Usage
 from wardian.runtime.host import PluginHost
+from wardian.sandbox import to_json
 from wardian.settings import Settings
 from wardian.tenants import Caller, Scope
 
@@ -73,14 +77,27 @@ async def test_a_client_that_waits_for_leave_to_send_never_sends(served: Address
         assert (await answer_of(reader))[0] == 413
 
 
+FORM_HEAD = (
+    b"--edge\r\nContent-Disposition: form-data; name=package; filename=p\r\n"
+    b"Content-Type: application/zip\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "head"),
+    [("application/zip", b""), ("multipart/form-data; boundary=edge", FORM_HEAD)],
+    ids=["raw", "form"],
+)
 async def test_an_oversized_upload_is_refused_while_it_streams_and_leaves_nothing(
-    served: Address, settings: Settings
+    served: Address, settings: Settings, media_type: str, head: bytes
 ) -> None:
     before = sorted(settings.data_dir.rglob("*"))
     sent = 0
     async with connection(served) as (reader, writer):
-        headers = ("Transfer-Encoding: chunked", "Content-Type: application/zip")
+        headers = ("Transfer-Encoding: chunked", f"Content-Type: {media_type}")
         writer.write(request("POST", "/api/v1/plugins", *headers))
+        if head:
+            writer.write(b"%x\r\n%b\r\n" % (len(head), head))
         answer = asyncio.create_task(answer_of(reader))
         chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
         while not answer.done() and sent < 50 * settings.upload_bytes_max:
@@ -203,6 +220,47 @@ async def call_over(host: Any, headers: dict[str, str] | None = None) -> httpx.R
     async with httpx.AsyncClient(transport=transport, base_url="http://h") as client:
         sent = {"Authorization": "Bearer wdn_x", **(headers or {})}
         return await client.post(CALL, json={}, headers=sent)
+
+
+async def threads_that_answer(
+    behaviour: Any, monkeypatch: pytest.MonkeyPatch
+) -> tuple[httpx.Response, list[threading.Thread]]:
+    threads: list[threading.Thread] = []
+
+    def noting(value: Any) -> Any:
+        threads.append(threading.current_thread())
+        return to_json(value)
+
+    monkeypatch.setattr(functions, "to_json", noting)
+    monkeypatch.setattr(problems, "to_json", noting)
+    return await call_over(OneCall(behaviour)), threads
+
+
+@pytest.mark.parametrize(("output_bytes", "elsewhere"), [(64 * 1024, False), (100_000, True)])
+async def test_a_large_result_is_encoded_off_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch, output_bytes: int, elsewhere: bool
+) -> None:
+    result = [True] * 10
+
+    async def succeed() -> Any:
+        usage = Usage(output_bytes=output_bytes)
+        return SimpleNamespace(result=result, usage=usage, call_id="1")
+
+    answer, threads = await threads_that_answer(succeed, monkeypatch)
+    assert answer.json()["result"] == result
+    assert [each is not threading.main_thread() for each in threads] == [elsewhere]
+
+
+@pytest.mark.parametrize(("output_bytes", "elsewhere"), [(64 * 1024, False), (100_000, True)])
+async def test_a_large_declared_error_is_encoded_off_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch, output_bytes: int, elsewhere: bool
+) -> None:
+    async def fail() -> None:
+        raise GuestError(payload=[True] * 10, usage=Usage(output_bytes=output_bytes))
+
+    answer, threads = await threads_that_answer(fail, monkeypatch)
+    assert (answer.status_code, answer.json()["payload"]) == (422, [True] * 10)
+    assert [each is not threading.main_thread() for each in threads] == [elsewhere]
 
 
 async def test_what_nobody_foresaw_is_logged_and_answered_without_its_insides(

@@ -73,6 +73,18 @@ def test_wrong_arguments_are_refused_with_their_path(
     assert (error["type"], error["path"]) == ("invalid-arguments", path)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [('{"a":1,"b":1,"a":2}', "a"), ('{"a":1,"b":18446744073709551616}', "b")],
+)
+def test_arguments_that_no_host_would_take_are_refused_with_their_path(
+    wardian: CommandLine, calculator: Path, arguments: str, path: str
+) -> None:
+    error = wardian.error("run", calculator, "divide", "--args", arguments)
+    assert (error["type"], error["path"]) == ("invalid-arguments", path)
+    assert wardian.error("call", "calculator", "divide", "--args", arguments) == error
+
+
 @pytest.mark.parametrize("level", ["standard", "restricted", "isolated"])
 def test_each_level_runs_a_component_without_imports(
     wardian: CommandLine, calculator: Path, level: str

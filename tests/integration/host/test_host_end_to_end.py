@@ -129,6 +129,27 @@ async def test_faults_of_guests_are_counted_by_their_names(tmp_path: Path) -> No
         assert 'outcome="trap",plugin="bad"' in host.metrics().decode()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ({"key": "n", "by": 2**64}, "by"),
+        ({"key": [{"deep": [0, -(2**63) - 1]}], "by": 1}, "key[0].deep[1]"),
+        ({1: 2}, None),
+        ({"key": {1: 2}, "by": 1}, "key"),
+    ],
+)
+async def test_arguments_that_no_worker_can_be_sent_are_refused_with_their_path(
+    tmp_path: Path, arguments: dict[Any, Any], path: str | None
+) -> None:
+    async with open_host(settings(tmp_path)) as host:
+        await host.install(stores(), grants="all")
+
+        with pytest.raises(InvalidArguments) as caught:
+            await host.call("stores", "bump", arguments)
+        assert caught.value.path == path
+        assert (await host.call("stores", "bump", {"key": "n", "by": 2})).result == 2
+
+
 async def test_wrong_arguments_are_refused_with_their_path(tmp_path: Path) -> None:
     async with open_host(settings(tmp_path)) as host:
         await host.install(stores(), grants="all")

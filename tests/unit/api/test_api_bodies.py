@@ -1,9 +1,12 @@
+import threading
 from typing import Any
 
 import msgspec
 import pytest
+from starlette.requests import Request
 
-from wardian.api.bodies import decode
+from wardian.api import bodies
+from wardian.api.bodies import body_of, decode
 from wardian.errors import InvalidArguments
 
 
@@ -97,3 +100,36 @@ def test_a_name_that_only_seems_to_stand_twice_is_accepted(body: bytes) -> None:
 def test_a_plain_object_is_checked_too() -> None:
     with pytest.raises(InvalidArguments):
         decode(b'{"a":1,"a":2}', dict[str, Any])
+
+
+def test_a_body_of_40_000_names_is_decoded() -> None:
+    members = {f"name-{number:06}": number for number in range(40_000)}
+    body = msgspec.json.encode({"arguments": members})
+    assert decode(body, Wanted).arguments == members
+    assert refused(body[:-2] + b',"name-000007":1}}').path == "arguments.name-000007"
+
+
+def request_with(body: bytes) -> Request:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request({"type": "http", "headers": []}, receive)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("size", "elsewhere"), [(1024, False), (300 * 1024, True)])
+async def test_a_large_body_is_parsed_off_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch, size: int, elsewhere: bool
+) -> None:
+    threads = []
+
+    def noting(body: bytes, kind: type[Wanted]) -> Wanted:
+        threads.append(threading.current_thread())
+        return decode(body, kind)
+
+    monkeypatch.setattr(bodies, "decode", noting)
+    body = b'{"arguments":{"text":"' + b"x" * size + b'"}}'
+    assert len((await body_of(request_with(body), Wanted)).arguments["text"]) == size
+    assert (threads[0] is not threading.main_thread()) == elsewhere
+    with pytest.raises(InvalidArguments):
+        await body_of(request_with(body + b"}"), Wanted)

@@ -43,3 +43,33 @@ def test_pairs_are_json_where_they_can_be_and_text_otherwise() -> None:
 def test_what_is_no_pair_is_refused(item: str) -> None:
     with pytest.raises(InvalidArguments, match="NAME=VALUE"):
         pairs([item], "--limit")
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('{"a":1,"a":2}', "a"),
+        ('{"a":1,"\\u0061":2}', "a"),
+        ('{"a":{"b":1,"b":2}}', "a.b"),
+        ('{"n":18446744073709551616}', "n"),
+        ('{"n":-9223372036854775809}', "n"),
+        ('{"a":[1,{"n":[18446744073709551616]}]}', "a[1].n[0]"),
+    ],
+)
+def test_a_repeated_name_or_too_long_an_integer_is_refused_with_its_path(
+    text: str, path: str
+) -> None:
+    with pytest.raises(InvalidArguments, match="--args") as caught:
+        json_object(text, "--args")
+    assert caught.value.path == path
+
+
+def test_integers_of_64_bits_keep_every_digit() -> None:
+    text = '{"a":18446744073709551615,"b":-9223372036854775808}'
+    assert json_object(text, "--args") == {"a": 2**64 - 1, "b": -(2**63)}
+
+
+def test_a_pair_s_integer_has_at_most_64_bits_too() -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        pairs(["fuel=18446744073709551616"], "--limit")
+    assert caught.value.path == "fuel"

@@ -13,12 +13,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive
 
-from wardian.api.answers import answer, answers, takes
-from wardian.api.bodies import decode
+from wardian.api.answers import LARGE_OUTPUT, answer, answers, takes
+from wardian.api.bodies import body_of
 from wardian.api.dependencies import Host, Invoker, Reader
 from wardian.api.identity import traceparent_of
 from wardian.crypto.identifiers import new_id
 from wardian.policy.usage import Usage
+from wardian.runtime.host import CallOutcome
 from wardian.sandbox import FunctionDescription, to_json
 
 router = APIRouter(prefix="/plugins/{name}/functions", tags=["functions"])
@@ -50,7 +51,7 @@ async def list_functions(host: Host, caller: Reader, name: str) -> Response:
 @router.post("/{function:path}", responses=answers(CallAnswer), openapi_extra=takes(CallRequest))
 async def call(request: Request, host: Host, caller: Invoker, name: str, function: str) -> Response:
     """Call a function. A nested one is named `interface#function`, percent-encoded."""
-    wanted = decode(await request.body(), CallRequest)
+    wanted = await body_of(request, CallRequest)
     call_id = request.state.call_id = new_id()
     outcome = await _while_connected(
         request.receive,
@@ -66,6 +67,12 @@ async def call(request: Request, host: Host, caller: Invoker, name: str, functio
             call_id=call_id,
         ),
     )
+    if outcome.usage.output_bytes > LARGE_OUTPUT:
+        return await asyncio.to_thread(_answer, outcome)
+    return _answer(outcome)
+
+
+def _answer(outcome: CallOutcome) -> Response:
     return answer(CallAnswer(to_json(outcome.result), outcome.usage, outcome.call_id))
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from wardian.api.answers import answer, answers, takes
-from wardian.api.bodies import decode
+from wardian.api.bodies import body_of
 from wardian.api.dependencies import Admin, Host, Reader
 from wardian.runtime.host import GrantsView
 
@@ -29,6 +29,6 @@ async def show_grants(host: Host, caller: Reader, name: str) -> Response:
 @router.put("", responses=answers(GrantsView), openapi_extra=takes(GrantsRequest))
 async def set_grants(request: Request, host: Host, caller: Admin, name: str) -> Response:
     """Grant exactly these permissions. It holds from the next host call on."""
-    wanted = decode(await request.body(), GrantsRequest)
+    wanted = await body_of(request, GrantsRequest)
     view = await host.set_grants(name, wanted.granted, tenant=caller.tenant, actor=caller.key_name)
     return answer(view)

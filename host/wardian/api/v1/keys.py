@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from wardian.api.answers import answer, answers, takes
-from wardian.api.bodies import decode
+from wardian.api.bodies import body_of
 from wardian.api.dependencies import Admin, Host, SettingsInForce
 from wardian.errors import Forbidden
 from wardian.tenants import KeyView, NewKey, Scope
@@ -39,7 +39,7 @@ async def create_key(
     request: Request, host: Host, caller: Admin, settings: SettingsInForce
 ) -> Response:
     """Make a key."""
-    wanted = decode(await request.body(), KeyRequest)
+    wanted = await body_of(request, KeyRequest)
     tenant = wanted.tenant or caller.tenant
     if tenant != caller.tenant and caller.tenant != settings.default_tenant:
         raise Forbidden(

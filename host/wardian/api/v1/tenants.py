@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from wardian.api.answers import answer, answers, takes
-from wardian.api.bodies import decode
+from wardian.api.bodies import body_of
 from wardian.api.dependencies import Host, Operator
 from wardian.tenants import TenantView
 
@@ -31,5 +31,5 @@ async def list_tenants(host: Host, caller: Operator) -> Response:
 )
 async def create_tenant(request: Request, host: Host, caller: Operator) -> Response:
     """Make a tenant. Its first key is made with `POST /api/v1/keys` and its name."""
-    wanted = decode(await request.body(), TenantRequest)
+    wanted = await body_of(request, TenantRequest)
     return answer(await host.tenants.create(wanted.name, actor=caller.key_name), 201)
