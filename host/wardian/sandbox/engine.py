@@ -48,7 +48,7 @@ _OFF = (
 )
 
 _OFF_RAW = (
-    # A value of an asynchronous type that reaches the C API aborts the process.
+    # The C API has no values of asynchronous types: what is not parsed cannot reach it.
     "wasmtime_config_wasm_component_model_async_set",
     "wasmtime_config_wasm_component_model_more_async_builtins_set",
     "wasmtime_config_wasm_component_model_async_stackful_set",
