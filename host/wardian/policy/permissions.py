@@ -84,11 +84,6 @@ def parse_permission(text: str) -> Permission:
     return Permission(action, target)
 
 
-def actions() -> list[str]:
-    """Return every action of the grammar, for documents and completions."""
-    return list(_TARGETS)
-
-
 def _described() -> list[str]:
     return [name if pattern is None else f"{name}:…" for name, pattern in _TARGETS.items()]
 

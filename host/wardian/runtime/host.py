@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from wardian.runtime.views import (
     grants_view,
     plugin_view,
 )
+from wardian.sandbox import wasmtime_version
 from wardian.sandbox.description import FunctionDescription
 from wardian.storage import Database
 from wardian.telemetry import Telemetry
@@ -284,7 +284,7 @@ class PluginHost:
             workers=self._parts.executor.workers(),
             versions={
                 "wardian": __version__,
-                "wasmtime": version("wasmtime"),
+                "wasmtime": wasmtime_version(),
                 "python": platform.python_version(),
             },
         )

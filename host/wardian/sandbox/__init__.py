@@ -7,6 +7,7 @@ vetted, use worker processes (``wardian.runtime.executor``, or ``wardian run``).
 
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
+from wardian.sandbox.abi import wasmtime_version
 from wardian.sandbox.component import Component
 from wardian.sandbox.description import Description, FunctionDescription
 from wardian.sandbox.outcome import Outcome
@@ -23,4 +24,5 @@ __all__ = [
     "Sandbox",
     "Usage",
     "to_json",
+    "wasmtime_version",
 ]

@@ -19,6 +19,7 @@ import re
 import struct
 from ctypes import CFUNCTYPE, c_bool, c_char_p, c_int, c_int64, c_size_t, c_uint64, c_void_p
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -253,6 +254,7 @@ def package_version() -> str:
     return metadata.version("wasmtime")
 
 
+@cache
 def wasmtime_version() -> str:
     """Return the version that the library itself carries.
 
@@ -262,4 +264,4 @@ def wasmtime_version() -> str:
     """
     with open(_dll._name, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
         found = re.search(rb"version: (\d+\.\d+\.\d+)\s+This is a bug in Wasmtime", data)
-    return found.group(1).decode() if found else "unknown"
+        return found.group(1).decode() if found else "unknown"

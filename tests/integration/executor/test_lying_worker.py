@@ -88,20 +88,25 @@ async def answered(interface: str, function: str, arguments: list[Any]) -> Any:
     return {"tag": "ok", "val": None}
 
 
-async def run(script: Script, **limits: Any) -> tuple[Outcome, Alive]:
-    async def load() -> bytes:
-        raise AssertionError("not compiled here")
+async def never_loaded() -> bytes:
+    raise AssertionError("not compiled here")
 
-    job = Job(
+
+def some_job(arguments: dict[str, Any], **limits: Any) -> Job:
+    return Job(
         call_id="test",
         tenant="default",
         level=Level.RESTRICTED,
         digest="0",
-        load=load,
+        load=never_loaded,
         function="f",
-        arguments={},
+        arguments=arguments,
         limits=Limits(**{"wall_seconds": 1.0, **limits}),
     )
+
+
+async def run(script: Script, **limits: Any) -> tuple[Outcome, Alive]:
+    job = some_job({}, **limits)
     async with liar(script) as connection:
         body = Alive()
         worker = Worker(await Frames.over(connection), body)
@@ -185,19 +190,7 @@ async def test_code_that_does_not_load_is_told_apart() -> None:
 
 
 async def test_a_worker_that_died_before_it_read_the_call_ran_nothing_of_it() -> None:
-    async def load() -> bytes:
-        raise AssertionError("not compiled here")
-
-    job = Job(
-        call_id="test",
-        tenant="default",
-        level=Level.RESTRICTED,
-        digest="0",
-        load=load,
-        function="f",
-        arguments={"x": "y" * 1000},
-        limits=Limits(),
-    )
+    job = some_job({"x": "y" * 1000})
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     worker = Worker(await Frames.over(ours), Alive())

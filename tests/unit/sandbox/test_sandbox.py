@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import pytest
 
 from guests import component, echo, guest
 from wardian import errors
-from wardian.sandbox import Limits, Sandbox
+from wardian.sandbox import Limits, Sandbox, wasmtime_version
 from wardian.sandbox.description import Source
 from wardian.sandbox.linker import Imports
 from wardian.sandbox.types import Primitive
@@ -491,3 +492,7 @@ def test_faulthandler_enabled_too_late_is_told_instead_of_crashing() -> None:
     )
 
     assert done.stdout.strip() == b"True"
+
+
+def test_the_version_is_read_from_the_library_itself() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", wasmtime_version())

@@ -8,7 +8,6 @@ whoever can write native code here could run it.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -181,8 +180,3 @@ def _write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def digest_of(component: bytes) -> str:
-    """SHA-256 of a component, in hexadecimal: its identity everywhere."""
-    return hashlib.sha256(component).hexdigest()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 
+from wardian.crypto.digests import sha256_hex
 from wardian.errors import (
     CompileExceeded,
     ImportRefused,
@@ -13,7 +14,7 @@ from wardian.errors import (
     WardianError,
     WorkerLost,
 )
-from wardian.runtime.executor.artifacts import Artifact, ArtifactStore, Pending, digest_of
+from wardian.runtime.executor.artifacts import Artifact, ArtifactStore, Pending
 from wardian.runtime.executor.frames import Frames, Lost
 from wardian.runtime.executor.job import ExecutorSettings
 from wardian.runtime.executor.zygote import Process, Zygote
@@ -60,7 +61,7 @@ class Compiler:
                 if isinstance(message, Failed):
                     raise _refusal(message)
                 description = message.description
-                if description.digest != digest_of(component):
+                if description.digest != sha256_hex(component):
                     raise InvalidComponent("The compiler described another component.")
                 return await asyncio.to_thread(self._store.keep, pending, description)
 

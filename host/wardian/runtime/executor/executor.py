@@ -10,8 +10,9 @@ from typing import Self
 
 import msgspec
 
+from wardian.crypto.digests import sha256_hex
 from wardian.errors import WorkerLost
-from wardian.runtime.executor.artifacts import Artifact, ArtifactStore, digest_of
+from wardian.runtime.executor.artifacts import Artifact, ArtifactStore
 from wardian.runtime.executor.compiler import Compiler
 from wardian.runtime.executor.job import ExecutorSettings, HostCalls, Job, WorkersReport
 from wardian.runtime.executor.pool import Pool
@@ -64,7 +65,7 @@ class Executor:
         Raises:
             InvalidComponent, ImportRefused, CompileExceeded
         """
-        digest = digest_of(component)
+        digest = sha256_hex(component)
         artifact = await self._find(digest) or await self._compile(digest, component)
         if not wasi:
             imports = artifact.description.imports
