@@ -22,17 +22,26 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import crossings, table, workers
+from benchmarks import crossings, memory, over_http, page, startup, table, workers
 from benchmarks.bench import Bench, Measurement, Skipped
 from benchmarks.figures import Figure, Row
 from benchmarks.measuring import FULL, QUICK
 
-MEASUREMENTS: tuple[Measurement, ...] = (*crossings.MEASUREMENTS, *workers.MEASUREMENTS)
+MEASUREMENTS: tuple[Measurement, ...] = (
+    *crossings.MEASUREMENTS,
+    *workers.MEASUREMENTS,
+    *over_http.MEASUREMENTS,
+    *memory.MEASUREMENTS,
+    *startup.MEASUREMENTS,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, show, and write what was asked for; 1 when a measurement failed."""
-    wanted = _parser().parse_args(arguments)
+    parser = _parser()
+    wanted = parser.parse_args(arguments)
+    if wanted.chart and (wanted.rows or wanted.quick):
+        parser.error("--chart takes a run of everything")
     console = Console(stderr=True)
     bench = Bench(QUICK if wanted.quick else FULL)
     started = time.monotonic()
@@ -43,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wanted.json:
         document = [figure.document() for figure in figures]
         wanted.json.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    if wanted.chart and not failures:
+        page.write(figures)
     return 1 if failures else 0
 
 

@@ -99,7 +99,7 @@ async def calling(
         digest=description.digest,
         load=load,
         function=function,
-        arguments={"value": TEXT} if function == "echo" else {},
+        arguments={} if function == "spin" else {"value": TEXT},
         limits=LEVELS[level].limits.lowered(**limits),
     )
     return Calling(executor, job)
