@@ -123,12 +123,7 @@ class Engine:
         self._writable = 0
 
     def begin(self) -> None:
-        """Start the clock's thread and open what is read during calls.
-
-        The first call does it if nobody did before; a process that gives up its rights does it
-        while it still may.
-        """
-        self.clock.start()
+        """Open what is read during calls, which otherwise the first call does."""
         if self._statm < 0:
             with suppress(OSError):
                 self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)

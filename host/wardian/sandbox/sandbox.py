@@ -60,8 +60,12 @@ class Sandbox:
         self.encode = msgspec.msgpack.Encoder().encode
 
     def begin(self) -> None:
-        """Start and open what calls need, which otherwise the first call does."""
+        """Open what calls need, while this process may; otherwise the first call does."""
         self.engine.begin()
+
+    def warm(self) -> None:
+        """Start the clock's thread, which otherwise the first call does."""
+        self.engine.clock.start()
 
     def close(self) -> None:
         """Stop the clock that ends calls at their deadline; no call may be running."""

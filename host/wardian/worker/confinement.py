@@ -21,8 +21,9 @@ class Bounds:
     """Kernel limits of one process.
 
     Attributes:
-        memory_bytes: private memory that it may write to, which is what linear memories become as
-            they grow; the address space that is merely reserved for them does not count.
+        memory_bytes: private memory that it may write to beyond what it has mapped already, which is
+            what linear memories become as they grow; the address space that is merely reserved for
+            them does not count.
         file_bytes: size of a file that it writes.
         cpu_seconds: of all its threads.
     """
@@ -48,7 +49,7 @@ def confine(bounds: Bounds, keep: set[int]) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, MAX_DESCRIPTORS)
     _limit(resource.RLIMIT_FSIZE, bounds.file_bytes)
-    _limit(resource.RLIMIT_DATA, bounds.memory_bytes)
+    _limit(resource.RLIMIT_DATA, _mapped_bytes() + bounds.memory_bytes)
     if bounds.cpu_seconds is not None:
         _limit(resource.RLIMIT_CPU, bounds.cpu_seconds)
     gc.freeze()
@@ -64,6 +65,12 @@ def _close_others(keep: set[int]) -> None:
                 os.close(descriptor)
             except OSError:
                 continue  # the scan's own, gone already
+
+
+def _mapped_bytes() -> int:
+    """Return what this process may write to now: its own data, and tables of the pool."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[5]) * resource.getpagesize()
 
 
 def _limit(which: int, value: int) -> None:

@@ -28,13 +28,15 @@ from wardian.worker.protocol import (
 LOADED_COMPONENTS_MAX = 8
 
 
-def serve(connection: socket.socket) -> None:
-    """Run calls from ``connection`` until the broker closes it."""
+def serve(connection: socket.socket, sandbox: Sandbox) -> None:
+    """Run calls from ``connection`` in ``sandbox`` until the broker closes it."""
     channel = Channel(connection)
-    with Sandbox() as sandbox:
+    with sandbox:
         runner = _Runner(sandbox, channel)
         try:
+            sandbox.begin()
             channel.send(Ready())
+            sandbox.warm()
             while True:
                 message = channel.receive()
                 if isinstance(message, Call):

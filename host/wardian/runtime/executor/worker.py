@@ -29,7 +29,7 @@ from wardian.runtime.executor.artifacts import Artifact
 from wardian.runtime.executor.frames import Frames, Lost
 from wardian.runtime.executor.job import HostCalls, Job
 from wardian.runtime.executor.zygote import Process, Zygote
-from wardian.sandbox import Outcome
+from wardian.sandbox import Outcome, Sandbox
 from wardian.worker.confinement import Bounds
 from wardian.worker.main import serve
 from wardian.worker.protocol import (
@@ -335,7 +335,7 @@ async def start_thread_worker() -> Worker:
 
 def _serve_in_thread(connection: socket.socket) -> None:
     with connection:
-        serve(connection)
+        serve(connection, Sandbox())
 
 
 async def _connected(connection: socket.socket, body: Body) -> Worker:
