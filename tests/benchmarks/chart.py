@@ -8,13 +8,13 @@ from html import escape
 
 from benchmarks.figures import Figure
 from benchmarks.floor import FLOOR
-from benchmarks.peers import EXTISM, PLAIN
+from benchmarks.peers import EXTISM, EXTISM_FRESH, PLAIN
 
 OURS = "Wardian"
 COLOURS = {FLOOR: "#8c959f", PLAIN: "#0969da", EXTISM: "#bc4c00", OURS: "#1a7f37"}
 NAMES = {FLOOR: "raw C call", PLAIN: "plain wasmtime.component", EXTISM: "Extism", OURS: OURS}
 
-LEFT, TOP, WIDTH, LINE, RADIUS = 200, 56, 520, 26, 5
+LEFT, TOP, WIDTH, LINE, RADIUS = 220, 56, 510, 26, 5
 RIGHT = 30
 
 _TICKS = {
@@ -31,8 +31,7 @@ _TICKS = {
 def svg(figures: Sequence[Figure]) -> str:
     """Draw a line of dots, ours and the peers', for each figure in microseconds."""
     shown = [figure for figure in figures if _is_shown(figure)]
-    most = max(max(dots.values()) for dots in map(_dots, shown))
-    decades = max(1, math.ceil(math.log10(most)))
+    decades = max(1.0, *(math.log10(max(_dots(figure).values())) for figure in shown)) + 0.1
     height = TOP + LINE * len(shown) + 12
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + RIGHT} {height}" '
@@ -47,13 +46,13 @@ def svg(figures: Sequence[Figure]) -> str:
 
 
 def _is_shown(figure: Figure) -> bool:
-    known = [name for name in figure.peers if name in NAMES]
-    return figure.row.unit == "µs" and PLAIN in known
+    return figure.row.unit == "µs" and PLAIN in figure.peers
 
 
 def _dots(figure: Figure) -> dict[str, float]:
-    found = {name: value for name, value in figure.peers.items() if name in NAMES}
-    return {**found, OURS: figure.ours}
+    found = dict(figure.peers)
+    found[EXTISM] = found.pop(EXTISM_FRESH, found.get(EXTISM, 0.0))
+    return {OURS: figure.ours, **{name: found[name] for name in NAMES if found.get(name)}}
 
 
 def _legend() -> list[str]:
@@ -66,7 +65,7 @@ def _legend() -> list[str]:
     return parts
 
 
-def _axis(decades: int, bottom: float) -> list[str]:
+def _axis(decades: float, bottom: float) -> list[str]:
     parts: list[str] = []
     for value, label in _TICKS.items():
         if value > 10**decades:
@@ -79,7 +78,7 @@ def _axis(decades: int, bottom: float) -> list[str]:
     return parts
 
 
-def _line(figure: Figure, y: float, decades: int) -> list[str]:
+def _line(figure: Figure, y: float, decades: float) -> list[str]:
     dots = _dots(figure)
     places = {name: _x(value, decades) for name, value in dots.items()}
     first, last = min(places.values()), max(places.values())
@@ -96,7 +95,7 @@ def _line(figure: Figure, y: float, decades: int) -> list[str]:
     return parts
 
 
-def _x(value: float, decades: int) -> float:
+def _x(value: float, decades: float) -> float:
     # The scale starts a little under a microsecond: a host function can be that quick.
     low = -0.5
     return LEFT + WIDTH * (math.log10(value) - low) / (decades - low)

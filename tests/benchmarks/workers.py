@@ -36,6 +36,7 @@ CALLERS = 8
 THROUGH = Row("call through a worker, p50", "µs", IN_PROCESS)
 ADDED = Row("what a worker adds to a call, p50", "µs", goal=at_most(120, absolute=True))
 NEW_WORKER = Row("new confined worker, p50", "ms", goal=at_most(5, absolute=True))
+NEW_AFTER_PAUSE = Row("new confined worker after a pause, p50", "ms")
 FIRST_CALL = Row(
     "Python guest's first call in a new worker, p50", "ms", goal=at_most(15, absolute=True)
 )
@@ -51,6 +52,7 @@ RATES = {
 }
 
 SPIN_SECONDS = 0.05
+PAUSE_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +140,29 @@ async def _latencies(
 
 async def new_worker(bench: Bench) -> list[Figure]:
     """From the request to a process that has given up everything and says that it is ready."""
-    bounds = Bounds(
-        memory_bytes=ExecutorSettings(cache_dir=bench.folder).worker_memory_bytes, file_bytes=0
-    )
     zygote = Zygote()
     await zygote.start()
-    took: list[float] = []
     try:
-        for _ in range(bench.effort.samples(100)):
-            started = time.perf_counter()
-            worker = await spawn_worker(zygote, bounds)
-            took.append(time.perf_counter() - started)
-            worker.close()
+        count = bench.effort.samples(100)
+        at_once = [await _spawned(zygote, bench, 0) for _ in range(count)]
+        after_pause = [await _spawned(zygote, bench, PAUSE_SECONDS) for _ in range(count)]
     finally:
         await zygote.close()
-    return [Figure(NEW_WORKER, median(took) * MILLI)]
+    return [
+        Figure(NEW_WORKER, median(at_once) * MILLI),
+        Figure(NEW_AFTER_PAUSE, median(after_pause) * MILLI),
+    ]
+
+
+async def _spawned(zygote: Zygote, bench: Bench, pause: float) -> float:
+    settings = ExecutorSettings(cache_dir=bench.folder)
+    bounds = Bounds(memory_bytes=settings.worker_memory_bytes, file_bytes=0)
+    await asyncio.sleep(pause)
+    started = time.perf_counter()
+    worker = await spawn_worker(zygote, bounds)
+    took = time.perf_counter() - started
+    worker.close()
+    return took
 
 
 async def first_call(bench: Bench) -> list[Figure]:
@@ -254,7 +264,7 @@ def _measurement(rows: tuple[Row, ...], measure: Measure) -> Measurement:
 
 MEASUREMENTS = (
     _measurement((THROUGH, ADDED), through),
-    _measurement((NEW_WORKER,), new_worker),
+    _measurement((NEW_WORKER, NEW_AFTER_PAUSE), new_worker),
     _measurement((FIRST_CALL,), first_call),
     _measurement((ISOLATED,), isolated),
     _measurement((STOP, STOP_IN_PROCESS), stops),
