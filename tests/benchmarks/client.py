@@ -84,8 +84,9 @@ async def main(url: str, key: str, body: bytes) -> None:
     """Do as standard input says, until it ends."""
     loop = asyncio.get_running_loop()
     address = urlsplit(url)
+    assert address.hostname is not None
     connections = [
-        (await loop.create_connection(Connection, address.hostname, address.port))[1]
+        (await loop.create_connection(Connection, address.hostname, address.port or 80))[1]
         for _ in range(CONNECTIONS)
     ]
     while line := await asyncio.to_thread(sys.stdin.readline):

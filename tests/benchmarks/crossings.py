@@ -49,7 +49,7 @@ def fresh(bench: Bench) -> Iterator[Figure]:
     wasm = components.echo()
     with Sandbox() as sandbox:
         component = sandbox.load(wasm)
-        calls = {
+        calls: dict[str, Call] = {
             OURS: partial(sandbox.call, component, "echo", {"value": TEXT}),
             EXTISM: peers.extism_warm(components.extism_echo(), "echo", TEXT),
             EXTISM_FRESH: peers.extism_fresh(components.extism_echo(), "echo", TEXT),
@@ -67,7 +67,7 @@ def host_functions(bench: Bench) -> Iterator[Figure]:
     limits = Limits(host_calls=HOST_CALLS)
     with Sandbox() as sandbox, sandbox.instance(sandbox.load(wasm), imports=imports) as live:
         for row, function in ((HOST_TEXT, "texts"), (HOST_NUMBER, "numbers")):
-            calls = {
+            calls: dict[str, Call] = {
                 OURS: partial(live.call, function, {"count": HOST_CALLS}, limits=limits),
                 EXTISM: peers.extism_with_host(module, function, HOST_CALLS),
                 PLAIN: plain.warm(function, HOST_CALLS),
@@ -153,7 +153,7 @@ def instances(language: str, bench: Bench) -> Iterator[Figure]:
     wasm = bench.plugin(language.lower())
     with Sandbox() as sandbox:
         component = bench.loaded(sandbox, wasm)
-        calls = {
+        calls: dict[str, Call] = {
             OURS: partial(sandbox.call, component, "echo", {"value": TEXT}),
             PLAIN: Plain(wasm, load=bench.plainly_loaded).fresh("echo", TEXT),
         }

@@ -95,7 +95,7 @@ def _running(module: str, *arguments: str, stderr: Any = None) -> Iterator[subpr
 def _line(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert line, f"{process.args} ended with {process.wait()}"
+    assert line, f"{process.args!r} ended with {process.wait()}"
     found: dict[str, Any] = json.loads(line)
     return found
 

@@ -23,7 +23,7 @@ EXTISM_FRESH = "Extism, fresh"
 PLAIN = "plain API"
 
 
-def extism_warm(wasm: bytes, function: str, *given: str | bytes) -> Callable[..., object]:
+def extism_warm(wasm: bytes, function: str, *given: str | bytes) -> partial[object]:
     """A plugin that is kept and called again."""
     plugin = extism.Plugin(wasm, functions=[])
     return partial(plugin.call, function, *given)
