@@ -52,6 +52,7 @@ class Instance:
 
     __slots__ = (
         "__weakref__",
+        "_carried",
         "_clock",
         "_component",
         "_context",
@@ -86,6 +87,7 @@ class Instance:
         self._view = memoryview(self._scratch).cast("B")
         self._functions: dict[int, Any] = {}
         self._fuel = 0
+        self._carried = 0
         self._started = 0.0
         self._writable_at_start = 0
         self._wasi: Any = None
@@ -111,7 +113,8 @@ class Instance:
         settings = self._settings
         fuel = limits.fuel
         self._fuel = fuel = UNMETERED_FUEL if fuel is None else fuel
-        settings.fuel_balance = -fuel
+        settings.fuel_balance = self._carried - fuel
+        self._carried = 0
         self._started = started
         deadline = started + limits.wall_seconds
         if self._linker.has_functions:
@@ -128,6 +131,10 @@ class Instance:
         balance = self._settings.fuel_balance
         fuel = self._fuel + balance if balance < 0 else self._fuel
         self.spent = (monotonic() - self._started, fuel, self.state.host_calls)
+
+    def carry(self) -> None:
+        """Count the fuel that was spent since ``arm`` for the next call."""
+        self._carried = self.spent[1]
 
     def start(self) -> None:
         """Instantiate; start functions run here, under the limits that are armed."""

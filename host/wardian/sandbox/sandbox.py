@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -260,6 +261,27 @@ class LiveInstance:
                 return self._run(target, limits, slots)
         self._sandbox.check_leaf()
         return self._run(target, limits, slots)
+
+    def prepare(self, limits: Limits, seconds: float) -> bool:
+        """Instantiate ahead of a first call within ``limits``; tell whether that went well.
+
+        It takes ``seconds`` at most, and the guest can call no host function meanwhile. The fuel
+        that it spends counts for the first call.
+        """
+        ahead = replace(limits, host_calls=0, wall_seconds=min(seconds, limits.wall_seconds))
+        instance = Instance(self._sandbox.engine, self._component, self._linker)
+        instance.arm(ahead, monotonic())
+        try:
+            instance.start()
+        except errors.WardianError:
+            instance.disarm()
+            instance.close()
+            self._used_up = True
+            return False
+        instance.disarm()
+        instance.carry()
+        self._instance = instance
+        return True
 
     def _lower(
         self, target: Function, arguments: dict[str, Any], limits: Limits, keep: list[Any]

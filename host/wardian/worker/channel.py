@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from typing import TypeVar
 
@@ -26,6 +27,8 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
 
     def send(self, message: Message) -> None:
         """Write one message.
@@ -48,6 +51,10 @@ class Channel:
         except OSError:
             raise Disconnected from None
         return True
+
+    def idle(self) -> bool:
+        """Tell whether nothing waits to be received."""
+        return not self._poll.poll(0)
 
     def receive(self) -> ToWorker:
         """Wait for one message.

@@ -21,9 +21,9 @@ class Bounds:
     """Kernel limits of one process.
 
     Attributes:
-        memory_bytes: private memory that it may write to beyond what it has mapped already, which is
-            what linear memories become as they grow; the address space that is merely reserved for
-            them does not count.
+        memory_bytes: private memory that it may write to beyond what it has mapped already. Linear
+            memories become that as they grow; the address space that is merely reserved for them
+            does not count.
         file_bytes: size of a file that it writes.
         cpu_seconds: of all its threads.
     """

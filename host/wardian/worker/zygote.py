@@ -1,10 +1,11 @@
 """The zygote: a process that has imported everything, and forks a worker when asked.
 
-It has an engine ready, which starts no thread before it is used, and never compiles: a process that
-compiled once hangs in its next compilation after a fork. It talks to the broker over one SEQPACKET socket, descriptor 3: a request is one
-packet (``Spawn``) with the descriptors for the child; the answer is one packet (``Spawned``)
-with the child's pidfd, opened before anybody could reap the child, so that the broker never
-signals a process by a number that was used again. When a child ends, ``Exited`` says how.
+It has an engine ready, which starts no thread before it is used, and never compiles: a process
+that compiled once hangs in its next compilation after a fork. It talks to the broker over one
+SEQPACKET socket, descriptor 3: a request is one packet (``Spawn``) with the descriptors for the
+child; the answer is one packet (``Spawned``) with the child's pidfd, opened before anybody could
+reap the child, so that the broker never signals a process by a number that was used again. When a
+child ends, ``Exited`` says how.
 """
 
 from __future__ import annotations
