@@ -52,6 +52,8 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
         lifespan=lifespan,
     )
     app.state.settings = settings
+    # Routes are tried in this order, and nothing is asked for as often as a call.
+    app.router.routes.append(functions.call_route)
     for router in (_v1(), health.router, openapi.router, pages.router):
         app.include_router(router)
     install_handlers(app)
@@ -64,7 +66,6 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
 
 def _v1() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    # Routes are tried in this order, and nothing is asked for as often as a call.
     for noun in (functions, plugins, grants, config, keys, tenants):
         api.include_router(noun.router)
     return api

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,10 +11,11 @@ from typing import Any, TypeVar
 import anyio
 import msgspec
 from fastapi import Request
-from starlette.datastructures import Headers, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wardian.api.identity import header_of
 from wardian.api.problems import problem_of, respond
 from wardian.api.strict import repeated_member
 from wardian.errors import InvalidArguments, PayloadTooLarge
@@ -57,7 +59,7 @@ class BodyCap:
             await self._app(scope, receive, send)
             return
         cap = self._bytes_max(scope)
-        declared = Headers(scope=scope).get("content-length", "")
+        declared = header_of(scope, b"content-length") or ""
         if declared.isdecimal() and int(declared[:20]) > cap:
             await _refuse(scope, receive, send, cap)
             return
@@ -127,7 +129,7 @@ def decode(body: bytes, kind: type[T]) -> T:
             text), nested too deep, an unknown or repeated member, a wrong type; with its path.
     """
     try:
-        found = msgspec.json.decode(body or b"{}", type=kind)
+        found = _decoder(kind).decode(body or b"{}")
         _refuse_repetition(body, found)
     except msgspec.ValidationError as error:
         raise _misfit(str(error)) from error
@@ -162,6 +164,11 @@ async def _only_file(request: Request) -> bytes:
         if len(files) != 1 or len(form.multi_items()) != 1:
             raise InvalidArguments("The form must have exactly one field: the package's file.")
         return await files[0].read()
+
+
+@functools.cache
+def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(kind)
 
 
 def _misfit(text: str) -> InvalidArguments:

@@ -32,7 +32,6 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-# Each dependency costs every call some microseconds in the framework, so the chain is short.
 async def _optional_caller(request: Request, credentials: _Credentials) -> Caller | None:
     if credentials is not None:
         host: PluginHost = request.app.state.host
@@ -42,17 +41,31 @@ async def _optional_caller(request: Request, credentials: _Credentials) -> Calle
     return None
 
 
+async def _checked_caller(request: Request, credentials: _Credentials, scope: Scope) -> Caller:
+    caller = await _optional_caller(request, credentials)
+    if caller is None:
+        raise Unauthenticated("Send an API key in the Authorization header: 'Bearer wdn_…'.")
+    if not caller.holds(scope):
+        raise Forbidden(
+            f"This takes an API key with the scope '{scope}'; the key {caller.key_name!r} has "
+            f"{', '.join(sorted(caller.scopes)) or 'none'}."
+        )
+    return caller
+
+
+async def holder_of(scope: Scope, request: Request) -> Caller:
+    """Return a request's caller, as the dependencies below do for routes that FastAPI runs.
+
+    Raises:
+        Unauthenticated: no key, or one that nobody holds any more.
+        Forbidden: the key does not hold ``scope``.
+    """
+    return await _checked_caller(request, await _BEARER(request), scope)
+
+
 def _holder_of(scope: Scope) -> Callable[[Request, _Credentials], Awaitable[Caller]]:
     async def checked(request: Request, credentials: _Credentials) -> Caller:
-        caller = await _optional_caller(request, credentials)
-        if caller is None:
-            raise Unauthenticated("Send an API key in the Authorization header: 'Bearer wdn_…'.")
-        if not caller.holds(scope):
-            raise Forbidden(
-                f"This takes an API key with the scope '{scope}'; the key {caller.key_name!r} has "
-                f"{', '.join(sorted(caller.scopes)) or 'none'}."
-            )
-        return caller
+        return await _checked_caller(request, credentials, scope)
 
     return checked
 
@@ -61,7 +74,6 @@ Host = Annotated[PluginHost, Depends(_host)]
 SettingsInForce = Annotated[Settings, Depends(_settings)]
 MaybeCaller = Annotated[Caller | None, Depends(_optional_caller)]
 Reader = Annotated[Caller, Depends(_holder_of(Scope.READ))]
-Invoker = Annotated[Caller, Depends(_holder_of(Scope.CALL))]
 Admin = Annotated[Caller, Depends(_holder_of(Scope.ADMIN))]
 
 
