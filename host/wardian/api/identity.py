@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-REQUEST_ID = b"x-request-id"
+REQUEST_ID = "X-Request-ID"
+
+_REQUEST_ID = REQUEST_ID.lower().encode()
 
 _NOT_SNIFFED = (b"x-content-type-options", b"nosniff")
 _NOT_STORED = (b"cache-control", b"no-store")
-_OURS = {REQUEST_ID, _NOT_SNIFFED[0]}
+_OURS = {_REQUEST_ID, _NOT_SNIFFED[0]}
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+=-]{0,127}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -34,7 +36,7 @@ class RequestIdentity:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _accepted(header_of(scope, REQUEST_ID))
+        request_id = _accepted(header_of(scope, _REQUEST_ID))
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def named(message: Message) -> None:
@@ -69,7 +71,7 @@ def _accepted(offered: str | None) -> str:
 
 def _named(answered: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
     headers = [header for header in answered if header[0] not in _OURS]
-    headers += (REQUEST_ID, request_id.encode("latin-1")), _NOT_SNIFFED
+    headers += (_REQUEST_ID, request_id.encode("latin-1")), _NOT_SNIFFED
     if all(name != _NOT_STORED[0] for name, _ in headers):
         headers.append(_NOT_STORED)
     return headers
