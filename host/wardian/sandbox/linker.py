@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import ctypes
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from wardian import errors
@@ -50,14 +50,14 @@ DEFAULT_LIMITS = Limits()
 class CallState:
     """What the gateway knows of one running call."""
 
-    limits: Limits = DEFAULT_LIMITS
+    most_host_calls: int = 0
     deadline: float = 0.0
     host_calls: int = 0
     error: BaseException | None = None
 
     def begin(self, limits: Limits, deadline: float) -> None:
         """Start over for another call in the same instance."""
-        self.limits = limits
+        self.most_host_calls = limits.host_calls
         self.deadline = deadline
         self.host_calls = 0
         self.error = None
@@ -189,10 +189,11 @@ class Linker:
         """Make ``function`` total, and speak C on its behalf."""
         assert extern.type is not None  # noqa: S101 -- `_resolve` refused those without
         codec = FunctionCodec(extern.type)
-        lift_arguments = codec.lift_arguments
+        call = codec.caller(function)
         lower_result = None if codec.result is None else codec.result.lower
         states = self.states
         full_name = extern.full_name
+        val_clone = abi.val_clone
 
         def callback(
             _data: Any, context: int, _type: Any, args: int, _n: int, results: int, _m: int
@@ -200,13 +201,15 @@ class Linker:
             state = None
             try:
                 state = states[context]
-                _admit(state)
-                value = function(*lift_arguments(args))
+                state.host_calls += 1
+                if state.host_calls > state.most_host_calls or state.error is not None:
+                    _refuse(state)
+                value = call(args)
                 if lower_result is not None:
                     keep: list[Any] = []
                     slot = lower_result(value, keep)
-                    abi.val_clone(abi.address_of(slot), results)
-                if time.monotonic() > state.deadline:
+                    val_clone(id(slot) + _BYTES_HEADER, results)
+                if monotonic() > state.deadline:
                     raise errors.DeadlineExceeded
             except BaseException as error:  # noqa: BLE001 -- what escapes corrupts memory
                 if state is not None and state.error is None:
@@ -217,15 +220,17 @@ class Linker:
         return abi.HOST_FUNCTION(callback)
 
 
-def _admit(state: CallState) -> None:
+_BYTES_HEADER = abi.BYTES_HEADER
+
+
+def _refuse(state: CallState) -> None:
+    """End a call that goes on after an error, or after its budget."""
     if state.error is not None:
+        state.host_calls -= 1
         raise state.error
-    state.host_calls += 1
-    if state.host_calls > state.limits.host_calls:
-        raise errors.Trap(
-            f"The call used up its budget of {state.limits.host_calls} host calls and went on "
-            "calling."
-        )
+    raise errors.Trap(
+        f"The call used up its budget of {state.most_host_calls} host calls and went on calling."
+    )
 
 
 def _translated(error: BaseException, name: str) -> BaseException:
