@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -198,6 +200,25 @@ def mixed_round(sandbox: Sandbox, made: Any, live: Any) -> None:
     for limits in (Limits(), Limits(fuel=1)):
         with pytest.raises(errors.CallError):
             sandbox.call(made, "fail", {"value": "x" * 100}, limits=limits)
+
+
+def test_a_sandbox_that_is_dropped_unclosed_takes_its_clock_with_it() -> None:
+    program = (
+        "import sys, threading, time; sys.path[:0] = sys.argv[1:]\n"
+        "from guests import guest\n"
+        "from wardian.sandbox import Sandbox\n"
+        "for _ in range(12):\n"
+        "    sandbox = Sandbox()\n"
+        "    sandbox.call(sandbox.load(guest('misbehaving')), 'fine')\n"
+        "    del sandbox\n"
+        "time.sleep(0.1)\n"
+        "assert threading.active_count() == 1, threading.enumerate()\n"
+    )
+    tests = str(Path(__file__).parents[2])
+
+    ended = subprocess.run([sys.executable, "-c", program, tests], capture_output=True, text=True)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def resident_bytes() -> int:
