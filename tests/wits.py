@@ -119,10 +119,13 @@ def values(wit: WitType) -> st.SearchStrategy[Any]:  # noqa: C901 -- one case a 
     raise AssertionError(wit)
 
 
-def typed_values() -> st.SearchStrategy[tuple[WitType, list[Any]]]:
-    return wit_types.flatmap(lambda wit: st.tuples(st.just(wit), st.lists(values(wit), max_size=4)))
+def typed_values() -> st.SearchStrategy[tuple[WitType, Any]]:
+    """Draw a type and a list of its values, as it crosses: of u8 it is bytes."""
+    return wit_types.flatmap(lambda wit: st.tuples(st.just(wit), lists_of(wit)))
 
 
-def expected(wit: WitType, given_values: list[Any]) -> Any:
-    """A list of u8 comes back as bytes."""
-    return bytes(given_values) if wit == Primitive("u8") else given_values
+def lists_of(wit: WitType) -> st.SearchStrategy[Any]:
+    """Draw a list of a type's values."""
+    if wit == Primitive("u8"):
+        return st.binary(max_size=4)
+    return st.lists(values(wit), max_size=4)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import wasmtime
 from hypothesis import HealthCheck, assume, given, settings
@@ -31,7 +32,7 @@ from wardian.sandbox.types import (
     VariantType,
     WitType,
 )
-from wits import expected, typed_values
+from wits import typed_values
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def sandbox() -> Iterator[Sandbox]:
 # -- beside the plain API ------------------------------------------------------------------
 
 
-def through_plain_api(wasm: bytes, wit: WitType, given_values: list[Any]) -> Any:
+def through_plain_api(wasm: bytes, wit: WitType, given_values: Any) -> Any:
     """Call ``echo`` through ``wasmtime.component``, with its own idea of values."""
     engine = wasmtime.Engine()
     store = wasmtime.Store(engine)
@@ -53,7 +54,7 @@ def through_plain_api(wasm: bytes, wit: WitType, given_values: list[Any]) -> Any
     assert function is not None
     ((_, kind),) = function.type(store).params
     whole = ListType(wit)
-    return ours(whole, kind, function(store, theirs(whole, kind, expected(wit, given_values))))
+    return ours(whole, kind, function(store, theirs(whole, kind, given_values)))
 
 
 def theirs(wit: WitType, kind: Any, value: Any) -> Any:  # noqa: C901 -- one case a type
@@ -134,7 +135,7 @@ def case_of(wit: WitType, kind: Any, tag: str) -> tuple[WitType | None, Any]:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=typed_values())
-def test_the_plain_api_answers_the_same(sandbox: Sandbox, case: tuple[WitType, list[Any]]) -> None:
+def test_the_plain_api_answers_the_same(sandbox: Sandbox, case: tuple[WitType, Any]) -> None:
     wit, given_values = case
     wasm = echo(wit)
     try:
@@ -145,6 +146,29 @@ def test_the_plain_api_answers_the_same(sandbox: Sandbox, case: tuple[WitType, l
     outcome = sandbox.call(sandbox.load(wasm), "echo", {"values": given_values})
 
     assert outcome.result == reference
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(case=typed_values())
+def test_size_limits_are_exact_for_every_type(sandbox: Sandbox, case: tuple[WitType, Any]) -> None:
+    wit, given_values = case
+    made = sandbox.load(echo(wit))
+    arguments = {"values": given_values}
+    argument_bytes = len(msgspec.msgpack.encode(arguments))
+    result_bytes = len(msgspec.msgpack.encode(given_values))
+
+    exact = Limits(argument_bytes=argument_bytes, result_bytes=max(1, result_bytes))
+    assert sandbox.call(made, "echo", arguments, limits=exact).usage.output_bytes == result_bytes
+
+    with pytest.raises(errors.InvalidArguments, match=f"are {argument_bytes} bytes"):
+        sandbox.call(
+            made, "echo", arguments, limits=exact.lowered(argument_bytes=argument_bytes - 1)
+        )
+    if result_bytes > 1:
+        with pytest.raises(errors.ResultTooLarge, match=f"is {result_bytes} bytes"):
+            sandbox.call(
+                made, "echo", arguments, limits=exact.lowered(result_bytes=result_bytes - 1)
+            )
 
 
 # -- ownership -----------------------------------------------------------------------------
