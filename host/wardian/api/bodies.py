@@ -13,6 +13,7 @@ import msgspec
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wardian.api.identity import header_of
@@ -115,10 +116,21 @@ async def _discard(receive: Receive) -> None:
 
 async def body_of(request: Request, kind: type[T]) -> T:
     """Read a request's body as ``decode`` does, a large one in a thread."""
-    body = await request.body()
+    body = await _received(request.receive)
     if len(body) > _LARGE:
         return await asyncio.to_thread(decode, body, kind)
     return decode(body, kind)
+
+
+async def _received(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def decode(body: bytes, kind: type[T]) -> T:
