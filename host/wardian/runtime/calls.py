@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from wardian.policy.limits import Limits, limits_from
 from wardian.policy.permissions import Permission
 from wardian.policy.usage import Usage
 from wardian.runtime.arguments import UNENCODABLE, fault_of
+from wardian.runtime.call_log import CallLog, Ended
 from wardian.runtime.executor.job import Job, Known
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.ports import Executor
@@ -36,8 +36,6 @@ SETTLED_MAX = 1_024
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?")
 _MAX_TRACEPARENT_CHARS = 256
 _MAX_NAME_CHARS = 200
-
-_log = logging.getLogger("wardian.calls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +100,18 @@ class CallServices:
 
 
 class Calls:
-    """Runs calls and keeps the record of those that are running."""
+    """Runs calls and keeps the record of those that are running.
+
+    Attributes:
+        log: to be flushed at the end.
+    """
 
     def __init__(self, services: CallServices, policy: CallPolicy) -> None:
         self._services = services
         self._policy = policy
         self._running: dict[int, tuple[str, CallContext]] = {}
         self._settled: OrderedDict[str, _Settled] = OrderedDict()
+        self.log = CallLog()
 
     async def run(self, plugin: Installed, request: CallRequest) -> CallOutcome:
         """Run one call of a plugin, whatever its state.
@@ -189,15 +192,8 @@ class Calls:
         # A guest's own error is an answer: only a call that was stopped or lost is a fault.
         failed = error is not None and not isinstance(error, GuestError)
         self._services.statistics.record(plugin.tenant, plugin.id, failed=failed, seconds=seconds)
-        _log.info(
-            "call %s of %s %s %s: %s in %.6f s",
-            job.call_id,
-            plugin.name,
-            plugin.version,
-            job.function,
-            outcome,
-            seconds,
-        )
+        ended = Ended(job.call_id, plugin.name, plugin.version, job.function, outcome, seconds)
+        self.log.ended(ended, failed=failed)
 
 
 @dataclass(frozen=True, slots=True)
