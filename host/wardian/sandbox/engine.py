@@ -101,16 +101,14 @@ class Engine:
     ``faulthandler`` must therefore be enabled before, or not at all.
     """
 
-    def __init__(self, *, parallel: bool = False) -> None:
+    def __init__(self, *, parallel: bool = False, statm: int | None = None) -> None:
         abi.check_layout()
         self._faulthandler = faulthandler.is_enabled()
         self.wasmtime = wasmtime.Engine(_config(parallel=parallel))
         self.pointer = abi.pointer_of(self.wasmtime)
         self.layout = abi.store_layout(self.pointer)
         self._ticker = _Ticker(self.pointer)
-        self._statm = -1
-        with suppress(OSError):
-            self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        self._statm = _open_statm() if statm is None else statm
 
     def close(self) -> None:
         """Stop the ticker. Calls that still run are not interrupted any more."""
@@ -147,6 +145,12 @@ class Engine:
         if self._statm < 0:
             return 0
         return int(os.pread(self._statm, 128, 0).split()[5]) * _PAGE_BYTES
+
+
+def _open_statm() -> int:
+    with suppress(OSError):
+        return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    return -1
 
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

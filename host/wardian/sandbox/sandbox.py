@@ -46,10 +46,13 @@ class Sandbox:
 
     ``parallel_compilation`` compiles with every core; a process that does so must not fork and
     compile again. Enable ``faulthandler`` before making a sandbox, or not at all.
+
+    ``statm`` is a descriptor on this process's ``/proc/self/statm``, for where that cannot be
+    opened any more; the sandbox closes it.
     """
 
-    def __init__(self, *, parallel_compilation: bool = False) -> None:
-        self.engine = Engine(parallel=parallel_compilation)
+    def __init__(self, *, parallel_compilation: bool = False, statm: int | None = None) -> None:
+        self.engine = Engine(parallel=parallel_compilation, statm=statm)
         self._nested = threading.local()
         self.encode = msgspec.msgpack.Encoder().encode
 

@@ -14,6 +14,7 @@ from wardian.sandbox import Component, LiveInstance, Outcome, Sandbox
 from wardian.sandbox.audit import audit
 from wardian.sandbox.linker import Imports
 from wardian.worker.channel import Channel, Disconnected
+from wardian.worker.confinement import Confinement
 from wardian.worker.host_calls import EXHAUSTED_CALLS, Conversation
 from wardian.worker.protocol import (
     ARTIFACT_UNUSABLE,
@@ -28,12 +29,17 @@ from wardian.worker.protocol import (
 LOADED_COMPONENTS_MAX = 8
 
 
-def serve(connection: socket.socket) -> None:
-    """Run calls from ``connection`` until the broker closes it."""
+def serve(connection: socket.socket, confinement: Confinement | None = None) -> None:
+    """Run calls from ``connection`` until the broker closes it.
+
+    ``confinement`` is what this process has entered; a thread of the host has none.
+    """
     channel = Channel(connection)
-    with Sandbox() as sandbox:
-        runner = _Runner(sandbox, channel)
+    with Sandbox(statm=confinement.statm if confinement else None) as sandbox:
+        runner = _Runner(sandbox, channel, confinement)
         try:
+            if confinement is not None:
+                confinement.seal()
             channel.send(Ready())
             while True:
                 message = channel.receive()
@@ -70,8 +76,11 @@ def compile_once(connection: socket.socket, source: int, target: int) -> None:
 class _Runner:
     """Runs calls, and keeps the components that were called last."""
 
-    def __init__(self, sandbox: Sandbox, channel: Channel) -> None:
+    def __init__(
+        self, sandbox: Sandbox, channel: Channel, confinement: Confinement | None
+    ) -> None:
         self._sandbox = sandbox
+        self._confinement = confinement
         self._conversation = Conversation(channel)
         self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
 
@@ -80,6 +89,8 @@ class _Runner:
             loaded = self._load(call)
         except errors.WardianError as error:
             return Failed(call.call, ARTIFACT_UNUSABLE, error.message, {}, None)
+        if self._confinement is not None:
+            self._confinement.settle(alone=call.alone)
         self._conversation.begin(call.call, call.limits)
         try:
             outcome = self._answer(call, loaded)

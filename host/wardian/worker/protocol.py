@@ -39,7 +39,7 @@ class Call(Message, frozen=True):
     """Run one function; answered by ``Done`` or ``Failed``, after any number of the others.
 
     ``code`` is the path of the compiled code; ``reuse`` lets the instance live on for the next
-    call of the same component.
+    call of the same component; ``alone`` says that the process gets no call but this one.
     """
 
     call: int
@@ -49,6 +49,7 @@ class Call(Message, frozen=True):
     function: str
     arguments: dict[str, Any]
     limits: Limits
+    alone: bool = False
 
 
 class Compile(Message, frozen=True):

@@ -14,13 +14,14 @@ import os
 import select
 import signal
 import socket
-import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from wardian.worker.confinement import Bounds, confine
+from wardian.worker.confinement import Bounds, Confinement
 from wardian.worker.main import compile_once, serve
+from wardian.worker.protections import Protections
 
 CONTROL_DESCRIPTOR = 3
 MAX_PACKET_BYTES = 4096
@@ -52,14 +53,20 @@ class Exited(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """The zygote is warm."""
+    """The zygote is warm, and its children will have these protections."""
+
+    protections: Protections
 
 
 FromZygote = Spawned | Exited | Started
 
 
-def main() -> None:
-    """Serve the broker until it closes the control socket; then end, and all children too."""
+def main(code: Path) -> None:
+    """Serve the broker until it closes the control socket; then end, and all children too.
+
+    ``code`` is the directory of compiled code.
+    """
+    confinement = Confinement.prepare(code)
     control = socket.socket(fileno=CONTROL_DESCRIPTOR)
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
@@ -70,7 +77,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
-    control.send(msgspec.msgpack.encode(Started()))
+    control.send(msgspec.msgpack.encode(Started(confinement.protections)))
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(wake_read, select.POLLIN)
@@ -79,11 +86,11 @@ def main() -> None:
         if wake_read in ready:
             _drain(wake_read)
             _report_exits(control)
-        if control.fileno() in ready and not _serve_request(control):
+        if control.fileno() in ready and not _serve_request(control, confinement):
             return
 
 
-def _serve_request(control: socket.socket) -> bool:
+def _serve_request(control: socket.socket, confinement: Confinement) -> bool:
     """Answer one packet; False when the broker is gone."""
     packet, descriptors, _, _ = socket.recv_fds(control, MAX_PACKET_BYTES, MAX_PASSED_DESCRIPTORS)
     if not packet:
@@ -91,7 +98,7 @@ def _serve_request(control: socket.socket) -> bool:
     request = msgspec.msgpack.decode(packet, type=Spawn)
     pid = os.fork()
     if not pid:
-        _become_child(request, descriptors)
+        _become_child(request, descriptors, confinement)
     for descriptor in descriptors:
         os.close(descriptor)
     pidfd = os.pidfd_open(pid)
@@ -100,7 +107,7 @@ def _serve_request(control: socket.socket) -> bool:
     return True
 
 
-def _become_child(request: Spawn, descriptors: list[int]) -> None:
+def _become_child(request: Spawn, descriptors: list[int], confinement: Confinement) -> None:
     """Run as a worker or a compiler, and never return into the zygote's loop."""
     status = 70  # EX_SOFTWARE, for a fault that is not the guest's
     try:
@@ -111,12 +118,12 @@ def _become_child(request: Spawn, descriptors: list[int]) -> None:
             file_bytes=request.file_bytes,
             cpu_seconds=request.cpu_seconds,
         )
-        confine(bounds, set(descriptors))
         connection = socket.socket(fileno=descriptors[0])
+        confinement.enter(bounds, set(descriptors), compiles=request.compiles)
         if request.compiles:
             compile_once(connection, *descriptors[1:])
         else:
-            serve(connection)
+            serve(connection, confinement)
         status = 0
     finally:
         os._exit(status)
@@ -143,8 +150,3 @@ def _drain(descriptor: int) -> None:
 
 def _ignore(_number: int, _frame: Any) -> None:
     """SIGCHLD only has to interrupt the poll, through the wake-up descriptor."""
-
-
-if __name__ == "__main__":
-    main()
-    sys.exit(0)

@@ -62,6 +62,11 @@ class ArtifactStore:
             self._mac_key = _local_key(directory / "mac.key")
             self._sweep()
 
+    @property
+    def directory(self) -> Path:
+        """Where the code is; absolute, because a worker's working directory is another."""
+        return self._directory.resolve()
+
     def _make(self) -> None:
         for made in (self._root, self._directory):
             made.mkdir(mode=0o700, parents=True, exist_ok=True)

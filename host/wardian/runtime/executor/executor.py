@@ -39,7 +39,7 @@ class Executor:
         self._offer = offer
         key = f"{engine_key()}-{_offer_key(offer)}"
         self._store = ArtifactStore(settings.cache_dir, key)
-        self._zygote = Zygote()
+        self._zygote = Zygote(self._store.directory)
         self._compiler = Compiler(self._zygote, self._store, settings)
         self._pool = Pool(self._zygote, settings)
         self._checked: OrderedDict[str, Artifact] = OrderedDict()

@@ -22,7 +22,7 @@ from wardian.errors import (
     WardianError,
     WorkerLost,
 )
-from wardian.policy.levels import LEVELS
+from wardian.policy.levels import LEVELS, RunsIn
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
 from wardian.runtime.executor.artifacts import Artifact
@@ -202,6 +202,7 @@ class _Conversation:
             job.function,
             dict(job.arguments),
             job.limits,
+            LEVELS[job.level].runs_in is RunsIn.NEW_PROCESS,
         )
         try:
             self._frames.send(call)

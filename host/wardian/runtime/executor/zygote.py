@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
 import msgspec
@@ -19,6 +20,7 @@ import msgspec
 from wardian.errors import HostUnusable, WorkerLost
 from wardian.worker import zygote as child
 from wardian.worker.confinement import Bounds
+from wardian.worker.protections import NONE, Protections
 
 START_SECONDS = 30.0
 SPAWN_SECONDS = 10.0
@@ -55,7 +57,7 @@ class Process:
         except TimeoutError:
             return "it has not ended"
         if os.WIFSIGNALED(status):
-            return f"it was ended by signal {signal.Signals(os.WTERMSIG(status)).name}"
+            return f"it was ended by signal {_signal_in_words(os.WTERMSIG(status))}"
         return f"it exited with status {os.WEXITSTATUS(status)}"
 
     def close(self) -> None:
@@ -67,9 +69,17 @@ class Process:
 
 
 class Zygote:
-    """Forks workers in about a millisecond, because everything is imported already."""
+    """Forks workers in about a millisecond, because everything is imported already.
 
-    def __init__(self) -> None:
+    ``code`` is the directory of compiled code, the only files that a worker can read.
+    ``entry`` is the module whose ``main`` the process runs.
+    """
+
+    def __init__(self, code: Path, entry: str = child.__name__) -> None:
+        self._code = code
+        self._entry = entry
+        self._code_identity: tuple[int, int] | None = None
+        self._protections = NONE
         self._control: socket.socket | None = None
         self._program: subprocess.Popen[bytes] | None = None
         self._stderr: IO[bytes] | None = None
@@ -84,6 +94,11 @@ class Zygote:
         """Whether the zygote can be asked for processes."""
         return self._program is not None and self._program.poll() is None
 
+    @property
+    def protections(self) -> Protections:
+        """What holds its children on this machine; known once it was started."""
+        return self._protections
+
     async def start(self) -> None:
         """Start the zygote and wait until it is warm.
 
@@ -94,8 +109,9 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 -- closed with the zygote
+        self._code_identity = _identity(self._code)
         try:
-            self._program = _launch(theirs, self._stderr)
+            self._program = _launch(self._entry, self._code, theirs, self._stderr)
         finally:
             theirs.close()
         self._control = ours
@@ -112,9 +128,9 @@ class Zygote:
             ) from error
 
     async def ensure(self) -> None:
-        """Start the zygote again if it died."""
+        """Start the zygote again if it died, or if its children see a directory that was removed."""
         async with self._lock:
-            if not self.running:
+            if not self.running or _identity(self._code) != self._code_identity:
                 await self.close()
                 await self.start()
 
@@ -189,6 +205,7 @@ class Zygote:
         elif isinstance(message, child.Exited):
             self._exited(message)
         elif self._started is not None and not self._started.done():
+            self._protections = message.protections
             self._started.set_result(None)
 
     def _spawned(self, message: child.Spawned, descriptors: list[int]) -> None:
@@ -242,7 +259,23 @@ def _discard(answer: asyncio.Future[Process]) -> None:
         answer.result().close()
 
 
-def _launch(control: socket.socket, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+def _signal_in_words(number: int) -> str:
+    name = signal.Signals(number).name
+    if number == signal.SIGSYS:
+        return f"{name}: it made a system call that workers may not make"
+    return name
+
+
+def _identity(directory: Path) -> tuple[int, int]:
+    """Tell a directory from another one that is made in its place; makes it where it is missing."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = directory.stat()
+    return found.st_dev, found.st_ino
+
+
+def _launch(
+    entry: str, code: Path, control: socket.socket, stderr: IO[bytes]
+) -> subprocess.Popen[bytes]:
     """Start the interpreter with nothing of ours but the control socket.
 
     Isolated mode keeps the working directory and the user's own packages out; the paths that
@@ -250,8 +283,8 @@ def _launch(control: socket.socket, stderr: IO[bytes]) -> subprocess.Popen[bytes
     """
     paths = os.pathsep.join(path for path in sys.path if path)
     program = (
-        "import sys; sys.path[:] = sys.argv[1].split(':'); "
-        "from wardian.worker.zygote import main; main()"
+        "import sys, importlib, pathlib; sys.path[:] = sys.argv[1].split(':'); "
+        "importlib.import_module(sys.argv[2]).main(pathlib.Path(sys.argv[3]))"
     )
     control_fd = control.fileno()
 
@@ -259,7 +292,7 @@ def _launch(control: socket.socket, stderr: IO[bytes]) -> subprocess.Popen[bytes
         os.dup2(control_fd, child.CONTROL_DESCRIPTOR)
 
     return subprocess.Popen(
-        [sys.executable, "-I", "-c", program, paths],
+        [sys.executable, "-I", "-c", program, paths, entry, str(code)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=stderr,
