@@ -76,9 +76,7 @@ def compile_once(connection: socket.socket, source: int, target: int) -> None:
 class _Runner:
     """Runs calls, and keeps the components that were called last."""
 
-    def __init__(
-        self, sandbox: Sandbox, channel: Channel, confinement: Confinement | None
-    ) -> None:
+    def __init__(self, sandbox: Sandbox, channel: Channel, confinement: Confinement | None) -> None:
         self._sandbox = sandbox
         self._confinement = confinement
         self._conversation = Conversation(channel)

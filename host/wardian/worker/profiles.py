@@ -47,7 +47,7 @@ class Profile(StrEnum):
 
 
 _COMMON = (
-    # In the order of how often they are made: the kernel looks from the top.
+    # The ones whose answer depends on arguments first: the kernel looks from the top, each time.
     Rule(
         ("futex",),
         (

@@ -1,4 +1,4 @@
-"""What the kernel grants of the confinement, as data: for the broker, the operator and `isolated`."""
+"""What the kernel grants of the confinement: for the broker, the operator and `isolated`."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class Zygote:
             ) from error
 
     async def ensure(self) -> None:
-        """Start the zygote again if it died, or if its children see a directory that was removed."""
+        """Start the zygote again if it died, or if its directory is not there any more."""
         async with self._lock:
             if not self.running or _identity(self._code) != self._code_identity:
                 await self.close()
