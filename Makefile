@@ -24,6 +24,11 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
+$(VENV)/bench.stamp: $(VENV)/run.stamp
+	@echo "Installing the peers to compare with …"
+	@$(BIN)/pip install --quiet --editable '.[bench]'
+	@touch $@
+
 run: $(VENV)/run.stamp ## Build and install the sample plugins, make one real call, and keep serving.
 	@$(BIN)/wardian demo --samples sample-plugins --data-dir $(DATA_DIR) --port $(PORT)
 
@@ -32,6 +37,10 @@ demo: $(VENV)/run.stamp ## The same once, on a data directory and a port of its 
 
 test: $(VENV)/dev.stamp ## Run every test that this machine has the tools for.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+bench: $(VENV)/bench.stamp ## Measure Wardian beside its peers; docs/benchmarks.md says what else to pass.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(ROWS),"$(ROWS)") \
+		$(if $(QUICK),--quick) $(if $(CHART),--chart) $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
 
 check: $(VENV)/dev.stamp ## Format, lint, types, import contracts.
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: make format"; exit 1; }
@@ -55,4 +64,4 @@ clean: ## Remove what was built and installed; the data directory stays.
 	find sample-plugins sdk -name node_modules -prune -exec rm -rf {} +
 	find sample-plugins -name '*.wasm' -delete
 
-.PHONY: help run demo test check format contract docs clean
+.PHONY: help run demo test bench check format contract docs clean

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from wardian.capabilities import Budget, CallContext, CallFacts
+from wardian.capabilities.config import answers_ahead
 from wardian.capabilities.logging import write_output
 from wardian.config import overlaid
 from wardian.crypto.identifiers import new_id
@@ -22,12 +24,14 @@ from wardian.policy.limits import Limits, limits_from
 from wardian.policy.permissions import Permission
 from wardian.policy.usage import Usage
 from wardian.runtime.arguments import UNENCODABLE, fault_of
-from wardian.runtime.executor.job import Job
+from wardian.runtime.executor.job import Job, Known
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.ports import Executor
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.views import CallOutcome
 from wardian.telemetry import Telemetry
+
+SETTLED_MAX = 1_024
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?")
 _MAX_TRACEPARENT_CHARS = 256
@@ -108,6 +112,7 @@ class Calls:
         self._services = services
         self._policy = policy
         self._running: dict[str, tuple[str, CallContext]] = {}
+        self._settled: OrderedDict[str, _Settled] = OrderedDict()
 
     async def run(self, plugin: Installed, request: CallRequest) -> CallOutcome:
         """Run one call of a plugin, whatever its state.
@@ -120,7 +125,8 @@ class Calls:
         _check_names(request.arguments)
         level = self._policy.level(plugin)
         limits = self._policy.limits(level, request.limits)
-        context = self._context(plugin, request, limits)
+        settled = self._settled_of(plugin)
+        context = self._context(plugin, request, limits, settled.configuration)
         job = Job(
             call_id=context.facts.call_id,
             tenant=plugin.tenant,
@@ -131,6 +137,7 @@ class Calls:
             arguments=request.arguments,
             limits=limits,
             on_output=lambda written: write_output(context, written),
+            known=settled.known,
         )
         key = new_id()
         self._running[key] = (plugin.id, context)
@@ -158,7 +165,22 @@ class Calls:
             if plugin_id == plugin.id:
                 context.authority = self._policy.authority(plugin)
 
-    def _context(self, plugin: Installed, request: CallRequest, limits: Limits) -> CallContext:
+    def _settled_of(self, plugin: Installed) -> _Settled:
+        """Work out once what is the same in every call of a plugin as it is now."""
+        found = self._settled.get(plugin.id)
+        if found is None or found.plugin is not plugin:
+            found = self._settled[plugin.id] = _Settled.of(plugin)
+            if len(self._settled) > SETTLED_MAX:
+                self._settled.popitem(last=False)
+        return found
+
+    def _context(
+        self,
+        plugin: Installed,
+        request: CallRequest,
+        limits: Limits,
+        configuration: Mapping[str, Any],
+    ) -> CallContext:
         call_id = request.call_id or new_id()
         facts = CallFacts(
             call_id=call_id,
@@ -174,7 +196,7 @@ class Calls:
             facts=facts,
             authority=self._policy.authority(plugin),
             budget=Budget(limits),
-            configuration=overlaid(plugin.manifest.default_config, plugin.configured),
+            configuration=configuration,
         )
 
     async def _measured(self, plugin: Installed, job: Job, context: CallContext) -> CallOutcome:
@@ -206,6 +228,22 @@ class Calls:
             outcome,
             seconds,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What is the same in every call of a plugin until something about it changes."""
+
+    plugin: Installed
+    configuration: Mapping[str, Any]
+    known: tuple[Known, ...]
+
+    @classmethod
+    def of(cls, plugin: Installed) -> _Settled:
+        configuration = overlaid(plugin.manifest.default_config, plugin.configured)
+        known = (Known("config", *answer) for answer in answers_ahead(configuration))
+        uses_config = any("/config@" in name for name in plugin.description.imports)
+        return cls(plugin, configuration, tuple(known) if uses_config else ())
 
 
 def _merged(reported: Usage | None, budget: Budget) -> Usage:

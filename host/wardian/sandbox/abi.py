@@ -3,7 +3,7 @@
 The public ``wasmtime.component`` API reads types anew on every call, converts element by
 element, lets a host function's ``BaseException`` corrupt memory and keeps exceptions in one
 process-wide variable. The sandbox therefore speaks to the C API itself, and everything that
-depends on its binary layout is in this module: ``check_layout`` and ``store_layout`` refuse
+depends on its binary layout is in this module: ``check_layout`` and ``store_settings`` refuse
 a library that differs from the one this was written for.
 
 Layout, from ``wasmtime/component/val.h``: a value is 32 bytes, its kind at 0 and its payload at
@@ -17,8 +17,19 @@ import ctypes
 import mmap
 import re
 import struct
-from ctypes import CFUNCTYPE, c_bool, c_char_p, c_int, c_int64, c_size_t, c_uint64, c_void_p
-from dataclasses import dataclass
+from collections.abc import Callable
+from ctypes import (
+    CFUNCTYPE,
+    c_bool,
+    c_char_p,
+    c_int,
+    c_int64,
+    c_size_t,
+    c_ssize_t,
+    c_uint8,
+    c_uint64,
+    c_void_p,
+)
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -144,9 +155,9 @@ def take_error(pointer: int) -> tuple[str, int | None]:
     vector = (c_size_t * 2)()
     _error_message(pointer, ctypes.addressof(vector))
     size, start = vector
-    text = ctypes.string_at(start, min(size, MAX_ERROR_BYTES)) if size else b""
+    text = read(start, min(size, MAX_ERROR_BYTES)) if size else b""
     if size > MAX_ERROR_BYTES:
-        text += ctypes.string_at(start + size - MAX_ERROR_BYTES, MAX_ERROR_BYTES)
+        text += read(start + size - MAX_ERROR_BYTES, MAX_ERROR_BYTES)
     _byte_vec_delete(ctypes.addressof(vector))
     _error_delete(pointer)
     return text.decode("utf-8", "replace"), status.value if exited else None
@@ -159,12 +170,28 @@ def pointer_of(managed: Any) -> int:
     return address
 
 
-_BYTES_HEADER = bytes.__basicsize__ - 1
+read: Callable[[int, int], bytes] = ctypes.PYFUNCTYPE(ctypes.py_object, c_void_p, c_ssize_t)(
+    ("PyBytes_FromStringAndSize", ctypes.pythonapi)
+)
+"""Copy so many bytes from an address."""
+
+_decode = ctypes.PYFUNCTYPE(ctypes.py_object, c_void_p, c_ssize_t, c_char_p)(
+    ("PyUnicode_DecodeUTF8", ctypes.pythonapi)
+)
+
+
+def read_text(start: int, size: int) -> str:
+    """Decode UTF-8 where it is; the runtime has validated it."""
+    text: str = _decode(start, size, None)
+    return text
+
+
+BYTES_HEADER = bytes.__basicsize__ - 1
 
 
 def address_of(data: bytes) -> int:
     """Return where CPython keeps the bytes of ``data``; valid as long as ``data`` lives."""
-    return id(data) + _BYTES_HEADER
+    return id(data) + BYTES_HEADER
 
 
 def check_layout() -> None:
@@ -186,7 +213,7 @@ def check_layout() -> None:
         ctypes.sizeof(c_void_p),
         variant.val.offset,
         result.val.offset,
-        ctypes.string_at(address_of(probe), 64) == probe,
+        read(address_of(probe), 64) == probe,
     )
     if found != (VAL_SIZE, 8, ENTRY_SIZE, 16, POINTER_SIZE, 16, 8, True):
         raise HostUnusable(
@@ -196,27 +223,40 @@ def check_layout() -> None:
 
 
 _MARKS = (0x51A7D001, 0x51A7D003, 0x51A7D007, 0x51A7D00B, 0x51A7D00F)
+_FUEL_MARK = 0x51A7D013_51A7D017
+_DEADLINE_MARK = 0x51A7D01D_51A7D025
 
 DEFAULT_TRANSFER_BYTES = 128 * 1024 * 1024
 """What Wasmtime lets one crossing of the boundary allocate unless told otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreLayout:
-    """Where, from the start of a store's context, two settings are that the C API cannot reach.
+class StoreSettings(ctypes.Structure):
+    """What of a store is read and written in place; ``store_settings`` makes it.
 
-    ``trap_flag`` is ``StoreLimits::trap_on_grow_failure`` (one byte): without it, an exhausted
-    memory shows only as whatever the guest does after ``memory.grow`` returned -1.
-    ``transfer_bytes`` is ``Store::set_hostcall_fuel`` (eight bytes): what one crossing of the
-    boundary may allocate in the host.
+    The first two are not in the C API at all; the other two are, at the price of a call each.
+
+    Attributes:
+        trap_on_grow_failure: ``StoreLimits::trap_on_grow_failure``: without it, an exhausted memory
+            shows only as whatever the guest does after ``memory.grow`` returned -1.
+        transfer_bytes: ``Store::set_hostcall_fuel``: what one crossing of the boundary may
+            allocate in the host.
+        fuel_balance: ``VMStoreContext::fuel_consumed``: minus the fuel that is left, of at most
+            2**63 - 1.
+        epoch_deadline: ``VMStoreContext::epoch_deadline``: the engine's epoch at which wasm is
+            interrupted.
     """
 
-    trap_flag: int
+    trap_on_grow_failure: int
     transfer_bytes: int
+    fuel_balance: int
+    epoch_deadline: int
 
 
-def store_layout(engine: int) -> StoreLayout:
-    """Find both settings by the values around them in a store made for the purpose.
+def store_settings(engine: int) -> type[StoreSettings]:
+    """Find the settings by marks, in a store made for the purpose, and describe where they are.
+
+    The structure returned begins at a store's context (``from_address``). The engine's epoch must
+    be 0 still.
 
     Raises:
         HostUnusable: they are not where, or not once where, this relies on.
@@ -225,20 +265,53 @@ def store_layout(engine: int) -> StoreLayout:
     try:
         context = store_context(store)
         store_limiter(store, *_MARKS)
-        content = ctypes.string_at(context, _malloc_usable_size(context))
+        context_set_fuel(context, _FUEL_MARK)
+        context_set_epoch_deadline(context, _DEADLINE_MARK)
+        content = read(context, _malloc_usable_size(context))
+        found = _settings_in(content)
+        if found is None or not _works(found, context):
+            raise HostUnusable(
+                f"This build of wasmtime ({package_version()}) keeps the settings of a store in "
+                "another place than Wardian knows. Install a version within the range that "
+                "Wardian pins."
+            )
+        return found
     finally:
         store_delete(store)
+
+
+def _settings_in(content: bytes) -> type[StoreSettings] | None:
     memory, elements, *counts = _MARKS
     limits = _aligned(content, struct.pack("<7Q", 1, memory, 1, elements, *counts))
     transfer = _aligned(content, struct.pack("<Q", DEFAULT_TRANSFER_BYTES))
-    if len(limits) == 1 and len(transfer) == 1:
-        flag = limits[0] + 7 * 8
-        if content[flag : flag + 1] == b"\0":
-            return StoreLayout(flag, transfer[0])
-    raise HostUnusable(
-        f"This build of wasmtime ({package_version()}) keeps its store limits in another "
-        "place than Wardian knows. Install a version within the range that Wardian pins."
-    )
+    fuel = _aligned(content, struct.pack("<q", -_FUEL_MARK))
+    deadline = _aligned(content, struct.pack("<Q", _DEADLINE_MARK))
+    if not len(limits) == len(transfer) == len(fuel) == len(deadline) == 1:
+        return None
+    flag = limits[0] + 7 * 8
+    if content[flag] != 0:
+        return None
+    places: list[tuple[int, str, Any]] = [
+        (flag, "trap_on_grow_failure", c_uint8),
+        (transfer[0], "transfer_bytes", c_uint64),
+        (fuel[0], "fuel_balance", c_int64),
+        (deadline[0], "epoch_deadline", c_uint64),
+    ]
+    fields: list[tuple[str, Any]] = []
+    end = 0
+    for offset, name, kind in sorted(places, key=lambda place: place[0]):
+        fields += [(f"_{end}", c_uint8 * (offset - end)), (name, kind)]
+        end = offset + ctypes.sizeof(kind)
+    return type("StoreSettings", (StoreSettings,), {"_pack_": 1, "_fields_": fields})
+
+
+def _works(settings: type[StoreSettings], context: int) -> bool:
+    """Write and read fuel both in place and through the C API."""
+    left = c_uint64()
+    view = settings.from_address(context)
+    view.fuel_balance = -_MARKS[0]
+    failed = context_get_fuel(context, ctypes.addressof(left))
+    return not failed and left.value == _MARKS[0]
 
 
 _malloc_usable_size = CFUNCTYPE(c_size_t, c_void_p)(("malloc_usable_size", ctypes.CDLL(None)))

@@ -38,12 +38,14 @@ from wardian.sandbox.types import (
     VariantType,
     WitType,
     may_be_null,
+    names_in,
 )
 from wardian.sandbox.values import NON_FINITE
 
 Keep = list[Any]
 Lower = Callable[[Any, Keep], bytes]
-Lift = Callable[[bytes, int], Any]
+Lift = Callable[[Any, int], Any]
+"""From bytes, or a view of bytes, at an offset."""
 
 _VECTOR = struct.Struct("<B7xQQ8x")
 _POINTER = struct.Struct("<B7xQ16x")
@@ -55,7 +57,9 @@ _THREE = struct.Struct("<QQQ")
 _ONE = struct.Struct("<Q")
 
 _address = abi.address_of
-_read = ctypes.string_at
+_BYTES_HEADER = abi.BYTES_HEADER
+_read = abi.read
+_read_text = abi.read_text
 _SLOT = abi.VAL_SIZE
 _ENTRY = abi.ENTRY_SIZE
 
@@ -215,11 +219,11 @@ def _string_codec() -> Codec:
                 f"the string has a lone surrogate at character {error.start}, which is not text"
             ) from None
         keep.append(data)
-        return pack(abi.KIND_STRING, len(data), _address(data))
+        return pack(abi.KIND_STRING, len(data), id(data) + _BYTES_HEADER)
 
     def lift(raw: bytes, at: int) -> str:
         size, start = unpack(raw, at + 8)
-        return _read(start, size).decode()
+        return _read_text(start, size)
 
     return Codec(lower, lift)
 
@@ -361,6 +365,11 @@ class _Names:
         self.vectors = {
             name: _NAME.pack(len(data), _address(data)) for name, data in self._encoded.items()
         }
+        self._bytes = sum(map(len, self._encoded.values()))
+
+    def __len__(self) -> int:
+        """All names together, in bytes: like everything kept, it knows its size."""
+        return self._bytes
 
 
 def _record_codec(wit: RecordType) -> Codec:
@@ -491,7 +500,7 @@ def _variant_codec(wit: VariantType) -> Codec:
 
     def lift(raw: bytes, at: int) -> dict[str, Any]:
         size, start, payload = _THREE.unpack_from(raw, at + 8)
-        tag = _read(start, size).decode()
+        tag = _read_text(start, size)
         codec = cases[tag]
         return {
             "tag": tag,
@@ -566,7 +575,7 @@ def _enum_codec(wit: EnumType) -> Codec:
 
     def lift(raw: bytes, at: int) -> str:
         size, start = _TWO.unpack_from(raw, at + 8)
-        return _read(start, size).decode()
+        return _read_text(start, size)
 
     return Codec(lower, lift)
 
@@ -578,6 +587,8 @@ def _flags_codec(wit: FlagsType) -> Codec:
     def lower(value: Any, keep: Keep) -> bytes:
         if type(value) not in (list, tuple, set, frozenset):
             raise _expected("a list of flags", value)
+        if len(value) > len(order):
+            raise Misfit(f"expected each of {', '.join(order)} at most once")
         for index, name in enumerate(value):
             if type(name) is not str or name not in order:
                 raise Misfit(f"expected one of {', '.join(order)}").at(index)
@@ -590,7 +601,7 @@ def _flags_codec(wit: FlagsType) -> Codec:
         size, start = _TWO.unpack_from(raw, at + 8)
         block = _read(start, size * 16)
         pairs = (_NAME.unpack_from(block, offset) for offset in range(0, size * 16, 16))
-        return sorted((_read(a, n).decode() for n, a in pairs), key=order.__getitem__)
+        return sorted((_read_text(a, n) for n, a in pairs), key=order.__getitem__)
 
     return Codec(lower, lift)
 
@@ -622,7 +633,16 @@ _COMPILERS: dict[type, Callable[[Any], Codec]] = {
 class FunctionCodec:
     """How the arguments and the result of one function cross."""
 
-    __slots__ = ("_known", "_lifts", "_lowers", "count", "result")
+    __slots__ = (
+        "_first",
+        "_fixed_bytes",
+        "_known",
+        "_lifts",
+        "_lowers",
+        "_per_byte",
+        "count",
+        "result",
+    )
 
     def __init__(self, function: FunctionType) -> None:
         codecs = [(name, wit, codec_of(wit)) for name, wit in function.parameters]
@@ -632,7 +652,20 @@ class FunctionCodec:
         self._lowers = [
             (name, b"", codec.lower, isinstance(wit, OptionType)) for name, wit, codec in codecs
         ]
+        self._first = (codecs[0][0], codecs[0][2].lower) if codecs else ("", _no_value)
         self._lifts = [(codec.lift, index * _SLOT) for index, (_, _, codec) in enumerate(codecs)]
+        names = [name for _, wit in function.parameters for name in names_in(wit)]
+        self._per_byte = 1 + max(map(len, names), default=0) // 16
+        self._fixed_bytes = sum(_SLOT + len(name) for name in self._known) + _SLOT
+
+    def encoded_at_most(self, keep: Keep) -> int:
+        """Bound the size of arguments as MessagePack from above, by what lowering them kept.
+
+        Each value has a slot of 32 bytes, in which any header and number fits; text and bytes were
+        kept as they are; a name that a record or a flag repeats is longer than what stands for it
+        by at most a factor that the types tell.
+        """
+        return sum(map(len, keep)) * self._per_byte + self._fixed_bytes
 
     def lower_arguments(self, arguments: dict[str, Any], keep: Keep) -> bytes:
         """Lower arguments by name into consecutive slots.
@@ -640,6 +673,14 @@ class FunctionCodec:
         Raises:
             Misfit: a value does not fit, a name is unknown or missing.
         """
+        try:
+            if len(arguments) == self.count:
+                if self.count == 1:
+                    name, lower = self._first
+                    return lower(arguments[name], keep)
+                return b"".join([low(arguments[name], keep) for name, _, low, _ in self._lowers])
+        except (KeyError, Misfit):
+            keep.clear()  # once more, for a sentence that says where
         parts = lower_fields(self._lowers, arguments, keep)
         if not arguments.keys() <= self._known:
             refuse_unknown(arguments, self._known)
@@ -649,6 +690,10 @@ class FunctionCodec:
         """Lift arguments, in order, from the slots at ``address``."""
         block = _read(address, self.count * _SLOT)
         return [lift(block, at) for lift, at in self._lifts]
+
+
+def _no_value(_value: Any, _keep: Keep) -> bytes:
+    raise AssertionError("a function without parameters lowers nothing")
 
 
 def _written(steps: Any) -> str:

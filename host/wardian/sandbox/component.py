@@ -12,7 +12,7 @@ from wasmtime import component as wc
 
 from wardian.errors import InvalidComponent
 from wardian.sandbox import abi
-from wardian.sandbox.codec import FunctionCodec
+from wardian.sandbox.codec import FunctionCodec, Lift
 from wardian.sandbox.description import (
     Description,
     FunctionDescription,
@@ -101,12 +101,16 @@ class Function:
     name: str
     index: int
     codec: FunctionCodec
+    count: int
+    lift: Lift | None
     unwraps: bool
 
     @classmethod
     def of(cls, name: str, index: int, kind: FunctionType) -> Function:
         """Prepare a function of type ``kind`` at export index ``index``."""
-        return cls(name, index, FunctionCodec(kind), isinstance(kind.result, ResultType))
+        codec = FunctionCodec(kind)
+        lift = None if codec.result is None else codec.result.lift
+        return cls(name, index, codec, codec.count, lift, isinstance(kind.result, ResultType))
 
 
 class Component:
@@ -115,6 +119,8 @@ class Component:
     Attributes:
         description: what it imports, exports and offers to call.
         surface: the same with types.
+        ready: its functions by full name.
+        memories, memory_bytes: what an instance has to start with, at least one.
     """
 
     def __init__(self, engine: Engine, compiled: wc.Component, source: Source) -> None:
@@ -123,8 +129,10 @@ class Component:
         self.pointer = abi.pointer_of(compiled)
         self.surface: Surface = reflect(engine.wasmtime, compiled)
         self.description: Description = describe(self.surface, source)
+        self.memories = max(1, source.memories)
+        self.memory_bytes = source.memory_bytes
         self._indices: list[int] = []
-        self._ready = self._prepare()
+        self.ready = self._prepare()
         self._lock = threading.Lock()
         self._linker: Linker | None = None
 
@@ -139,8 +147,8 @@ class Component:
         Raises:
             NotFound: there is none, or several; names the candidates.
         """
-        found = self._ready.get(name)
-        return found if found is not None else self._ready[resolve_function(name, self._ready)]
+        found = self.ready.get(name)
+        return found if found is not None else self.ready[resolve_function(name, self.ready)]
 
     def linker(self, imports: Imports) -> Linker:
         """Return a linker of ``imports``; the last one is kept for the next call with them."""

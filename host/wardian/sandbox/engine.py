@@ -8,18 +8,19 @@ import os
 import threading
 import time
 from contextlib import suppress
+from typing import Protocol
 
 import wasmtime
 from wasmtime import _bindings as bindings
 
 from wardian.errors import HostUnusable
-from wardian.sandbox import abi
+from wardian.sandbox import abi, pooling
 
 TICK_SECONDS = 0.002
 """Resolution of deadlines."""
 
-IDLE_TICKS = 500
-"""The ticker sleeps after this many ticks without a call, and is woken by the next one."""
+REST_TICKS = 500
+"""After so many ticks the clock rests if no call is running, and is woken by the next one."""
 
 MAX_WASM_STACK_BYTES = 512 * 1024
 
@@ -29,7 +30,7 @@ MEMORY_GUARD_BYTES = 32 * 1024 * 1024
 compiling an 18 MB component took half as long here, and gave two thirds of the code. It is address
 space, not memory; a worker is bounded in what it may write to (``confinement``)."""
 
-TICKER_STACK_BYTES = 256 * 1024
+CLOCK_STACK_BYTES = 256 * 1024
 
 _OFF = (
     "wasm_threads",
@@ -56,7 +57,7 @@ _OFF_RAW = (
 )
 
 
-def _config(*, parallel: bool) -> wasmtime.Config:
+def _config(*, parallel: bool, pooled: bool) -> wasmtime.Config:
     """The production configuration.
 
     Every proposal that plugins do not need is off. Multi-memory stays on: adapters between the
@@ -75,6 +76,8 @@ def _config(*, parallel: bool) -> wasmtime.Config:
         getattr(bindings, name)(pointer, False)
     bindings.wasmtime_config_memory_reservation_set(pointer, MEMORY_RESERVATION_BYTES)
     bindings.wasmtime_config_memory_guard_size_set(pointer, MEMORY_GUARD_BYTES)
+    if pooled:
+        pooling.use(pointer, MEMORY_RESERVATION_BYTES)
     return config
 
 
@@ -92,27 +95,48 @@ def engine_key() -> str:
 
 
 class Engine:
-    """One engine and its ticker; may be shared by threads, never across a fork.
+    """One engine and its clock; may be shared by threads.
 
-    ``parallel`` compiles with a thread a core; a process that did so cannot compile after a fork,
-    because the threads are not there any more.
+    Its making starts no thread and opens no file, so that a process may fork after it; each of
+    the two begins to use it for itself (``begin``). ``parallel`` compiles with a thread a core; a
+    process that compiled so cannot compile after a fork, because the threads are not there any
+    more.
 
     Wasmtime turns the guest's memory faults into traps with signal handlers. Python's
     ``faulthandler`` must therefore be enabled before, or not at all.
+
+    Attributes:
+        pooled: whether instances come from a pool, which then bounds how many there are at once.
+        clock: what ends calls at their deadline.
     """
 
-    def __init__(self, *, parallel: bool = False, statm: int | None = None) -> None:
+    def __init__(self, *, parallel: bool = False) -> None:
         abi.check_layout()
+        self.pooled = pooling.fits(MEMORY_RESERVATION_BYTES + MEMORY_GUARD_BYTES)
         self._faulthandler = faulthandler.is_enabled()
-        self.wasmtime = wasmtime.Engine(_config(parallel=parallel))
+        self.wasmtime = wasmtime.Engine(_config(parallel=parallel, pooled=self.pooled))
         self.pointer = abi.pointer_of(self.wasmtime)
-        self.layout = abi.store_layout(self.pointer)
-        self._ticker = _Ticker(self.pointer)
-        self._statm = _open_statm() if statm is None else statm
+        self.settings_at = abi.store_settings(self.pointer).from_address
+        self.clock = Clock(self.pointer)
+        self._statm = -1
+        self._statm_read = b""
+        self._writable = 0
+
+    def begin(self, statm: int | None = None) -> None:
+        """Open what is read during calls, which otherwise the first call does.
+
+        ``statm`` is a descriptor on this process's ``/proc/self/statm``, where that cannot be
+        opened any more; it is closed with the engine.
+        """
+        if statm is not None:
+            self._statm = statm
+        elif self._statm < 0:
+            with suppress(OSError):
+                self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
 
     def close(self) -> None:
-        """Stop the ticker. Calls that still run are not interrupted any more."""
-        self._ticker.close()
+        """Stop the clock. Calls that still run are not interrupted any more."""
+        self.clock.close()
         if self._statm >= 0:
             os.close(self._statm)
             self._statm = -1
@@ -123,19 +147,11 @@ class Engine:
         Raises:
             HostUnusable: ``faulthandler`` was enabled after the engine was made.
         """
-        if faulthandler.is_enabled() and not self._faulthandler:
+        if _faulthandler_enabled() and not self._faulthandler:
             raise HostUnusable(
                 "faulthandler was enabled after the sandbox was made, and has taken the signals "
                 "that contain a guest's memory faults. Enable it before."
             )
-
-    def ticks_until(self, seconds: float) -> int:
-        """Start (or keep) the clock, and return how many ticks from now ``seconds`` are."""
-        return self._ticker.ticks_until(seconds)
-
-    def call_ended(self) -> None:
-        """Tell that the call for which ``ticks_until`` was asked is over."""
-        self._ticker.release()
 
     def writable_bytes(self) -> int:
         """Private writable memory of this process, in bytes; 0 where the kernel does not tell.
@@ -143,60 +159,80 @@ class Engine:
         Linear memories count as they grow, because the reserved rest is not yet writable.
         """
         if self._statm < 0:
-            return 0
-        return int(os.pread(self._statm, 128, 0).split()[5]) * _PAGE_BYTES
+            self.begin()
+            if self._statm < 0:
+                return 0
+        read = os.pread(self._statm, 128, 0)
+        if read != self._statm_read:
+            self._statm_read = read
+            self._writable = int(read.split()[5]) * _PAGE_BYTES
+        return self._writable
 
 
-def _open_statm() -> int:
-    with suppress(OSError):
-        return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
-    return -1
-
-
+_faulthandler_enabled = faulthandler.is_enabled
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-class _Ticker:
+class Timed(Protocol):
+    """What a clock ticks for."""
+
+    running: bool
+
+
+class Clock:
     """Advances the engine's epoch in step with the monotonic clock while calls run.
 
-    A late tick is followed by as many as were missed, so that delays do not add up; a deadline
-    counts the ticks that are still owed, so that catching up cannot fire it early.
+    A late tick is followed by as many as were missed, so that delays do not add up. A deadline is
+    an epoch of its own, ``(time - origin) * TICKS_PER_SECOND``, not so many ticks from now:
+    catching up cannot fire it early.
+
+    Attributes:
+        calls: whatever may be running; each says so itself, and then has the clock ``tick`` if it
+            is not ``ticking``.
+        origin: the monotonic time of epoch 0, as long as the clock is ticking.
     """
 
     def __init__(self, engine: int) -> None:
         self._engine = engine
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._calls = 0
+        # Calls write and look without the lock: each is a single operation of the interpreter.
+        self.calls: set[Timed] = set()
+        self.ticking = False
+        self.origin = 0.0  # monotonic time of epoch 0
         self._epoch = 0
-        self._origin = 0.0  # monotonic time of epoch 0
-        self._ticking = False
         self._closed = False
-        self._thread = self._start()
+        self._thread: threading.Thread | None = None
 
-    def ticks_until(self, seconds: float) -> int:
+    def start(self) -> None:
+        """Start the thread, unless it runs."""
         with self._lock:
-            self._calls += 1
-            now = time.monotonic()
-            if not self._ticking:
-                self._origin = now - self._epoch * TICK_SECONDS
-                self._ticking = True
-                self._wake.set()
-            owed = (now - self._origin) / TICK_SECONDS - self._epoch
-            return int(seconds / TICK_SECONDS + owed) + 2
-
-    def release(self) -> None:
-        with self._lock:
-            self._calls -= 1
+            if self._thread is None:
+                self._thread = self._started()
 
     def close(self) -> None:
+        """End the thread."""
         self._closed = True
         self._wake.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
-    def _start(self) -> threading.Thread:
+    def tick(self) -> None:
+        """Start to tick, for a call that said before that it is running."""
+        if self._thread is None:
+            self.start()
+        with self._lock:
+            if not self.ticking:
+                self.origin = time.monotonic() - self._epoch * TICK_SECONDS
+                self.ticking = True
+                self._wake.set()
+
+    def _any_running(self) -> bool:
+        return any(call.running for call in self.calls.copy())
+
+    def _started(self) -> threading.Thread:
         thread = threading.Thread(target=self._run, name="wardian-epoch", daemon=True)
-        previous = threading.stack_size(TICKER_STACK_BYTES)
+        previous = threading.stack_size(CLOCK_STACK_BYTES)
         try:
             thread.start()
         finally:
@@ -206,24 +242,30 @@ class _Ticker:
     def _run(self) -> None:
         idle = 0
         while not self._closed:
-            if not self._ticking:
+            if not self.ticking:
                 self._wake.wait()
                 self._wake.clear()
                 idle = 0
                 continue
             time.sleep(TICK_SECONDS)
-            idle = 0 if self._calls else idle + 1
+            idle += 1
             self._advance()
-            if idle > IDLE_TICKS:
+            if idle >= REST_TICKS:
+                idle = 0
                 self._rest()
 
     def _advance(self) -> None:
-        due = int((time.monotonic() - self._origin) / TICK_SECONDS)
+        due = int((time.monotonic() - self.origin) * TICKS_PER_SECOND)
         for _ in range(due - self._epoch):
             abi.engine_increment_epoch(self._engine)
         self._epoch = max(self._epoch, due)
 
     def _rest(self) -> None:
+        """Stop ticking; a call that began in the same moment goes on ticking."""
         with self._lock:
-            if not self._calls:
-                self._ticking = False
+            self.ticking = False
+            if self._any_running():
+                self.ticking = True
+
+
+TICKS_PER_SECOND = 1 / TICK_SECONDS

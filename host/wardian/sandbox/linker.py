@@ -43,12 +43,15 @@ class Imports:
     on_output: Callable[[bytes], None] | None = None
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(slots=True)
 class CallState:
     """What the gateway knows of one running call."""
 
-    limits: Limits
-    deadline: float
+    limits: Limits = DEFAULT_LIMITS
+    deadline: float = 0.0
     host_calls: int = 0
     error: BaseException | None = None
 

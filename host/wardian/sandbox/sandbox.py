@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -17,20 +18,25 @@ from wasmtime import component as wc
 
 from wardian import errors
 from wardian.policy.limits import Limits
-from wardian.policy.usage import Usage
 from wardian.sandbox.codec import Misfit
 from wardian.sandbox.component import Component, Function, compile_component
 from wardian.sandbox.description import Source
 from wardian.sandbox.engine import Engine
-from wardian.sandbox.instance import Instance
-from wardian.sandbox.linker import HostFunctions, Imports, Linker, check_import_names
+from wardian.sandbox.instance import Instance, Measured
+from wardian.sandbox.linker import (
+    DEFAULT_LIMITS,
+    HostFunctions,
+    Imports,
+    Linker,
+    check_import_names,
+)
 from wardian.sandbox.outcome import Outcome
+from wardian.sandbox.self_check import check_values
 
 MAX_NESTED_CALLS = 8
 STACK_HEADROOM_FRAMES = 200
 
 NO_IMPORTS = Imports()
-DEFAULT_LIMITS = Limits()
 NO_FUEL = Limits(fuel=0, memory_bytes=4 << 30)
 
 
@@ -46,15 +52,25 @@ class Sandbox:
 
     ``parallel_compilation`` compiles with every core; a process that does so must not fork and
     compile again. Enable ``faulthandler`` before making a sandbox, or not at all.
-
-    ``statm`` is a descriptor on this process's ``/proc/self/statm``, for where that cannot be
-    opened any more; the sandbox closes it.
     """
 
-    def __init__(self, *, parallel_compilation: bool = False, statm: int | None = None) -> None:
-        self.engine = Engine(parallel=parallel_compilation, statm=statm)
-        self._nested = threading.local()
+    def __init__(self, *, parallel_compilation: bool = False) -> None:
+        check_values()
+        self.engine = Engine(parallel=parallel_compilation)
+        self._nested = _Nesting()
         self.encode = msgspec.msgpack.Encoder().encode
+
+    def begin(self, statm: int | None = None) -> None:
+        """Open what calls need, while this process may; otherwise the first call does.
+
+        ``statm`` is a descriptor on this process's ``/proc/self/statm``, where that cannot be
+        opened any more.
+        """
+        self.engine.begin(statm)
+
+    def warm(self) -> None:
+        """Start the clock's thread, which otherwise the first call does."""
+        self.engine.clock.start()
 
     def close(self) -> None:
         """Stop the clock that ends calls at their deadline; no call may be running."""
@@ -115,7 +131,7 @@ class Sandbox:
         """
         instance = Instance(self.engine, component, component.linker(imports))
         try:
-            instance.arm(NO_FUEL, time.monotonic())
+            instance.arm(NO_FUEL, monotonic())
             try:
                 with suppress(errors.CallError):
                     instance.start()
@@ -130,7 +146,7 @@ class Sandbox:
         function: str,
         arguments: Mapping[str, Any] | None = None,
         *,
-        limits: Limits | None = None,
+        limits: Limits = DEFAULT_LIMITS,
         imports: Imports | HostFunctions | None = None,
     ) -> Outcome:
         """Call one function in an instance of its own.
@@ -154,19 +170,22 @@ class Sandbox:
         """
         return LiveInstance(self, component, component.linker(_as_imports(imports)))
 
-    @contextmanager
-    def entered(self, linker: Linker) -> Iterator[None]:
-        """Guard this thread's stack, and its signals while host functions can be called."""
+    def check_leaf(self) -> None:
+        """Refuse a call of a component without host functions where it could not end well."""
         self.engine.check_signals()
-        depth = getattr(self._nested, "depth", 0)
+        if self._nested.depth >= MAX_NESTED_CALLS:
+            raise _too_deep()
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Guard this thread's stack and signals while host functions can be called."""
+        self.engine.check_signals()
+        depth = self._nested.depth
         if depth >= MAX_NESTED_CALLS or _stack_is_deep():
-            raise errors.StackOverflow(
-                f"Calls that call plugins nest deeper than {MAX_NESTED_CALLS}, or the Python "
-                "stack is nearly full."
-            )
+            raise _too_deep()
         self._nested.depth = depth + 1
         try:
-            if linker.has_functions and threading.current_thread() is threading.main_thread():
+            if threading.current_thread() is threading.main_thread():
                 with _interrupt_held():
                     yield
             else:
@@ -175,8 +194,23 @@ class Sandbox:
             self._nested.depth = depth
 
 
+class _Nesting(threading.local):
+    """How many calls of this thread are inside each other."""
+
+    depth = 0
+
+
+def _too_deep() -> errors.StackOverflow:
+    return errors.StackOverflow(
+        f"Calls that call plugins nest deeper than {MAX_NESTED_CALLS}, or the Python stack is "
+        "nearly full."
+    )
+
+
 class LiveInstance:
     """An instance that lives for several calls, until one fails or it is closed."""
+
+    __slots__ = ("_component", "_instance", "_linker", "_sandbox", "_used_up")
 
     def __init__(self, sandbox: Sandbox, component: Component, linker: Linker) -> None:
         self._sandbox = sandbox
@@ -203,12 +237,16 @@ class LiveInstance:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        if getattr(self, "_instance", None) is not None:
+            self.close()
+
     def call(
         self,
         function: str,
         arguments: Mapping[str, Any] | None = None,
         *,
-        limits: Limits | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> Outcome:
         """Call one function, as ``Sandbox.call`` does.
 
@@ -217,79 +255,119 @@ class LiveInstance:
         """
         if self._used_up:
             raise errors.Conflict("The instance is gone: an earlier call in it failed.")
-        limits = limits or DEFAULT_LIMITS
-        target = self._component.function(function)
+        component = self._component
+        target = component.ready.get(function) or component.function(function)
+        given: dict[str, Any] = arguments if type(arguments) is dict else dict(arguments or {})
         keep: list[Any] = []
-        slots = self._lower(target, dict(arguments or {}), limits, keep)
-        with self._sandbox.entered(self._linker):
-            result, usage = self._run(target, limits, slots)
-        return _unwrapped(target, result, usage)
+        slots = self._lower(target, given, limits, keep)
+        if self._linker.has_functions:
+            with self._sandbox.entered():
+                return self._run(target, limits, slots)
+        self._sandbox.check_leaf()
+        return self._run(target, limits, slots)
+
+    def prepare(self, limits: Limits, seconds: float) -> bool:
+        """Instantiate ahead of a first call within ``limits``; tell whether that went well.
+
+        It takes ``seconds`` at most, and the guest can call no host function meanwhile. The fuel
+        that it spends counts for the first call.
+        """
+        ahead = replace(limits, host_calls=0, wall_seconds=min(seconds, limits.wall_seconds))
+        instance = Instance(self._sandbox.engine, self._component, self._linker)
+        instance.arm(ahead, monotonic())
+        try:
+            instance.start()
+        except errors.WardianError:
+            instance.disarm()
+            instance.close()
+            self._used_up = True
+            return False
+        instance.disarm()
+        instance.carry()
+        self._instance = instance
+        return True
 
     def _lower(
         self, target: Function, arguments: dict[str, Any], limits: Limits, keep: list[Any]
     ) -> bytes:
+        codec = target.codec
         try:
-            slots = target.codec.lower_arguments(arguments, keep)
+            slots = codec.lower_arguments(arguments, keep)
         except Misfit as misfit:
             raise misfit.as_invalid_arguments() from None
-        keep.append(slots)
-        size = len(self._sandbox.encode(arguments)) if arguments else 0
-        if size > limits.argument_bytes:
-            raise errors.InvalidArguments(
-                f"The arguments are {size} bytes, more than this call's limit of "
-                f"{limits.argument_bytes}."
-            )
+        if keep and codec.encoded_at_most(keep) > limits.argument_bytes:
+            size = len(self._sandbox.encode(arguments))
+            if size > limits.argument_bytes:
+                raise errors.InvalidArguments(
+                    f"The arguments are {size} bytes, more than this call's limit of "
+                    f"{limits.argument_bytes}."
+                )
         return slots
 
-    def _run(self, target: Function, limits: Limits, slots: bytes) -> tuple[Any, Usage]:
-        started = time.monotonic()
-        usage = Usage()
-        instance = self._instance or Instance(self._sandbox.engine, self._component, self._linker)
+    def _run(self, target: Function, limits: Limits, slots: bytes) -> Outcome:
+        started = monotonic()
+        instance = self._instance
+        fresh = instance is None
+        if instance is None:
+            instance = Instance(self._sandbox.engine, self._component, self._linker)
         instance.arm(limits, started)
         try:
-            if self._instance is None:
+            if fresh:
                 instance.start()
                 self._instance = instance
             result = instance.call(target, slots)
-            usage.output_bytes = self._checked_size(result, limits)
-        except BaseException as error:
-            self._fail(instance, error, usage)
-            raise
-        finally:
+            if target.unwraps:
+                return self._unwrapped(instance, result, limits)
+            encoded = self._bounded(result, limits)
             instance.disarm()
-            usage.wall_seconds = time.monotonic() - started
-        instance.report(usage)
-        return result, usage
+        except errors.GuestError:
+            raise
+        except BaseException as error:
+            instance.disarm()
+            self._fail(instance, error)
+            raise
+        return Measured(result, encoded, instance)
 
-    def _fail(self, instance: Instance, error: BaseException, usage: Usage) -> None:
+    def _unwrapped(self, instance: Instance, result: Any, limits: Limits) -> Outcome:
+        """Answer with what an ok holds; what an err holds is an answer too, but raised."""
+        value = result["val"]
+        encoded = self._bounded(value, limits)
+        instance.disarm()
+        outcome = Measured(value, encoded, instance)
+        if result["tag"] == "ok":
+            return outcome
+        raise errors.GuestError(
+            "The function answered with an error of its own.", payload=value, usage=outcome.usage
+        )
+
+    def _bounded(self, result: Any, limits: Limits) -> bytes | None:
+        """Check the size of a result; return it encoded, unless it is small beyond doubt."""
+        kind = type(result)
+        if kind in _SMALL or (kind is str and 4 * len(result) + _SMALL_BYTES < limits.result_bytes):
+            return None
+        encoded = self._sandbox.encode(result)
+        if len(encoded) > limits.result_bytes:
+            raise errors.ResultTooLarge(
+                f"The result is {len(encoded)} bytes, more than this call's limit of "
+                f"{limits.result_bytes}."
+            )
+        return encoded
+
+    def _fail(self, instance: Instance, error: BaseException) -> None:
         """Give up the instance; what the gateway kept is raised in place of what came out."""
         kept = instance.state.error
-        instance.report(usage)
+        spent = Measured(None, b"", instance)
         instance.close()
         self.close()
         for each in (error, kept):
             if isinstance(each, errors.CallError):
-                each.usage = usage
+                each.usage = spent.usage
         if kept is not None and kept is not error:
             raise kept from kept.__cause__
 
-    def _checked_size(self, result: Any, limits: Limits) -> int:
-        size = len(self._sandbox.encode(result))
-        if size > limits.result_bytes:
-            raise errors.ResultTooLarge(
-                f"The result is {size} bytes, more than this call's limit of {limits.result_bytes}."
-            )
-        return size
 
-
-def _unwrapped(target: Function, result: Any, usage: Usage) -> Outcome:
-    if not target.unwraps:
-        return Outcome(result, usage)
-    if result["tag"] == "ok":
-        return Outcome(result["val"], usage)
-    raise errors.GuestError(
-        "The function answered with an error of its own.", payload=result["val"], usage=usage
-    )
+_SMALL = frozenset({type(None), bool, int, float})
+_SMALL_BYTES = 16
 
 
 def _as_imports(imports: Imports | HostFunctions | None) -> Imports:

@@ -6,7 +6,7 @@ when their texts are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,3 +138,26 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
 def may_be_null(wit: WitType) -> bool:
     """Tell whether null is a value of this type in JSON, so that an option of it needs a tag."""
     return isinstance(wit, OptionType)
+
+
+def names_in(wit: WitType | None) -> Iterator[str]:
+    """Yield every name of a field, case or flag in a type."""
+    for name, inner in _parts(wit):
+        if name is not None:
+            yield name
+        yield from names_in(inner)
+
+
+def _parts(wit: WitType | None) -> Iterable[tuple[str | None, WitType | None]]:
+    match wit:
+        case RecordType(parts) | VariantType(parts):
+            return parts
+        case EnumType(names) | FlagsType(names):
+            return [(name, None) for name in names]
+        case TupleType(elements):
+            return [(None, element) for element in elements]
+        case ListType(inner) | OptionType(inner):
+            return [(None, inner)]
+        case ResultType(ok, err):
+            return [(None, ok), (None, err)]
+    return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from typing import TypeVar
 
@@ -16,13 +17,18 @@ class Disconnected(Exception):
     """The broker closed the socket."""
 
 
+# Made with the module, which a zygote imports once for all its children.
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(ToWorker)
+
+
 class Channel:
     """Reads and writes whole messages."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
-        self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(ToWorker)
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
 
     def send(self, message: Message) -> None:
         """Write one message.
@@ -31,13 +37,13 @@ class Channel:
             Disconnected: the broker is gone.
         """
         try:
-            self._socket.sendall(encode_frame(message, self._encoder))
+            self._socket.sendall(encode_frame(message, _encoder))
         except OSError:
             raise Disconnected from None
 
     def send_bounded(self, message: Message, most: int) -> bool:
         """Write one message unless it is larger than ``most`` bytes; tell whether it was."""
-        frame = encode_frame(message, self._encoder)
+        frame = encode_frame(message, _encoder)
         if len(frame) > most:
             return False
         try:
@@ -45,6 +51,10 @@ class Channel:
         except OSError:
             raise Disconnected from None
         return True
+
+    def idle(self) -> bool:
+        """Tell whether nothing waits to be received."""
+        return not self._poll.poll(0)
 
     def receive(self) -> ToWorker:
         """Wait for one message.
@@ -55,7 +65,7 @@ class Channel:
         (size,) = LENGTH.unpack(self._read(LENGTH.size))
         if size > MAX_FRAME_BYTES:
             raise Disconnected
-        message: ToWorker = self._decoder.decode(self._read(size))
+        message: ToWorker = _decoder.decode(self._read(size))
         return message
 
     def _read(self, size: int) -> bytearray:

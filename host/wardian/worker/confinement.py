@@ -38,8 +38,9 @@ class Bounds:
     """Kernel limits of one process.
 
     Attributes:
-        memory_bytes: private memory that it may write to, which is what linear memories become as
-            they grow; the address space that is merely reserved for them does not count.
+        memory_bytes: private memory that it may write to beyond what it has mapped already. Linear
+            memories become that as they grow; the address space that is merely reserved for them
+            does not count.
         file_bytes: size of a file that it writes.
         cpu_seconds: of all its threads.
     """
@@ -117,7 +118,7 @@ class Confinement:
             files.restrict()
         _close_others({*keep, self.statm})
         _limit(resource.RLIMIT_FSIZE, bounds.file_bytes)
-        _limit(resource.RLIMIT_DATA, bounds.memory_bytes)
+        _limit(resource.RLIMIT_DATA, self._mapped_bytes() + bounds.memory_bytes)
         if bounds.cpu_seconds is not None:
             _limit(resource.RLIMIT_CPU, bounds.cpu_seconds)
         if compiles:
@@ -136,6 +137,10 @@ class Confinement:
         if not self._settled:
             self._install(Profile.ALONE if alone else Profile.SHARED)
             self._settled = True
+
+    def _mapped_bytes(self) -> int:
+        """Return what this process may write to now: its own data, and tables of the pool."""
+        return int(os.pread(self.statm, 128, 0).split()[5]) * resource.getpagesize()
 
     def _install(self, profile: Profile) -> None:
         if self._filters is not None:

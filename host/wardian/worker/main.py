@@ -8,43 +8,57 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from wardian import errors
 from wardian.policy.limits import Limits
-from wardian.sandbox import Component, LiveInstance, Outcome, Sandbox
+from wardian.sandbox import Component, LiveInstance, Sandbox
 from wardian.sandbox.audit import audit
 from wardian.sandbox.linker import Imports
 from wardian.worker.channel import Channel, Disconnected
 from wardian.worker.confinement import Confinement
-from wardian.worker.host_calls import EXHAUSTED_CALLS, Conversation
+from wardian.worker.host_calls import EXHAUSTED_CALLS, Answers, Conversation, answers_of
 from wardian.worker.protocol import (
     ARTIFACT_UNUSABLE,
+    PLANS_MAX,
     Call,
     Compile,
     Compiled,
     Done,
     Failed,
+    Plan,
     Ready,
 )
 
 LOADED_COMPONENTS_MAX = 8
 
+AHEAD_SECONDS = 0.05
+"""An instance that takes longer to make is made when it is called for."""
 
-def serve(connection: socket.socket, confinement: Confinement | None = None) -> None:
-    """Run calls from ``connection`` until the broker closes it.
+
+def serve(
+    connection: socket.socket, sandbox: Sandbox, confinement: Confinement | None = None
+) -> None:
+    """Run calls from ``connection`` in ``sandbox`` until the broker closes it.
 
     ``confinement`` is what this process has entered; a thread of the host has none.
     """
     channel = Channel(connection)
-    with Sandbox(statm=confinement.statm if confinement else None) as sandbox:
+    with sandbox:
         runner = _Runner(sandbox, channel, confinement)
         try:
+            sandbox.begin(None if confinement is None else confinement.statm)
             if confinement is not None:
                 confinement.seal()
             channel.send(Ready())
+            sandbox.warm()
             while True:
                 message = channel.receive()
-                if isinstance(message, Call):
+                if isinstance(message, Plan):
+                    runner.plan(message)
+                elif isinstance(message, Call):
                     channel.send(runner.run(message))
+                    runner.look_ahead()
         except Disconnected:
             return
 
@@ -74,61 +88,89 @@ def compile_once(connection: socket.socket, source: int, target: int) -> None:
 
 
 class _Runner:
-    """Runs calls, and keeps the components that were called last."""
+    """Runs calls by plans, and keeps the components that were called last."""
 
     def __init__(self, sandbox: Sandbox, channel: Channel, confinement: Confinement | None) -> None:
         self._sandbox = sandbox
         self._confinement = confinement
+        self._channel = channel
         self._conversation = Conversation(channel)
         self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
+        self._plans: dict[int, _Plan] = {}
+        self._last: _Plan | None = None
+
+    def plan(self, plan: Plan) -> None:
+        """Remember what calls have in common."""
+        limits = _with_slack(plan.limits)
+        self._plans[plan.plan % PLANS_MAX] = _Plan(plan, limits, answers_of(plan.known))
 
     def run(self, call: Call) -> Done | Failed:
+        plan = self._plans[call.plan]
         try:
-            loaded = self._load(call)
+            loaded = self._load(plan.given)
         except errors.WardianError as error:
             return Failed(call.call, ARTIFACT_UNUSABLE, error.message, {}, None)
         if self._confinement is not None:
-            self._confinement.settle(alone=call.alone)
-        self._conversation.begin(call.call, call.limits)
+            self._confinement.settle(alone=plan.given.once)
+        self._last = plan
+        self._conversation.begin(call.call, plan.given.limits, plan.answers)
+        report = self._report(call, plan, loaded)
+        self._conversation.end()
+        if report.usage is not None:
+            report.usage.log_lines = self._conversation.log_lines
+            report.usage.dropped_log_lines = self._conversation.dropped_log_lines
+        return report
+
+    def look_ahead(self) -> None:
+        """While nothing is asked for: free the instance of the last call, and make the next.
+
+        What a guest does before its first call may depend on answers of the host, or show; then its
+        instances are made when they are called for.
+        """
+        plan, self._last = self._last, None
+        if plan is None or plan.given.once or plan.given.reuse:
+            return
+        loaded = self._loaded[plan.given.source.digest]
+        if loaded.live is not None:
+            loaded.live.close()
+            loaded.live = None
+        if loaded.ahead and self._channel.idle():
+            live = self._sandbox.instance(loaded.component, imports=loaded.imports)
+            loaded.ahead = live.prepare(plan.limits, AHEAD_SECONDS) and not self._conversation.spoke
+            if loaded.ahead:
+                loaded.live, loaded.limits = live, plan.limits
+            else:
+                live.close()
+
+    def _report(self, call: Call, plan: _Plan, loaded: _Loaded) -> Done | Failed:
         try:
-            outcome = self._answer(call, loaded)
+            return self._answer(call, plan, loaded)
         except errors.WardianError as error:
-            return self._counted(_failed(call.call, error))
+            return _failed(call.call, error)
         except MemoryError:
             return _failed(call.call, errors.MemoryExceeded("The worker ran out of memory."))
         except RecursionError:
             return _failed(
                 call.call, errors.InvalidArguments("A value nests deeper than can be passed.")
             )
-        return self._counted(Done(call.call, outcome.result, outcome.usage))
 
-    def _counted(self, report: Done | Failed) -> Done | Failed:
-        if report.usage is not None:
-            report.usage.log_lines = self._conversation.log_lines
-            report.usage.dropped_log_lines = self._conversation.dropped_log_lines
-        return report
+    def _answer(self, call: Call, plan: _Plan, loaded: _Loaded) -> Done:
+        live = loaded.live
+        ahead_for_others = not plan.given.reuse and loaded.limits != plan.limits
+        if live is None or not live.usable or ahead_for_others:
+            live = self._sandbox.instance(loaded.component, imports=loaded.imports)
+            loaded.live = live
+        outcome = live.call(call.function, call.arguments, limits=plan.limits)
+        result = outcome.result if outcome.encoded is None else msgspec.Raw(outcome.encoded)
+        return Done(call.call, result, outcome.usage)
 
-    def _answer(self, call: Call, loaded: _Loaded) -> Outcome:
-        limits = _with_slack(call.limits)
-        if not call.reuse:
-            return self._sandbox.call(
-                loaded.component,
-                call.function,
-                call.arguments,
-                limits=limits,
-                imports=loaded.imports,
-            )
-        if loaded.live is None or not loaded.live.usable:
-            loaded.live = self._sandbox.instance(loaded.component, imports=loaded.imports)
-        return loaded.live.call(call.function, call.arguments, limits=limits)
-
-    def _load(self, call: Call) -> _Loaded:
-        digest = call.source.digest
+    def _load(self, plan: Plan) -> _Loaded:
+        digest = plan.source.digest
         loaded = self._loaded.get(digest)
         if loaded is not None:
             self._loaded.move_to_end(digest)
             return loaded
-        component = self._sandbox.load_compiled(Path(call.code), call.source)
+        component = self._sandbox.load_compiled(Path(plan.code), plan.source)
         loaded = _Loaded(component, self._conversation.imports_of(component))
         self._loaded[digest] = loaded
         if len(self._loaded) > LOADED_COMPONENTS_MAX:
@@ -139,12 +181,29 @@ class _Runner:
 
 
 @dataclass(slots=True)
+class _Plan:
+    """A plan, and what follows from it."""
+
+    given: Plan
+    limits: Limits
+    answers: Answers
+
+
+@dataclass(slots=True)
 class _Loaded:
-    """A component that was called lately, and its instance if that lives on."""
+    """A component that was called lately.
+
+    Attributes:
+        live: its instance, if it lives on, or is one that was made ahead for the next call.
+        limits: under which it was made ahead.
+        ahead: whether one may be made ahead.
+    """
 
     component: Component
     imports: Imports
     live: LiveInstance | None = None
+    limits: Limits | None = None
+    ahead: bool = True
 
 
 def _with_slack(limits: Limits) -> Limits:

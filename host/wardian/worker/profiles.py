@@ -33,6 +33,7 @@ _THREAD_MUSL = 0x7D0F00
 _READING = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_DIRECTORY | 0o100000  # O_LARGEFILE
 _FUTEX_FLAGS = 128 | 256  # PRIVATE, CLOCK_REALTIME
 _FUTEX_WAIT, _FUTEX_WAKE, _FUTEX_WAIT_BITSET, _FUTEX_WAKE_BITSET = 0, 1, 9, 10
+_SIGSETXID = 33
 _CLOCKS = tuple(range(12))
 """The clocks of the machine and of this process; others are numbers made from processes."""
 
@@ -103,6 +104,8 @@ _COMMON = (
 )
 
 _WORKER = (
+    # The first thread that is started brings the C library's own signal.
+    Rule(("rt_sigaction",), (Test(0, (_SIGSETXID,)),)),
     # WASI's runtime waits on these.
     Rule(("epoll_wait", "epoll_pwait", "epoll_ctl", "epoll_create1", "eventfd2")),
     Rule(
@@ -131,6 +134,7 @@ _ALONE = (
     Rule(
         (
             "clone",
+            "rt_sigaction",
             "set_robust_list",
             "rseq",
             "epoll_wait",

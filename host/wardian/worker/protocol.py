@@ -24,6 +24,13 @@ MAX_FRAME_BYTES = 256 * 1024 * 1024
 HOST_CALL_BYTES_MAX = 4 * 1024 * 1024
 """Encoded size of a host call; a larger one is answered `invalid` in the worker."""
 
+PLANS_MAX = 64
+"""How many plans a worker remembers."""
+
+NOTES_MAX = 32
+NOTES_BYTES_MAX = 256 * 1024
+"""How many notes, and how many bytes of them, come at once at most."""
+
 FRAME_SLACK_BYTES = 64 * 1024
 """What a message may add to the values that it carries."""
 
@@ -35,21 +42,41 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
 # -- broker to worker ----------------------------------------------------------------------
 
 
-class Call(Message, frozen=True):
-    """Run one function; answered by ``Done`` or ``Failed``, after any number of the others.
+class Known(msgspec.Struct, frozen=True, array_like=True):
+    """The answer to a host call that the broker gives ahead: the same question has it in every call
+    of a plan."""
 
-    ``code`` is the path of the compiled code; ``reuse`` lets the instance live on for the next
-    call of the same component; ``alone`` says that the process gets no call but this one.
+    interface: str
+    function: str
+    arguments: list[Any]
+    value: Any
+
+
+class Plan(Message, frozen=True):
+    """What the calls of one plugin have in common; sent before the first, and not answered.
+
+    ``plan`` is below ``PLANS_MAX``, and another plan of that number is forgotten. ``code`` is the
+    path of the compiled code. ``reuse`` lets the instance live on for the next call of the same
+    component; ``once`` tells that the worker ends after one call.
     """
 
-    call: int
+    plan: int
     code: str
     source: Source
     reuse: bool
+    once: bool
+    limits: Limits
+    known: list[Known]
+
+
+class Call(Message, frozen=True):
+    """Run one function by a plan; answered by ``Done`` or ``Failed``, after any number of the
+    others."""
+
+    call: int
+    plan: int
     function: str
     arguments: dict[str, Any]
-    limits: Limits
-    alone: bool = False
 
 
 class Compile(Message, frozen=True):
@@ -94,11 +121,15 @@ class HostCall(Message, frozen=True):
     arguments: list[Any]
 
 
-class Output(Message, frozen=True):
-    """The guest wrote to WASI's standard output or error."""
+class Notes(Message, frozen=True):
+    """What the guest wrote, in order, and has not to be answered.
+
+    An entry is bytes, written to WASI's standard output or error, or the arguments of a call of
+    ``logging.log``.
+    """
 
     call: int
-    data: bytes
+    entries: list[bytes | list[Any]]
 
 
 class Done(Message, frozen=True):
@@ -126,8 +157,8 @@ class Compiled(Message, frozen=True):
     description: Description
 
 
-ToWorker = Call | Compile | HostAnswer | HostFault
-FromWorker = Ready | HostCall | Output | Done | Failed | Compiled
+ToWorker = Plan | Call | Compile | HostAnswer | HostFault
+FromWorker = Ready | HostCall | Notes | Done | Failed | Compiled
 
 ARTIFACT_UNUSABLE = "artifact-unusable"
 """``Failed.error`` when the compiled code does not load: the broker compiles it again."""

@@ -1,10 +1,11 @@
 """The zygote: a process that has imported everything, and forks a worker when asked.
 
-It never creates an engine, because a process that compiled once hangs in its next compilation
-after a fork. It talks to the broker over one SEQPACKET socket, descriptor 3: a request is one
-packet (``Spawn``) with the descriptors for the child; the answer is one packet (``Spawned``)
-with the child's pidfd, opened before anybody could reap the child, so that the broker never
-signals a process by a number that was used again. When a child ends, ``Exited`` says how.
+It has an engine ready, which starts no thread before it is used, and never compiles: a process
+that compiled once hangs in its next compilation after a fork. It talks to the broker over one
+SEQPACKET socket, descriptor 3: a request is one packet (``Spawn``) with the descriptors for the
+child; the answer is one packet (``Spawned``) with the child's pidfd, opened before anybody could
+reap the child, so that the broker never signals a process by a number that was used again. When a
+child ends, ``Exited`` says how.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from wardian.sandbox import Sandbox
 from wardian.worker.confinement import Bounds, Confinement
 from wardian.worker.main import compile_once, serve
 from wardian.worker.protections import Protections
@@ -75,6 +77,7 @@ def main(code: Path) -> None:
     signal.signal(signal.SIGCHLD, _ignore)
     # Ctrl-C in a terminal reaches the whole group; the broker decides when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sandbox = Sandbox()
     gc.collect()
     gc.freeze()
     control.send(msgspec.msgpack.encode(Started(confinement.protections)))
@@ -86,11 +89,11 @@ def main(code: Path) -> None:
         if wake_read in ready:
             _drain(wake_read)
             _report_exits(control)
-        if control.fileno() in ready and not _serve_request(control, confinement):
+        if control.fileno() in ready and not _serve_request(control, sandbox, confinement):
             return
 
 
-def _serve_request(control: socket.socket, confinement: Confinement) -> bool:
+def _serve_request(control: socket.socket, sandbox: Sandbox, confinement: Confinement) -> bool:
     """Answer one packet; False when the broker is gone."""
     packet, descriptors, _, _ = socket.recv_fds(control, MAX_PACKET_BYTES, MAX_PASSED_DESCRIPTORS)
     if not packet:
@@ -98,7 +101,7 @@ def _serve_request(control: socket.socket, confinement: Confinement) -> bool:
     request = msgspec.msgpack.decode(packet, type=Spawn)
     pid = os.fork()
     if not pid:
-        _become_child(request, descriptors, confinement)
+        _become_child(request, descriptors, sandbox, confinement)
     for descriptor in descriptors:
         os.close(descriptor)
     pidfd = os.pidfd_open(pid)
@@ -107,7 +110,9 @@ def _serve_request(control: socket.socket, confinement: Confinement) -> bool:
     return True
 
 
-def _become_child(request: Spawn, descriptors: list[int], confinement: Confinement) -> None:
+def _become_child(
+    request: Spawn, descriptors: list[int], sandbox: Sandbox, confinement: Confinement
+) -> None:
     """Run as a worker or a compiler, and never return into the zygote's loop."""
     status = 70  # EX_SOFTWARE, for a fault that is not the guest's
     try:
@@ -123,7 +128,7 @@ def _become_child(request: Spawn, descriptors: list[int], confinement: Confineme
         if request.compiles:
             compile_once(connection, *descriptors[1:])
         else:
-            serve(connection, confinement)
+            serve(connection, sandbox, confinement)
         status = 0
     finally:
         os._exit(status)

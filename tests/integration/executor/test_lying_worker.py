@@ -32,7 +32,7 @@ from wardian.worker.protocol import (
     Failed,
     HostCall,
     Message,
-    Output,
+    Notes,
     Ready,
     encode_frame,
 )
@@ -135,8 +135,8 @@ LIES: dict[str, Script] = {
     "a host call that repeats": sending(
         HostCall(1, 1, "kv", "get", ["k"]), HostCall(1, 1, "kv", "get", ["k"])
     ),
-    "output of another call": sending(Output(3, b"x")),
-    "more output than allowed": sending(*[Output(1, b"x")] * 2_000),
+    "output of another call": sending(Notes(3, [b"x"])),
+    "more output than allowed": sending(*[Notes(1, [b"x"])] * 2_000),
     "an error type it has no say in": sending(Failed(1, "permission-denied", "", {}, None)),
     "an error type that is not one": sending(Failed(1, "\x1b[2J" * 100, "", {}, None)),
     "a huge frame": lambda c: c.sendall(LENGTH.pack(2**31) + b"x" * 100),

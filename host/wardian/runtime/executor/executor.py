@@ -80,15 +80,17 @@ class Executor:
             InvalidArguments, NotFound, Overloaded
         """
         for _ in range(ATTEMPTS):
-            artifact = await self._artifact(job)
-            async with self._pool.worker(job.tenant, job.level) as worker:
-                try:
-                    return await worker.run(job, artifact, answer)
-                except CallNotTaken:
-                    continue
-                except ArtifactUnusable:
-                    self._checked.pop(job.digest, None)
-                    await asyncio.to_thread(self._store.drop, job.digest)
+            artifact = self._checked.get(job.digest) or await self._artifact(job)
+            worker = await self._pool.lend(job.tenant, job.level)
+            try:
+                return await worker.run(job, artifact, answer)
+            except CallNotTaken:
+                continue
+            except ArtifactUnusable:
+                self._checked.pop(job.digest, None)
+                await asyncio.to_thread(self._store.drop, job.digest)
+            finally:
+                self._pool.take_back(job.tenant, job.level, worker)
         raise WorkerLost(
             f"No worker could run the call: {ATTEMPTS} in a row died before they took it, or could "
             "not load the compiled code."

@@ -43,6 +43,7 @@ class Frames(asyncio.Protocol):
         self._broken: str | None = None
         self._unread = False
         self._paused = False
+        self._expired = False
 
     @classmethod
     async def over(cls, connection: socket.socket) -> Frames:
@@ -51,25 +52,28 @@ class Frames(asyncio.Protocol):
         _, frames = await loop.create_connection(cls, sock=connection)
         return frames
 
-    def send(self, message: Message) -> None:
-        """Queue one message for sending.
+    def send(self, *messages: Message) -> None:
+        """Queue messages for sending.
 
         Raises:
             OverflowError, ValueError, TypeError: it cannot be encoded; nothing was sent.
             Lost: the socket is closed.
         """
-        frame = encode_frame(message, self._encoder)
+        frames = [encode_frame(message, self._encoder) for message in messages]
         if self._transport is None or self._broken is not None:
             raise Lost(self._broken or "it was closed", unread=True)
-        self._transport.write(frame)
+        self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     async def receive(self) -> FromWorker:
         """Wait for one message.
 
         Raises:
             Lost: the socket closed, or what came is not a message.
+            TimeoutError: the time that was given is over, whatever came.
         """
-        while not self._frames:
+        while self._expired or not self._frames:
+            if self._expired:
+                raise TimeoutError
             if self._broken is not None:
                 raise Lost(self._broken, unread=self._unread)
             self._waiting = asyncio.get_running_loop().create_future()
@@ -86,6 +90,15 @@ class Frames(asyncio.Protocol):
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             raise Lost(f"it sent something that is not a message ({error})") from error
         return message
+
+    def expire_at(self, time: float) -> asyncio.TimerHandle:
+        """Have ``receive`` end at this time of the loop, until the handle is cancelled."""
+        self._expired = False
+        return asyncio.get_running_loop().call_at(time, self._expire)
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._wake()
 
     @property
     def broken(self) -> bool:

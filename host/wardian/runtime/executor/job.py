@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from wardian.policy.levels import Level
 from wardian.policy.limits import MIB, Limits
+from wardian.worker.protocol import Known
 
 
 class HostCalls(Protocol):
@@ -35,6 +36,8 @@ class Job:
         arguments: plain values by parameter name.
         limits: of the call.
         on_output: receives what the guest writes to WASI's standard output and error.
+        known: answers to host calls that are known before the call, for the worker to give by
+            itself; the same object for as long as they hold.
     """
 
     call_id: str
@@ -46,6 +49,7 @@ class Job:
     arguments: Mapping[str, Any]
     limits: Limits
     on_output: Callable[[bytes], None] | None = None
+    known: tuple[Known, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +87,6 @@ class WorkersReport:
     queued: int
     spawned: int
     lost: int
+
+
+__all__ = ["ExecutorSettings", "HostCalls", "Job", "Known", "WorkersReport"]

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from wardian.errors import Overloaded, WardianError
 from wardian.policy.levels import LEVELS, Level, RunsIn
@@ -47,23 +45,18 @@ class Pool:
             lost=self._lost,
         )
 
-    @asynccontextmanager
-    async def worker(self, tenant: str, level: Level) -> AsyncIterator[Worker]:
-        """Lend a worker of this tenant and level for one call.
+    async def lend(self, tenant: str, level: Level) -> Worker:
+        """Lend a worker of this tenant and level for one call; ``take_back`` ends it.
 
         Raises:
             Overloaded: all are busy, and the queue is full or does not move.
         """
         await self._slot()
         try:
-            worker = await self._take((tenant, level))
+            return await self._take((tenant, level))
         except BaseException:
             self._free_slot()
             raise
-        try:
-            yield worker
-        finally:
-            self._give_back((tenant, level), worker)
 
     async def warm(self) -> None:
         """Have a worker ready for whoever comes first."""
@@ -150,10 +143,12 @@ class Pool:
         finally:
             self._refill()
 
-    def _give_back(self, key: Key, worker: Worker) -> None:
+    def take_back(self, tenant: str, level: Level, worker: Worker) -> None:
+        """Keep a worker for the next call, or end it."""
+        key = (tenant, level)
         if worker.lost:
             self._lost += 1
-        once = LEVELS[key[1]].runs_in is RunsIn.NEW_PROCESS
+        once = LEVELS[level].runs_in is RunsIn.NEW_PROCESS
         worn = worker.calls >= self._settings.calls_per_worker
         if worker.lost or once or worn or self._closed:
             worker.close()

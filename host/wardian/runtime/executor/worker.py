@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections import OrderedDict
 from typing import Protocol
 
 from wardian.errors import (
@@ -29,13 +30,15 @@ from wardian.runtime.executor.artifacts import Artifact
 from wardian.runtime.executor.frames import Frames, Lost
 from wardian.runtime.executor.job import HostCalls, Job
 from wardian.runtime.executor.zygote import Process, Zygote
-from wardian.sandbox import Outcome
+from wardian.sandbox import Outcome, Sandbox
 from wardian.worker.confinement import Bounds
+from wardian.worker.host_calls import LOG
 from wardian.worker.main import serve
 from wardian.worker.protocol import (
     ARTIFACT_UNUSABLE,
     FRAME_SLACK_BYTES,
     HOST_CALL_BYTES_MAX,
+    PLANS_MAX,
     Call,
     Done,
     Failed,
@@ -43,7 +46,9 @@ from wardian.worker.protocol import (
     HostAnswer,
     HostCall,
     HostFault,
-    Output,
+    Known,
+    Notes,
+    Plan,
     Ready,
 )
 
@@ -84,6 +89,7 @@ class Worker:
     def __init__(self, frames: Frames, body: Body) -> None:
         self._frames = frames
         self._body = body
+        self._plans = _Plans()
         self.calls = 0
         self.lost = False
 
@@ -101,8 +107,9 @@ class Worker:
         """
         self.calls += 1
         conversation = _Conversation(self._frames, self.calls, job, answer)
+        number, plan = self._plans.of(job, artifact)
         try:
-            return await conversation.run(artifact)
+            return await conversation.run(number, plan)
         except Lost as lost:
             if lost.unread and not conversation.heard:
                 self._abandon()
@@ -118,6 +125,8 @@ class Worker:
         except BaseException:
             if conversation.open:
                 self._abandon()
+            elif plan is not None and not conversation.heard:
+                self._plans.forget(job)  # the call could not be sent, and the plan with it
             raise
 
     async def ready(self) -> None:
@@ -153,6 +162,47 @@ class Worker:
         )
 
 
+PlanKey = tuple[str, Limits, int]
+
+
+class _Plans:
+    """Which plans the worker knows; the oldest is forgotten on both sides at once."""
+
+    def __init__(self) -> None:
+        self._numbers: OrderedDict[PlanKey, tuple[int, tuple[Known, ...]]] = OrderedDict()
+        self._free = list(range(PLANS_MAX))
+
+    def of(self, job: Job, artifact: Artifact) -> tuple[int, Plan | None]:
+        """Return the number of the job's plan, and the plan itself if it has to be sent first."""
+        key = _key(job)
+        found = self._numbers.get(key)
+        if found is not None:
+            return found[0], None
+        number = self._free.pop() if self._free else self._numbers.popitem(last=False)[1][0]
+        # The answers stay alive here, so that their identity is nobody else's.
+        self._numbers[key] = number, job.known
+        policy = LEVELS[job.level]
+        once = policy.runs_in is RunsIn.NEW_PROCESS
+        return number, Plan(
+            number,
+            str(artifact.path),
+            artifact.source,
+            policy.reuses_instance,
+            once,
+            job.limits,
+            list(job.known),
+        )
+
+    def forget(self, job: Job) -> None:
+        """Take back that a job's plan was sent."""
+        number, _ = self._numbers.pop(_key(job))
+        self._free.append(number)
+
+
+def _key(job: Job) -> PlanKey:
+    return job.digest, job.limits, id(job.known)
+
+
 class _Conversation:
     """The exchange about one call. What it counts, it counts itself."""
 
@@ -162,7 +212,8 @@ class _Conversation:
         self._job = job
         self._answer = answer
         self._host_calls = 0
-        self._outputs = 0
+        self._noted = 0
+        self._logged = 0
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._deadline = self._started + job.limits.wall_seconds
@@ -171,41 +222,38 @@ class _Conversation:
 
     def usage(self) -> Usage:
         """What the broker itself knows of the call's spending."""
-        return Usage(wall_seconds=self._loop.time() - self._started, host_calls=self._host_calls)
+        return Usage(wall_seconds=self._loop.time() - self._started, host_calls=self._calls())
 
-    async def run(self, artifact: Artifact) -> Outcome:
-        job = self._job
-        self._frames.frame_bytes_max = _frame_bound(job.limits)
-        self._send_call(artifact)
+    def _calls(self) -> int:
+        return self._host_calls + self._logged
+
+    async def run(self, number: int, plan: Plan | None) -> Outcome:
+        self._frames.frame_bytes_max = _frame_bound(self._job.limits)
+        self._send_call(number, plan)
         self.open = True
-        async with asyncio.timeout_at(self._deadline + KILL_GRACE_SECONDS):
+        expiry = self._frames.expire_at(self._deadline + KILL_GRACE_SECONDS)
+        try:
             while True:
                 message = await self._frames.receive()
                 self.heard = True
-                if isinstance(message, HostCall):
-                    await self._host_call(message)
-                elif isinstance(message, Output):
-                    self._output(message)
-                elif isinstance(message, Done | Failed) and message.call == self._number:
+                if isinstance(message, Done | Failed) and message.call == self._number:
                     self.open = False
                     return self._outcome(message)
+                if isinstance(message, HostCall):
+                    await self._host_call(message)
+                elif isinstance(message, Notes):
+                    await self._notes(message)
                 else:
                     raise Lost(f"it sent {type(message).__name__} out of turn")
+        finally:
+            expiry.cancel()
 
-    def _send_call(self, artifact: Artifact) -> None:
+    def _send_call(self, number: int, plan: Plan | None) -> None:
         job = self._job
-        call = Call(
-            self._number,
-            str(artifact.path),
-            artifact.source,
-            LEVELS[job.level].reuses_instance,
-            job.function,
-            dict(job.arguments),
-            job.limits,
-            LEVELS[job.level].runs_in is RunsIn.NEW_PROCESS,
-        )
+        arguments = job.arguments if type(job.arguments) is dict else dict(job.arguments)
+        call = Call(self._number, number, job.function, arguments)
         try:
-            self._frames.send(call)
+            self._frames.send(call) if plan is None else self._frames.send(plan, call)
         except (OverflowError, ValueError, TypeError, RecursionError) as error:
             raise InvalidArguments(f"The arguments cannot be passed on: {error}.") from error
 
@@ -213,7 +261,7 @@ class _Conversation:
         self._host_calls += 1
         if (message.call, message.number) != (self._number, self._host_calls):
             raise Lost("it made a host call out of turn")
-        if self._host_calls > self._job.limits.host_calls + HOST_CALLS_PAST_BUDGET:
+        if self._calls() > self._job.limits.host_calls + HOST_CALLS_PAST_BUDGET:
             raise Lost("it made more host calls than its call may")
         try:
             async with asyncio.timeout_at(self._deadline):
@@ -236,12 +284,20 @@ class _Conversation:
     def _fault(self, message: HostCall, kind: str, text: str) -> None:
         self._frames.send(HostFault(self._number, message.number, kind, text))
 
-    def _output(self, message: Output) -> None:
-        self._outputs += 1
-        if message.call != self._number or self._outputs > self._job.limits.log_lines:
-            raise Lost("it wrote more output than its call may")
-        if self._job.on_output is not None:
-            self._job.on_output(message.data)
+    async def _notes(self, message: Notes) -> None:
+        """Take lines that need no answer; a call of ``logging.log`` counts as a host call."""
+        self._noted += len(message.entries)
+        wrong = message.call != self._number or not message.entries
+        if wrong or self._noted > self._job.limits.log_lines:
+            raise Lost("it wrote more lines than its call may")
+        for entry in message.entries:
+            if isinstance(entry, bytes):
+                if self._job.on_output is not None:
+                    self._job.on_output(entry)
+            else:
+                self._logged += 1
+                async with asyncio.timeout_at(self._deadline + KILL_GRACE_SECONDS):
+                    await self._answer(*LOG, entry)
 
     def _outcome(self, message: Done | Failed) -> Outcome:
         usage = self._believable(message.usage)
@@ -253,7 +309,7 @@ class _Conversation:
         """Take from the worker's report only what the broker cannot see itself."""
         usage = reported or Usage()
         usage.wall_seconds = self._loop.time() - self._started
-        usage.host_calls = max(usage.host_calls, self._host_calls)
+        usage.host_calls = max(usage.host_calls, self._calls())
         usage.http_requests = usage.events = 0
         return usage
 
@@ -336,7 +392,7 @@ async def start_thread_worker() -> Worker:
 
 def _serve_in_thread(connection: socket.socket) -> None:
     with connection:
-        serve(connection)
+        serve(connection, Sandbox())
 
 
 async def _connected(connection: socket.socket, body: Body) -> Worker:

@@ -34,6 +34,11 @@ class Process:
     pid: int
     pidfd: int
     ended: asyncio.Future[int] = field(repr=False)
+    _poll: select.poll = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._poll = select.poll()  # not select(), which knows descriptors up to 1023 only
+        self._poll.register(self.pidfd, select.POLLIN)
 
     def kill(self) -> None:
         """End the process at once; harmless when it has ended."""
@@ -43,11 +48,7 @@ class Process:
 
     def alive(self) -> bool:
         """Ask the kernel whether the process still runs."""
-        if self.pidfd < 0:
-            return False
-        poll = select.poll()  # not select(), which knows descriptors up to 1023 only
-        poll.register(self.pidfd, select.POLLIN)
-        return not poll.poll(0)
+        return self.pidfd >= 0 and not self._poll.poll(0)
 
     async def how_it_ended(self) -> str:
         """Say in words how the process ended."""

@@ -1,0 +1,1 @@
+"""``make bench``: what Wardian costs, beside its peers, in one run."""
