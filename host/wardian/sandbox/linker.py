@@ -2,13 +2,14 @@
 
 Wasmtime's component linker is untyped: it accepts whatever signature the guest declares, so
 nothing is linked here whose types were not compared first (``resolve``). Whatever leaves a
-callback other than by returning corrupts memory, so ``_callback`` is the only place that
-registers a function, and it is total.
+callback other than by returning corrupts memory, so ``_enter`` is the only function that wasm
+calls, and it is total.
 """
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -131,7 +132,7 @@ class Linker:
         self.imports = imports
         self.wasi = any(is_wasi(name) for name in surface.import_names)
         self.states: dict[int, CallState] = {}
-        self._callbacks: list[Any] = []
+        self._keys: list[int] = []
         # An interface of types only has nothing that could be offered.
         used = {extern.interface or extern.name for extern in surface.imports}
         names = [name for name in surface.import_names if name in used or is_wasi(name)]
@@ -148,6 +149,8 @@ class Linker:
         if self.pointer:
             abi.linker_delete(self.pointer)
             self.pointer = 0
+        for key in self._keys:
+            _linked.pop(key, None)
 
     def __del__(self) -> None:
         if getattr(self, "pointer", 0):
@@ -180,41 +183,63 @@ class Linker:
             abi.linker_instance_delete(out)
 
     def _add(self, instance: int, extern: Extern, function: HostFunction) -> None:
-        callback = self._callback(extern, function)
-        self._callbacks.append(callback)
-        name = extern.name.encode()
-        _check(abi.linker_instance_add_func(instance, name, len(name), callback, None, None))
-
-    def _callback(self, extern: Extern, function: HostFunction) -> Any:
-        """Make ``function`` total, and speak C on its behalf."""
         assert extern.type is not None  # noqa: S101 -- `_resolve` refused those without
-        codec = FunctionCodec(extern.type)
-        lift_arguments = codec.lift_arguments
-        lower_result = None if codec.result is None else codec.result.lower
-        states = self.states
-        full_name = extern.full_name
+        key = next(_keys)
+        _linked[key] = _Linked(function, FunctionCodec(extern.type), self.states, extern.full_name)
+        self._keys.append(key)
+        name = extern.name.encode()
+        _check(abi.linker_instance_add_func(instance, name, len(name), _ENTRY, key, None))
 
-        def callback(
-            _data: Any, context: int, _type: Any, args: int, _n: int, results: int, _m: int
-        ) -> int:
-            state = None
-            try:
-                state = states[context]
-                _admit(state)
-                value = function(*lift_arguments(args))
-                if lower_result is not None:
-                    keep: list[Any] = []
-                    slot = lower_result(value, keep)
-                    abi.val_clone(abi.address_of(slot), results)
-                if time.monotonic() > state.deadline:
-                    raise errors.DeadlineExceeded
-            except BaseException as error:  # noqa: BLE001 -- what escapes corrupts memory
-                if state is not None and state.error is None:
-                    state.error = _translated(error, full_name)
-                return abi.error_new(b"host function failed") or 0
-            return 0
 
-        return abi.HOST_FUNCTION(callback)
+class _Linked:
+    """One host function of one linker."""
+
+    __slots__ = ("full_name", "function", "lift_arguments", "lower_result", "states")
+
+    def __init__(
+        self,
+        function: HostFunction,
+        codec: FunctionCodec,
+        states: dict[int, CallState],
+        full_name: str,
+    ) -> None:
+        self.function = function
+        self.lift_arguments = codec.lift_arguments
+        self.lower_result = None if codec.result is None else codec.result.lower
+        self.states = states
+        self.full_name = full_name
+
+
+_linked: dict[int, _Linked] = {}
+_keys = itertools.count(1)
+
+
+def _enter(key: int, context: int, _type: Any, args: int, _n: int, results: int, _m: int) -> int:
+    """Make the host function of this key total, and speak C on its behalf."""
+    state = None
+    name = ""
+    try:
+        linked = _linked[key]
+        name = linked.full_name
+        state = linked.states[context]
+        _admit(state)
+        value = linked.function(*linked.lift_arguments(args))
+        if linked.lower_result is not None:
+            keep: list[Any] = []
+            slot = linked.lower_result(value, keep)
+            abi.val_clone(abi.address_of(slot), results)
+        if time.monotonic() > state.deadline:
+            raise errors.DeadlineExceeded
+    except BaseException as error:  # noqa: BLE001 -- what escapes corrupts memory
+        if state is not None and state.error is None:
+            state.error = _translated(error, name)
+        return abi.error_new(b"host function failed") or 0
+    return 0
+
+
+_ENTRY = abi.HOST_FUNCTION(_enter)
+"""The only function that wasm calls. There is one for all, because each such function is made
+of code that ctypes writes as the process runs, and a worker may not make code (``worker``)."""
 
 
 def _admit(state: CallState) -> None:

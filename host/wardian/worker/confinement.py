@@ -21,6 +21,7 @@ from pathlib import Path
 from wardian.worker import kernel, namespaces
 from wardian.worker.landlock import Ruleset
 from wardian.worker.landlock import abi as landlock_abi
+from wardian.worker.pages import protect_code
 from wardian.worker.profiles import Profile
 from wardian.worker.protections import Protections
 from wardian.worker.seccomp import Filters
@@ -82,6 +83,7 @@ class Confinement:
         ``code`` is the directory of compiled code, which workers may read. What the kernel does
         not grant is left out, and missing in ``protections``. The process must have one thread.
         """
+        protect_code()
         proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         os.environ.clear()
         _limit(resource.RLIMIT_CORE, 0)

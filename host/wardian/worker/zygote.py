@@ -16,7 +16,7 @@ import select
 import signal
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -63,7 +63,7 @@ class Started(msgspec.Struct, frozen=True, array_like=True, tag=True):
 FromZygote = Spawned | Exited | Started
 
 
-def main(code: Path) -> None:
+def main(code: Path) -> NoReturn:
     """Serve the broker until it closes the control socket; then end, and all children too.
 
     ``code`` is the directory of compiled code.
@@ -90,7 +90,7 @@ def main(code: Path) -> None:
             _drain(wake_read)
             _report_exits(control)
         if control.fileno() in ready and not _serve_request(control, sandbox, confinement):
-            return
+            os._exit(0)  # nothing is left to free, and callbacks cannot be (`pages`)
 
 
 def _serve_request(control: socket.socket, sandbox: Sandbox, confinement: Confinement) -> bool:
