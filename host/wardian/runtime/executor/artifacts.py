@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from wardian.sandbox.description import Description, Source
 LEFT_OVER_SECONDS = 3_600.0
 """A file that is being written is no older than the longest compilation."""
 
+PRIVATE = 0o700
 KEY_BYTES = 32
 MAC_BYTES = 32
 
@@ -69,7 +71,16 @@ class ArtifactStore:
 
     def _make(self) -> None:
         for made in (self._root, self._directory):
-            made.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+            found = made.stat()
+            if found.st_uid != os.geteuid():
+                raise HostUnusable(
+                    f"The directory for compiled code, {made}, belongs to another user (number "
+                    f"{found.st_uid}), who could run code in this host's name. Remove it, or give "
+                    "it to the user that the host runs as."
+                )
+            if stat.S_IMODE(found.st_mode) != PRIVATE:
+                made.chmod(PRIVATE)
 
     def _sweep(self) -> None:
         """Remove what compilers and writers that were killed have left."""
