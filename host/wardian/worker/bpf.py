@@ -43,7 +43,7 @@ Instruction = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Where:
     """One argument's low 32 bits, under ``mask``, must be one of ``values``.
 
     ``whole`` demands that the upper 32 bits are zero, for arguments that the kernel does not cut.
@@ -57,10 +57,10 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What becomes of some system calls: ``action`` if all tests hold, else ``otherwise``."""
+    """What becomes of some system calls: ``action`` if all conditions hold, else ``otherwise``."""
 
     calls: tuple[str, ...]
-    tests: tuple[Test, ...] = ()
+    conditions: tuple[Where, ...] = ()
     action: int = ALLOW
     otherwise: int = KILL
 
@@ -120,23 +120,23 @@ def assemble(
 
 def _block(rule: Rule) -> list[Instruction]:
     code: list[Instruction] = []
-    for test in rule.tests:
-        code += _test(test, rule.otherwise)
+    for where in rule.conditions:
+        code += _condition(where, rule.otherwise)
     return [*code, (_RETURN, 0, 0, rule.action)]
 
 
-def _test(test: Test, otherwise: int) -> list[Instruction]:
-    """Go on behind this if the test holds, else return ``otherwise``."""
-    place = _ARGUMENTS_AT + 8 * test.argument
+def _condition(where: Where, otherwise: int) -> list[Instruction]:
+    """Go on behind this if the condition holds, else return ``otherwise``."""
+    place = _ARGUMENTS_AT + 8 * where.argument
     code: list[Instruction] = []
-    if test.whole:
+    if where.whole:
         # Both machines are little-endian: the upper half comes second.
         code += [(_LOAD, 0, 0, place + 4), (_IF_EQUAL, 1, 0, 0), (_RETURN, 0, 0, otherwise)]
     code.append((_LOAD, 0, 0, place))
-    if test.mask != 0xFFFFFFFF:
-        code.append((_AND, 0, 0, test.mask))
-    left = len(test.values)
-    for value in test.values:
+    if where.mask != 0xFFFFFFFF:
+        code.append((_AND, 0, 0, where.mask))
+    left = len(where.values)
+    for value in where.values:
         code.append((_IF_EQUAL, left, 0, value))
         left -= 1
     return [*code, (_RETURN, 0, 0, otherwise)]

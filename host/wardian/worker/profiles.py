@@ -13,7 +13,7 @@ import os
 import signal
 from enum import StrEnum
 
-from wardian.worker.bpf import ALLOW, KILL, OWN_PROCESS, Rule, Test, refuse
+from wardian.worker.bpf import ALLOW, KILL, OWN_PROCESS, Rule, Where, refuse
 
 _F_ADD_SEALS = 1033
 _PR_SET_NAME = 15
@@ -52,7 +52,7 @@ _COMMON = (
     Rule(
         ("futex",),
         (
-            Test(
+            Where(
                 1,
                 (_FUTEX_WAIT, _FUTEX_WAKE, _FUTEX_WAIT_BITSET, _FUTEX_WAKE_BITSET),
                 mask=0xFFFFFFFF & ~_FUTEX_FLAGS,
@@ -61,42 +61,44 @@ _COMMON = (
         # Priority inheritance and requeueing had one kernel fault after the other.
         otherwise=refuse(errno.ENOSYS),
     ),
-    Rule(("mprotect",), (Test(2, (*_NOT_EXECUTABLE, _CODE)),)),
-    Rule(("mmap",), (Test(2, _NOT_EXECUTABLE),)),
+    Rule(("mprotect",), (Where(2, (*_NOT_EXECUTABLE, _CODE)),)),
+    Rule(("mmap",), (Where(2, _NOT_EXECUTABLE),)),
     Rule(("munmap", "mremap", "brk")),
-    Rule(("madvise",), (Test(2, (_MADV_DONTNEED,)),), otherwise=refuse(errno.EINVAL)),
+    Rule(("madvise",), (Where(2, (_MADV_DONTNEED,)),), otherwise=refuse(errno.EINVAL)),
     Rule(("read", "write", "writev", "pread64", "lseek", "close", "recvfrom")),
     # To the other end of the socket that it has, and to no address.
-    Rule(("sendto",), (Test(4, (0,), whole=True),)),
-    Rule(("clock_nanosleep", "clock_gettime", "clock_getres"), (Test(0, _CLOCKS),)),
+    Rule(("sendto",), (Where(4, (0,), whole=True),)),
+    Rule(("clock_nanosleep", "clock_gettime", "clock_getres"), (Where(0, _CLOCKS),)),
     Rule(("nanosleep", "gettimeofday", "restart_syscall", "sched_yield", "poll", "ppoll")),
     Rule(("getpid", "gettid", "getcpu", "getrandom")),
     Rule(("rt_sigreturn", "rt_sigprocmask", "sigaltstack", "exit", "exit_group")),
     # `abort` signals itself.
-    Rule(("tgkill",), (Test(0, (OWN_PROCESS,)), Test(2, (signal.SIGABRT,)))),
+    Rule(("tgkill",), (Where(0, (OWN_PROCESS,)), Where(2, (signal.SIGABRT,)))),
     # Threads: WASI runs its clocks and streams on some, the compiler one for each core.
-    Rule(("clone",), (Test(0, (_THREAD, _THREAD_MUSL), whole=True),)),
+    Rule(("clone",), (Where(0, (_THREAD, _THREAD_MUSL), whole=True),)),
     # Its flags are behind a pointer; the C library falls back to `clone`.
     Rule(("clone3",), action=refuse(errno.ENOSYS)),
     Rule(("set_robust_list", "rseq")),
-    Rule(("sched_getaffinity",), (Test(0, (0,)),), otherwise=refuse(errno.EPERM)),
-    Rule(("prctl",), (Test(0, (_PR_SET_NAME,)),), otherwise=refuse(errno.EPERM)),
-    Rule(("prlimit64",), (Test(0, (0,)), Test(2, (0,), whole=True)), otherwise=refuse(errno.EPERM)),
+    Rule(("sched_getaffinity",), (Where(0, (0,)),), otherwise=refuse(errno.EPERM)),
+    Rule(("prctl",), (Where(0, (_PR_SET_NAME,)),), otherwise=refuse(errno.EPERM)),
+    Rule(
+        ("prlimit64",), (Where(0, (0,)), Where(2, (0,), whole=True)), otherwise=refuse(errno.EPERM)
+    ),
     # Which files there are to open is for Landlock and the mount namespace to say.
     Rule(
         ("openat",),
-        (Test(2, (0,), mask=0xFFFFFFFF & ~_READING),),
+        (Where(2, (0,), mask=0xFFFFFFFF & ~_READING),),
         otherwise=refuse(errno.EACCES),
     ),
     Rule(("fstat",)),
     Rule(
         ("newfstatat",),
-        (Test(3, (_AT_EMPTY_PATH,), mask=_AT_EMPTY_PATH),),
+        (Where(3, (_AT_EMPTY_PATH,), mask=_AT_EMPTY_PATH),),
         otherwise=refuse(errno.EACCES),
     ),
     Rule(
         ("statx",),
-        (Test(2, (_AT_EMPTY_PATH,), mask=_AT_EMPTY_PATH),),
+        (Where(2, (_AT_EMPTY_PATH,), mask=_AT_EMPTY_PATH),),
         otherwise=refuse(errno.EACCES),
     ),
     # Libraries ask whether a descriptor is a terminal.
@@ -105,18 +107,18 @@ _COMMON = (
 
 _WORKER = (
     # The first thread that is started brings the C library's own signal.
-    Rule(("rt_sigaction",), (Test(0, (_SIGSETXID,)),)),
+    Rule(("rt_sigaction",), (Where(0, (_SIGSETXID,)),)),
     # WASI's runtime waits on these.
     Rule(("epoll_wait", "epoll_pwait", "epoll_ctl", "epoll_create1", "eventfd2")),
     Rule(
         ("fcntl",),
-        (Test(1, (1, 3, 1030)),),  # F_GETFD, F_GETFL, F_DUPFD_CLOEXEC
+        (Where(1, (1, 3, 1030)),),  # F_GETFD, F_GETFL, F_DUPFD_CLOEXEC
         otherwise=refuse(errno.EPERM),
     ),
     # For one of the two below, with the first call.
     Rule(
         ("seccomp",),
-        (Test(0, (_SECCOMP_SET_MODE_FILTER,)), Test(1, (_SECCOMP_FILTER_FLAG_TSYNC,))),
+        (Where(0, (_SECCOMP_SET_MODE_FILTER,)), Where(1, (_SECCOMP_FILTER_FLAG_TSYNC,))),
     ),
 )
 
@@ -124,11 +126,11 @@ _COMPILER = (
     Rule(("rt_sigaction",)),
     # The initial memory of a module goes through a file without a name.
     Rule(("memfd_create",)),
-    Rule(("fcntl",), (Test(1, (1, 3, _F_ADD_SEALS)),), otherwise=refuse(errno.EPERM)),
+    Rule(("fcntl",), (Where(1, (1, 3, _F_ADD_SEALS)),), otherwise=refuse(errno.EPERM)),
 )
 
 _ALONE = (
-    Rule(("mprotect",), (Test(2, _NOT_EXECUTABLE),)),
+    Rule(("mprotect",), (Where(2, _NOT_EXECUTABLE),)),
     # The C library looks at a setting of the kernel before it gives memory back.
     Rule(("openat", "newfstatat", "statx"), action=refuse(errno.EACCES)),
     Rule(

@@ -45,7 +45,7 @@ class Generation:
         return self.program is not None and self.program.poll() is None
 
     async def start(self, entry: str, code: Path) -> None:
-        """Start the program, module ``entry``, and wait until it is warm.
+        """Start the program, the function ``entry``, and wait until it is warm.
 
         Raises:
             HostUnusable: it did not start; says why.
@@ -219,7 +219,8 @@ def _launch(
     paths = os.pathsep.join(path for path in sys.path if path)
     program = (
         "import sys, importlib, pathlib; sys.path[:] = sys.argv[1].split(':'); "
-        "importlib.import_module(sys.argv[2]).main(pathlib.Path(sys.argv[3]))"
+        "module, _, function = sys.argv[2].partition(':'); "
+        "getattr(importlib.import_module(module), function)(pathlib.Path(sys.argv[3]))"
     )
     control_fd = control.fileno()
 

@@ -8,20 +8,20 @@ from pathlib import Path
 from wardian.errors import HostUnusable, WorkerLost
 from wardian.runtime.executor.generation import Generation
 from wardian.runtime.executor.process import Process
-from wardian.worker import zygote as child
 from wardian.worker.confinement import Bounds
 from wardian.worker.protections import NONE, Protections
+from wardian.worker.zygote import main
 
 
 class Zygote:
     """Forks workers in about a millisecond, because everything is imported already.
 
     There is another one when it died, or when ``code``, the directory of compiled code, was removed
-    and made again: its children would go on seeing the one that is gone. ``entry`` is the module
-    whose ``main`` it runs.
+    and made again: its children would go on seeing the one that is gone. ``entry`` names the
+    function that it runs.
     """
 
-    def __init__(self, code: Path, entry: str = child.__name__) -> None:
+    def __init__(self, code: Path, entry: str = f"{main.__module__}:{main.__name__}") -> None:
         self._code = code
         self._entry = entry
         self._seen: tuple[int, int] | None = None
