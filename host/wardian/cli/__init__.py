@@ -11,6 +11,7 @@ from wardian.cli import (
     components,
     config,
     demo,
+    doctor,
     functions,
     grants,
     keys,
@@ -37,6 +38,7 @@ def application() -> typer.Typer:
     app.callback(help=_HELP)(_options)
     app.command("serve", rich_help_panel=_HOST)(serve.serve)
     app.command("demo", rich_help_panel=_HOST)(demo.demo)
+    app.command("doctor", rich_help_panel=_HOST)(doctor.doctor)
     app.command("new", rich_help_panel=_AUTHOR)(projects.new)
     app.command("build", rich_help_panel=_AUTHOR)(projects.build)
     app.command("pack", rich_help_panel=_AUTHOR)(projects.pack)

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+SECCOMP = "seccomp"
+LANDLOCK = "Landlock"
+NETWORK = "network namespace"
+FILES = "mount namespace"
+CAPABILITIES = "dropped capabilities"
+
 
 class Protections(msgspec.Struct, frozen=True, kw_only=True):
     """What holds a worker on this machine, beside what every kernel has.
@@ -23,13 +29,13 @@ class Protections(msgspec.Struct, frozen=True, kw_only=True):
     no_capabilities: bool = False
 
     def missing(self) -> list[str]:
-        """Name in words what is not there; empty where the confinement is complete."""
+        """Name what is not there, by the names above; empty where the confinement is complete."""
         parts = {
-            "seccomp": self.seccomp,
-            "Landlock": self.landlock_abi > 0,
-            "a network namespace": self.network_namespace,
-            "a mount namespace": self.mount_namespace,
-            "giving up capabilities": self.no_capabilities,
+            SECCOMP: self.seccomp,
+            LANDLOCK: self.landlock_abi > 0,
+            NETWORK: self.network_namespace,
+            FILES: self.mount_namespace,
+            CAPABILITIES: self.no_capabilities,
         }
         return [name for name, there in parts.items() if not there]
 

@@ -57,17 +57,18 @@ class ArtifactStore:
     """The compiled code of one engine and offer."""
 
     def __init__(self, directory: Path, key: str) -> None:
-        self._root = directory
-        self._directory = directory / key
+        # Workers have another working directory, and links are not there to follow.
+        self._root = directory.resolve()
+        self._directory = self._root / key
         with self._translated():
             self._make()
-            self._mac_key = _local_key(directory / "mac.key")
+            self._mac_key = _local_key(self._root / "mac.key")
             self._sweep()
 
     @property
     def directory(self) -> Path:
-        """Where the code is; absolute, because a worker's working directory is another."""
-        return self._directory.resolve()
+        """Where the code is."""
+        return self._directory
 
     def _make(self) -> None:
         for made in (self._root, self._directory):

@@ -113,15 +113,15 @@ class Executor:
     def _tell_what_is_missing(self) -> None:
         missing = self._zygote.protections.missing()
         if missing:
-            _log.warning("workers are confined without %s", " and ".join(missing))
+            _log.warning("workers are confined without: %s", ", ".join(missing))
 
     def _check_isolation(self, level: Level) -> None:
         missing = self._zygote.protections.missing()
         if missing and not self._allow_weak_isolation:
             raise HostUnusable(
-                f"The level `{level}` needs a confinement that this machine does not give: "
-                f"{' and '.join(missing)} cannot be had. `wardian doctor` says why. Run the plugin "
-                "on another machine, or set WARDIAN_ALLOW_WEAK_ISOLATION=true to run it without."
+                f"The level `{level}` takes a confinement that this machine does not give in full; "
+                f"missing: {', '.join(missing)}. `wardian doctor` says what to do. With "
+                "WARDIAN_ALLOW_WEAK_ISOLATION=true the host runs such plugins all the same."
             )
 
     def workers(self) -> WorkersReport:

@@ -22,10 +22,11 @@ class Zygote:
     """
 
     def __init__(self, code: Path, entry: str = f"{main.__module__}:{main.__name__}") -> None:
-        self._code = code
+        self._code = code.resolve()
         self._entry = entry
         self._seen: tuple[int, int] | None = None
         self._current: Generation | None = None
+        self._protections = NONE
         self._running_out: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
 
@@ -37,7 +38,7 @@ class Zygote:
     @property
     def protections(self) -> Protections:
         """What holds its children on this machine; known once it was started."""
-        return NONE if self._current is None else self._current.protections
+        return self._protections
 
     async def start(self) -> None:
         """Start the zygote and wait until it is warm.
@@ -49,6 +50,7 @@ class Zygote:
         generation = Generation()
         await generation.start(self._entry, self._code)
         self._current = generation
+        self._protections = generation.protections
 
     async def spawn(
         self, bounds: Bounds, descriptors: list[int], *, compiles: bool = False
