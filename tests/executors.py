@@ -7,6 +7,7 @@ from typing import Any
 
 from wardian.policy.levels import LEVELS, Level
 from wardian.runtime.executor import Executor, HostCalls, Job
+from wardian.runtime.executor.job import Known
 from wardian.sandbox import Outcome
 
 Call = Callable[..., Awaitable[Outcome]]
@@ -28,6 +29,7 @@ def caller(executor: Executor) -> Call:
         tenant: str = "default",
         answer: HostCalls = no_host_calls,
         on_output: Callable[[bytes], None] | None = None,
+        known: tuple[Known, ...] = (),
         **limits: Any,
     ) -> Outcome:
         description = await executor.admit(wasm)
@@ -45,6 +47,7 @@ def caller(executor: Executor) -> Call:
             arguments=arguments or {},
             limits=LEVELS[level].limits.lowered(**limits),
             on_output=on_output,
+            known=known,
         )
         return await executor.call(job, answer)
 

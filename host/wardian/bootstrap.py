@@ -60,6 +60,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             Executor(_executor_settings(settings, folder), contract().offer())
         )
         parts, statistics = compose(settings, policy, database, executor, folder)
+        stack.callback(parts.calls.log.flush)
         await parts.installer.sweep()
         for tenant in await parts.tenants.list():
             await parts.lifecycle.resume(parts.registry, tenant.name)

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     """Worker processes at most; the default is two more than there are cores."""
 
     queue_max: Annotated[int, Field(ge=0)] = 64
-    """Calls that may wait for a worker."""
+    """Calls of one tenant that may wait for a worker."""
 
     queue_seconds: _Seconds = 5.0
     """How long a call may wait for a worker."""

@@ -20,7 +20,7 @@ def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = No
     return Response(
         msgspec.json.encode(value),
         status_code=status,
-        headers=dict(headers or {}),
+        headers=headers,
         media_type="application/json",
     )
 

@@ -10,6 +10,7 @@ from starlette.types import Lifespan, Scope
 
 from wardian import __version__
 from wardian.api import health, openapi, pages
+from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
 from wardian.api.identity import RequestIdentity
 from wardian.api.problems import UnhandledFaults, install_handlers
@@ -52,10 +53,12 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
         lifespan=lifespan,
     )
     app.state.settings = settings
+    app.router.routes.append(functions.call_route)
     for router in (_v1(), health.router, openapi.router, pages.router):
         app.include_router(router)
     install_handlers(app)
     # The last one added is the outermost.
+    app.add_middleware(RouteAhead, route=functions.call_route)
     app.add_middleware(BodyCap, bytes_max=_bytes_max(settings))
     app.add_middleware(UnhandledFaults)
     app.add_middleware(RequestIdentity)
@@ -64,7 +67,6 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
 
 def _v1() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    # Routes are tried in this order, and nothing is asked for as often as a call.
     for noun in (functions, plugins, grants, config, keys, tenants):
         api.include_router(noun.router)
     return api

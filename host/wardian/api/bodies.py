@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar, cast
 
 import anyio
 import msgspec
 from fastapi import Request
-from starlette.datastructures import Headers, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wardian.api.identity import header_of
 from wardian.api.problems import problem_of, respond
 from wardian.api.strict import repeated_member
 from wardian.errors import InvalidArguments, PayloadTooLarge
@@ -57,7 +60,7 @@ class BodyCap:
             await self._app(scope, receive, send)
             return
         cap = self._bytes_max(scope)
-        declared = Headers(scope=scope).get("content-length", "")
+        declared = header_of(scope, b"content-length") or ""
         if declared.isdecimal() and int(declared[:20]) > cap:
             await _refuse(scope, receive, send, cap)
             return
@@ -113,10 +116,21 @@ async def _discard(receive: Receive) -> None:
 
 async def body_of(request: Request, kind: type[T]) -> T:
     """Read a request's body as ``decode`` does, a large one in a thread."""
-    body = await request.body()
+    body = await _received(request.receive)
     if len(body) > _LARGE:
         return await asyncio.to_thread(decode, body, kind)
     return decode(body, kind)
+
+
+async def _received(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def decode(body: bytes, kind: type[T]) -> T:
@@ -127,7 +141,7 @@ def decode(body: bytes, kind: type[T]) -> T:
             text), nested too deep, an unknown or repeated member, a wrong type; with its path.
     """
     try:
-        found = msgspec.json.decode(body or b"{}", type=kind)
+        found: T = _decoder(cast(Hashable, kind)).decode(body or b"{}")
         _refuse_repetition(body, found)
     except msgspec.ValidationError as error:
         raise _misfit(str(error)) from error
@@ -162,6 +176,11 @@ async def _only_file(request: Request) -> bytes:
         if len(files) != 1 or len(form.multi_items()) != 1:
             raise InvalidArguments("The form must have exactly one field: the package's file.")
         return await files[0].read()
+
+
+@functools.cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
 
 
 def _misfit(text: str) -> InvalidArguments:

@@ -19,7 +19,8 @@ _BEARER = HTTPBearer(
     description="An API key of a tenant: `wdn_…`.",
 )
 
-_Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+# For the API's description. What a request has is read in one place, below, for every route.
+_Described = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 
 
 async def _host(request: Request) -> PluginHost:
@@ -32,27 +33,47 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-# Each dependency costs every call some microseconds in the framework, so the chain is short.
-async def _optional_caller(request: Request, credentials: _Credentials) -> Caller | None:
-    if credentials is not None:
-        host: PluginHost = request.app.state.host
-        return await host.keys.authenticate(credentials.credentials)
-    if "authorization" in request.headers:
+async def caller_of(request: Request) -> Caller | None:
+    """Return who sent a request, or None if it has no key.
+
+    Raises:
+        Unauthenticated: what it has is no key, or one that nobody holds any more.
+    """
+    authorization = request.headers.get("authorization")
+    if authorization is None:
+        return None
+    kind, _, token = authorization.partition(" ")
+    if kind.lower() != "bearer" or not token.strip():
         raise Unauthenticated("The Authorization header must read 'Bearer wdn_…', with an API key.")
-    return None
+    host: PluginHost = request.app.state.host
+    return await host.keys.authenticate(token.strip())
 
 
-def _holder_of(scope: Scope) -> Callable[[Request, _Credentials], Awaitable[Caller]]:
-    async def checked(request: Request, credentials: _Credentials) -> Caller:
-        caller = await _optional_caller(request, credentials)
-        if caller is None:
-            raise Unauthenticated("Send an API key in the Authorization header: 'Bearer wdn_…'.")
-        if not caller.holds(scope):
-            raise Forbidden(
-                f"This takes an API key with the scope '{scope}'; the key {caller.key_name!r} has "
-                f"{', '.join(sorted(caller.scopes)) or 'none'}."
-            )
-        return caller
+async def holder_of(scope: Scope, request: Request) -> Caller:
+    """Return who sent a request, and holds ``scope``.
+
+    Raises:
+        Unauthenticated: no key, or one that nobody holds any more.
+        Forbidden: the key does not hold ``scope``.
+    """
+    caller = await caller_of(request)
+    if caller is None:
+        raise Unauthenticated("Send an API key in the Authorization header: 'Bearer wdn_…'.")
+    if not caller.holds(scope):
+        raise Forbidden(
+            f"This takes an API key with the scope '{scope}'; the key {caller.key_name!r} has "
+            f"{', '.join(sorted(caller.scopes)) or 'none'}."
+        )
+    return caller
+
+
+async def _optional_caller(request: Request, _: _Described) -> Caller | None:
+    return await caller_of(request)
+
+
+def _required(scope: Scope) -> Callable[[Request, _Described], Awaitable[Caller]]:
+    async def checked(request: Request, _: _Described) -> Caller:
+        return await holder_of(scope, request)
 
     return checked
 
@@ -60,9 +81,8 @@ def _holder_of(scope: Scope) -> Callable[[Request, _Credentials], Awaitable[Call
 Host = Annotated[PluginHost, Depends(_host)]
 SettingsInForce = Annotated[Settings, Depends(_settings)]
 MaybeCaller = Annotated[Caller | None, Depends(_optional_caller)]
-Reader = Annotated[Caller, Depends(_holder_of(Scope.READ))]
-Invoker = Annotated[Caller, Depends(_holder_of(Scope.CALL))]
-Admin = Annotated[Caller, Depends(_holder_of(Scope.ADMIN))]
+Reader = Annotated[Caller, Depends(_required(Scope.READ))]
+Admin = Annotated[Caller, Depends(_required(Scope.ADMIN))]
 
 
 async def _operator(caller: Admin, settings: SettingsInForce) -> Caller:

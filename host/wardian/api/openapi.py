@@ -10,11 +10,11 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from wardian.api.answers import SCHEMAS, answer
+from wardian.api.answers import SCHEMAS, answer, answers, takes
 from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
 from wardian.api.exposure import describes_publicly
 from wardian.api.problems import MEDIA_TYPE
-from wardian.api.v1.functions import CallAnswer, CallRequest
+from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
 from wardian.api.v1.tenants import TenantRequest
@@ -92,6 +92,7 @@ def static_document(app: FastAPI) -> Json:
         description=app.description,
         routes=app.routes,
     )
+    document["paths"][CALL_PATH.replace(":path", "")] = {"post": _call_operation()}
     for item in document["paths"].values():
         for operation in item.values():
             # The framework's own shape of a validation fault is never answered here.
@@ -104,6 +105,27 @@ def static_document(app: FastAPI) -> Json:
     components["responses"] = {"Problem": {"description": "A problem.", "content": content}}
     document["tags"] = []
     return document
+
+
+def _call_operation() -> Json:
+    """Describe the call of any function, as FastAPI describes the routes that it runs."""
+    return {
+        "tags": ["functions"],
+        "summary": "Call",
+        "description": (
+            "Call a function. A nested one is named `interface#function`, percent-encoded."
+        ),
+        "operationId": "call_api_v1_plugins__name__functions__function__post",
+        "security": [{"bearer": []}],
+        "parameters": [_path_parameter("name"), _path_parameter("function")],
+        "responses": {str(status): response for status, response in answers(CallAnswer).items()},
+        **takes(CallRequest),
+    }
+
+
+def _path_parameter(name: str) -> Json:
+    schema = {"type": "string", "title": name.title()}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def function_path(plugin: str, function: str) -> str:

@@ -149,7 +149,7 @@ def known_problems() -> dict[str, tuple[str, int]]:
 
 def install_handlers(app: FastAPI) -> None:
     """Make every error that a route can meet leave ``app`` as a problem."""
-    app.add_exception_handler(WardianError, _on_wardian_error)
+    app.add_exception_handler(WardianError, on_wardian_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
 
@@ -182,7 +182,8 @@ class UnhandledFaults:
             await respond(scope, _internal_error())(scope, receive, send)
 
 
-async def _on_wardian_error(request: Request, error: Exception) -> Response:
+async def on_wardian_error(request: Request, error: Exception) -> Response:
+    """Answer a request that ended with a ``WardianError``."""
     assert isinstance(error, WardianError)  # noqa: S101 - registered for this class only
     if status_of(type(error)) == 500:
         _log.error("Fault of the host in %s", request.scope["path"], exc_info=error)

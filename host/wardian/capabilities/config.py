@@ -33,8 +33,8 @@ class Config:
 def answers_ahead(configuration: Mapping[str, Any]) -> list[tuple[str, list[Any], Any]]:
     """Return what a plugin with this configuration is answered, whichever call of it asks.
 
-    Each is a function, its arguments and the result: the answers of ``Config``, for whoever can pass
-    them on before they are asked for.
+    Each is a function, its arguments and the result: the answers of ``Config``, for whoever can
+    pass them on before they are asked for.
     """
     everything = dump_json(configuration)
     if len(everything) > MAX_BYTES_AHEAD:

@@ -2,90 +2,100 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from wardian import __version__
-from wardian.cli import (
-    components,
-    config,
-    demo,
-    doctor,
-    functions,
-    grants,
-    keys,
-    plugins,
-    projects,
-    serve,
-    tenants,
-)
 from wardian.cli.group import Commands
 from wardian.cli.streams import standard_streams
 
 __all__ = ["application", "main"]
-
-
-def main() -> None:
-    """Run the command line."""
-    with standard_streams():
-        application()()
-
-
-def application() -> typer.Typer:
-    """Put the commands together."""
-    app = _group(_HELP)
-    app.callback(help=_HELP)(_options)
-    app.command("serve", rich_help_panel=_HOST)(serve.serve)
-    app.command("demo", rich_help_panel=_HOST)(demo.demo)
-    app.command("doctor", rich_help_panel=_HOST)(doctor.doctor)
-    app.command("new", rich_help_panel=_AUTHOR)(projects.new)
-    app.command("build", rich_help_panel=_AUTHOR)(projects.build)
-    app.command("pack", rich_help_panel=_AUTHOR)(projects.pack)
-    app.command("inspect", rich_help_panel=_AUTHOR)(components.inspect)
-    app.command("run", rich_help_panel=_AUTHOR)(components.run)
-    app.command("install", rich_help_panel=_PLUGINS)(plugins.install)
-    app.command("uninstall", rich_help_panel=_PLUGINS)(plugins.uninstall)
-    app.command("list", rich_help_panel=_PLUGINS)(plugins.list_plugins)
-    app.command("show", rich_help_panel=_PLUGINS)(plugins.show)
-    app.command("enable", rich_help_panel=_PLUGINS)(plugins.enable)
-    app.command("disable", rich_help_panel=_PLUGINS)(plugins.disable)
-    app.command("call", rich_help_panel=_PLUGINS)(functions.call)
-    app.command("grants", rich_help_panel=_PLUGINS)(grants.grants)
-    app.command("grant", rich_help_panel=_PLUGINS)(grants.grant)
-    app.command("revoke", rich_help_panel=_PLUGINS)(grants.revoke)
-    app.add_typer(_config(), name="config", rich_help_panel=_PLUGINS)
-    app.add_typer(_keys(), name="keys", rich_help_panel=_HOST)
-    app.add_typer(_tenants(), name="tenants", rich_help_panel=_HOST)
-    return app
-
 
 _HELP = "Run plugins written by strangers, each with exactly the authority you grant."
 _HOST = "The host"
 _PLUGINS = "Plugins of a host (WARDIAN_URL, WARDIAN_API_KEY)"
 _AUTHOR = "Writing plugins"
 
+# A command, where its function is in this package, and what help lists it under.
+_COMMANDS = (
+    ("serve", "serve.serve", _HOST),
+    ("demo", "demo.demo", _HOST),
+    ("doctor", "doctor.doctor", _HOST),
+    ("new", "projects.new", _AUTHOR),
+    ("build", "projects.build", _AUTHOR),
+    ("pack", "projects.pack", _AUTHOR),
+    ("inspect", "components.inspect", _AUTHOR),
+    ("run", "components.run", _AUTHOR),
+    ("install", "plugins.install", _PLUGINS),
+    ("uninstall", "plugins.uninstall", _PLUGINS),
+    ("list", "plugins.list_plugins", _PLUGINS),
+    ("show", "plugins.show", _PLUGINS),
+    ("enable", "plugins.enable", _PLUGINS),
+    ("disable", "plugins.disable", _PLUGINS),
+    ("call", "functions.call", _PLUGINS),
+    ("grants", "grants.grants", _PLUGINS),
+    ("grant", "grants.grant", _PLUGINS),
+    ("revoke", "grants.revoke", _PLUGINS),
+)
 
-def _config() -> typer.Typer:
-    group = _group("A plugin's configuration.")
-    group.command("get")(config.get)
-    group.command("set")(config.set_values)
-    return group
+# A group of commands, its help, what help lists it under, and its commands.
+_GROUPS = (
+    (
+        "config",
+        "A plugin's configuration.",
+        _PLUGINS,
+        {"get": "config.get", "set": "config.set_values"},
+    ),
+    (
+        "keys",
+        "API keys of the tenant.",
+        _HOST,
+        {"list": "keys.list_keys", "create": "keys.create", "revoke": "keys.revoke"},
+    ),
+    (
+        "tenants",
+        "Tenants of the host.",
+        _HOST,
+        {"list": "tenants.list_tenants", "create": "tenants.create"},
+    ),
+)
 
 
-def _keys() -> typer.Typer:
-    group = _group("API keys of the tenant.")
-    group.command("list")(keys.list_keys)
-    group.command("create")(keys.create)
-    group.command("revoke")(keys.revoke)
-    return group
+def main() -> None:
+    """Run the command line."""
+    with standard_streams():
+        application(sys.argv[1:])()
 
 
-def _tenants() -> typer.Typer:
-    group = _group("Tenants of the host.")
-    group.command("list")(tenants.list_tenants)
-    group.command("create")(tenants.create)
-    return group
+def application(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Put the commands together: the one that ``arguments`` begin with, or else all of them.
+
+    Because: the server's modules take longer to load than a local call takes to run.
+    """
+    app = _group(_HELP)
+    app.callback(help=_HELP)(_options)
+    commands = [each for each in _COMMANDS if each[0] in arguments[:1]]
+    groups = [each for each in _GROUPS if each[0] in arguments[:1]]
+    if not commands and not groups:
+        commands, groups = list(_COMMANDS), list(_GROUPS)
+    for name, place, panel in commands:
+        _add(app, name, place, panel)
+    for name, text, panel, members in groups:
+        group = _group(text)
+        for member, place in members.items():
+            _add(group, member, place)
+        app.add_typer(group, name=name, rich_help_panel=panel)
+    return app
+
+
+def _add(group: typer.Typer, name: str, place: str, panel: str | None = None) -> None:
+    module, function = place.split(".")
+    found = getattr(import_module(f"wardian.cli.{module}"), function)
+    group.command(name, rich_help_panel=panel)(found)
 
 
 def _group(text: str) -> typer.Typer:

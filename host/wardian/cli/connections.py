@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -45,6 +46,51 @@ def connections_max(descriptors: int) -> int:
     return max(CONNECTIONS_MIN, descriptors - RESERVED)
 
 
+class _Joined(asyncio.Transport):
+    """A transport that sends in one go what is written in one go.
+
+    Because: Uvicorn writes an answer's head and its body apart, and each would be a packet and a
+    system call of its own.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        if not data:
+            return
+        if not self._held:
+            self._loop.call_soon(self._flush)
+        self._held.append(data)
+
+    def _flush(self) -> None:
+        held, self._held = self._held, []
+        if held and not self._transport.is_closing():
+            self._transport.write(held[0] if len(held) == 1 else b"".join(held))
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+
 class BoundedConnection(H11Protocol):
     """A connection that is closed when there are too many, or when it asks for nothing.
 
@@ -55,7 +101,7 @@ class BoundedConnection(H11Protocol):
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(_Joined(transport, self.loop))
         if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency:
             transport.abort()
             return

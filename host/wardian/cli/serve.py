@@ -101,6 +101,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 http=BoundedConnection,
+                ws="none",
                 backlog=ACCEPTED_AT_ONCE,
                 limit_concurrency=connections_max(descriptors),
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -89,10 +89,15 @@ class Registry:
         while changes != self._changes:
             changes = self._changes
             async with self._database.reading() as connection:
-                rows = await PluginRepository(connection, tenant).all()
-                found = [await _installed(connection, row) for row in rows]
+                found = await _all_installed(PluginRepository(connection, tenant))
         self._lists[tenant] = found
         return found
+
+    async def in_state_for(self, tenant: str, reason: str) -> list[Installed]:
+        """Return the tenant's plugins that are in their state for ``reason``, by name."""
+        async with self._database.reading() as connection:
+            names = await PluginRepository(connection, tenant).named_by_reason(reason)
+        return [await self.get(tenant, name) for name in names]
 
     def forget(self, tenant: str) -> None:
         """Read the tenant's plugins anew from now on."""
@@ -108,14 +113,21 @@ async def read_installed(connection: Connection, tenant: str, name: str) -> Inst
     Raises:
         NotFound: the tenant has none of this name.
     """
-    row = await PluginRepository(connection, tenant).find(name)
+    repository = PluginRepository(connection, tenant)
+    row = await repository.find(name)
     if row is None:
         raise NotFound(f"No plugin named {name[:80]!r} is installed.")
-    return await _installed(connection, row)
+    return _installed(row, await repository.granted(row.id), await repository.config(row.id))
 
 
-async def _installed(connection: Connection, row: PluginRow) -> Installed:
-    repository = PluginRepository(connection, row.tenant)
+async def _all_installed(repository: PluginRepository) -> list[Installed]:
+    """Read what three queries tell, however many plugins there are."""
+    rows = await repository.all()
+    granted, configured = await repository.all_granted(), await repository.all_config()
+    return [_installed(row, granted.get(row.id, ()), configured.get(row.id, {})) for row in rows]
+
+
+def _installed(row: PluginRow, granted: Iterable[str], configured: Mapping[str, Any]) -> Installed:
     manifest = Manifest.restored(row.manifest)
     return Installed(
         id=row.id,
@@ -130,6 +142,6 @@ async def _installed(connection: Connection, row: PluginRow) -> Installed:
         description=msgspec.convert(row.description, Description),
         installed_at=row.installed_at,
         asked=manifest.asked(),
-        granted=tuple(parse_permission(text) for text in await repository.granted(row.id)),
-        configured=await repository.config(row.id),
+        granted=tuple(map(parse_permission, granted)),
+        configured=configured,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from wardian.policy.limits import Limits, limits_from
 from wardian.policy.permissions import Permission
 from wardian.policy.usage import Usage
 from wardian.runtime.arguments import UNENCODABLE, fault_of
+from wardian.runtime.call_log import CallLog, Ended
 from wardian.runtime.executor.job import Job, Known
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.ports import Executor
@@ -36,8 +36,6 @@ SETTLED_MAX = 1_024
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?")
 _MAX_TRACEPARENT_CHARS = 256
 _MAX_NAME_CHARS = 200
-
-_log = logging.getLogger("wardian.calls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +74,9 @@ class CallPolicy:
         """Return the level at which a plugin runs now."""
         return self.trust.effective(plugin.level, plugin.tenant)
 
-    def limits(self, level: Level, overrides: Mapping[str, Any] | None) -> Limits:
-        """Return the limits of one call.
-
-        Raises:
-            InvalidArguments: an override that is no limit, or out of its range.
-        """
-        return limits_from(overrides or {}, limits_from(self.ceilings, LEVELS[level].limits))
+    def limits(self, level: Level) -> Limits:
+        """Return the limits that calls of this level have before they lower them further."""
+        return limits_from(self.ceilings, LEVELS[level].limits)
 
     def authority(self, plugin: Installed) -> Authority:
         """Return what a plugin may do now."""
@@ -106,13 +100,18 @@ class CallServices:
 
 
 class Calls:
-    """Runs calls and keeps the record of those that are running."""
+    """Runs calls and keeps the record of those that are running.
+
+    Attributes:
+        log: to be flushed at the end.
+    """
 
     def __init__(self, services: CallServices, policy: CallPolicy) -> None:
         self._services = services
         self._policy = policy
-        self._running: dict[str, tuple[str, CallContext]] = {}
+        self._running: dict[int, tuple[str, CallContext]] = {}
         self._settled: OrderedDict[str, _Settled] = OrderedDict()
+        self.log = CallLog()
 
     async def run(self, plugin: Installed, request: CallRequest) -> CallOutcome:
         """Run one call of a plugin, whatever its state.
@@ -123,14 +122,13 @@ class Calls:
         """
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
-        level = self._policy.level(plugin)
-        limits = self._policy.limits(level, request.limits)
         settled = self._settled_of(plugin)
-        context = self._context(plugin, request, limits, settled.configuration)
+        limits = limits_from(request.limits or {}, settled.limits)
+        context = _context(settled, request, limits)
         job = Job(
             call_id=context.facts.call_id,
             tenant=plugin.tenant,
-            level=level,
+            level=settled.authority.level,
             digest=plugin.digest,
             load=lambda: asyncio.to_thread(self._services.store.read, plugin.digest),
             function=function,
@@ -139,7 +137,7 @@ class Calls:
             on_output=lambda written: write_output(context, written),
             known=settled.known,
         )
-        key = new_id()
+        key = id(context)
         self._running[key] = (plugin.id, context)
         try:
             return await self._measured(plugin, job, context)
@@ -169,35 +167,10 @@ class Calls:
         """Work out once what is the same in every call of a plugin as it is now."""
         found = self._settled.get(plugin.id)
         if found is None or found.plugin is not plugin:
-            found = self._settled[plugin.id] = _Settled.of(plugin)
+            found = self._settled[plugin.id] = _Settled.of(plugin, self._policy)
             if len(self._settled) > SETTLED_MAX:
                 self._settled.popitem(last=False)
         return found
-
-    def _context(
-        self,
-        plugin: Installed,
-        request: CallRequest,
-        limits: Limits,
-        configuration: Mapping[str, Any],
-    ) -> CallContext:
-        call_id = request.call_id or new_id()
-        facts = CallFacts(
-            call_id=call_id,
-            tenant=plugin.tenant,
-            subject=request.subject[:_MAX_NAME_CHARS],
-            plugin=plugin.name,
-            plugin_id=plugin.id,
-            version=plugin.version,
-            correlation_id=(request.correlation_id or call_id)[:_MAX_NAME_CHARS],
-            traceparent=_valid_traceparent(request.traceparent),
-        )
-        return CallContext(
-            facts=facts,
-            authority=self._policy.authority(plugin),
-            budget=Budget(limits),
-            configuration=configuration,
-        )
 
     async def _measured(self, plugin: Installed, job: Job, context: CallContext) -> CallOutcome:
         try:
@@ -219,15 +192,8 @@ class Calls:
         # A guest's own error is an answer: only a call that was stopped or lost is a fault.
         failed = error is not None and not isinstance(error, GuestError)
         self._services.statistics.record(plugin.tenant, plugin.id, failed=failed, seconds=seconds)
-        _log.info(
-            "call %s of %s %s %s: %s in %.6f s",
-            job.call_id,
-            plugin.name,
-            plugin.version,
-            job.function,
-            outcome,
-            seconds,
-        )
+        ended = Ended(job.call_id, plugin.name, plugin.version, job.function, outcome, seconds)
+        self.log.ended(ended, failed=failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,15 +201,45 @@ class _Settled:
     """What is the same in every call of a plugin until something about it changes."""
 
     plugin: Installed
+    authority: Authority
+    limits: Limits
     configuration: Mapping[str, Any]
     known: tuple[Known, ...]
 
     @classmethod
-    def of(cls, plugin: Installed) -> _Settled:
+    def of(cls, plugin: Installed, policy: CallPolicy) -> _Settled:
+        authority = policy.authority(plugin)
         configuration = overlaid(plugin.manifest.default_config, plugin.configured)
         known = (Known("config", *answer) for answer in answers_ahead(configuration))
         uses_config = any("/config@" in name for name in plugin.description.imports)
-        return cls(plugin, configuration, tuple(known) if uses_config else ())
+        return cls(
+            plugin,
+            authority,
+            policy.limits(authority.level),
+            configuration,
+            tuple(known) if uses_config else (),
+        )
+
+
+def _context(settled: _Settled, request: CallRequest, limits: Limits) -> CallContext:
+    plugin = settled.plugin
+    call_id = request.call_id or new_id()
+    facts = CallFacts(
+        call_id=call_id,
+        tenant=plugin.tenant,
+        subject=request.subject[:_MAX_NAME_CHARS],
+        plugin=plugin.name,
+        plugin_id=plugin.id,
+        version=plugin.version,
+        correlation_id=(request.correlation_id or call_id)[:_MAX_NAME_CHARS],
+        traceparent=_valid_traceparent(request.traceparent),
+    )
+    return CallContext(
+        facts=facts,
+        authority=settled.authority,
+        budget=Budget(limits),
+        configuration=settled.configuration,
+    )
 
 
 def _merged(reported: Usage | None, budget: Budget) -> Usage:

@@ -79,10 +79,9 @@ class Lifecycle:
 
     async def resume(self, registry: Registry, tenant: str) -> None:
         """Run the ``init`` of each plugin whose host was stopped while it ran."""
-        for plugin in await registry.all(tenant):
-            if plugin.state_reason == _INITIALISING:
-                async with self.lock(tenant, plugin.name):
-                    await self.initialise(plugin, "host")
+        for plugin in await registry.in_state_for(tenant, _INITIALISING):
+            async with self.lock(tenant, plugin.name):
+                await self.initialise(plugin, "host")
 
     async def disable(self, change: Change, plugin: Installed, reason: str) -> Installed:
         """Disable a plugin within ``change``; one that is disabled stays so."""

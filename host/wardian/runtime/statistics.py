@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from wardian.errors import WardianError
 from wardian.storage import Database
@@ -26,14 +27,16 @@ class Statistics:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._pending: dict[tuple[str, str], CallTotals] = {}
+        self._pending: dict[tuple[str, str], _Count] = {}
 
     def record(self, tenant: str, plugin_id: str, *, failed: bool, seconds: float) -> None:
         """Count one finished call."""
-        before = self._pending.get((tenant, plugin_id), _NONE)
-        self._pending[tenant, plugin_id] = _sum(
-            before, CallTotals(requests=1, errors=int(failed), seconds=seconds)
-        )
+        counted = self._pending.get((tenant, plugin_id))
+        if counted is None:
+            counted = self._pending[tenant, plugin_id] = _Count()
+        counted.requests += 1
+        counted.errors += failed
+        counted.seconds += seconds
 
     async def flush(self) -> None:
         """Write down what has been counted; what cannot be written stays counted."""
@@ -42,12 +45,12 @@ class Statistics:
             return
         try:
             async with self._database.transaction() as connection:
-                for (tenant, plugin_id), totals in pending.items():
-                    await PluginRepository(connection, tenant).count(plugin_id, totals)
+                for (tenant, plugin_id), counted in pending.items():
+                    await PluginRepository(connection, tenant).count(plugin_id, counted.totals())
         except WardianError as error:
             _log.warning("The calls' statistics could not be written: %s", error)
-            for key, totals in pending.items():
-                self._pending[key] = _sum(self._pending.get(key, _NONE), totals)
+            for key, counted in pending.items():
+                self._pending.setdefault(key, _Count()).add(counted)
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -66,12 +69,18 @@ class Statistics:
             await self.flush()
 
 
-_NONE = CallTotals(requests=0, errors=0, seconds=0.0)
+@dataclass(slots=True)
+class _Count:
+    """What is being added up; changed in place, because this is on the way of every call."""
 
+    requests: int = 0
+    errors: int = 0
+    seconds: float = 0.0
 
-def _sum(left: CallTotals, right: CallTotals) -> CallTotals:
-    return CallTotals(
-        requests=left.requests + right.requests,
-        errors=left.errors + right.errors,
-        seconds=left.seconds + right.seconds,
-    )
+    def add(self, other: _Count) -> None:
+        self.requests += other.requests
+        self.errors += other.errors
+        self.seconds += other.seconds
+
+    def totals(self) -> CallTotals:
+        return CallTotals(requests=self.requests, errors=self.errors, seconds=self.seconds)

@@ -686,10 +686,21 @@ class FunctionCodec:
             refuse_unknown(arguments, self._known)
         return b"".join(parts)
 
-    def lift_arguments(self, address: int) -> list[Any]:
-        """Lift arguments, in order, from the slots at ``address``."""
-        block = _read(address, self.count * _SLOT)
-        return [lift(block, at) for lift, at in self._lifts]
+    def caller(self, function: Callable[..., Any]) -> Callable[[int], Any]:
+        """Return what calls ``function`` with the arguments in the slots at an address."""
+        lifts = self._lifts
+        size = self.count * _SLOT
+
+        def with_several(address: int) -> Any:
+            block = _read(address, size)
+            return function(*[lift(block, at) for lift, at in lifts])
+
+        if self.count > 1:
+            return with_several
+        if not lifts:
+            return lambda _address: function()
+        only = lifts[0][0]
+        return lambda address: function(only(_read(address, _SLOT), 0))
 
 
 def _no_value(_value: Any, _keep: Keep) -> bytes:

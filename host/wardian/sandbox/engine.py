@@ -117,7 +117,7 @@ class Engine:
         self.wasmtime = wasmtime.Engine(_config(parallel=parallel, pooled=self.pooled))
         self.pointer = abi.pointer_of(self.wasmtime)
         self.settings_at = abi.store_settings(self.pointer).from_address
-        self.clock = Clock(self.pointer)
+        self.clock = Clock(self.wasmtime)
         self._statm = -1
         self._statm_read = b""
         self._writable = 0
@@ -136,10 +136,16 @@ class Engine:
 
     def close(self) -> None:
         """Stop the clock. Calls that still run are not interrupted any more."""
-        self.clock.close()
+        self.clock.stop()
+        self.clock.join()
         if self._statm >= 0:
             os.close(self._statm)
             self._statm = -1
+
+    def __del__(self) -> None:
+        clock = getattr(self, "clock", None)
+        if clock is not None:
+            clock.stop()
 
     def check_signals(self) -> None:
         """Refuse to run wasm whose next memory fault would end this process.
@@ -192,8 +198,9 @@ class Clock:
         origin: the monotonic time of epoch 0, as long as the clock is ticking.
     """
 
-    def __init__(self, engine: int) -> None:
-        self._engine = engine
+    def __init__(self, engine: wasmtime.Engine) -> None:
+        self._engine = engine  # alive as long as the thread
+        self._pointer = abi.pointer_of(engine)
         self._lock = threading.Lock()
         self._wake = threading.Event()
         # Calls write and look without the lock: each is a single operation of the interpreter.
@@ -210,10 +217,13 @@ class Clock:
             if self._thread is None:
                 self._thread = self._started()
 
-    def close(self) -> None:
-        """End the thread."""
+    def stop(self) -> None:
+        """Tell the thread to end."""
         self._closed = True
         self._wake.set()
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
         if self._thread is not None:
             self._thread.join()
 
@@ -257,7 +267,7 @@ class Clock:
     def _advance(self) -> None:
         due = int((time.monotonic() - self.origin) * TICKS_PER_SECOND)
         for _ in range(due - self._epoch):
-            abi.engine_increment_epoch(self._engine)
+            abi.engine_increment_epoch(self._pointer)
         self._epoch = max(self._epoch, due)
 
     def _rest(self) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import ctypes
 import itertools
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from wardian import errors
@@ -51,14 +51,14 @@ DEFAULT_LIMITS = Limits()
 class CallState:
     """What the gateway knows of one running call."""
 
-    limits: Limits = DEFAULT_LIMITS
+    most_host_calls: int = 0
     deadline: float = 0.0
     host_calls: int = 0
     error: BaseException | None = None
 
     def begin(self, limits: Limits, deadline: float) -> None:
         """Start over for another call in the same instance."""
-        self.limits = limits
+        self.most_host_calls = limits.host_calls
         self.deadline = deadline
         self.host_calls = 0
         self.error = None
@@ -184,51 +184,38 @@ class Linker:
 
     def _add(self, instance: int, extern: Extern, function: HostFunction) -> None:
         assert extern.type is not None  # noqa: S101 -- `_resolve` refused those without
+        codec = FunctionCodec(extern.type)
+        lower_result = None if codec.result is None else codec.result.lower
         key = next(_keys)
-        _linked[key] = _Linked(function, FunctionCodec(extern.type), self.states, extern.full_name)
+        _linked[key] = codec.caller(function), lower_result, self.states, extern.full_name
         self._keys.append(key)
         name = extern.name.encode()
         _check(abi.linker_instance_add_func(instance, name, len(name), _ENTRY, key, None))
 
 
-class _Linked:
-    """One host function of one linker."""
-
-    __slots__ = ("full_name", "function", "lift_arguments", "lower_result", "states")
-
-    def __init__(
-        self,
-        function: HostFunction,
-        codec: FunctionCodec,
-        states: dict[int, CallState],
-        full_name: str,
-    ) -> None:
-        self.function = function
-        self.lift_arguments = codec.lift_arguments
-        self.lower_result = None if codec.result is None else codec.result.lower
-        self.states = states
-        self.full_name = full_name
-
-
+_Linked = tuple[Callable[[int], Any], Callable[..., bytes] | None, dict[int, CallState], str]
 _linked: dict[int, _Linked] = {}
+"""By its key, each function of each linker: what calls it with its arguments, what lowers its
+result, the running calls of its linker, and its name."""
 _keys = itertools.count(1)
 
 
 def _enter(key: int, context: int, _type: Any, args: int, _n: int, results: int, _m: int) -> int:
-    """Make the host function of this key total, and speak C on its behalf."""
+    """Make the host function of ``key`` total, and speak C on its behalf."""
     state = None
     name = ""
     try:
-        linked = _linked[key]
-        name = linked.full_name
-        state = linked.states[context]
-        _admit(state)
-        value = linked.function(*linked.lift_arguments(args))
-        if linked.lower_result is not None:
+        call, lower_result, states, name = _linked[key]
+        state = states[context]
+        state.host_calls += 1
+        if state.host_calls > state.most_host_calls or state.error is not None:
+            _refuse(state)
+        value = call(args)
+        if lower_result is not None:
             keep: list[Any] = []
-            slot = linked.lower_result(value, keep)
-            abi.val_clone(abi.address_of(slot), results)
-        if time.monotonic() > state.deadline:
+            slot = lower_result(value, keep)
+            abi.val_clone(id(slot) + _BYTES_HEADER, results)
+        if monotonic() > state.deadline:
             raise errors.DeadlineExceeded
     except BaseException as error:  # noqa: BLE001 -- what escapes corrupts memory
         if state is not None and state.error is None:
@@ -238,19 +225,20 @@ def _enter(key: int, context: int, _type: Any, args: int, _n: int, results: int,
 
 
 _ENTRY = abi.HOST_FUNCTION(_enter)
-"""The only function that wasm calls. There is one for all, because each such function is made
-of code that ctypes writes as the process runs, and a worker may not make code (``worker``)."""
+"""The only function that wasm calls. There is one for all, because each is made of code that
+ctypes writes while the process runs, and a worker may not make such code (``worker``)."""
+
+_BYTES_HEADER = abi.BYTES_HEADER
 
 
-def _admit(state: CallState) -> None:
+def _refuse(state: CallState) -> None:
+    """End a call that goes on after an error, or after its budget."""
     if state.error is not None:
+        state.host_calls -= 1
         raise state.error
-    state.host_calls += 1
-    if state.host_calls > state.limits.host_calls:
-        raise errors.Trap(
-            f"The call used up its budget of {state.limits.host_calls} host calls and went on "
-            "calling."
-        )
+    raise errors.Trap(
+        f"The call used up its budget of {state.most_host_calls} host calls and went on calling."
+    )
 
 
 def _translated(error: BaseException, name: str) -> BaseException:

@@ -295,7 +295,7 @@ class LiveInstance:
             slots = codec.lower_arguments(arguments, keep)
         except Misfit as misfit:
             raise misfit.as_invalid_arguments() from None
-        if keep and codec.encoded_at_most(keep) > limits.argument_bytes:
+        if codec.encoded_at_most(keep) > limits.argument_bytes:
             size = len(self._sandbox.encode(arguments))
             if size > limits.argument_bytes:
                 raise errors.InvalidArguments(

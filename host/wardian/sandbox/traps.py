@@ -67,6 +67,11 @@ _TABLE: tuple[tuple[str, type[errors.WardianError], str], ...] = (
         "The process that ran the call could get no more memory.",
     ),
     (
+        "maximum concurrent",
+        errors.Overloaded,
+        "The sandbox has no room for more instances at once; close some, or call again later.",
+    ),
+    (
         "fuel allocated for hostcalls has been exhausted",
         errors.ResultTooLarge,
         "A value that crossed the boundary is larger than the runtime transfers at once.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -23,8 +24,10 @@ T = TypeVar("T")
 BUSY_SECONDS = 10.0
 """How long a transaction waits for another process's lock before it fails."""
 
+_WAL = "PRAGMA journal_mode = WAL"
+_WAL_RETRY_SECONDS = 0.02
+
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # because a committed install or kv write must survive power loss
     "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}",
@@ -177,7 +180,25 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
+    _enter_wal(cursor)
     cursor.close()
+
+
+def _enter_wal(cursor: Any) -> None:
+    """Write ahead, from the first moment of a file on.
+
+    SQLite does not wait for others who turn the same new file to it, whatever `busy_timeout` says.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute(_WAL)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAL_RETRY_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: SyncConnection) -> None:

@@ -61,6 +61,15 @@ class PluginRepository:
         found = await self._connection.execute(self._plugins().order_by(plugins.c.name))
         return [_plugin(row) for row in found.mappings()]
 
+    async def named_by_reason(self, reason: str) -> list[str]:
+        """Return the names of the plugins that are in their state for this reason."""
+        found = await self._connection.execute(
+            select(plugins.c.name)
+            .where(plugins.c.tenant == self._tenant, plugins.c.state_reason == reason)
+            .order_by(plugins.c.name)
+        )
+        return list(found.scalars())
+
     async def set_state(self, plugin_id: str, state: str, reason: str) -> None:
         """Write a plugin's state and why it is in it."""
         await self._connection.execute(
@@ -123,6 +132,18 @@ class PluginRepository:
         )
         return list(found.scalars())
 
+    async def all_granted(self) -> dict[str, list[str]]:
+        """Return what `granted` does, of every plugin that was granted anything, by its id."""
+        found = await self._connection.execute(
+            select(grants.c.plugin_id, grants.c.permission)
+            .where(grants.c.tenant == self._tenant)
+            .order_by(grants.c.permission)
+        )
+        granted: dict[str, list[str]] = {}
+        for row in found:
+            granted.setdefault(row.plugin_id, []).append(row.permission)
+        return granted
+
     async def set_granted(self, plugin_id: str, permissions: Iterable[str], by: str) -> None:
         """Replace the permissions granted to a plugin."""
         await self._connection.execute(
@@ -149,6 +170,13 @@ class PluginRepository:
             )
         )
         return dict(found.scalar_one_or_none() or {})
+
+    async def all_config(self) -> dict[str, dict[str, Any]]:
+        """Return what `config` does, of every plugin for which anything was set, by its id."""
+        found = await self._connection.execute(
+            select(config.c.plugin_id, config.c.settings).where(config.c.tenant == self._tenant)
+        )
+        return {row.plugin_id: dict(row.settings or {}) for row in found}
 
     async def set_config(self, plugin_id: str, settings: Mapping[str, Any]) -> None:
         """Replace what the operator set for a plugin."""

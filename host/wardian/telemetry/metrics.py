@@ -39,6 +39,8 @@ class Telemetry:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._plugins: set[tuple[str, str]] = set()
+        # Looking a metric up by its labels costs more than counting does.
+        self._known: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         labels = ("tenant", "plugin")
         self._calls = Counter(
             "wardian_calls",
@@ -62,9 +64,15 @@ class Telemetry:
 
     def call_ended(self, tenant: str, plugin: str, outcome: str, seconds: float) -> None:
         """Count one call. ``outcome`` is ``ok`` or an error's type."""
-        tenant, plugin = self._bounded(tenant, plugin)
-        self._calls.labels(tenant, plugin, outcome).inc()
-        self._seconds.labels(tenant, plugin).observe(seconds)
+        found = self._known.get((tenant, plugin, outcome))
+        if found is None:
+            bounded = self._bounded(tenant, plugin)
+            found = self._calls.labels(*bounded, outcome), self._seconds.labels(*bounded)
+            if bounded == (tenant, plugin):
+                self._known[tenant, plugin, outcome] = found
+        calls, times = found
+        calls.inc()
+        times.observe(seconds)
 
     def host_call_ended(self, interface: str, outcome: str) -> None:
         """Count one host call. ``outcome`` is ``ok`` or the case of the refusal."""

@@ -17,6 +17,7 @@ from guests import component, guest
 from wardian import errors
 from wardian.policy.levels import Level
 from wardian.runtime.executor import Executor, ExecutorSettings
+from wardian.sandbox import Outcome
 from wardian.worlds import contract
 
 pytestmark = pytest.mark.anyio
@@ -281,6 +282,68 @@ async def test_a_full_pool_and_queue_answer_overloaded(executor: Executor, call:
     kinds = sorted(type(outcome).__name__ for outcome in outcomes)
     assert kinds == ["DeadlineExceeded"] * 2 + ["Overloaded"] * 2  # the queue waits 0.5 s
     assert (await call(guest("misbehaving"), "fine")).result == 42
+
+
+def spins(call: Call, tenant: str, count: int, seconds: float) -> list[asyncio.Task[Outcome]]:
+    return [
+        asyncio.create_task(call(guest("misbehaving"), "spin", tenant=tenant, wall_seconds=seconds))
+        for _ in range(count)
+    ]
+
+
+async def test_a_tenant_that_takes_all_workers_does_not_make_another_wait(
+    executor: Executor, call: Call
+) -> None:
+    await call(guest("misbehaving"), "fine")
+    greedy = spins(call, "greedy", 4, 3.0)
+    while executor.workers().queued < 2:
+        await asyncio.sleep(0.01)
+
+    for _ in range(10):
+        assert (await call(guest("misbehaving"), "fine", tenant="modest")).result == 42
+
+    assert executor.workers().busy == 2  # theirs still run
+    for task in greedy:
+        task.cancel()
+    await asyncio.gather(*greedy, return_exceptions=True)
+    assert executor.workers().busy == executor.workers().queued == 0
+
+
+async def test_a_free_worker_goes_to_the_tenant_with_the_fewest_calls(tmp_path: Path) -> None:
+    settings = ExecutorSettings(cache_dir=tmp_path, workers_max=2, queue_max=4, queue_seconds=10)
+    ended: list[str] = []
+    async with Executor(settings, contract().offer()) as executor:
+        call = caller(executor)
+        await call(guest("misbehaving"), "fine")
+        tasks = [*spins(call, "a", 5, 0.2), *spins(call, "b", 3, 0.2)]
+        for task, tenant in zip(tasks, "aaaaabbb", strict=True):
+            task.add_done_callback(lambda _, tenant=tenant: ended.append(tenant))
+
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert sorted(ended) == list("aaaaabbb")
+    assert ended.index("b") < 3
+    assert ended[-1] == "a"  # the longer queue is served last
+
+
+async def test_queues_are_bounded_for_each_tenant_and_for_all(tmp_path: Path) -> None:
+    settings = ExecutorSettings(cache_dir=tmp_path, workers_max=1, queue_max=1, queue_seconds=30)
+    async with Executor(settings, contract().offer()) as executor:
+        call = caller(executor)
+        await call(guest("misbehaving"), "fine")
+        tasks = [task for name in "abcdefghijkl" for task in spins(call, name, 2, 20.0)]
+        while sum(task.done() for task in tasks) < len(tasks) - 2 - 8:
+            await asyncio.sleep(0.01)
+
+        assert executor.workers().queued == 8
+        assert executor.workers().busy == 2
+        refused = [task for task in tasks if task.done()]
+        assert all(isinstance(task.exception(), errors.Overloaded) for task in refused)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert executor.workers().busy == executor.workers().queued == 0
+        assert (await call(guest("misbehaving"), "fine")).result == 42
 
 
 async def test_a_cancelled_call_frees_its_worker_at_once(executor: Executor, call: Call) -> None:

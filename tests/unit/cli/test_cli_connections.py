@@ -102,3 +102,14 @@ async def test_a_connection_that_never_ends_a_request_s_head_is_closed(
             assert await asyncio.wait_for(reader.read(), 10) == b""
         assert not server.server_state.connections
         writer.close()
+
+
+@pytest.mark.anyio
+async def test_an_answer_s_head_and_body_arrive_together() -> None:
+    async with served() as (_, address):
+        reader, writer = await asyncio.open_connection(*address)
+        for _ in range(20):
+            writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            arrived = await asyncio.wait_for(reader.read(65_536), 10)
+            assert arrived.endswith(b"\r\n\r\nok")
+        writer.close()

@@ -30,6 +30,7 @@ from wardian.sandbox.types import (
     VariantType,
     WitType,
 )
+from wits import typed_values
 
 
 @pytest.fixture(scope="module")
@@ -38,113 +39,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield made
 
 
-def names(minimum: int = 1, maximum: int = 5) -> st.SearchStrategy[tuple[str, ...]]:
-    some = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z][a-z0-9]{0,4})?", fullmatch=True)
-    return st.lists(some, min_size=minimum, max_size=maximum, unique=True).map(tuple)
-
-
-primitives = st.sampled_from(
-    [Primitive(name) for name in ("bool", "f32", "f64", "char", "string", *INTEGER_RANGES)]
-)
-
-
-def compound(inner: st.SearchStrategy[WitType]) -> st.SearchStrategy[WitType]:
-    maybe = st.none() | inner
-
-    def fields(labels: tuple[str, ...]) -> st.SearchStrategy[tuple[tuple[str, WitType], ...]]:
-        return st.tuples(*[st.tuples(st.just(label), inner) for label in labels])
-
-    def cases(labels: tuple[str, ...]) -> st.SearchStrategy[Any]:
-        return st.tuples(*[st.tuples(st.just(label), maybe) for label in labels])
-
-    return st.one_of(
-        inner.map(ListType),
-        inner.map(OptionType),
-        st.lists(inner, min_size=1, max_size=4).map(lambda e: TupleType(tuple(e))),
-        names().flatmap(fields).map(RecordType),
-        names().flatmap(cases).map(VariantType),
-        names().map(EnumType),
-        names(1, 20).map(FlagsType),
-        st.tuples(maybe, maybe).map(lambda pair: ResultType(*pair)),
-    )
-
-
-wit_types: st.SearchStrategy[WitType] = st.recursive(primitives, compound, max_leaves=6)
-
-
-def text() -> st.SearchStrategy[str]:
-    return st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-
-
-def float32() -> st.SearchStrategy[float]:
-    return st.floats(width=32, allow_nan=False)
-
-
-PRIMITIVE_VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "bool": st.booleans(),
-    "f32": float32(),
-    "f64": st.floats(allow_nan=False),
-    "char": st.characters(exclude_categories=["Cs"]),
-    "string": text(),
-    **{name: st.integers(low, high) for name, (low, high) in INTEGER_RANGES.items()},
-}
-
-
-def case_values(cases: tuple[tuple[str, WitType | None], ...]) -> st.SearchStrategy[Any]:
-    return st.one_of(
-        *[
-            (st.none() if kind is None else values(kind)).map(
-                lambda val, name=name: {"tag": name, "val": val}
-            )
-            for name, kind in cases
-        ]
-    )
-
-
-def option_values(payload: WitType) -> st.SearchStrategy[Any]:
-    some = values(payload)
-    if isinstance(payload, OptionType):
-        some = some.map(lambda val: {"tag": "some", "val": val})
-    return st.none() | some
-
-
-def values(wit: WitType) -> st.SearchStrategy[Any]:  # noqa: C901 -- one case a type
-    match wit:
-        case Primitive(name):
-            return PRIMITIVE_VALUES[name]
-        case ListType(element):
-            if wit == BYTES:
-                return st.binary(max_size=40)
-            return st.lists(values(element), max_size=6)
-        case TupleType(elements):
-            return st.tuples(*map(values, elements)).map(list)
-        case RecordType(fields):
-            return st.fixed_dictionaries({name: values(kind) for name, kind in fields})
-        case VariantType(cases):
-            return case_values(cases)
-        case ResultType(ok, err):
-            return case_values((("ok", ok), ("err", err)))
-        case OptionType(payload):
-            return option_values(payload)
-        case EnumType(labels):
-            return st.sampled_from(labels)
-        case FlagsType(labels):
-            return st.sets(st.sampled_from(labels)).map(
-                lambda chosen: [label for label in labels if label in chosen]
-            )
-    raise AssertionError(wit)
-
-
-def typed_values() -> st.SearchStrategy[tuple[WitType, list[Any]]]:
-    return wit_types.flatmap(lambda wit: st.tuples(st.just(wit), st.lists(values(wit), max_size=4)))
-
-
 thorough = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-def expected(wit: WitType, given_values: list[Any]) -> Any:
-    """A list of u8 comes back as bytes."""
-    return bytes(given_values) if wit == Primitive("u8") else given_values
 
 
 @lru_cache(maxsize=1)
@@ -154,26 +49,26 @@ def echo_imports() -> Imports:
 
 @thorough
 @given(case=typed_values())
-def test_every_value_comes_back_equal(sandbox: Sandbox, case: tuple[WitType, list[Any]]) -> None:
+def test_every_value_comes_back_equal(sandbox: Sandbox, case: tuple[WitType, Any]) -> None:
     wit, given_values = case
     component = sandbox.load(echo(wit))
 
     outcome = sandbox.call(component, "echo", {"values": given_values})
 
-    assert outcome.result == expected(wit, given_values)
+    assert outcome.result == given_values
 
 
 @thorough
 @given(case=typed_values())
 def test_every_value_passes_through_a_host_function(
-    sandbox: Sandbox, case: tuple[WitType, list[Any]]
+    sandbox: Sandbox, case: tuple[WitType, Any]
 ) -> None:
     wit, given_values = case
     component = sandbox.load(host_echo(wit))
 
     outcome = sandbox.call(component, "echo", {"values": given_values}, imports=echo_imports())
 
-    assert outcome.result == expected(wit, given_values)
+    assert outcome.result == given_values
 
 
 def load_echo(sandbox: Sandbox, wit: WitType) -> Component:

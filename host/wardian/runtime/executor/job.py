@@ -58,8 +58,9 @@ class ExecutorSettings:
 
     Attributes:
         cache_dir: compiled code; made with mode 0700 when missing.
-        workers_max: worker processes at most; the one spare and compilers beside them.
-        queue_max: calls that may wait for a worker.
+        workers_max: worker processes at most; beside them a quarter more, and at least one, for
+            tenants that have no call running, the one spare, and compilers.
+        queue_max: calls of one tenant that may wait for a worker.
         queue_seconds: how long one may wait.
         calls_per_worker: after which a worker is replaced.
         worker_memory_bytes: what a worker may write to, all of it together.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
+from collections import Counter, OrderedDict, deque
 
 from wardian.errors import Overloaded, WardianError
 from wardian.policy.levels import LEVELS, Level, RunsIn
@@ -16,11 +16,20 @@ from wardian.worker.confinement import Bounds
 
 Key = tuple[str, Level]
 
+TENANTS_QUEUED_MAX = 8
+"""All queues together are no longer than so many full ones."""
+
 _log = logging.getLogger("wardian.executor")
 
 
 class Pool:
-    """A bounded set of workers, each of one tenant and level while it lives."""
+    """A bounded set of workers, each of one tenant and level while it lives.
+
+    Tenants share it fairly. Each has a queue of its own; a worker that becomes free goes to the
+    tenant that has the fewest calls running, and of equal ones to the one that was served longest
+    ago. A tenant that has none running gets one of a few workers in reserve, however many the
+    others have: they cannot make it wait for their calls to end.
+    """
 
     def __init__(self, zygote: Zygote, settings: ExecutorSettings) -> None:
         self._zygote = zygote
@@ -29,8 +38,10 @@ class Pool:
         self._idle: dict[Key, list[Worker]] = {}
         self._spare: Worker | None = None
         self._filling: asyncio.Task[None] | None = None
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._busy = 0
+        self._reserve = max(1, settings.workers_max // 4)
+        # In the order in which tenants are served; none of the queues is empty.
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._running: Counter[str] = Counter()
         self._spawned = 0
         self._lost = 0
         self._closed = False
@@ -40,7 +51,7 @@ class Pool:
         return WorkersReport(
             idle=self._idle_count() + (self._spare is not None),
             busy=self._busy,
-            queued=len(self._waiting),
+            queued=sum(map(len, self._waiting.values())),
             spawned=self._spawned,
             lost=self._lost,
         )
@@ -51,11 +62,11 @@ class Pool:
         Raises:
             Overloaded: all are busy, and the queue is full or does not move.
         """
-        await self._slot()
+        await self._slot(tenant)
         try:
             return await self._take((tenant, level))
         except BaseException:
-            self._free_slot()
+            self._free_slot(tenant)
             raise
 
     async def warm(self) -> None:
@@ -79,22 +90,25 @@ class Pool:
 
     # -- slots: how many calls run at once --
 
-    async def _slot(self) -> None:
-        if self._busy < self._settings.workers_max and not self._waiting:
-            self._busy += 1
+    @property
+    def _busy(self) -> int:
+        return self._running.total()
+
+    def _has_room(self, tenant: str) -> bool:
+        """Tell whether a call of this tenant may begin."""
+        reserve = self._reserve if not self._running[tenant] else 0
+        return self._busy < self._settings.workers_max + reserve
+
+    async def _slot(self, tenant: str) -> None:
+        if tenant not in self._waiting and self._has_room(tenant):
+            self._running[tenant] += 1
             return
-        if len(self._waiting) >= self._settings.queue_max:
-            raise Overloaded(
-                f"All {self._settings.workers_max} workers are busy and "
-                f"{len(self._waiting)} calls wait already. Try again later."
-            )
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        turn = self._queue_up(tenant)
         try:
             async with asyncio.timeout(self._settings.queue_seconds):
                 await turn
         except BaseException as error:
-            self._leave_queue(turn)
+            self._leave_queue(tenant, turn)
             if isinstance(error, TimeoutError):
                 raise Overloaded(
                     f"No worker became free within {self._settings.queue_seconds:g} s. "
@@ -102,21 +116,49 @@ class Pool:
                 ) from None
             raise
 
-    def _leave_queue(self, turn: asyncio.Future[None]) -> None:
-        if turn.done() and not turn.cancelled():
-            self._free_slot()  # the slot came in the same moment
-        else:
-            with contextlib.suppress(ValueError):
-                self._waiting.remove(turn)
+    def _queue_up(self, tenant: str) -> asyncio.Future[None]:
+        queue = self._waiting.get(tenant, deque())
+        everybody = sum(map(len, self._waiting.values()))
+        most = self._settings.queue_max
+        if len(queue) >= most or everybody >= most * TENANTS_QUEUED_MAX:
+            raise Overloaded(
+                f"All {self._settings.workers_max} workers are busy, and {len(queue)} calls of "
+                f"this tenant wait already, {everybody} of all tenants. Try again later."
+            )
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        self._waiting[tenant] = queue
+        return turn
 
-    def _free_slot(self) -> None:
-        """Pass the slot on to who waits longest, or give it up."""
+    def _leave_queue(self, tenant: str, turn: asyncio.Future[None]) -> None:
+        if turn.done() and not turn.cancelled():
+            self._free_slot(tenant)  # the slot came in the same moment
+            return
+        queue = self._waiting.get(tenant, deque())
+        with contextlib.suppress(ValueError):
+            queue.remove(turn)
+        if not queue:
+            self._waiting.pop(tenant, None)
+
+    def _free_slot(self, tenant: str) -> None:
+        """Give a slot up, and pass on what is free."""
+        self._running[tenant] -= 1
+        if not self._running[tenant]:
+            del self._running[tenant]
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+            following = min(self._waiting, key=self._running.__getitem__)
+            if not self._has_room(following):
                 return
-        self._busy -= 1
+            self._serve(following)
+
+    def _serve(self, tenant: str) -> None:
+        queue = self._waiting.pop(tenant)
+        turn = queue.popleft()
+        if queue:
+            self._waiting[tenant] = queue  # behind the others
+        if not turn.done():
+            self._running[tenant] += 1
+            turn.set_result(None)
 
     # -- workers --
 
@@ -154,11 +196,11 @@ class Pool:
             worker.close()
         else:
             self._idle.setdefault(key, []).append(worker)
-        self._free_slot()
+        self._free_slot(tenant)
 
     def _retire_surplus(self) -> None:
         """Make room among the idle: the tenant that was served longest ago gives one up."""
-        while self._idle_count() + self._busy > self._settings.workers_max:
+        while (idle := self._idle_count()) and idle + self._busy > self._settings.workers_max:
             key = next(key for key, workers in self._idle.items() if workers)
             workers = self._idle.pop(key)
             workers.pop(0).close()

@@ -1,0 +1,202 @@
+"""What broker and worker spare each other: plans, answers given ahead, lines sent together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from executors import Call
+from guests import component, guest
+from wardian import errors
+from wardian.policy.levels import Level
+from wardian.runtime.executor import Executor
+from wardian.runtime.executor.frames import Frames
+from wardian.runtime.executor.job import Known
+from wardian.worker.protocol import NOTES_MAX, PLANS_MAX, Message, Notes
+
+pytestmark = pytest.mark.anyio
+
+OK = {"tag": "ok", "val": None}
+
+TALKER = """(component
+  (import "wardian:plugin/types@1.0.0" (instance $types
+    (type $e (variant (case "denied" string) (case "not-found" string) (case "invalid" string)
+      (case "exhausted" string) (case "unavailable" string)))
+    (export "error" (type $error (eq $e)))
+    (type $p (tuple string string))
+    (export "pair" (type $pair (eq $p)))))
+  (alias export $types "error" (type $error))
+  (alias export $types "pair" (type $pair))
+  (import "wardian:plugin/logging@1.0.0" (instance $logging
+    (alias outer 1 $error (type $error'))
+    (export "error" (type $error (eq $error')))
+    (alias outer 1 $pair (type $pair'))
+    (export "pair" (type $pair (eq $pair')))
+    (type $l (enum "trace" "debug" "info" "warn" "error"))
+    (export "level" (type $level (eq $l)))
+    (export "log" (func (param "level" $level) (param "message" string)
+      (param "fields" (list $pair)) (result (result (error $error)))))))
+  (import "wardian:plugin/config@1.0.0" (instance $config
+    (alias outer 1 $error (type $error'))
+    (export "error" (type $error (eq $error')))
+    (export "get" (func (param "key" string) (result (result string (error $error)))))))
+  (core module $memory
+    (memory (export "memory") 1)
+    (data (i32.const 0) "key")
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096)))
+  (core instance $memory (instantiate $memory))
+  (core func $log (canon lower (func $logging "log")
+    (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+  (core func $get (canon lower (func $config "get")
+    (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+  (core module $m
+    (import "host" "log" (func $log (param i32 i32 i32 i32 i32 i32)))
+    (import "host" "get" (func $get (param i32 i32 i32)))
+    (import "memory" "memory" (memory 1))
+    (func (export "talk") (param $count i32) (result i32)
+      (local $refused i32)
+      (block $done
+        (loop $again
+          (br_if $done (i32.eqz (local.get $count)))
+          ;; The level is the count, so that the order shows.
+          (call $log (i32.rem_u (local.get $count) (i32.const 5))
+            (i32.const 0) (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 64))
+          (local.set $refused (i32.add (local.get $refused) (i32.load8_u (i32.const 64))))
+          (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+          (br $again)))
+      (local.get $refused))
+    (func (export "ask") (result i32)
+      (call $get (i32.const 0) (i32.const 3) (i32.const 64))
+      (i32.load (i32.const 72))))
+  (core instance $m (instantiate $m
+    (with "host" (instance (export "log" (func $log)) (export "get" (func $get))))
+    (with "memory" (instance $memory))))
+  (func (export "talk") (param "count" u32) (result u32) (canon lift (core func $m "talk")))
+  (func (export "ask") (result u32) (canon lift (core func $m "ask"))))"""
+"""`talk` logs so many lines and answers how many were refused; `ask` answers how long the
+configuration's value at "key" is."""
+
+LEVELS = ("trace", "debug", "info", "warn", "error")
+
+
+@pytest.fixture
+def received(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    """Every message that the broker reads from now on."""
+    messages: list[Message] = []
+    receive = Frames.receive
+
+    async def listening(self: Frames) -> Any:
+        message = await receive(self)
+        messages.append(message)
+        return message
+
+    monkeypatch.setattr(Frames, "receive", listening)
+    return messages
+
+
+async def test_lines_come_together_in_order_and_none_is_lost(
+    call: Call, received: list[Message]
+) -> None:
+    lines: list[Any] = []
+
+    async def answer(interface: str, function: str, arguments: list[Any]) -> Any:
+        lines.append((interface, function, *arguments))
+        return OK
+
+    outcome = await call(component(TALKER), "talk", {"count": 100}, answer=answer)
+
+    assert lines == [("logging", "log", LEVELS[n % 5], "key", []) for n in range(100, 0, -1)]
+    assert outcome.result == 0
+    assert outcome.usage.host_calls == outcome.usage.log_lines == 100
+    notes = [message for message in received if isinstance(message, Notes)]
+    assert all(len(each.entries) <= NOTES_MAX for each in notes)
+    assert len(notes) < 20
+
+
+async def test_lines_past_the_budget_are_refused_counted_and_not_sent(call: Call) -> None:
+    lines = []
+
+    async def answer(interface: str, function: str, arguments: list[Any]) -> Any:
+        lines.append(arguments)
+        return OK
+
+    outcome = await call(component(TALKER), "talk", {"count": 100}, answer=answer, log_lines=30)
+
+    assert len(lines) == 30
+    assert outcome.result == 70
+    assert (outcome.usage.log_lines, outcome.usage.dropped_log_lines) == (30, 70)
+
+    outcome = await call(component(TALKER), "talk", {"count": 100}, answer=answer, host_calls=40)
+
+    assert len(lines) == 30 + 40
+    assert (outcome.usage.log_lines, outcome.usage.dropped_log_lines) == (40, 60)
+
+
+async def test_a_call_that_fails_has_sent_its_lines_before(call: Call) -> None:
+    lines = []
+
+    async def answer(interface: str, function: str, arguments: list[Any]) -> Any:
+        lines.append(arguments)
+        return OK
+
+    with pytest.raises(errors.OutOfFuel):
+        await call(component(TALKER), "talk", {"count": 1_000}, answer=answer, fuel=2_000)
+
+    assert len(lines) > 10
+
+
+async def test_what_is_known_ahead_is_not_asked_for_but_counted(call: Call) -> None:
+    known = (Known("config", "get", ["key"], {"tag": "ok", "val": "12345"}),)
+
+    outcome = await call(component(TALKER), "ask", known=known)
+
+    assert outcome.result == 5
+    assert outcome.usage.host_calls == 1
+
+
+async def test_what_is_known_changes_with_the_next_call(call: Call) -> None:
+    async def answer(interface: str, function: str, arguments: list[Any]) -> Any:
+        return {"tag": "ok", "val": "asked for"}
+
+    found = [
+        (await call(component(TALKER), "ask", answer=answer, known=known)).result
+        for known in (
+            (Known("config", "get", ["key"], {"tag": "ok", "val": "1"}),),
+            (Known("config", "get", ["key"], {"tag": "ok", "val": "22"}),),
+            (Known("config", "get", ["another"], {"tag": "ok", "val": "333"}),),
+            (),
+        )
+    ]
+
+    assert found == [1, 2, len("asked for"), len("asked for")]
+
+
+@pytest.mark.parametrize("level", [Level.RESTRICTED, Level.STANDARD])
+async def test_a_worker_keeps_apart_more_plans_than_it_remembers(
+    executor: Executor, call: Call, level: Level
+) -> None:
+    for _ in range(2):
+        for number in range(PLANS_MAX + 6):
+            fuel = 1_000_000 + number
+            outcome = await call(guest("misbehaving"), "fine", level=level, fuel=fuel)
+            assert outcome.result == 42
+            with pytest.raises(errors.OutOfFuel, match=str(fuel)):
+                await call(guest("misbehaving"), "spin", level=level, fuel=fuel)
+
+    assert executor.workers().spawned <= 3
+
+
+async def test_a_fresh_call_is_fresh_however_soon_it_comes(call: Call) -> None:
+    for value in range(1, 30):
+        await call(guest("memory"), "remember", {"value": value})
+        assert (await call(guest("memory"), "recall")).result == 0
+        assert (await call(guest("dirty"), "traces")).result == 0
+        await call(guest("dirty"), "soil")
+
+
+async def test_an_instance_made_ahead_is_not_used_under_lower_limits(call: Call) -> None:
+    assert (await call(guest("dirty"), "traces")).result == 0
+
+    with pytest.raises(errors.MemoryExceeded):
+        await call(guest("dirty"), "traces", memory_bytes=65_536)
