@@ -185,18 +185,20 @@ class Linker:
     def _add(self, instance: int, extern: Extern, function: HostFunction) -> None:
         assert extern.type is not None  # noqa: S101 -- `_resolve` refused those without
         codec = FunctionCodec(extern.type)
-        lower_result = None if codec.result is None else codec.result.lower
+        lower, points = None, False
+        if codec.result is not None:
+            lower, points = codec.result.lower, codec.result.points
         key = next(_keys)
-        _linked[key] = codec.caller(function), lower_result, self.states, extern.full_name
+        _linked[key] = codec.caller(function), lower, points, self.states, extern.full_name
         self._keys.append(key)
         name = extern.name.encode()
         _check(abi.linker_instance_add_func(instance, name, len(name), _ENTRY, key, None))
 
 
-_Linked = tuple[Callable[[int], Any], Callable[..., bytes] | None, dict[int, CallState], str]
+_Linked = tuple[Callable[[int], Any], Callable[..., bytes] | None, bool, dict[int, CallState], str]
 _linked: dict[int, _Linked] = {}
 """By its key, each function of each linker: what calls it with its arguments, what lowers its
-result, the running calls of its linker, and its name."""
+result, whether that points to more, the running calls of its linker, and its name."""
 _keys = itertools.count(1)
 
 
@@ -205,16 +207,19 @@ def _enter(key: int, context: int, _type: Any, args: int, _n: int, results: int,
     state = None
     name = ""
     try:
-        call, lower_result, states, name = _linked[key]
+        call, lower, points, states, name = _linked[key]
         state = states[context]
         state.host_calls += 1
         if state.host_calls > state.most_host_calls or state.error is not None:
             _refuse(state)
         value = call(args)
-        if lower_result is not None:
+        if lower is not None:
             keep: list[Any] = []
-            slot = lower_result(value, keep)
-            abi.val_clone(id(slot) + _BYTES_HEADER, results)
+            slot = lower(value, keep)
+            if points:
+                _val_clone(id(slot) + _BYTES_HEADER, results)
+            else:
+                _memory[results : results + _SLOT] = slot
         if monotonic() > state.deadline:
             raise errors.DeadlineExceeded
     except BaseException as error:  # noqa: BLE001 -- what escapes corrupts memory
@@ -229,6 +234,9 @@ _ENTRY = abi.HOST_FUNCTION(_enter)
 ctypes writes while the process runs, and a worker may not make such code (``worker``)."""
 
 _BYTES_HEADER = abi.BYTES_HEADER
+_SLOT = abi.VAL_SIZE
+_memory = abi.memory
+_val_clone = abi.val_clone
 
 
 def _refuse(state: CallState) -> None:
