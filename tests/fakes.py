@@ -12,6 +12,7 @@ from wardian.policy.usage import Usage
 from wardian.runtime.executor.job import HostCalls, Job, WorkersReport
 from wardian.sandbox.description import Description, FunctionDescription
 from wardian.sandbox.outcome import Outcome
+from wardian.worker.protections import Protections
 
 Body = Callable[[Mapping[str, Any], HostCalls], Awaitable[Any]]
 
@@ -57,3 +58,6 @@ class FakeExecutor:
 
     def workers(self) -> WorkersReport:
         return WorkersReport(idle=1, busy=0, queued=0, spawned=1, lost=0)
+
+    def protections(self) -> Protections:
+        return Protections(seccomp=True, landlock_abi=7)

@@ -195,4 +195,5 @@ def _executor_settings(settings: Settings, folder: Path) -> ExecutorSettings:
         compile_seconds=settings.compile_seconds,
         compile_memory_bytes=settings.compile_memory_bytes,
         component_bytes_max=settings.upload_bytes_max,
+        allow_weak_isolation=settings.allow_weak_isolation,
     )

@@ -13,7 +13,7 @@
   + NotFound · Conflict
   + PermissionDenied          names the permission and the layer that refused it
   + Unauthenticated · Forbidden · RateLimited · Overloaded
-  + HostUnusable              the host cannot start: data directory, port, kernel
+  + HostUnusable              the host cannot work: data directory, port, kernel
   + BuildFailed               a plugin's source does not build
 
 Every class has a ``type`` (the last path segment of a problem's type URI, stable for clients)
@@ -245,7 +245,7 @@ class Overloaded(WardianError):
 
 
 class HostUnusable(WardianError):
-    """The host cannot start with these settings on this machine."""
+    """The host cannot work with these settings on this machine."""
 
     type = "host-unusable"
 

@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     `trusted` runs a stranger's code in the host's own process, and is for plugins of the default
     tenant alone, whatever is set here."""
 
+    allow_weak_isolation: bool = False
+    """Run plugins of the level `isolated` also where the kernel lacks a part of the confinement
+    (`wardian doctor` names it). Without it such calls are refused with `host-unusable`."""
+
     excluded_permissions: tuple[str, ...] = ()
     """Permissions that no plugin gets, whatever was granted (a JSON list)."""
 

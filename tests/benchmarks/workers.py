@@ -140,7 +140,7 @@ async def _latencies(
 
 async def new_worker(bench: Bench) -> list[Figure]:
     """From the request to a process that has given up everything and says that it is ready."""
-    zygote = Zygote()
+    zygote = Zygote(bench.folder / "code")
     await zygote.start()
     try:
         count = bench.effort.samples(100)

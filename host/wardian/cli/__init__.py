@@ -24,6 +24,7 @@ _AUTHOR = "Writing plugins"
 _COMMANDS = (
     ("serve", "serve.serve", _HOST),
     ("demo", "demo.demo", _HOST),
+    ("doctor", "doctor.doctor", _HOST),
     ("new", "projects.new", _AUTHOR),
     ("build", "projects.build", _AUTHOR),
     ("pack", "projects.pack", _AUTHOR),

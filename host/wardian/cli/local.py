@@ -21,6 +21,7 @@ from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import Limits
 from wardian.runtime.executor import Executor, ExecutorSettings, Job
 from wardian.sandbox import Description, Outcome
+from wardian.settings import load_settings
 from wardian.worlds import contract
 
 LogLine = Callable[[str, str, list[list[str]]], None]
@@ -165,7 +166,11 @@ def cache_directory() -> Path:
 
 
 def _settings() -> ExecutorSettings:
-    return ExecutorSettings(cache_dir=cache_directory(), workers_max=1)
+    return ExecutorSettings(
+        cache_dir=cache_directory(),
+        workers_max=1,
+        allow_weak_isolation=load_settings().allow_weak_isolation,
+    )
 
 
 def _ok(value: Any) -> Any:

@@ -117,7 +117,7 @@ def check_names(names: Iterable[str]) -> None:
 def _checked(entries: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     if len(entries) > MAX_MEMBERS:
         raise _refused(f"has more than {MAX_MEMBERS} members")
-    files = [entry for entry in entries if not entry.is_dir()]
+    files = [entry for entry in entries if not entry.filename.endswith("/")]
     check_names(entry.orig_filename for entry in files)
     for entry in files:
         fault = _fault(entry)

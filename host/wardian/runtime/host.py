@@ -278,10 +278,13 @@ class PluginHost:
     async def ready(self) -> Readiness:
         """Tell whether the host can do its work now."""
         database = await self._parts.database.answers()
+        protections = self._parts.executor.protections()
         return Readiness(
             ready=database,
             database=database,
             workers=self._parts.executor.workers(),
+            protections=protections,
+            missing_protections=protections.missing(),
             versions={
                 "wardian": __version__,
                 "wasmtime": wasmtime_version(),

@@ -7,6 +7,7 @@ from typing import Protocol
 from wardian.runtime.executor.job import HostCalls, Job, WorkersReport
 from wardian.sandbox.description import Description
 from wardian.sandbox.outcome import Outcome
+from wardian.worker.protections import Protections
 
 
 class Executor(Protocol):
@@ -24,10 +25,14 @@ class Executor(Protocol):
         """Run one call.
 
         Raises:
-            CallError, InvalidArguments, NotFound, Overloaded
+            CallError, InvalidArguments, NotFound, Overloaded, HostUnusable
         """
         ...
 
     def workers(self) -> WorkersReport:
         """Count the workers."""
+        ...
+
+    def protections(self) -> Protections:
+        """Tell what holds workers on this machine."""
         ...

@@ -11,6 +11,7 @@ import msgspec
 from wardian.plugins import Installed
 from wardian.policy.usage import Usage
 from wardian.runtime.executor.job import WorkersReport
+from wardian.worker.protections import Protections
 
 
 class AskedPermission(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +62,8 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool
     database: bool
     workers: WorkersReport
+    protections: Protections
+    missing_protections: list[str]
     versions: dict[str, str]
 
 

@@ -4,7 +4,7 @@
 to is owned by Python and kept alive by a list until the call is over: nothing is allocated on
 the other side, so there is nothing to free, also when the tenth element of a list does not fit.
 Where the other side must own a value (the result of a host function), it clones the finished
-tree in one call. ``lift`` reads a C value from a copy of its 32 bytes.
+tree in one call. ``lift`` reads a C value where it is.
 
 Lists of numbers and bytes cross in bulk, by strided copies between the packed numbers and the
 32-byte slots.
@@ -44,8 +44,8 @@ from wardian.sandbox.values import NON_FINITE
 
 Keep = list[Any]
 Lower = Callable[[Any, Keep], bytes]
-Lift = Callable[[Any, int], Any]
-"""From bytes, or a view of bytes, at an offset."""
+Lift = Callable[[int], Any]
+"""From the address of a C value."""
 
 _VECTOR = struct.Struct("<B7xQQ8x")
 _POINTER = struct.Struct("<B7xQ16x")
@@ -58,7 +58,7 @@ _ONE = struct.Struct("<Q")
 
 _address = abi.address_of
 _BYTES_HEADER = abi.BYTES_HEADER
-_read = abi.read
+_memory = abi.memory
 _read_text = abi.read_text
 _SLOT = abi.VAL_SIZE
 _ENTRY = abi.ENTRY_SIZE
@@ -83,10 +83,15 @@ class Misfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How values of one type cross."""
+    """How values of one type cross.
+
+    Attributes:
+        points: whether a C value of this type points to anything beyond its 32 bytes.
+    """
 
     lower: Lower
     lift: Lift
+    points: bool = True
 
 
 def codec_of(wit: WitType) -> Codec:
@@ -117,10 +122,10 @@ def _bool_codec() -> Codec:
             return false
         raise _expected("true or false", value)
 
-    def lift(raw: bytes, at: int) -> bool:
-        return raw[at + 8] != 0
+    def lift(at: int) -> bool:
+        return _memory[at + 8] != 0
 
-    return Codec(lower, lift)
+    return Codec(lower, lift, points=False)
 
 
 _INTEGERS: dict[str, tuple[int, Any]] = {
@@ -153,10 +158,10 @@ def _integer_codec(name: str) -> Codec:
             return pack(kind, value)
         raise Misfit(f"expected an integer from {low} to {high} ({name})")
 
-    def lift(raw: bytes, at: int) -> Any:
-        return unpack(raw, at + 8)[0]
+    def lift(at: int) -> Any:
+        return unpack(_memory, at + 8)[0]
 
-    return Codec(lower, lift)
+    return Codec(lower, lift, points=False)
 
 
 def _integer_from_text(value: Any, name: str) -> int | None:
@@ -181,10 +186,10 @@ def _float_codec(name: str, kind: int, code: str) -> Codec:
         except (OverflowError, struct.error):
             raise Misfit(f"the number is out of the range of {name}") from None
 
-    def lift(raw: bytes, at: int) -> Any:
-        return unpack(raw, at + 8)[0]
+    def lift(at: int) -> Any:
+        return unpack(_memory, at + 8)[0]
 
-    return Codec(lower, lift)
+    return Codec(lower, lift, points=False)
 
 
 def _char_codec() -> Codec:
@@ -199,10 +204,10 @@ def _char_codec() -> Codec:
             raise Misfit("a lone surrogate is not a character")
         return pack(abi.KIND_CHAR, point)
 
-    def lift(raw: bytes, at: int) -> str:
-        return chr(unpack(raw, at + 8)[0])
+    def lift(at: int) -> str:
+        return chr(unpack(_memory, at + 8)[0])
 
-    return Codec(lower, lift)
+    return Codec(lower, lift, points=False)
 
 
 def _string_codec() -> Codec:
@@ -221,8 +226,8 @@ def _string_codec() -> Codec:
         keep.append(data)
         return pack(abi.KIND_STRING, len(data), id(data) + _BYTES_HEADER)
 
-    def lift(raw: bytes, at: int) -> str:
-        size, start = unpack(raw, at + 8)
+    def lift(at: int) -> str:
+        size, start = unpack(_memory, at + 8)
         return _read_text(start, size)
 
     return Codec(lower, lift)
@@ -268,10 +273,9 @@ def _lower_each(lower: Lower, values: Any, keep: Keep) -> list[bytes]:
 
 
 def _generic_list_lift(lift_element: Lift) -> Lift:
-    def lift(raw: bytes, at: int) -> list[Any]:
-        size, start = _TWO.unpack_from(raw, at + 8)
-        block = _read(start, size * _SLOT)
-        return [lift_element(block, offset) for offset in range(0, size * _SLOT, _SLOT)]
+    def lift(at: int) -> list[Any]:
+        size, start = _TWO.unpack_from(_memory, at + 8)
+        return [lift_element(each) for each in range(start, start + size * _SLOT, _SLOT)]
 
     return lift
 
@@ -289,9 +293,9 @@ def _lower_bytes(value: Any, keep: Keep) -> bytes:
     return _strided(abi.KIND_U8, value, len(value), "B", keep)
 
 
-def _lift_bytes(raw: bytes, at: int) -> bytes:
-    size, start = _TWO.unpack_from(raw, at + 8)
-    return _read(start, size * _SLOT)[8::_SLOT]
+def _lift_bytes(at: int) -> bytes:
+    size, start = _TWO.unpack_from(_memory, at + 8)
+    return _memory[start + 8 : start + size * _SLOT : _SLOT].tobytes()
 
 
 def _strided(kind: int, packed: Any, count: int, code: Any, keep: Keep) -> bytes:
@@ -343,13 +347,12 @@ def _bulk_lift(bulk: tuple[int, Any]) -> Lift:
     width = struct.calcsize(code)
     first, step = 8 // width, _SLOT // width
 
-    def lift(raw: bytes, at: int) -> list[Any]:
-        size, start = _TWO.unpack_from(raw, at + 8)
+    def lift(at: int) -> list[Any]:
+        size, start = _TWO.unpack_from(_memory, at + 8)
         if not size:
             return []
-        with memoryview(_read(start, size * _SLOT)) as view:
-            numbers: list[Any] = view.cast(code)[first::step].tolist()
-            return numbers
+        numbers: list[Any] = _memory[start : start + size * _SLOT].cast(code)[first::step].tolist()
+        return numbers
 
     return lift
 
@@ -381,7 +384,6 @@ def _record_codec(wit: RecordType) -> Codec:
     ]
     lifts = [(name, codec.lift, index * _ENTRY + 16) for index, (name, codec) in enumerate(codecs)]
     known = frozenset(name for name, _ in wit.fields)
-    size = len(wit.fields) * _ENTRY
 
     def lower(value: Any, keep: Keep) -> bytes:
         if type(value) is not dict:
@@ -393,10 +395,9 @@ def _record_codec(wit: RecordType) -> Codec:
         keep += (names, block)
         return _VECTOR.pack(abi.KIND_RECORD, len(lowers), _address(block))
 
-    def lift(raw: bytes, at: int) -> dict[str, Any]:
-        _, start = _TWO.unpack_from(raw, at + 8)
-        block = _read(start, size)
-        return {name: lift_field(block, offset) for name, lift_field, offset in lifts}
+    def lift(at: int) -> dict[str, Any]:
+        _, start = _TWO.unpack_from(_memory, at + 8)
+        return {name: lift_field(start + offset) for name, lift_field, offset in lifts}
 
     return Codec(lower, lift)
 
@@ -451,10 +452,9 @@ def _tuple_codec(wit: TupleType) -> Codec:
         keep.append(block)
         return _VECTOR.pack(abi.KIND_TUPLE, count, _address(block))
 
-    def lift(raw: bytes, at: int) -> list[Any]:
-        _, start = _TWO.unpack_from(raw, at + 8)
-        block = _read(start, count * _SLOT)
-        return [lift_element(block, offset) for lift_element, offset in lifts]
+    def lift(at: int) -> list[Any]:
+        _, start = _TWO.unpack_from(_memory, at + 8)
+        return [lift_element(start + offset) for lift_element, offset in lifts]
 
     return Codec(lower, lift)
 
@@ -498,13 +498,13 @@ def _variant_codec(wit: VariantType) -> Codec:
             abi.KIND_VARIANT, *vectors[tag], _lower_payload(cases[tag], payload, keep)
         )
 
-    def lift(raw: bytes, at: int) -> dict[str, Any]:
-        size, start, payload = _THREE.unpack_from(raw, at + 8)
+    def lift(at: int) -> dict[str, Any]:
+        size, start, payload = _THREE.unpack_from(_memory, at + 8)
         tag = _read_text(start, size)
         codec = cases[tag]
         return {
             "tag": tag,
-            "val": None if codec is None else codec.lift(_read(payload, _SLOT), 0),
+            "val": None if codec is None else codec.lift(payload),
         }
 
     return Codec(lower, lift)
@@ -520,13 +520,13 @@ def _result_codec(wit: ResultType) -> Codec:
         address = _lower_payload(cases[tag], payload, keep)
         return _RESULT.pack(abi.KIND_RESULT, tag == "ok", address)
 
-    def lift(raw: bytes, at: int) -> dict[str, Any]:
-        is_ok = raw[at + 8] != 0
+    def lift(at: int) -> dict[str, Any]:
+        is_ok = _memory[at + 8] != 0
         codec = ok if is_ok else err
-        (payload,) = _ONE.unpack_from(raw, at + 16)
+        (payload,) = _ONE.unpack_from(_memory, at + 16)
         return {
             "tag": "ok" if is_ok else "err",
-            "val": None if codec is None else codec.lift(_read(payload, _SLOT), 0),
+            "val": None if codec is None else codec.lift(payload),
         }
 
     return Codec(lower, lift)
@@ -546,11 +546,11 @@ def _option_codec(wit: OptionType) -> Codec:
         keep.append(slot)
         return _POINTER.pack(abi.KIND_OPTION, _address(slot))
 
-    def lift(raw: bytes, at: int) -> Any:
-        (address,) = _ONE.unpack_from(raw, at + 8)
+    def lift(at: int) -> Any:
+        (address,) = _ONE.unpack_from(_memory, at + 8)
         if not address:
             return None
-        value = payload.lift(_read(address, _SLOT), 0)
+        value = payload.lift(address)
         return {"tag": "some", "val": value} if nested else value
 
     return Codec(lower, lift)
@@ -573,8 +573,8 @@ def _enum_codec(wit: EnumType) -> Codec:
         keep.append(names)
         return slot
 
-    def lift(raw: bytes, at: int) -> str:
-        size, start = _TWO.unpack_from(raw, at + 8)
+    def lift(at: int) -> str:
+        size, start = _TWO.unpack_from(_memory, at + 8)
         return _read_text(start, size)
 
     return Codec(lower, lift)
@@ -597,10 +597,9 @@ def _flags_codec(wit: FlagsType) -> Codec:
         keep += (names, block)
         return _VECTOR.pack(abi.KIND_FLAGS, len(chosen), _address(block))
 
-    def lift(raw: bytes, at: int) -> list[str]:
-        size, start = _TWO.unpack_from(raw, at + 8)
-        block = _read(start, size * 16)
-        pairs = (_NAME.unpack_from(block, offset) for offset in range(0, size * 16, 16))
+    def lift(at: int) -> list[str]:
+        size, start = _TWO.unpack_from(_memory, at + 8)
+        pairs = (_NAME.unpack_from(_memory, each) for each in range(start, start + size * 16, 16))
         return sorted((_read_text(a, n) for n, a in pairs), key=order.__getitem__)
 
     return Codec(lower, lift)
@@ -689,18 +688,16 @@ class FunctionCodec:
     def caller(self, function: Callable[..., Any]) -> Callable[[int], Any]:
         """Return what calls ``function`` with the arguments in the slots at an address."""
         lifts = self._lifts
-        size = self.count * _SLOT
 
         def with_several(address: int) -> Any:
-            block = _read(address, size)
-            return function(*[lift(block, at) for lift, at in lifts])
+            return function(*[lift(address + at) for lift, at in lifts])
 
         if self.count > 1:
             return with_several
         if not lifts:
             return lambda _address: function()
         only = lifts[0][0]
-        return lambda address: function(only(_read(address, _SLOT), 0))
+        return lambda address: function(only(address))
 
 
 def _no_value(_value: Any, _keep: Keep) -> bytes:

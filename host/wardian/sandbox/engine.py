@@ -122,9 +122,15 @@ class Engine:
         self._statm_read = b""
         self._writable = 0
 
-    def begin(self) -> None:
-        """Open what is read during calls, which otherwise the first call does."""
-        if self._statm < 0:
+    def begin(self, statm: int | None = None) -> None:
+        """Open what is read during calls, which otherwise the first call does.
+
+        ``statm`` is a descriptor on this process's ``/proc/self/statm``, where that cannot be
+        opened any more; it is closed with the engine.
+        """
+        if statm is not None:
+            self._statm = statm
+        elif self._statm < 0:
             with suppress(OSError):
                 self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
 

@@ -67,7 +67,6 @@ class Instance:
         "_settings",
         "_started",
         "_store",
-        "_view",
         "_wasi",
         "_writable_at_start",
         "last",
@@ -84,7 +83,6 @@ class Instance:
         self._scratch = _Scratch()
         self._handle = ctypes.addressof(self._scratch)
         self._result = self._handle + _HANDLE_BYTES
-        self._view = memoryview(self._scratch).cast("B")
         self._functions: dict[int, Any] = {}
         self._fuel = 0
         self._carried = 0
@@ -163,7 +161,7 @@ class Instance:
         if error:
             raise self._error(error)
         try:
-            return lift(self._view, _HANDLE_BYTES)
+            return lift(at)
         finally:
             _val_delete(at)
 

@@ -2,13 +2,14 @@
 
 Wasmtime's component linker is untyped: it accepts whatever signature the guest declares, so
 nothing is linked here whose types were not compared first (``resolve``). Whatever leaves a
-callback other than by returning corrupts memory, so ``_callback`` is the only place that
-registers a function, and it is total.
+callback other than by returning corrupts memory, so ``_enter`` is the only function that wasm
+calls, and it is total.
 """
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ class Linker:
         self.imports = imports
         self.wasi = any(is_wasi(name) for name in surface.import_names)
         self.states: dict[int, CallState] = {}
-        self._callbacks: list[Any] = []
+        self._keys: list[int] = []
         # An interface of types only has nothing that could be offered.
         used = {extern.interface or extern.name for extern in surface.imports}
         names = [name for name in surface.import_names if name in used or is_wasi(name)]
@@ -148,6 +149,8 @@ class Linker:
         if self.pointer:
             abi.linker_delete(self.pointer)
             self.pointer = 0
+        for key in self._keys:
+            _linked.pop(key, None)
 
     def __del__(self) -> None:
         if getattr(self, "pointer", 0):
@@ -180,47 +183,60 @@ class Linker:
             abi.linker_instance_delete(out)
 
     def _add(self, instance: int, extern: Extern, function: HostFunction) -> None:
-        callback = self._callback(extern, function)
-        self._callbacks.append(callback)
-        name = extern.name.encode()
-        _check(abi.linker_instance_add_func(instance, name, len(name), callback, None, None))
-
-    def _callback(self, extern: Extern, function: HostFunction) -> Any:
-        """Make ``function`` total, and speak C on its behalf."""
         assert extern.type is not None  # noqa: S101 -- `_resolve` refused those without
         codec = FunctionCodec(extern.type)
-        call = codec.caller(function)
-        lower_result = None if codec.result is None else codec.result.lower
-        states = self.states
-        full_name = extern.full_name
-        val_clone = abi.val_clone
+        lower, points = None, False
+        if codec.result is not None:
+            lower, points = codec.result.lower, codec.result.points
+        key = next(_keys)
+        _linked[key] = codec.caller(function), lower, points, self.states, extern.full_name
+        self._keys.append(key)
+        name = extern.name.encode()
+        _check(abi.linker_instance_add_func(instance, name, len(name), _ENTRY, key, None))
 
-        def callback(
-            _data: Any, context: int, _type: Any, args: int, _n: int, results: int, _m: int
-        ) -> int:
-            state = None
-            try:
-                state = states[context]
-                state.host_calls += 1
-                if state.host_calls > state.most_host_calls or state.error is not None:
-                    _refuse(state)
-                value = call(args)
-                if lower_result is not None:
-                    keep: list[Any] = []
-                    slot = lower_result(value, keep)
-                    val_clone(id(slot) + _BYTES_HEADER, results)
-                if monotonic() > state.deadline:
-                    raise errors.DeadlineExceeded
-            except BaseException as error:  # noqa: BLE001 -- what escapes corrupts memory
-                if state is not None and state.error is None:
-                    state.error = _translated(error, full_name)
-                return abi.error_new(b"host function failed") or 0
-            return 0
 
-        return abi.HOST_FUNCTION(callback)
+_Linked = tuple[Callable[[int], Any], Callable[..., bytes] | None, bool, dict[int, CallState], str]
+_linked: dict[int, _Linked] = {}
+"""By its key, each function of each linker: what calls it with its arguments, what lowers its
+result, whether that points to more, the running calls of its linker, and its name."""
+_keys = itertools.count(1)
 
+
+def _enter(key: int, context: int, _type: Any, args: int, _n: int, results: int, _m: int) -> int:
+    """Make the host function of ``key`` total, and speak C on its behalf."""
+    state = None
+    name = ""
+    try:
+        call, lower, points, states, name = _linked[key]
+        state = states[context]
+        state.host_calls += 1
+        if state.host_calls > state.most_host_calls or state.error is not None:
+            _refuse(state)
+        value = call(args)
+        if lower is not None:
+            keep: list[Any] = []
+            slot = lower(value, keep)
+            if points:
+                _val_clone(id(slot) + _BYTES_HEADER, results)
+            else:
+                _memory[results : results + _SLOT] = slot
+        if monotonic() > state.deadline:
+            raise errors.DeadlineExceeded
+    except BaseException as error:  # noqa: BLE001 -- what escapes corrupts memory
+        if state is not None and state.error is None:
+            state.error = _translated(error, name)
+        return abi.error_new(b"host function failed") or 0
+    return 0
+
+
+_ENTRY = abi.HOST_FUNCTION(_enter)
+"""The only function that wasm calls. There is one for all, because each is made of code that
+ctypes writes while the process runs, and a worker may not make such code (``worker``)."""
 
 _BYTES_HEADER = abi.BYTES_HEADER
+_SLOT = abi.VAL_SIZE
+_memory = abi.memory
+_val_clone = abi.val_clone
 
 
 def _refuse(state: CallState) -> None:

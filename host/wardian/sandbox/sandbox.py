@@ -60,9 +60,13 @@ class Sandbox:
         self._nested = _Nesting()
         self.encode = msgspec.msgpack.Encoder().encode
 
-    def begin(self) -> None:
-        """Open what calls need, while this process may; otherwise the first call does."""
-        self.engine.begin()
+    def begin(self, statm: int | None = None) -> None:
+        """Open what calls need, while this process may; otherwise the first call does.
+
+        ``statm`` is a descriptor on this process's ``/proc/self/statm``, where that cannot be
+        opened any more.
+        """
+        self.engine.begin(statm)
 
     def warm(self) -> None:
         """Start the clock's thread, which otherwise the first call does."""

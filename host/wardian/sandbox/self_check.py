@@ -98,6 +98,6 @@ def copied(wit: WitType, value: Any) -> Any:
     address = ctypes.addressof(copy)
     abi.val_clone(abi.address_of(slot), address)
     try:
-        return codec.lift(copy.raw, 0)
+        return codec.lift(address)
     finally:
         abi.val_delete(address)

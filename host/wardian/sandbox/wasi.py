@@ -4,6 +4,7 @@ else is there. No directory is preopened, no variable or argument set, no addres
 from __future__ import annotations
 
 import ctypes
+import itertools
 from collections.abc import Callable
 from ctypes import CFUNCTYPE, c_bool, c_size_t, c_ssize_t, c_void_p
 from typing import Any
@@ -29,22 +30,40 @@ def give_closed_wasi(context: int, output: Output | None) -> Any:
     """
     config = _config_new()
     _allow_lookup(config, False)
-    callback = _writer(output)
-    _set_stdout(config, callback, None, None)
-    _set_stderr(config, callback, None, None)
+    sink = _Sink(output)
+    _set_stdout(config, _WRITTEN, sink.key, None)
+    _set_stderr(config, _WRITTEN, sink.key, None)
     error = abi.context_set_wasi(context, config)
     if error:
         raise MemoryError(abi.take_error(error)[0])
-    return callback
+    return sink
 
 
-def _writer(output: Output | None) -> Any:
-    def write(_data: Any, start: int, size: int) -> int:
-        try:
-            if output is not None and size:
-                output(ctypes.string_at(start, min(size, MAX_WRITE_BYTES)))
-        except BaseException:  # noqa: BLE001 -- what escapes a callback corrupts memory
-            return size
+class _Sink:
+    """Where one store's output goes, as long as this lives."""
+
+    def __init__(self, output: Output | None) -> None:
+        self.key = next(_keys)
+        if output is not None:
+            _outputs[self.key] = output
+
+    def __del__(self) -> None:
+        _outputs.pop(self.key, None)
+
+
+_outputs: dict[int, Output] = {}
+_keys = itertools.count(1)
+
+
+def _written(key: int, start: int, size: int) -> int:
+    try:
+        output = _outputs.get(key)
+        if output is not None and size:
+            output(ctypes.string_at(start, min(size, MAX_WRITE_BYTES)))
+    except BaseException:  # noqa: BLE001 -- what escapes a callback corrupts memory
         return size
+    return size
 
-    return _WRITE(write)
+
+_WRITTEN = _WRITE(_written)
+"""One for all stores; see ``linker`` for why."""

@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from wardian.errors import HostUnusable, WardianError
-from wardian.storage.schema import bring_up_to_date
+from wardian.storage.schema import SchemaFound, bring_up_to_date, look_up
 
 T = TypeVar("T")
 
@@ -90,6 +90,19 @@ class Database:
         try:
             await bring_up_to_date(engine)
             yield cls(engine)
+        finally:
+            await engine.dispose()
+
+    @staticmethod
+    async def survey(location: str | Path) -> SchemaFound:
+        """Tell which schema a database has, and change nothing.
+
+        Raises:
+            HostUnusable: no such driver, or no connection.
+        """
+        engine = _engine(location)
+        try:
+            return await look_up(engine)
         finally:
             await engine.dispose()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.resources import as_file, files
+from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
@@ -17,6 +19,43 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from wardian.errors import HostUnusable
 
 MIGRATIONS = "wardian.storage.migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFound:
+    """The schema that a database has, and the one that this program brings it to.
+
+    Attributes:
+        revision: None for an empty database.
+        known: whether this program knows the revision, and can work with it.
+    """
+
+    revision: str | None
+    newest: str
+    known: bool
+
+
+async def look_up(engine: AsyncEngine) -> SchemaFound:
+    """Read the schema's revision of ``engine``'s database, and change nothing.
+
+    Raises:
+        HostUnusable: the database cannot be reached.
+    """
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(_found)
+    except (DBAPIError, OSError) as exc:
+        cause = exc.orig if isinstance(exc, DBAPIError) else exc
+        raise HostUnusable(f"The database cannot be reached: {cause}.") from exc
+
+
+def _found(connection: Connection) -> SchemaFound:
+    with as_file(files(MIGRATIONS)) as folder:
+        scripts = ScriptDirectory.from_config(_config(folder, connection))
+        revision = MigrationContext.configure(connection).get_current_revision()
+        known = {script.revision for script in scripts.walk_revisions()}
+        newest = scripts.get_current_head() or ""
+        return SchemaFound(revision, newest, revision is None or revision in known)
 
 
 async def bring_up_to_date(engine: AsyncEngine) -> None:
@@ -41,15 +80,20 @@ def migrate(connection: Connection) -> None:
         HostUnusable: the schema was written by a newer program.
     """
     with as_file(files(MIGRATIONS)) as folder:
-        config = Config()
-        config.set_main_option("script_location", str(folder).replace("%", "%%"))
-        config.attributes["connection"] = connection
+        config = _config(folder, connection)
         scripts = ScriptDirectory.from_config(config)
         found = MigrationContext.configure(connection).get_current_heads()
         for revision in found:
             _refuse_unknown(scripts, revision)
         if set(found) != set(scripts.get_heads()):
             command.upgrade(config, "head")
+
+
+def _config(folder: Path, connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
 
 
 def _refuse_unknown(scripts: ScriptDirectory, revision: str) -> None:

@@ -16,6 +16,7 @@ from wardian.sandbox import Component, LiveInstance, Sandbox
 from wardian.sandbox.audit import audit
 from wardian.sandbox.linker import Imports
 from wardian.worker.channel import Channel, Disconnected
+from wardian.worker.confinement import Confinement
 from wardian.worker.host_calls import EXHAUSTED_CALLS, Answers, Conversation, answers_of
 from wardian.worker.protocol import (
     ARTIFACT_UNUSABLE,
@@ -35,13 +36,20 @@ AHEAD_SECONDS = 0.05
 """An instance that takes longer to make is made when it is called for."""
 
 
-def serve(connection: socket.socket, sandbox: Sandbox) -> None:
-    """Run calls from ``connection`` in ``sandbox`` until the broker closes it."""
+def serve(
+    connection: socket.socket, sandbox: Sandbox, confinement: Confinement | None = None
+) -> None:
+    """Run calls from ``connection`` in ``sandbox`` until the broker closes it.
+
+    ``confinement`` is what this process has entered; a thread of the host has none.
+    """
     channel = Channel(connection)
     with sandbox:
-        runner = _Runner(sandbox, channel)
+        runner = _Runner(sandbox, channel, confinement)
         try:
-            sandbox.begin()
+            sandbox.begin(None if confinement is None else confinement.statm)
+            if confinement is not None:
+                confinement.seal()
             channel.send(Ready())
             sandbox.warm()
             while True:
@@ -82,8 +90,9 @@ def compile_once(connection: socket.socket, source: int, target: int) -> None:
 class _Runner:
     """Runs calls by plans, and keeps the components that were called last."""
 
-    def __init__(self, sandbox: Sandbox, channel: Channel) -> None:
+    def __init__(self, sandbox: Sandbox, channel: Channel, confinement: Confinement | None) -> None:
         self._sandbox = sandbox
+        self._confinement = confinement
         self._channel = channel
         self._conversation = Conversation(channel)
         self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
@@ -101,6 +110,8 @@ class _Runner:
             loaded = self._load(plan.given)
         except errors.WardianError as error:
             return Failed(call.call, ARTIFACT_UNUSABLE, error.message, {}, None)
+        if self._confinement is not None:
+            self._confinement.settle(alone=plan.given.once)
         self._last = plan
         self._conversation.begin(call.call, plan.given.limits, plan.answers)
         report = self._report(call, plan, loaded)

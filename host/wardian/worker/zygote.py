@@ -16,14 +16,15 @@ import os
 import select
 import signal
 import socket
-import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import msgspec
 
 from wardian.sandbox import Sandbox
-from wardian.worker.confinement import Bounds, confine
+from wardian.worker.confinement import Bounds, Confinement
 from wardian.worker.main import compile_once, serve
+from wardian.worker.protections import Protections
 
 CONTROL_DESCRIPTOR = 3
 MAX_PACKET_BYTES = 4096
@@ -60,14 +61,20 @@ class Exited(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """The zygote is warm."""
+    """The zygote is warm, and its children will have these protections."""
+
+    protections: Protections
 
 
 FromZygote = Spawned | Exited | Started
 
 
-def main() -> None:
-    """Serve the broker until it closes the control socket; then end, and all children too."""
+def main(code: Path) -> NoReturn:
+    """Serve the broker until it closes the control socket; then end, and all children too.
+
+    ``code`` is the directory of compiled code.
+    """
+    confinement = Confinement.prepare(code)
     control = socket.socket(fileno=CONTROL_DESCRIPTOR)
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
@@ -80,7 +87,7 @@ def main() -> None:
     sandbox = Sandbox()
     gc.collect()
     gc.freeze()
-    control.send(msgspec.msgpack.encode(Started()))
+    control.send(msgspec.msgpack.encode(Started(confinement.protections)))
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(wake_read, select.POLLIN)
@@ -89,8 +96,8 @@ def main() -> None:
         if wake_read in ready:
             _drain(wake_read)
             _report_exits(control)
-        if control.fileno() in ready and not _serve_request(control, sandbox):
-            return
+        if control.fileno() in ready and not _serve_request(control, sandbox, confinement):
+            os._exit(0)  # nothing is left to free, and callbacks cannot be (`pages`)
 
 
 def keep_freed_memory() -> None:
@@ -105,7 +112,7 @@ def keep_freed_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
-def _serve_request(control: socket.socket, sandbox: Sandbox) -> bool:
+def _serve_request(control: socket.socket, sandbox: Sandbox, confinement: Confinement) -> bool:
     """Answer one packet; False when the broker is gone."""
     packet, descriptors, _, _ = socket.recv_fds(control, MAX_PACKET_BYTES, MAX_PASSED_DESCRIPTORS)
     if not packet:
@@ -113,7 +120,7 @@ def _serve_request(control: socket.socket, sandbox: Sandbox) -> bool:
     request = msgspec.msgpack.decode(packet, type=Spawn)
     pid = os.fork()
     if not pid:
-        _become_child(request, descriptors, sandbox)
+        _become_child(request, descriptors, sandbox, confinement)
     for descriptor in descriptors:
         os.close(descriptor)
     pidfd = os.pidfd_open(pid)
@@ -122,7 +129,9 @@ def _serve_request(control: socket.socket, sandbox: Sandbox) -> bool:
     return True
 
 
-def _become_child(request: Spawn, descriptors: list[int], sandbox: Sandbox) -> None:
+def _become_child(
+    request: Spawn, descriptors: list[int], sandbox: Sandbox, confinement: Confinement
+) -> None:
     """Run as a worker or a compiler, and never return into the zygote's loop."""
     status = 70  # EX_SOFTWARE, for a fault that is not the guest's
     try:
@@ -133,12 +142,12 @@ def _become_child(request: Spawn, descriptors: list[int], sandbox: Sandbox) -> N
             file_bytes=request.file_bytes,
             cpu_seconds=request.cpu_seconds,
         )
-        confine(bounds, set(descriptors))
         connection = socket.socket(fileno=descriptors[0])
+        confinement.enter(bounds, set(descriptors), compiles=request.compiles)
         if request.compiles:
             compile_once(connection, *descriptors[1:])
         else:
-            serve(connection, sandbox)
+            serve(connection, sandbox, confinement)
         status = 0
     finally:
         os._exit(status)
@@ -165,8 +174,3 @@ def _drain(descriptor: int) -> None:
 
 def _ignore(_number: int, _frame: Any) -> None:
     """SIGCHLD only has to interrupt the poll, through the wake-up descriptor."""
-
-
-if __name__ == "__main__":
-    main()
-    sys.exit(0)

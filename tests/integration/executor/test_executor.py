@@ -148,7 +148,8 @@ async def test_a_worker_that_is_killed_loses_only_its_call(executor: Executor, c
     while executor.workers().busy != 1:
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
-    for process in list(executor._zygote._processes.values()):
+    assert executor._zygote.current is not None
+    for process in list(executor._zygote.current.processes.values()):
         os.kill(process.pid, signal.SIGKILL)
 
     with pytest.raises(errors.WorkerLost, match="SIGKILL"):
@@ -159,7 +160,8 @@ async def test_a_worker_that_is_killed_loses_only_its_call(executor: Executor, c
 
 async def test_the_zygote_is_started_again_when_it_dies(executor: Executor, call: Call) -> None:
     await call(guest("misbehaving"), "fine")
-    program = executor._zygote._program
+    assert executor._zygote.current is not None
+    program = executor._zygote.current.program
     assert program is not None
     program.kill()
     program.wait()

@@ -496,3 +496,22 @@ def test_faulthandler_enabled_too_late_is_told_instead_of_crashing() -> None:
 
 def test_the_version_is_read_from_the_library_itself() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", wasmtime_version())
+
+
+def writable_code_bytes() -> int:
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    places = [line.split()[0].split("-") for line in lines if line.split()[1].startswith("rwx")]
+    return sum(int(end, 16) - int(start, 16) for start, end in places)
+
+
+def test_linking_many_functions_makes_no_code(sandbox: Sandbox) -> None:
+    """A worker may not: its confinement ends it at the first page that is writable and code."""
+    names = [f"f{number}" for number in range(300)]
+    text = "".join(f'(import "{name}" (func ${name}))' for name in names)
+    text += "".join(f"(core func (canon lower (func ${name})))" for name in names)
+    loaded = sandbox.load(component(f"(component {text})"))
+    before = writable_code_bytes()
+
+    sandbox.check_links(loaded, Imports({name: lambda: None for name in names}))
+
+    assert writable_code_bytes() == before

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from wardian.sandbox.description import Description, Source
 LEFT_OVER_SECONDS = 3_600.0
 """A file that is being written is no older than the longest compilation."""
 
+PRIVATE = 0o700
 KEY_BYTES = 32
 MAC_BYTES = 32
 
@@ -55,16 +57,31 @@ class ArtifactStore:
     """The compiled code of one engine and offer."""
 
     def __init__(self, directory: Path, key: str) -> None:
-        self._root = directory
-        self._directory = directory / key
+        # Workers have another working directory, and links are not there to follow.
+        self._root = directory.resolve()
+        self._directory = self._root / key
         with self._translated():
             self._make()
-            self._mac_key = _local_key(directory / "mac.key")
+            self._mac_key = _local_key(self._root / "mac.key")
             self._sweep()
+
+    @property
+    def directory(self) -> Path:
+        """Where the code is."""
+        return self._directory
 
     def _make(self) -> None:
         for made in (self._root, self._directory):
-            made.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+            found = made.stat()
+            if found.st_uid != os.geteuid():
+                raise HostUnusable(
+                    f"The directory for compiled code, {made}, belongs to another user (number "
+                    f"{found.st_uid}), who could run code in this host's name. Remove it, or give "
+                    "it to the user that the host runs as."
+                )
+            if stat.S_IMODE(found.st_mode) != PRIVATE:
+                made.chmod(PRIVATE)
 
     def _sweep(self) -> None:
         """Remove what compilers and writers that were killed have left."""

@@ -17,7 +17,8 @@ from wardian.errors import (
 from wardian.runtime.executor.artifacts import Artifact, ArtifactStore, Pending
 from wardian.runtime.executor.frames import Frames, Lost
 from wardian.runtime.executor.job import ExecutorSettings
-from wardian.runtime.executor.zygote import Process, Zygote
+from wardian.runtime.executor.process import Process
+from wardian.runtime.executor.zygote import Zygote
 from wardian.sandbox.audit import Offer
 from wardian.sandbox.component import check_magic
 from wardian.worker.confinement import Bounds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections import OrderedDict
 from types import TracebackType
 from typing import Self
@@ -11,7 +12,8 @@ from typing import Self
 import msgspec
 
 from wardian.crypto.digests import sha256_hex
-from wardian.errors import WorkerLost
+from wardian.errors import HostUnusable, WorkerLost
+from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.runtime.executor.artifacts import Artifact, ArtifactStore
 from wardian.runtime.executor.compiler import Compiler
 from wardian.runtime.executor.job import ExecutorSettings, HostCalls, Job, WorkersReport
@@ -22,6 +24,9 @@ from wardian.sandbox import Description, Outcome
 from wardian.sandbox.audit import Offer
 from wardian.sandbox.engine import engine_key
 from wardian.sandbox.linker import check_import_names
+from wardian.worker.protections import Protections
+
+_log = logging.getLogger("wardian.executor")
 
 CHECKED_ARTIFACTS_MAX = 4_096
 
@@ -39,7 +44,8 @@ class Executor:
         self._offer = offer
         key = f"{engine_key()}-{_offer_key(offer)}"
         self._store = ArtifactStore(settings.cache_dir, key)
-        self._zygote = Zygote()
+        self._zygote = Zygote(self._store.directory)
+        self._allow_weak_isolation = settings.allow_weak_isolation
         self._compiler = Compiler(self._zygote, self._store, settings)
         self._pool = Pool(self._zygote, settings)
         self._checked: OrderedDict[str, Artifact] = OrderedDict()
@@ -47,6 +53,7 @@ class Executor:
 
     async def __aenter__(self) -> Self:
         await self._zygote.start()
+        self._tell_what_is_missing()
         await self._pool.warm()
         return self
 
@@ -78,7 +85,10 @@ class Executor:
         Raises:
             CallError: how it failed, with its usage.
             InvalidArguments, NotFound, Overloaded
+            HostUnusable: it takes a process of its own, which this machine cannot hold well enough.
         """
+        if LEVELS[job.level].runs_in is RunsIn.NEW_PROCESS:
+            self._check_isolation(job.level)
         for _ in range(ATTEMPTS):
             artifact = self._checked.get(job.digest) or await self._artifact(job)
             worker = await self._pool.lend(job.tenant, job.level)
@@ -95,6 +105,24 @@ class Executor:
             f"No worker could run the call: {ATTEMPTS} in a row died before they took it, or could "
             "not load the compiled code."
         )
+
+    def protections(self) -> Protections:
+        """Tell what holds workers on this machine."""
+        return self._zygote.protections
+
+    def _tell_what_is_missing(self) -> None:
+        missing = self._zygote.protections.missing()
+        if missing:
+            _log.warning("workers are confined without: %s", ", ".join(missing))
+
+    def _check_isolation(self, level: Level) -> None:
+        missing = self._zygote.protections.missing()
+        if missing and not self._allow_weak_isolation:
+            raise HostUnusable(
+                f"The level `{level}` takes a confinement that this machine does not give in full; "
+                f"missing: {', '.join(missing)}. `wardian doctor` says what to do. With "
+                "WARDIAN_ALLOW_WEAK_ISOLATION=true the host runs such plugins all the same."
+            )
 
     def workers(self) -> WorkersReport:
         """Count the workers."""

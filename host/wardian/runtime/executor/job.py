@@ -66,6 +66,7 @@ class ExecutorSettings:
         worker_memory_bytes: what a worker may write to, all of it together.
         compile_seconds, compile_memory_bytes: CPU time and memory of one compilation.
         component_bytes_max: size of a component.
+        allow_weak_isolation: run `isolated` calls also where the kernel lacks a protection.
     """
 
     cache_dir: Path
@@ -77,6 +78,7 @@ class ExecutorSettings:
     compile_seconds: int = 120
     compile_memory_bytes: int = 4096 * MIB
     component_bytes_max: int = 64 * MIB
+    allow_weak_isolation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

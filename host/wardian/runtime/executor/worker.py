@@ -29,7 +29,8 @@ from wardian.policy.usage import Usage
 from wardian.runtime.executor.artifacts import Artifact
 from wardian.runtime.executor.frames import Frames, Lost
 from wardian.runtime.executor.job import HostCalls, Job
-from wardian.runtime.executor.zygote import Process, Zygote
+from wardian.runtime.executor.process import Process
+from wardian.runtime.executor.zygote import Zygote
 from wardian.sandbox import Outcome, Sandbox
 from wardian.worker.confinement import Bounds
 from wardian.worker.host_calls import LOG

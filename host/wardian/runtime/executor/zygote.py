@@ -1,89 +1,44 @@
-"""The broker's side of the zygote: start it, ask it for processes, hear how they ended."""
+"""The broker's side of the zygote: whom to ask for processes."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import select
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-from dataclasses import dataclass, field
-from typing import IO
-
-import msgspec
+from pathlib import Path
 
 from wardian.errors import HostUnusable, WorkerLost
-from wardian.worker import zygote as child
+from wardian.runtime.executor.generation import Generation
+from wardian.runtime.executor.process import Process
 from wardian.worker.confinement import Bounds
-
-START_SECONDS = 30.0
-SPAWN_SECONDS = 10.0
-EXIT_REPORT_SECONDS = 1.0
-
-
-@dataclass(slots=True)
-class Process:
-    """A child of the zygote. ``pidfd`` refers to this very process for ever."""
-
-    pid: int
-    pidfd: int
-    ended: asyncio.Future[int] = field(repr=False)
-    _poll: select.poll = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._poll = select.poll()  # not select(), which knows descriptors up to 1023 only
-        self._poll.register(self.pidfd, select.POLLIN)
-
-    def kill(self) -> None:
-        """End the process at once; harmless when it has ended."""
-        if self.pidfd >= 0:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-
-    def alive(self) -> bool:
-        """Ask the kernel whether the process still runs."""
-        return self.pidfd >= 0 and not self._poll.poll(0)
-
-    async def how_it_ended(self) -> str:
-        """Say in words how the process ended."""
-        try:
-            async with asyncio.timeout(EXIT_REPORT_SECONDS):
-                status = await asyncio.shield(self.ended)
-        except TimeoutError:
-            return "it has not ended"
-        if os.WIFSIGNALED(status):
-            return f"it was ended by signal {signal.Signals(os.WTERMSIG(status)).name}"
-        return f"it exited with status {os.WEXITSTATUS(status)}"
-
-    def close(self) -> None:
-        """Kill the process and forget it."""
-        self.kill()
-        if self.pidfd >= 0:
-            os.close(self.pidfd)
-            self.pidfd = -1
+from wardian.worker.protections import NONE, Protections
+from wardian.worker.zygote import main
 
 
 class Zygote:
-    """Forks workers in about a millisecond, because everything is imported already."""
+    """Forks workers in about a millisecond, because everything is imported already.
 
-    def __init__(self) -> None:
-        self._control: socket.socket | None = None
-        self._program: subprocess.Popen[bytes] | None = None
-        self._stderr: IO[bytes] | None = None
-        self._asked: dict[int, asyncio.Future[Process]] = {}
-        self._requests = 0
-        self._processes: dict[int, Process] = {}
-        self._started: asyncio.Future[None] | None = None
+    There is another one when it died, or when ``code``, the directory of compiled code, was removed
+    and made again: its children would go on seeing the one that is gone. ``entry`` names the
+    function that it runs.
+    """
+
+    def __init__(self, code: Path, entry: str = f"{main.__module__}:{main.__name__}") -> None:
+        self._code = code.resolve()
+        self._entry = entry
+        self._seen: tuple[int, int] | None = None
+        self._current: Generation | None = None
+        self._protections = NONE
+        self._running_out: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
 
     @property
-    def running(self) -> bool:
-        """Whether the zygote can be asked for processes."""
-        return self._program is not None and self._program.poll() is None
+    def current(self) -> Generation | None:
+        """What runs now."""
+        return self._current
+
+    @property
+    def protections(self) -> Protections:
+        """What holds its children on this machine; known once it was started."""
+        return self._protections
 
     async def start(self) -> None:
         """Start the zygote and wait until it is warm.
@@ -91,33 +46,11 @@ class Zygote:
         Raises:
             HostUnusable: it did not start; says why.
         """
-        loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 -- closed with the zygote
-        try:
-            self._program = _launch(theirs, self._stderr)
-        finally:
-            theirs.close()
-        self._control = ours
-        self._started = loop.create_future()
-        loop.add_reader(ours, self._read)
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                await self._started
-        except (TimeoutError, ConnectionError) as error:
-            complaint = self._complaint()
-            await self.close()
-            raise HostUnusable(
-                f"The process that starts workers did not come up: {complaint}"
-            ) from error
-
-    async def ensure(self) -> None:
-        """Start the zygote again if it died."""
-        async with self._lock:
-            if not self.running:
-                await self.close()
-                await self.start()
+        self._seen = _identity(self._code)
+        generation = Generation()
+        await generation.start(self._entry, self._code)
+        self._current = generation
+        self._protections = generation.protections
 
     async def spawn(
         self, bounds: Bounds, descriptors: list[int], *, compiles: bool = False
@@ -128,145 +61,44 @@ class Zygote:
             WorkerLost: the zygote is gone or does not answer.
         """
         try:
-            await self.ensure()
+            generation = await self._ensured()
         except (HostUnusable, OSError) as error:
             raise WorkerLost(f"No worker process could be started: {error}.") from error
-        self._requests += 1
-        number = self._requests
-        request = child.Spawn(
-            number, compiles, bounds.memory_bytes, bounds.file_bytes, bounds.cpu_seconds
-        )
-        answer: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
-        self._asked[number] = answer
-        try:
-            assert self._control is not None  # noqa: S101 -- `ensure` connected it
-            socket.send_fds(self._control, [msgspec.msgpack.encode(request)], descriptors)
-            async with asyncio.timeout(SPAWN_SECONDS):
-                return await asyncio.shield(answer)
-        except (OSError, TimeoutError) as error:
-            answer.add_done_callback(_discard)
-            if isinstance(error, TimeoutError) and self._program is not None:
-                self._program.kill()  # it does not answer; the next request starts another
-            raise WorkerLost(f"No worker process could be started: {error}.") from error
-        except asyncio.CancelledError:
-            answer.add_done_callback(_discard)
-            raise
+        return await generation.spawn(bounds, descriptors, compiles=compiles)
 
     async def close(self) -> None:
         """End the zygote and with it every child."""
-        if self._control is not None:
-            asyncio.get_running_loop().remove_reader(self._control)
-            self._control.close()
-            self._control = None
-        for process in list(self._processes.values()):
-            process.close()
-        self._fail_asked()
-        if self._program is not None:
-            self._program.kill()
-            await asyncio.to_thread(self._program.wait)
-            self._program = None
-        self._processes.clear()
-        if self._stderr is not None:
-            self._stderr.close()
-            self._stderr = None
+        for task in self._running_out:
+            task.cancel()
+        if self._running_out:
+            await asyncio.wait(self._running_out)
+        if self._current is not None:
+            await self._current.close()
+            self._current = None
 
-    def _read(self) -> None:
-        """Take one packet from the zygote."""
-        assert self._control is not None  # noqa: S101 -- the reader is removed with it
-        try:
-            packet, descriptors, _, _ = socket.recv_fds(
-                self._control, child.MAX_PACKET_BYTES, child.MAX_PASSED_DESCRIPTORS
-            )
-        except BlockingIOError:
-            return
-        except OSError:
-            packet, descriptors = b"", []
-        if not packet:
-            self._lost()
-            return
-        message = msgspec.msgpack.decode(packet, type=child.FromZygote)
-        if isinstance(message, child.Spawned):
-            self._spawned(message, descriptors)
-        elif isinstance(message, child.Exited):
-            self._exited(message)
-        elif self._started is not None and not self._started.done():
-            self._started.set_result(None)
+    async def _ensured(self) -> Generation:
+        async with self._lock:
+            current = self._current
+            if current is not None and not current.running:
+                self._current = None
+                await current.close()
+            elif current is not None and _identity(self._code) != self._seen:
+                self._current = None
+                self._run_out(current)
+            if self._current is None:
+                await self.start()
+            assert self._current is not None  # noqa: S101 -- `start` raises otherwise
+            return self._current
 
-    def _spawned(self, message: child.Spawned, descriptors: list[int]) -> None:
-        answer = self._asked.pop(message.number, None)
-        if not descriptors:
-            # This process had no room for the descriptor. The child ends by itself when it finds
-            # its socket closed, which whoever asked for it does now.
-            if answer is not None and not answer.done():
-                answer.set_exception(OSError("no descriptor is free"))
-            return
-        ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        process = self._processes[message.pid] = Process(message.pid, descriptors[0], ended)
-        if answer is None or answer.done():
-            process.close()
-        else:
-            answer.set_result(process)
-
-    def _exited(self, message: child.Exited) -> None:
-        process = self._processes.pop(message.pid, None)
-        if process is not None and not process.ended.done():
-            process.ended.set_result(message.status)
-
-    def _lost(self) -> None:
-        """The zygote is gone; so are its children, by the kernel's hand."""
-        assert self._control is not None  # noqa: S101 -- the reader is removed with it
-        asyncio.get_running_loop().remove_reader(self._control)
-        if self._started is not None and not self._started.done():
-            self._started.set_exception(ConnectionError("the zygote is gone"))
-        self._fail_asked()
-        for process in self._processes.values():
-            if not process.ended.done():
-                process.ended.set_result(signal.SIGKILL)
-        self._processes.clear()
-
-    def _fail_asked(self) -> None:
-        for answer in self._asked.values():
-            if not answer.done():
-                answer.set_exception(ConnectionError("the zygote is gone"))
-        self._asked.clear()
-
-    def _complaint(self) -> str:
-        if self._stderr is None:
-            return "it said nothing"
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:500] if lines else "it said nothing"
+    def _run_out(self, generation: Generation) -> None:
+        """Let calls that run end where they are."""
+        task = asyncio.get_running_loop().create_task(generation.run_out())
+        self._running_out.add(task)
+        task.add_done_callback(self._running_out.discard)
 
 
-def _discard(answer: asyncio.Future[Process]) -> None:
-    if not answer.cancelled() and answer.exception() is None:
-        answer.result().close()
-
-
-def _launch(control: socket.socket, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start the interpreter with nothing of ours but the control socket.
-
-    Isolated mode keeps the working directory and the user's own packages out; the paths that
-    this interpreter found Wardian and its libraries in are passed instead.
-    """
-    paths = os.pathsep.join(path for path in sys.path if path)
-    program = (
-        "import sys; sys.path[:] = sys.argv[1].split(':'); "
-        "from wardian.worker.zygote import main; main()"
-    )
-    control_fd = control.fileno()
-
-    def place_control() -> None:
-        os.dup2(control_fd, child.CONTROL_DESCRIPTOR)
-
-    return subprocess.Popen(
-        [sys.executable, "-I", "-c", program, paths],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=stderr,
-        env={},
-        cwd="/",
-        pass_fds=(control_fd, child.CONTROL_DESCRIPTOR),
-        preexec_fn=place_control,
-        start_new_session=True,
-    )
+def _identity(directory: Path) -> tuple[int, int]:
+    """Tell a directory from another one in its place; makes it where there is none."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = directory.stat()
+    return found.st_dev, found.st_ino

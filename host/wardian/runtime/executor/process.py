@@ -1,0 +1,63 @@
+"""A process of the zygote's, held by pidfd."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+from dataclasses import dataclass, field
+
+EXIT_REPORT_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Process:
+    """A child of the zygote. ``pidfd`` refers to this very process for ever.
+
+    ``outdated`` tells that it sees a directory of compiled code that is not there any more.
+    """
+
+    pid: int
+    pidfd: int
+    ended: asyncio.Future[int] = field(repr=False)
+    outdated: bool = False
+
+    def kill(self) -> None:
+        """End the process at once; harmless when it has ended."""
+        if self.pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def alive(self) -> bool:
+        """Ask the kernel whether the process still runs, and can take more work."""
+        if self.pidfd < 0 or self.outdated:
+            return False
+        poll = select.poll()  # not select(), which knows descriptors up to 1023 only
+        poll.register(self.pidfd, select.POLLIN)
+        return not poll.poll(0)
+
+    async def how_it_ended(self) -> str:
+        """Say in words how the process ended."""
+        try:
+            async with asyncio.timeout(EXIT_REPORT_SECONDS):
+                status = await asyncio.shield(self.ended)
+        except TimeoutError:
+            return "it has not ended"
+        if os.WIFSIGNALED(status):
+            return f"it was ended by signal {_in_words(signal.Signals(os.WTERMSIG(status)))}"
+        return f"it exited with status {os.WEXITSTATUS(status)}"
+
+    def close(self) -> None:
+        """Kill the process and forget it."""
+        self.kill()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
+
+
+def _in_words(number: signal.Signals) -> str:
+    if number is signal.SIGSYS:
+        return "SIGSYS (it made a system call that its confinement forbids)"
+    return number.name

@@ -1,0 +1,123 @@
+"""`wardian doctor`: what it finds, and what that does to its exit code."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands import CommandLine
+from wardian.cli import checks
+from wardian.runtime.executor.zygote import Zygote
+from wardian.sandbox import wasmtime_version
+
+
+@pytest.fixture
+def wardian(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CommandLine:
+    monkeypatch.setenv("WARDIAN_DATA_DIR", str(tmp_path / "state"))
+    return CommandLine()
+
+
+def by_name(found: dict[str, Any]) -> dict[str, dict[str, str]]:
+    return {check["name"]: check for check in found["checks"]}
+
+
+def test_a_machine_that_can_run_a_host_is_told_so(wardian: CommandLine, tmp_path: Path) -> None:
+    found = wardian.json("doctor")
+
+    assert found["usable"] is True
+    assert by_name(found)["Wasmtime"]["found"].startswith(wasmtime_version())
+    assert not (tmp_path / "state").exists()  # it looks, and makes nothing
+
+
+def test_people_read_a_table_and_what_to_do(
+    wardian: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "Zygote", partial(Zygote, entry="zygotes:without_landlock"))
+
+    answered = wardian("doctor")
+
+    assert answered.code == 0
+    assert "Landlock: missing\n" in answered.out
+    assert "Plugins of the level `isolated` are refused without it." in answered.out
+
+
+def test_a_missing_protection_is_named_and_what_the_setting_makes_of_it(
+    wardian: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "Zygote", partial(Zygote, entry="zygotes:without_landlock"))
+    monkeypatch.setenv("WARDIAN_ALLOW_WEAK_ISOLATION", "true")
+
+    found = by_name(wardian.json("doctor"))
+
+    assert found["Landlock"]["status"] == "weak"
+    assert "isolated` run without it" in found["Landlock"]["advice"]
+    assert found["seccomp"]["status"] == "ok"
+
+
+def failing(wardian: CommandLine) -> dict[str, dict[str, str]]:
+    answered = wardian("doctor", "--json")
+    assert answered.code == 1
+    assert answered.json["usable"] is False
+    return {
+        name: check for name, check in by_name(answered.json).items() if check["status"] == "failed"
+    }
+
+
+def test_workers_that_do_not_start_fail_it(
+    wardian: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "Zygote", partial(Zygote, entry="zygotes:missing"))
+
+    assert "AttributeError" in failing(wardian)["workers"]["advice"]
+
+
+def test_a_database_of_a_newer_version_fails_it(wardian: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
+    with sqlite3.connect(tmp_path / "state/wardian.db") as database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('v9999')")
+    database.close()
+
+    assert "'v9999'" in failing(wardian)["database"]["found"]
+
+
+def test_a_database_that_does_not_answer_fails_it(
+    wardian: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WARDIAN_DATABASE_URL", f"sqlite:///{tmp_path}/missing/wardian.db")
+
+    assert "cannot be reached" in failing(wardian)["database"]["found"]
+
+
+def test_compiled_code_of_another_user_fails_it(
+    wardian: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "state/compiled").mkdir(parents=True)
+    (tmp_path / "state").chmod(0o700)
+    real = os.geteuid()
+    monkeypatch.setattr(checks.os, "geteuid", lambda: real + 1)
+
+    assert f"user {real}" in failing(wardian)["compiled code"]["found"]
+
+
+def test_a_full_disk_fails_it(wardian: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "FREE_BYTES_LEAST", 1 << 62)
+
+    assert "MiB are free" in failing(wardian)["disk"]["found"]
+
+
+def test_a_data_directory_that_others_can_read_is_weak(
+    wardian: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o755)
+
+    found = by_name(wardian.json("doctor"))
+
+    assert found["data directory"]["status"] == "weak"
+    assert "chmod 700" in found["data directory"]["advice"]
