@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     calls_per_worker: _Count = 1_000
     """Calls after which a worker is replaced."""
 
+    crashes_max: _Count = 5
+    """Calls of a plugin in a row that cost their workers, after which it is quarantined."""
+
+    crash_window_seconds: _Seconds = 600.0
+    """Within this time of the first of them."""
+
     compile_seconds: _Count = 120
     """CPU time of one compilation, in seconds."""
 

@@ -70,6 +70,9 @@ class Generation:
             raise HostUnusable(
                 f"The process that starts workers did not come up: {complaint}"
             ) from error
+        except BaseException:
+            await asyncio.shield(self.close())
+            raise
 
     async def spawn(
         self, bounds: Bounds, descriptors: list[int], *, compiles: bool = False
@@ -184,6 +187,7 @@ class Generation:
             self._started.set_exception(ConnectionError("the zygote is gone"))
         self._fail_asked()
         for process in self.processes.values():
+            process.orphaned = True
             if not process.ended.done():
                 process.ended.set_result(signal.SIGKILL)
         self.processes.clear()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, OrderedDict, deque
+from time import monotonic
 
 from wardian.errors import Overloaded, WardianError
 from wardian.policy.levels import LEVELS, Level, RunsIn
@@ -18,6 +19,11 @@ Key = tuple[str, Level]
 
 TENANTS_QUEUED_MAX = 8
 """All queues together are no longer than so many full ones."""
+
+RETRY_SECONDS_MAX = 60.0
+
+CALL_WEIGHT = 0.05
+"""What the last call weighs in the mean duration of calls."""
 
 _log = logging.getLogger("wardian.executor")
 
@@ -42,6 +48,7 @@ class Pool:
         # In the order in which tenants are served; none of the queues is empty.
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._running: Counter[str] = Counter()
+        self._call_seconds = 0.0
         self._spawned = 0
         self._lost = 0
         self._closed = False
@@ -64,7 +71,9 @@ class Pool:
         """
         await self._slot(tenant)
         try:
-            return await self._take((tenant, level))
+            worker = await self._take((tenant, level))
+            worker.lent_at = monotonic()
+            return worker
         except BaseException:
             self._free_slot(tenant)
             raise
@@ -112,7 +121,8 @@ class Pool:
             if isinstance(error, TimeoutError):
                 raise Overloaded(
                     f"No worker became free within {self._settings.queue_seconds:g} s. "
-                    "Try again later."
+                    "Try again later.",
+                    retry_after_seconds=self._seconds_until_served(),
                 ) from None
             raise
 
@@ -123,12 +133,19 @@ class Pool:
         if len(queue) >= most or everybody >= most * TENANTS_QUEUED_MAX:
             raise Overloaded(
                 f"All {self._settings.workers_max} workers are busy, and {len(queue)} calls of "
-                f"this tenant wait already, {everybody} of all tenants. Try again later."
+                f"this tenant wait already, {everybody} of all tenants. Try again later.",
+                retry_after_seconds=self._seconds_until_served(),
             )
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(turn)
         self._waiting[tenant] = queue
         return turn
+
+    def _seconds_until_served(self) -> float:
+        """Guess when the calls that wait now will have been served."""
+        waiting = sum(map(len, self._waiting.values()))
+        rounds = 1 + waiting / self._settings.workers_max
+        return max(1.0, min(rounds * self._call_seconds, RETRY_SECONDS_MAX))
 
     def _leave_queue(self, tenant: str, turn: asyncio.Future[None]) -> None:
         if turn.done() and not turn.cancelled():
@@ -188,6 +205,7 @@ class Pool:
     def take_back(self, tenant: str, level: Level, worker: Worker) -> None:
         """Keep a worker for the next call, or end it."""
         key = (tenant, level)
+        self._call_seconds += (monotonic() - worker.lent_at - self._call_seconds) * CALL_WEIGHT
         if worker.lost:
             self._lost += 1
         once = LEVELS[level].runs_in is RunsIn.NEW_PROCESS

@@ -16,13 +16,15 @@ EXIT_REPORT_SECONDS = 1.0
 class Process:
     """A child of the zygote. ``pidfd`` refers to this very process for ever.
 
-    ``outdated`` tells that it sees a directory of compiled code that is not there any more.
+    ``outdated`` tells that it sees a directory of compiled code that is not there any more,
+    ``orphaned`` that it ended because its zygote did.
     """
 
     pid: int
     pidfd: int
     ended: asyncio.Future[int] = field(repr=False)
     outdated: bool = False
+    orphaned: bool = False
 
     def kill(self) -> None:
         """End the process at once; harmless when it has ended."""
@@ -59,5 +61,6 @@ class Process:
 
 def _in_words(number: signal.Signals) -> str:
     if number is signal.SIGSYS:
-        return "SIGSYS (it made a system call that its confinement forbids)"
+        # The runtime asks for a signal's old handler when a fault is not a guest's, too.
+        return "SIGSYS (it met a fault, or made a system call that its confinement forbids)"
     return number.name

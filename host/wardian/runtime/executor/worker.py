@@ -73,7 +73,12 @@ class CallNotTaken(Exception):
 
 
 class Body(Protocol):
-    """What a worker runs in: a process, or a thread of the host."""
+    """What a worker runs in: a process, or a thread of the host.
+
+    ``orphaned`` tells that it ended because whatever started it did.
+    """
+
+    orphaned: bool
 
     def alive(self) -> bool: ...
 
@@ -85,13 +90,20 @@ class Body(Protocol):
 
 
 class Worker:
-    """A worker that serves one tenant at one level, one call at a time."""
+    """A worker that serves one tenant at one level, one call at a time.
+
+    Attributes:
+        calls: that it has begun.
+        lent_at: the monotonic time at which the pool lent it last.
+        lost: it is not to be used again.
+    """
 
     def __init__(self, frames: Frames, body: Body) -> None:
         self._frames = frames
         self._body = body
         self._plans = _Plans()
         self.calls = 0
+        self.lent_at = 0.0
         self.lost = False
 
     def usable(self) -> bool:
@@ -115,7 +127,9 @@ class Worker:
             if lost.unread and not conversation.heard:
                 self._abandon()
                 raise CallNotTaken from lost
-            raise await self._worker_lost(str(lost), conversation.usage()) from lost
+            error = await self._worker_lost(str(lost), conversation.usage())
+            error.by_call = not self._body.orphaned
+            raise error from lost
         except TimeoutError:
             self._abandon()
             raise DeadlineExceeded(
@@ -412,6 +426,7 @@ class _Thread:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self.orphaned = False
 
     def alive(self) -> bool:
         """A thread ends with its socket."""
