@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     queue_seconds: _Seconds = 5.0
     """How long a call may wait for a worker."""
 
-    calls_per_worker: _Count = 1_000
+    calls_per_worker: _Count = 10_000
     """Calls after which a worker is replaced."""
 
     crashes_max: _Count = 5

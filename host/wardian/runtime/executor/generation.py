@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -103,6 +104,12 @@ class Generation:
             answer.add_done_callback(_discard)
             raise
 
+    def step_back(self, process: Process) -> None:
+        """Give a child only what others leave of the processors; a lost packet is no loss."""
+        if self._control is not None and process.pid in self.processes:
+            with contextlib.suppress(OSError):
+                self._control.send(msgspec.msgpack.encode(child.StepBack(process.pid)))
+
     async def run_out(self) -> None:
         """Take no more work, and end when the last child that has some is done with it."""
         self._outdated = True
@@ -166,7 +173,7 @@ class Generation:
                 answer.set_exception(OSError("no descriptor is free"))
             return
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        process = Process(message.pid, descriptors[0], ended, self._outdated)
+        process = Process(message.pid, descriptors[0], ended, self.step_back, self._outdated)
         self.processes[message.pid] = process
         if answer is None or answer.done():
             process.close()

@@ -11,11 +11,13 @@ from time import monotonic
 from wardian.errors import Overloaded, WardianError
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.runtime.executor.job import ExecutorSettings, WorkersReport
+from wardian.runtime.executor.long_calls import Function, LongCalls
 from wardian.runtime.executor.worker import Worker, spawn_worker, start_thread_worker
 from wardian.runtime.executor.zygote import Zygote
 from wardian.worker.confinement import Bounds
 
-Key = tuple[str, Level]
+Key = tuple[str, Level, bool]
+"""Of which tenant and level, and whether it has stepped back (``long_calls``)."""
 
 TENANTS_QUEUED_MAX = 8
 """All queues together are no longer than so many full ones."""
@@ -49,6 +51,7 @@ class Pool:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._running: Counter[str] = Counter()
         self._call_seconds = 0.0
+        self._long_calls = LongCalls()
         self._spawned = 0
         self._lost = 0
         self._closed = False
@@ -63,7 +66,7 @@ class Pool:
             lost=self._lost,
         )
 
-    async def lend(self, tenant: str, level: Level) -> Worker:
+    async def lend(self, tenant: str, level: Level, function: Function) -> Worker:
         """Lend a worker of this tenant and level for one call; ``take_back`` ends it.
 
         Raises:
@@ -71,8 +74,12 @@ class Pool:
         """
         await self._slot(tenant)
         try:
-            worker = await self._take((tenant, level))
+            behind = self._long_calls.expected(function)
+            worker = await self._take((tenant, level, behind))
+            if behind and not worker.behind:
+                worker.step_back()
             worker.lent_at = monotonic()
+            self._long_calls.begin(worker, function)
             return worker
         except BaseException:
             self._free_slot(tenant)
@@ -86,6 +93,7 @@ class Pool:
     async def close(self) -> None:
         """End every worker."""
         self._closed = True
+        self._long_calls.close()
         if self._filling is not None:
             self._filling.cancel()
             await self._filled()
@@ -204,7 +212,8 @@ class Pool:
 
     def take_back(self, tenant: str, level: Level, worker: Worker) -> None:
         """Keep a worker for the next call, or end it."""
-        key = (tenant, level)
+        key = (tenant, level, worker.behind)
+        self._long_calls.end(worker)
         self._call_seconds += (monotonic() - worker.lent_at - self._call_seconds) * CALL_WEIGHT
         if worker.lost:
             self._lost += 1
@@ -246,6 +255,6 @@ class Pool:
 
     async def _filled(self) -> None:
         """Wait until the spare that is being spawned is there, or is not to be had."""
-        filling, self._filling = self._filling, None
-        if filling is not None:
-            await asyncio.wait([filling])
+        # A caller that is cancelled here leaves the task where it is: it is still the one.
+        if self._filling is not None:
+            await asyncio.wait([self._filling])

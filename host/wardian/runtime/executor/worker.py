@@ -84,6 +84,10 @@ class Body(Protocol):
 
     def kill(self) -> None: ...
 
+    def cpu_seconds(self) -> float: ...
+
+    def step_back(self) -> None: ...
+
     def close(self) -> None: ...
 
     async def how_it_ended(self) -> str: ...
@@ -96,6 +100,7 @@ class Worker:
         calls: that it has begun.
         lent_at: the monotonic time at which the pool lent it last.
         lost: it is not to be used again.
+        behind: it takes only what others leave of the processors.
     """
 
     def __init__(self, frames: Frames, body: Body) -> None:
@@ -105,6 +110,7 @@ class Worker:
         self.calls = 0
         self.lent_at = 0.0
         self.lost = False
+        self.behind = False
 
     def usable(self) -> bool:
         """Whether the worker can take a call: it may have died since its last one."""
@@ -143,6 +149,15 @@ class Worker:
             elif plan is not None and not conversation.heard:
                 self._plans.forget(job)  # the call could not be sent, and the plan with it
             raise
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the worker has used; of a thread, 0."""
+        return self._body.cpu_seconds()
+
+    def step_back(self) -> None:
+        """Let all others go first, for good: what may take priority back is a privilege."""
+        self.behind = True
+        self._body.step_back()
 
     async def ready(self) -> None:
         """Wait until the worker is confined.
@@ -434,6 +449,13 @@ class _Thread:
 
     def kill(self) -> None:
         """Nothing but closing the socket, which the worker does."""
+
+    def cpu_seconds(self) -> float:
+        """A thread of the host's competes with nobody but the host."""
+        return 0.0
+
+    def step_back(self) -> None:
+        """A thread stays what it is."""
 
     def close(self) -> None:
         """The thread closes its end itself."""
