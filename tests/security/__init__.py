@@ -5,7 +5,7 @@
 * ``test_limits``: each limit of a call, at each level.
 * ``test_time``: a thousand stops in a row; the clock inside a worker fails.
 * ``test_events``: a storm of events.
-* ``test_admission``: imports, files that are no components, compilers that die, packages that change.
+* ``test_admission``: imports, files that are no components, compilers that die, changed packages.
 * ``test_crashes``: workers killed by each signal, and at random moments under load.
 * ``test_separation``: what calls leave behind, and whom errors are told to.
 * ``test_confinement``: native code in a worker, each protection alone.

@@ -102,6 +102,20 @@ async def test_types_that_nest_too_deep_are_refused(tmp_path: Path) -> None:
         await refused(fight, options(95), errors.InvalidComponent)
 
 
+async def test_components_that_would_take_long_to_compile_are_refused_at_once(
+    tmp_path: Path,
+) -> None:
+    function = "(func (param i32) (result i32) local.get 0)"
+    many = f"(core module {function * 100_001})"
+    nested = "(component " * 20 + many + ")" * 20
+    sections = guest("misbehaving") + b"\0\1\0" * 200_000
+    async with arena(tmp_path) as fight:
+        for content in (component(f"(component {many})"), component(f"(component {nested})")):
+            told = await refused(fight, content, errors.CompileExceeded)
+            assert "100,001 functions" in told
+        assert "sections" in await refused(fight, sections, errors.CompileExceeded)
+
+
 async def test_a_compilation_whose_process_dies_is_refused_and_the_next_one_works(
     tmp_path: Path,
 ) -> None:
@@ -144,7 +158,7 @@ async def test_a_package_that_is_changed_after_it_was_checked_does_not_run(
 
     async with open_host(settings) as host:
         assert (await host.plugin("honest")).digest == view.digest
-        with pytest.raises(errors.WardianError, match="digest|changed|missing|damaged"):
+        with pytest.raises(errors.WardianError, match=r"digest|changed|missing|damaged"):
             await host.call("honest", "fine", {})
 
 
