@@ -12,19 +12,30 @@ import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 
 PAGE_BYTES = 65_536
 
 _COMPONENT_LAYER = b"\x0d\0\x01\0"
-_CORE_MODULE_SECTION = 1  # these three of a component
-_CORE_INSTANCE_SECTION = 2
-_COMPONENT_SECTION = 4
 _FUNCTIONS = 3  # these two of a core module
 _MEMORY_SECTION = 5
 _MAX_DEPTH = 16
 _VALID_DEPTH = 100  # what Wasmtime's validator allows
 _MAX_SECTIONS = 100_000
 _MAX_ITEMS = 10_000
+_OUTER = 2
+_COMPONENT_SORT = 4
+_CORE_MODULE_SORT = b"\0\x11"
+
+
+class Section(IntEnum):
+    """The sections of a component that matter here."""
+
+    CORE_MODULE = 1
+    CORE_INSTANCE = 2
+    COMPONENT = 4
+    INSTANCE = 5
+    ALIAS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +43,28 @@ class Memories:
     """The memories that instantiating a component makes.
 
     Attributes:
-        count: how many, where each nested component is instantiated once.
-        initial_bytes: their minimum sizes together.
+        count: how many; of a component that is put together in an unusual way, `MANY`.
+        initial_bytes: their minimum sizes together, as far as they are known.
     """
 
     count: int
     initial_bytes: int
 
 
+MANY = 20
+"""What is assumed where it cannot be told without following every alias."""
+
+
 def declared_memories(wasm: bytes) -> Memories:
     """Count the memories of a component's modules, each as often as it is instantiated."""
+    census = _Census()
     try:
-        pages = list(_of_component(memoryview(wasm), 0))
+        census.visit(memoryview(wasm), 0)
     except (IndexError, ValueError):
-        return Memories(0, 0)
-    return Memories(len(pages), sum(pages) * PAGE_BYTES)
+        return Memories(MANY, 0)
+    usual = census.certain and census.instantiated <= census.components
+    count = len(census.pages)
+    return Memories(count if usual else max(count, MANY), sum(census.pages) * PAGE_BYTES)
 
 
 def declared_functions(wasm: bytes) -> int:
@@ -66,25 +84,52 @@ def _functions_of(wasm: memoryview, depth: int) -> int:
     """Count those of a module, or of all modules of a component."""
     if bytes(wasm[4:8]) != _COMPONENT_LAYER:
         return sum(_unsigned(each, 0)[0] for kind, each in _sections(wasm) if kind == _FUNCTIONS)
-    inside = (_CORE_MODULE_SECTION, _COMPONENT_SECTION)
+    inside = (Section.CORE_MODULE, Section.COMPONENT)
     deeper = (each for kind, each in _sections(wasm) if kind in inside and depth < _VALID_DEPTH)
     return sum(_functions_of(each, depth + 1) for each in deeper)
 
 
-def _of_component(wasm: memoryview, depth: int) -> Iterator[int]:
-    """Yield the minimum size, in pages, of each memory that is made."""
-    if depth > _MAX_DEPTH or bytes(wasm[4:8]) != _COMPONENT_LAYER:
-        return
-    modules: list[list[int]] = []
-    for section, content in _sections(wasm):
-        if section == _CORE_MODULE_SECTION:
-            modules.append(_of_module(content))
-        elif section == _CORE_INSTANCE_SECTION:
-            for index in _instantiated(content):
-                # An index past the modules defined here is an alias of an outer one.
-                yield from modules[index] if index < len(modules) else ()
-        elif section == _COMPONENT_SECTION:
-            yield from _of_component(content, depth + 1)
+class _Census:
+    """Counts what a component instantiates, taking each nested component for instantiated once.
+
+    Attributes:
+        pages: the minimum size, in pages, of each memory that is made.
+        components, instantiated: nested components, and how often one of them is instantiated.
+        certain: whether every module that is instantiated is defined beside its instance.
+    """
+
+    def __init__(self) -> None:
+        self.pages: list[int] = []
+        self.components = 0
+        self.instantiated = 0
+        self.certain = True
+
+    def visit(self, wasm: memoryview, depth: int) -> None:
+        if bytes(wasm[4:8]) != _COMPONENT_LAYER:
+            return
+        if depth > _MAX_DEPTH:
+            raise ValueError("nested too deep to follow")
+        modules: list[list[int]] = []
+        for section, content in _sections(wasm):
+            if section == Section.COMPONENT:
+                self.components += 1
+                self.visit(content, depth + 1)
+            else:
+                self._look_at(section, content, modules)
+
+    def _look_at(self, section: int, content: memoryview, modules: list[list[int]]) -> None:
+        match section:
+            case Section.CORE_MODULE:
+                modules.append(_of_module(content))
+            case Section.CORE_INSTANCE:
+                for index in _instantiated(content):
+                    known = index < len(modules)
+                    self.certain &= known
+                    self.pages += modules[index] if known else ()
+            case Section.INSTANCE:
+                self.instantiated += _instantiations(content)
+            case Section.ALIAS:
+                self.certain &= not _aliases_modules(content)
 
 
 def _of_module(module: memoryview) -> list[int]:
@@ -114,22 +159,69 @@ def _sections(wasm: memoryview) -> Iterator[tuple[int, memoryview]]:
 def _instantiated(content: memoryview) -> Iterator[int]:
     """Yield the module index of each core instance that is made by instantiating one."""
     count, at = _unsigned(content, 0)
-    for _ in range(min(count, _MAX_ITEMS)):
+    for _ in range(_bounded(count)):
         instantiates = content[at] == 0
         at += 1
         if instantiates:
             index, at = _unsigned(content, at)
             yield index
         items, at = _unsigned(content, at)
-        for _ in range(min(items, _MAX_ITEMS)):
+        for _ in range(_bounded(items)):
             length, at = _unsigned(content, at)
             at += length + 1  # the name, and the sort
             _, at = _unsigned(content, at)
 
 
+def _instantiations(content: memoryview) -> int:
+    """Count the instances that are made by instantiating a component."""
+    found = 0
+    count, at = _unsigned(content, 0)
+    for _ in range(_bounded(count)):
+        instantiates = content[at] == 0
+        at += 1
+        if instantiates:
+            found += 1
+            _, at = _unsigned(content, at)
+        items, at = _unsigned(content, at)
+        for _ in range(_bounded(items)):
+            if not instantiates:
+                at += 1  # what kind of name it is
+            length, at = _unsigned(content, at)
+            at = _after_sort(content, at + length)
+            _, at = _unsigned(content, at)
+    return found
+
+
+def _aliases_modules(content: memoryview) -> bool:
+    """Tell whether modules or components of elsewhere get a number here."""
+    count, at = _unsigned(content, 0)
+    for _ in range(_bounded(count)):
+        sort = content[at : at + 2]
+        at = _after_sort(content, at)
+        target = content[at]
+        at += 1
+        _, at = _unsigned(content, at)
+        length, at = _unsigned(content, at)
+        if target != _OUTER:
+            at += length  # a name
+        if sort[0] == _COMPONENT_SORT or bytes(sort) == _CORE_MODULE_SORT:
+            return True
+    return False
+
+
+def _after_sort(content: memoryview, at: int) -> int:
+    return at + (2 if content[at] == 0 else 1)
+
+
+def _bounded(count: int) -> int:
+    if count > _MAX_ITEMS:
+        raise ValueError("more than is worth following")
+    return count
+
+
 def _minimums(content: memoryview) -> Iterator[int]:
     count, at = _unsigned(content, 0)
-    for _ in range(min(count, _MAX_ITEMS)):
+    for _ in range(_bounded(count)):
         has_maximum = content[at] & 1
         minimum, at = _unsigned(content, at + 1)
         if has_maximum:

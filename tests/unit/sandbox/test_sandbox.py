@@ -471,6 +471,35 @@ def test_a_component_inside_a_component_counts_its_memories_too(sandbox: Sandbox
     assert sandbox.call(nested, "f").usage.memory_bytes >= 5 * 65_536
 
 
+GROWS = """(core module $m (memory 1)
+  (func (export "grow") (loop (drop (memory.grow (i32.const 16))) (br 0))))"""
+UNUSUAL = {
+    "a component that is instantiated twice": f"""(component
+      (component $inner {GROWS}
+        (core instance $i (instantiate $m))
+        (func (export "grow") (canon lift (core func $i "grow"))))
+      (instance $one (instantiate $inner))
+      (instance $two (instantiate $inner))
+      (export "grow" (func $one "grow")))""",
+    "a module of the component around": f"""(component {GROWS}
+      (component $inner
+        (alias outer 1 $m (core module $theirs))
+        (core instance $i (instantiate $theirs))
+        (func (export "grow") (canon lift (core func $i "grow"))))
+      (instance $one (instantiate $inner))
+      (export "grow" (func $one "grow")))""",
+}
+
+
+@pytest.mark.parametrize("text", UNUSUAL.values(), ids=UNUSUAL)
+def test_memory_is_bounded_however_a_component_is_put_together(sandbox: Sandbox, text: str) -> None:
+    with pytest.raises(errors.MemoryExceeded) as caught:
+        sandbox.call(sandbox.load(component(text)), "grow", limits=Limits(memory_bytes=64 << 20))
+
+    assert caught.value.usage is not None
+    assert 2 << 20 <= caught.value.usage.memory_bytes <= 64 << 20
+
+
 def test_faulthandler_enabled_too_late_is_told_instead_of_crashing() -> None:
     program = (
         "import faulthandler, sys\n"

@@ -1,0 +1,1 @@
+"""A runner for component tests in ``.wast``, of any directory: ``python -m corpus DIR …``."""
