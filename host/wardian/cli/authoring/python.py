@@ -8,20 +8,27 @@ import sys
 from pathlib import Path
 
 from wardian.cli.authoring.contract import sdk_directory, wit_directory
-from wardian.cli.authoring.errors import ToolchainMissing
+from wardian.cli.authoring.errors import BuildFailed, ToolchainMissing
 from wardian.cli.authoring.language import Language
 from wardian.cli.authoring.project import Project
 
 # The CPython inside componentize-py, which the author's requirements must fit.
 GUEST_PYTHON = "3.14"
 
-# What componentize-py starts from. The plugin's classes must be found in it by their names.
+# What componentize-py starts from. The plugin's classes must be found in it by their names. It
+# runs once, inside the guest's Python: what is missing is found there, after everything that the
+# plugin's modules do to their classes, and said in one block of the output.
 _ENTRY_MODULE = "wardian_entry"
-_ENTRY = """\
+_FAULTS_BEGIN, _FAULTS_END = "[[wardian:faults", "wardian:faults]]"
+_ENTRY = f"""\
 import wardian_sdk._preload
 import plugin
+from wardian_sdk import _exports
 
-globals().update({name: thing for name, thing in vars(plugin).items() if name[:2] != "__"})
+try:
+    globals().update(_exports.checked(plugin, wasi=@WASI@))
+except _exports.Incomplete as faults:
+    raise SystemExit("{_FAULTS_BEGIN}\\n" + str(faults) + "\\n{_FAULTS_END}") from None
 """
 
 # It has no `__main__`, its console script may not be on the PATH of whoever runs Wardian, and
@@ -56,12 +63,28 @@ def build(project: Project) -> Path:
         command += ["--python-path", str(folder)]
     if not project.options.wasi:
         command.append("--stub-wasi")
-    project.steps.run(
-        "building the component with componentize-py",
-        command,
-        environment={**_QUIET, "VIRTUAL_ENV": str(_empty_environment(project))},
-    )
+    environment = {**_QUIET, "VIRTUAL_ENV": str(_empty_environment(project))}
+    try:
+        project.steps.run(
+            "building the component with componentize-py", command, environment=environment
+        )
+    except BuildFailed as failed:
+        raise _incomplete(failed.output) or failed from failed
     return project.component
+
+
+def _incomplete(output: str) -> BuildFailed | None:
+    """Say what the plugin lacks, if that is why the build failed."""
+    _, begun, rest = output.partition(_FAULTS_BEGIN)
+    faults, ended, _ = rest.partition(_FAULTS_END)
+    if not begun or not ended:
+        return None
+    return BuildFailed(
+        f"src/plugin.py is not what wit/ promises:\n{faults.strip()}\n"
+        "A function of the world, or of an interface that it exports, is a method of this class, "
+        "with the function's name in snake_case.",
+        output=output,
+    )
 
 
 def _tool(project: Project) -> list[str]:
@@ -88,7 +111,9 @@ def _copies(project: Project, sdk: Path) -> list[Path]:
 def _entry(project: Project) -> Path:
     folder = project.staging / "entry"
     folder.mkdir()
-    (folder / f"{_ENTRY_MODULE}.py").write_text(_ENTRY, encoding="utf-8")
+    (folder / f"{_ENTRY_MODULE}.py").write_text(
+        _ENTRY.replace("@WASI@", str(project.options.wasi)), encoding="utf-8"
+    )
     return folder
 
 
