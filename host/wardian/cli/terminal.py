@@ -108,6 +108,8 @@ class Terminal:
         )
         if failed.error.get("payload") is not None:
             self.err.print(Text(as_json(failed.error["payload"], indent=2)))
+        for note in failed.notes:
+            self.err.print(Text(visible_lines(note)))
         usage = msgspec.to_builtins(failed.usage or {})
         if usage.get("wall_seconds"):
             self.spent(usage)
