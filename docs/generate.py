@@ -35,10 +35,10 @@ def levels() -> str:
         "API); nothing but another level raises one. 1 MiB is 1,048,576 bytes.\n\n"
         + _limits()
         + f"\n`{EXHAUSTED}` is not an error: a host function answers it, and the plugin may\n"
-        "handle it. Log lines beyond the limit are dropped and counted. A call that goes on asking\n"
-        f"{EXHAUSTED_CALLS:,} times after its host calls are used up is ended by a `trap`. The\n"
-        "others are [errors](errors.md) that end the call. The stack is the same at every level,\n"
-        "and `stack-overflow` answers.\n"
+        "handle it. Log lines beyond the limit are dropped and counted. A call that goes on\n"
+        f"asking {EXHAUSTED_CALLS:,} times after its host calls are used up is ended by a `trap`.\n"
+        "The others are [errors](errors.md) that end the call. The stack is the same at every\n"
+        "level, and `stack-overflow` answers.\n"
     )
 
 

@@ -50,11 +50,7 @@ _BYTECODE = shutil.ignore_patterns("__pycache__")
 
 def build(project: Project) -> Path:
     """Build the component and return its path."""
-    if importlib.util.find_spec("componentize_py") is None:
-        raise ToolchainMissing(
-            "Python plugins are built with componentize-py, which is not installed. "
-            "Install it with: pip install 'wardian[python]'"
-        )
+    require_tools()
     sdk = sdk_directory(Language.PYTHON)
     _write_bindings(project, sdk)
     search = [*_copies(project, sdk), _entry(project), *_requirements(project)]
@@ -71,6 +67,15 @@ def build(project: Project) -> Path:
     except BuildFailed as failed:
         raise _incomplete(failed.output) or failed from failed
     return project.component
+
+
+def require_tools() -> None:
+    """Raise ``ToolchainMissing`` unless there is what Python plugins are built with."""
+    if importlib.util.find_spec("componentize_py") is None:
+        raise ToolchainMissing(
+            "Python plugins are built with componentize-py, which is not installed. "
+            "Install it with: pip install 'wardian[python]'"
+        )
 
 
 def _incomplete(output: str) -> BuildFailed | None:
