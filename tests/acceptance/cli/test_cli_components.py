@@ -157,6 +157,21 @@ def test_packing_twice_gives_the_same_file(wardian: CommandLine, tmp_path: Path)
     assert refused["type"] == "invalid-arguments"
 
 
+def test_defaults_that_do_not_fit_the_schema_are_not_packed(
+    wardian: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "plugin.toml").write_text(
+        'name = "packed"\nversion = "1.2.3"\ndefault_config = { step = "many" }\n'
+        "[config_schema.properties.step]\ntype = 'integer'\n"
+    )
+    (tmp_path / "plugin.wasm").write_bytes(guest("memory"))
+
+    error = wardian.error("pack", tmp_path, "-o", tmp_path / "packed.wardian")
+
+    assert (error["type"], error["path"]) == ("invalid-manifest", "default_config.step")
+    assert not (tmp_path / "packed.wardian").exists()
+
+
 def test_a_packed_file_is_named_after_the_manifest(
     wardian: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
