@@ -63,6 +63,25 @@ def test_a_failed_run_prints_its_error_and_its_usage(
     assert "wall_seconds" in done.json["usage"]
 
 
+def test_people_read_which_limit_was_met_or_that_none_was(
+    wardian: CommandLine, misbehaving: Path
+) -> None:
+    spun = wardian("run", misbehaving, "spin", "--limit", "wall_seconds=0.2")
+    assert "\nlimit: wall_seconds, 0.2 s (" in spun.err
+    assert "--limit lowered it. The level `restricted` gives 5 s." in spun.err
+
+    trapped = wardian("run", misbehaving, "trap")
+    assert "\nlimit: none was met" in trapped.err
+    assert "does not import wardian:plugin/logging" in trapped.err
+
+
+def test_a_table_that_grows_too_far_is_not_taken_for_memory(
+    wardian: CommandLine, misbehaving: Path
+) -> None:
+    detail = wardian.error("run", misbehaving, "grow-table")["detail"]
+    assert detail == "The call asked for more than 100,000 elements in a table."
+
+
 @pytest.mark.parametrize(
     ("arguments", "path"), [('{"a":1}', "b"), ('{"a":-1,"b":1}', "a"), ('{"a":1,"b":1,"c":1}', "c")]
 )
