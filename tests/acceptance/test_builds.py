@@ -220,3 +220,11 @@ def test_a_failed_build_leaves_the_last_component_as_it_was(built: Path) -> None
         source.write_text(good, encoding="utf-8")
 
     assert built.read_bytes() == before
+
+
+def test_a_function_with_a_name_of_the_c_library_is_explained(sources: Path) -> None:
+    (sources / "wit/world.wit").write_text("package a:b;\nworld w { export sleep: func(); }\n")
+    (sources / "src/plugin.py").write_text("class WitWorld:\n    def sleep(self): ...\n")
+
+    with pytest.raises(BuildFailed, match="one in the C library"):
+        build(sources, progress=print)

@@ -2,12 +2,13 @@
 
 An exception that leaves an exported function ends the call as a trap, and so does a result that is
 not of its WIT type; a trap carries no text. So the build refuses a plugin that lacks something it
-promises, and each exported function says in the operator's log why it is about to trap.
+promises, and each exported function says in the operator's log why it is about to trap. Without
+``logging`` among its imports there is nowhere to say it, but for WASI's standard error, to which
+Python itself writes what ends it.
 """
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import ModuleType, TracebackType
@@ -31,9 +32,6 @@ except ImportError:  # its world exports functions only
 
 MAX_PLACES = 8
 
-Report = Callable[[str, str, str], None]
-"""Takes what happened, in which function, and from where to where."""
-
 _WORLD = "WitWorld"
 _PRIVATE = "_"
 
@@ -42,20 +40,18 @@ class Incomplete(Exception):
     """The plugin lacks something that its world exports."""
 
 
-def checked(plugin: ModuleType, *, wasi: bool) -> dict[str, Any]:
+def checked(plugin: ModuleType) -> dict[str, Any]:
     """Return what the component is made from: the names of ``plugin``, its exports watched.
 
-    With ``wasi`` there is a standard error stream, for a plugin that does not import ``logging``.
     Raises ``Incomplete``, with a line for each fault.
     """
     faults = [fault for promise in _promises() for fault in _faults(plugin, promise)]
     if faults:
         raise Incomplete("\n".join(faults))
-    report = _log if _logging is not None else _write if wasi else _say_nothing
-    for promise in _promises():
+    for promise in _promises() if _logging else ():
         own = getattr(plugin, promise.__name__)
         for name, declared in _functions(promise):
-            watched = _watched(getattr(own, name), declared, report)
+            watched = _watched(getattr(own, name), declared)
             setattr(own, name, staticmethod(watched) if _is_static(own, name) else watched)
     return {name: thing for name, thing in vars(plugin).items() if name[:2] != "__"}
 
@@ -108,7 +104,7 @@ def _takes(member: Callable[..., Any], declared: Callable[..., Any], *, given_se
     return True
 
 
-def _watched(function: Callable[..., Any], declared: Any, report: Report) -> Callable[..., Any]:
+def _watched(function: Callable[..., Any], declared: Any) -> Callable[..., Any]:
     name = function.__name__
     annotation = declared.__annotations__.get("return")
     # The bindings say so in words only.
@@ -120,32 +116,24 @@ def _watched(function: Callable[..., Any], declared: Any, report: Report) -> Cal
             result = function(*arguments, **named)
         except Err as answer:
             if not may_fail:
-                report(f"Err({answer.value!r}) is raised where wit/ declares no error", name, "")
+                _report(f"Err({answer.value!r}) is raised where wit/ declares no error", name)
             raise
         except Exception as failure:
-            report(f"{type(failure).__name__}: {failure}", name, _places(failure.__traceback__))
+            _report(f"{type(failure).__name__}: {failure}", name, _places(failure.__traceback__))
             raise
         fault = misfit(result, annotation)
         if fault is not None:
-            report(f"the result does not fit wit/: {fault}", name, "")
+            _report(f"the result does not fit wit/: {fault}", name)
         return result
 
     return call
 
 
-def _log(text: str, function: str, places: str) -> None:
+def _report(text: str, function: str, places: str = "") -> None:
     fields = {"at": places} if places else {}
     # What is reported must not be replaced by why it could not be.
     with suppress(WardianError):
         _logging.error(text, function=function, **fields)
-
-
-def _write(text: str, function: str, places: str) -> None:
-    sys.stderr.write(f"error: {text} in {function}{f' at {places}' if places else ''}\n")
-
-
-def _say_nothing(text: str, function: str, places: str) -> None:
-    """There is nowhere to say it."""
 
 
 def _places(traceback: TracebackType | None) -> str:

@@ -26,7 +26,7 @@ import plugin
 from wardian_sdk import _exports
 
 try:
-    globals().update(_exports.checked(plugin, wasi=@WASI@))
+    globals().update(_exports.checked(plugin))
 except _exports.Incomplete as faults:
     raise SystemExit("{_FAULTS_BEGIN}\\n" + str(faults) + "\\n{_FAULTS_END}") from None
 """
@@ -44,6 +44,9 @@ except AssertionError as failure:
 
 # Where in componentize-py itself an error arose tells an author nothing, and would hide the rest.
 _QUIET = {"RUST_BACKTRACE": "0", "RUST_LIB_BACKTRACE": "0"}
+
+# What the linker inside componentize-py says where two things have one name.
+_SAME_NAME = "duplicate items detected when collecting"
 
 _BYTECODE = shutil.ignore_patterns("__pycache__")
 
@@ -65,7 +68,7 @@ def build(project: Project) -> Path:
             "building the component with componentize-py", command, environment=environment
         )
     except BuildFailed as failed:
-        raise _incomplete(failed.output) or failed from failed
+        raise _explained(failed.output) or failed from failed
     return project.component
 
 
@@ -78,8 +81,14 @@ def require_tools() -> None:
         )
 
 
-def _incomplete(output: str) -> BuildFailed | None:
-    """Say what the plugin lacks, if that is why the build failed."""
+def _explained(output: str) -> BuildFailed | None:
+    """Say why the build failed in the author's terms, if it is known."""
+    if _SAME_NAME in output:
+        return BuildFailed(
+            "A function that the world exports has the name of one in the C library, such as "
+            "`sleep` or `read`. Call it something else, or export it in an interface.",
+            output=output,
+        )
     _, begun, rest = output.partition(_FAULTS_BEGIN)
     faults, ended, _ = rest.partition(_FAULTS_END)
     if not begun or not ended:
@@ -116,9 +125,7 @@ def _copies(project: Project, sdk: Path) -> list[Path]:
 def _entry(project: Project) -> Path:
     folder = project.staging / "entry"
     folder.mkdir()
-    (folder / f"{_ENTRY_MODULE}.py").write_text(
-        _ENTRY.replace("@WASI@", str(project.options.wasi)), encoding="utf-8"
-    )
+    (folder / f"{_ENTRY_MODULE}.py").write_text(_ENTRY, encoding="utf-8")
     return folder
 
 
