@@ -23,6 +23,7 @@ from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.ports import Executor as AnyExecutor
 from wardian.runtime.statistics import Statistics
+from wardian.runtime.supervision import CrashPolicy, Supervisor
 from wardian.settings import Settings
 from wardian.storage import Database
 from wardian.storage.kv import Quota
@@ -108,6 +109,9 @@ def compose(
             package_bytes_max=settings.upload_bytes_max * _UNPACKED_RATIO, trust=_trust(settings)
         ),
     )
+    crashes = CrashPolicy(
+        crashes_max=settings.crashes_max, window_seconds=settings.crash_window_seconds
+    )
     parts = HostParts(
         database=database,
         events=events,
@@ -116,6 +120,7 @@ def compose(
         lifecycle=lifecycle,
         installer=installer,
         calls=calls,
+        supervisor=Supervisor(crashes, lifecycle.quarantine),
         executor=executor,
         telemetry=telemetry,
         keys=KeyRing(database, default_tenant=settings.default_tenant),

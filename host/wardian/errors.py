@@ -130,6 +130,13 @@ class WorkerLost(CallError):
 
     type = "worker-lost"
 
+    def __init__(
+        self, message: str | None = None, *, usage: Usage | None = None, by_call: bool = False
+    ) -> None:
+        """``by_call`` tells that the process ended while, and perhaps because, it ran the call."""
+        super().__init__(message, usage=usage)
+        self.by_call = by_call
+
 
 class InvalidArguments(WardianError):
     """The arguments do not fit what was asked."""

@@ -51,8 +51,14 @@ class Settings(BaseSettings):
     queue_seconds: _Seconds = 5.0
     """How long a call may wait for a worker."""
 
-    calls_per_worker: _Count = 1_000
+    calls_per_worker: _Count = 10_000
     """Calls after which a worker is replaced."""
+
+    crashes_max: _Count = 5
+    """Calls of a plugin in a row that cost their workers, after which it is quarantined."""
+
+    crash_window_seconds: _Seconds = 600.0
+    """Within this time of the first of them."""
 
     compile_seconds: _Count = 120
     """CPU time of one compilation, in seconds."""

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import crossings, memory, over_http, page, startup, table, workers
+from benchmarks import crossings, memory, over_http, page, pressure, startup, table, workers
 from benchmarks.bench import Bench, Measurement, Skipped
 from benchmarks.figures import Figure, Row
 from benchmarks.measuring import FULL, QUICK
@@ -30,6 +30,7 @@ from benchmarks.measuring import FULL, QUICK
 MEASUREMENTS: tuple[Measurement, ...] = (
     *crossings.MEASUREMENTS,
     *workers.MEASUREMENTS,
+    *pressure.MEASUREMENTS,
     *over_http.MEASUREMENTS,
     *memory.MEASUREMENTS,
     *startup.MEASUREMENTS,

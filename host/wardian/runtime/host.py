@@ -10,7 +10,7 @@ from typing import Any
 
 from wardian import __version__
 from wardian.config import overlaid
-from wardian.errors import Conflict
+from wardian.errors import CallError, Conflict, WorkerLost
 from wardian.events import Events
 from wardian.plugins import Installed, PluginState, Registry
 from wardian.plugins.registry import read_installed
@@ -20,6 +20,7 @@ from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.permissions import change_config, change_grants
 from wardian.runtime.ports import Executor
+from wardian.runtime.supervision import Supervisor
 from wardian.runtime.views import (
     CallOutcome,
     GrantsView,
@@ -55,6 +56,7 @@ class HostParts:
     lifecycle: Lifecycle
     installer: Installer
     calls: Calls
+    supervisor: Supervisor
     executor: Executor
     telemetry: Telemetry
     keys: KeyRing
@@ -258,12 +260,15 @@ class PluginHost:
             NotFound: no such plugin or function.
             Conflict: the plugin takes no calls now.
             InvalidArguments: arguments or limits; with the path of the fault.
-            Overloaded: every worker is busy and the queue is full.
+            Overloaded: every worker is busy and the queue is full; or the plugin rests after
+                crashes, and too many calls of it wait.
             CallError: how the call failed, with its usage.
         """
-        plugin = await self._parts.registry.get(tenant, name)
-        if not plugin.is_callable:
-            raise _not_callable(plugin)
+        plugin = await self._callable(tenant, name)
+        supervisor = self._parts.supervisor
+        while supervisor.rests(plugin):
+            await supervisor.rested(plugin)
+            plugin = await self._callable(tenant, name)
         request = CallRequest(
             function=function,
             arguments=arguments,
@@ -273,7 +278,22 @@ class PluginHost:
             correlation_id=correlation_id,
             traceparent=traceparent,
         )
-        return await self._parts.calls.run(plugin, request)
+        try:
+            outcome = await self._parts.calls.run(plugin, request)
+        except WorkerLost as error:
+            await supervisor.lost(plugin, error)
+            raise
+        except CallError:
+            supervisor.survived(plugin)
+            raise
+        supervisor.survived(plugin)
+        return outcome
+
+    async def _callable(self, tenant: str, name: str) -> Installed:
+        plugin = await self._parts.registry.get(tenant, name)
+        if not plugin.is_callable:
+            raise _not_callable(plugin)
+        return plugin
 
     async def ready(self) -> Readiness:
         """Tell whether the host can do its work now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from weakref import WeakValueDictionary
 
-from wardian.errors import Conflict
+from wardian.errors import Conflict, NotFound
 from wardian.plugins import TRANSITIONS, Installed, PluginState, Registry
 from wardian.plugins.registry import read_installed
 from wardian.runtime.calls import CallRequest, Calls
@@ -88,6 +88,19 @@ class Lifecycle:
         if plugin.state is PluginState.DISABLED:
             return plugin
         return await self.move(change, plugin, PluginState.DISABLED, reason)
+
+    async def quarantine(self, plugin: Installed, reason: str) -> None:
+        """Set aside a plugin that takes calls; one that has changed meanwhile is left as it is."""
+        async with (
+            self.lock(plugin.tenant, plugin.name),
+            self._journal.change(plugin.tenant, "host") as change,
+        ):
+            try:
+                present = await read_installed(change.connection, plugin.tenant, plugin.name)
+            except NotFound:
+                return
+            if (present.id, present.digest) == (plugin.id, plugin.digest) and present.is_callable:
+                await self.move(change, present, PluginState.QUARANTINED, reason)
 
 
 def _init_of(plugin: Installed) -> str | None:

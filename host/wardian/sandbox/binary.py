@@ -1,13 +1,15 @@
-"""What only the binary tells: which memories a component declares.
+"""What only the binary tells: how many functions a component has, and which memories it declares.
 
-Reads section headers, memory sections and core instances (WebAssembly core specification, section
-5.5; the component model's Binary.md), nothing else. The input is hostile: whatever does not parse
-counts as nothing, because Wasmtime has validated the component already, and what is counted here
-only ever lowers what a call may have.
+Reads section headers, function and memory sections and core instances (WebAssembly core
+specification, section 5.5; the component model's Binary.md), nothing else. The input is hostile:
+whatever does not parse counts as nothing, because Wasmtime refuses what is not valid, and what is
+counted here only ever lowers what a component may have.
 """
 
 from __future__ import annotations
 
+import itertools
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,8 +19,11 @@ _COMPONENT_LAYER = b"\x0d\0\x01\0"
 _CORE_MODULE_SECTION = 1  # these three of a component
 _CORE_INSTANCE_SECTION = 2
 _COMPONENT_SECTION = 4
-_MEMORY_SECTION = 5  # of a core module
+_FUNCTIONS = 3  # these two of a core module
+_MEMORY_SECTION = 5
 _MAX_DEPTH = 16
+_VALID_DEPTH = 100  # what Wasmtime's validator allows
+_MAX_SECTIONS = 100_000
 _MAX_ITEMS = 10_000
 
 
@@ -44,6 +49,28 @@ def declared_memories(wasm: bytes) -> Memories:
     return Memories(len(pages), sum(pages) * PAGE_BYTES)
 
 
+def declared_functions(wasm: bytes) -> int:
+    """Count the functions of a component's modules, which all have to be compiled.
+
+    Of one in more pieces than any toolchain makes, the answer is a number beyond all bounds.
+    """
+    try:
+        return _functions_of(memoryview(wasm), 0)
+    except _TooManySections:
+        return sys.maxsize
+    except (IndexError, ValueError):
+        return 0
+
+
+def _functions_of(wasm: memoryview, depth: int) -> int:
+    """Count those of a module, or of all modules of a component."""
+    if bytes(wasm[4:8]) != _COMPONENT_LAYER:
+        return sum(_unsigned(each, 0)[0] for kind, each in _sections(wasm) if kind == _FUNCTIONS)
+    inside = (_CORE_MODULE_SECTION, _COMPONENT_SECTION)
+    deeper = (each for kind, each in _sections(wasm) if kind in inside and depth < _VALID_DEPTH)
+    return sum(_functions_of(each, depth + 1) for each in deeper)
+
+
 def _of_component(wasm: memoryview, depth: int) -> Iterator[int]:
     """Yield the minimum size, in pages, of each memory that is made."""
     if depth > _MAX_DEPTH or bytes(wasm[4:8]) != _COMPONENT_LAYER:
@@ -67,9 +94,17 @@ def _of_module(module: memoryview) -> list[int]:
     return []
 
 
+class _TooManySections(ValueError):
+    """More than `_MAX_SECTIONS` of one module or component."""
+
+
 def _sections(wasm: memoryview) -> Iterator[tuple[int, memoryview]]:
     at = 8
-    while at < len(wasm):
+    for number in itertools.count():
+        if at >= len(wasm):
+            return
+        if number >= _MAX_SECTIONS:
+            raise _TooManySections
         section = wasm[at]
         size, at = _unsigned(wasm, at + 1)
         yield section, wasm[at : at + size]

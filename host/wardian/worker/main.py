@@ -13,7 +13,7 @@ import msgspec
 from wardian import errors
 from wardian.policy.limits import Limits
 from wardian.sandbox import Component, LiveInstance, Sandbox
-from wardian.sandbox.audit import audit
+from wardian.sandbox.audit import audit, check_size
 from wardian.sandbox.linker import Imports
 from wardian.worker.channel import Channel, Disconnected
 from wardian.worker.confinement import Confinement
@@ -74,6 +74,7 @@ def compile_once(connection: socket.socket, source: int, target: int) -> None:
         try:
             with os.fdopen(source, "rb") as file:
                 wasm = file.read()
+            check_size(wasm)
             component, code = sandbox.compile(wasm)
             audit(component.surface, message.offer)
             sandbox.check_links(component, Conversation(channel).imports_of(component))

@@ -85,10 +85,8 @@ async def test_a_compilation_that_takes_too_long_is_stopped(tmp_path: Path) -> N
 
 
 async def test_a_compilation_that_needs_too_much_memory_is_stopped(tmp_path: Path) -> None:
-    bounds = settings(tmp_path, compile_memory_bytes=200 * 1024 * 1024)
-    wide = (
-        "(component (core module" + "(func (param i32) (result i32) local.get 0)" * 150_000 + "))"
-    )
+    bounds = settings(tmp_path, compile_memory_bytes=128 * 1024 * 1024)
+    wide = "(component (core module" + "(func (param i32) (result i32) local.get 0)" * 90_000 + "))"
     async with Executor(bounds, contract().offer()) as executor:
         with pytest.raises(errors.CompileExceeded):
             await executor.admit(component(wide))

@@ -14,6 +14,7 @@ import pytest
 
 from executors import Call, caller, no_host_calls
 from guests import component, guest
+from security import hostile
 from wardian import errors
 from wardian.policy.levels import Level
 from wardian.runtime.executor import Executor, ExecutorSettings
@@ -174,30 +175,8 @@ async def test_the_zygote_is_started_again_when_it_dies(executor: Executor, call
 
 
 async def test_a_guest_that_blocks_in_wasi_is_killed_at_its_deadline(call: Call) -> None:
-    sleeper = component(
-        """(component
-          (import "wasi:io/poll@0.2.0" (instance $poll
-            (export "pollable" (type $pollable (sub resource)))
-            (export "[method]pollable.block" (func (param "self" (borrow $pollable))))))
-          (alias export $poll "pollable" (type $pollable))
-          (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
-            (alias outer 1 $pollable (type $p))
-            (export "pollable" (type $pollable (eq $p)))
-            (export "subscribe-duration"
-              (func (param "when" u64) (result (own $pollable))))))
-          (core func $subscribe (canon lower (func $clock "subscribe-duration")))
-          (core func $block (canon lower (func $poll "[method]pollable.block")))
-          (core module $m
-            (import "w" "subscribe" (func $subscribe (param i64) (result i32)))
-            (import "w" "block" (func $block (param i32)))
-            (func (export "sleep") (call $block (call $subscribe (i64.const 60000000000)))))
-          (core instance $i (instantiate $m (with "w" (instance
-            (export "subscribe" (func $subscribe)) (export "block" (func $block))))))
-          (func (export "sleep") (canon lift (core func $i "sleep"))))"""
-    )
-
     with pytest.raises(errors.DeadlineExceeded, match="killed"):
-        await call(sleeper, "sleep", wall_seconds=0.2)
+        await call(hostile.sleeper(), "go", wall_seconds=0.2)
 
     assert (await call(guest("misbehaving"), "fine")).result == 42
 

@@ -48,6 +48,7 @@ class Alive:
     """A body that is there as long as nobody kills it."""
 
     killed = False
+    orphaned = False
 
     def alive(self) -> bool:
         return not self.killed

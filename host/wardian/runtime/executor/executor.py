@@ -91,7 +91,7 @@ class Executor:
             self._check_isolation(job.level)
         for _ in range(ATTEMPTS):
             artifact = self._checked.get(job.digest) or await self._artifact(job)
-            worker = await self._pool.lend(job.tenant, job.level)
+            worker = await self._pool.lend(job.tenant, job.level, (job.digest, job.function))
             try:
                 return await worker.run(job, artifact, answer)
             except CallNotTaken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -70,6 +71,9 @@ class Generation:
             raise HostUnusable(
                 f"The process that starts workers did not come up: {complaint}"
             ) from error
+        except BaseException:
+            await asyncio.shield(self.close())
+            raise
 
     async def spawn(
         self, bounds: Bounds, descriptors: list[int], *, compiles: bool = False
@@ -99,6 +103,12 @@ class Generation:
         except asyncio.CancelledError:
             answer.add_done_callback(_discard)
             raise
+
+    def step_back(self, process: Process) -> None:
+        """Give a child only what others leave of the processors; a lost packet is no loss."""
+        if self._control is not None and process.pid in self.processes:
+            with contextlib.suppress(OSError):
+                self._control.send(msgspec.msgpack.encode(child.StepBack(process.pid)))
 
     async def run_out(self) -> None:
         """Take no more work, and end when the last child that has some is done with it."""
@@ -163,7 +173,7 @@ class Generation:
                 answer.set_exception(OSError("no descriptor is free"))
             return
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        process = Process(message.pid, descriptors[0], ended, self._outdated)
+        process = Process(message.pid, descriptors[0], ended, self.step_back, self._outdated)
         self.processes[message.pid] = process
         if answer is None or answer.done():
             process.close()
@@ -184,6 +194,7 @@ class Generation:
             self._started.set_exception(ConnectionError("the zygote is gone"))
         self._fail_asked()
         for process in self.processes.values():
+            process.orphaned = True
             if not process.ended.done():
                 process.ended.set_result(signal.SIGKILL)
         self.processes.clear()

@@ -73,7 +73,7 @@ class ExecutorSettings:
     workers_max: int = 4
     queue_max: int = 64
     queue_seconds: float = 5.0
-    calls_per_worker: int = 1_000
+    calls_per_worker: int = 10_000
     worker_memory_bytes: int = 1536 * MIB
     compile_seconds: int = 120
     compile_memory_bytes: int = 4096 * MIB

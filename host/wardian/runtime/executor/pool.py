@@ -6,18 +6,26 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, OrderedDict, deque
+from time import monotonic
 
 from wardian.errors import Overloaded, WardianError
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.runtime.executor.job import ExecutorSettings, WorkersReport
+from wardian.runtime.executor.long_calls import Function, LongCalls
 from wardian.runtime.executor.worker import Worker, spawn_worker, start_thread_worker
 from wardian.runtime.executor.zygote import Zygote
 from wardian.worker.confinement import Bounds
 
-Key = tuple[str, Level]
+Key = tuple[str, Level, bool]
+"""Of which tenant and level, and whether it has stepped back (``long_calls``)."""
 
 TENANTS_QUEUED_MAX = 8
 """All queues together are no longer than so many full ones."""
+
+RETRY_SECONDS_MAX = 60.0
+
+CALL_WEIGHT = 0.05
+"""What the last call weighs in the mean duration of calls."""
 
 _log = logging.getLogger("wardian.executor")
 
@@ -42,6 +50,8 @@ class Pool:
         # In the order in which tenants are served; none of the queues is empty.
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._running: Counter[str] = Counter()
+        self._call_seconds = 0.0
+        self._long_calls = LongCalls()
         self._spawned = 0
         self._lost = 0
         self._closed = False
@@ -56,7 +66,7 @@ class Pool:
             lost=self._lost,
         )
 
-    async def lend(self, tenant: str, level: Level) -> Worker:
+    async def lend(self, tenant: str, level: Level, function: Function) -> Worker:
         """Lend a worker of this tenant and level for one call; ``take_back`` ends it.
 
         Raises:
@@ -64,7 +74,13 @@ class Pool:
         """
         await self._slot(tenant)
         try:
-            return await self._take((tenant, level))
+            behind = self._long_calls.expected(function)
+            worker = await self._take((tenant, level, behind))
+            if behind and not worker.behind:
+                worker.step_back()
+            worker.lent_at = monotonic()
+            self._long_calls.begin(worker, function)
+            return worker
         except BaseException:
             self._free_slot(tenant)
             raise
@@ -77,6 +93,7 @@ class Pool:
     async def close(self) -> None:
         """End every worker."""
         self._closed = True
+        self._long_calls.close()
         if self._filling is not None:
             self._filling.cancel()
             await self._filled()
@@ -112,7 +129,8 @@ class Pool:
             if isinstance(error, TimeoutError):
                 raise Overloaded(
                     f"No worker became free within {self._settings.queue_seconds:g} s. "
-                    "Try again later."
+                    "Try again later.",
+                    retry_after_seconds=self._seconds_until_served(),
                 ) from None
             raise
 
@@ -123,12 +141,19 @@ class Pool:
         if len(queue) >= most or everybody >= most * TENANTS_QUEUED_MAX:
             raise Overloaded(
                 f"All {self._settings.workers_max} workers are busy, and {len(queue)} calls of "
-                f"this tenant wait already, {everybody} of all tenants. Try again later."
+                f"this tenant wait already, {everybody} of all tenants. Try again later.",
+                retry_after_seconds=self._seconds_until_served(),
             )
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(turn)
         self._waiting[tenant] = queue
         return turn
+
+    def _seconds_until_served(self) -> float:
+        """Guess when the calls that wait now will have been served."""
+        waiting = sum(map(len, self._waiting.values()))
+        rounds = 1 + waiting / self._settings.workers_max
+        return max(1.0, min(rounds * self._call_seconds, RETRY_SECONDS_MAX))
 
     def _leave_queue(self, tenant: str, turn: asyncio.Future[None]) -> None:
         if turn.done() and not turn.cancelled():
@@ -187,7 +212,9 @@ class Pool:
 
     def take_back(self, tenant: str, level: Level, worker: Worker) -> None:
         """Keep a worker for the next call, or end it."""
-        key = (tenant, level)
+        key = (tenant, level, worker.behind)
+        self._long_calls.end(worker)
+        self._call_seconds += (monotonic() - worker.lent_at - self._call_seconds) * CALL_WEIGHT
         if worker.lost:
             self._lost += 1
         once = LEVELS[level].runs_in is RunsIn.NEW_PROCESS
@@ -228,6 +255,6 @@ class Pool:
 
     async def _filled(self) -> None:
         """Wait until the spare that is being spawned is there, or is not to be had."""
-        filling, self._filling = self._filling, None
-        if filling is not None:
-            await asyncio.wait([filling])
+        # A caller that is cancelled here leaves the task where it is: it is still the one.
+        if self._filling is not None:
+            await asyncio.wait([self._filling])

@@ -7,28 +7,46 @@ import contextlib
 import os
 import select
 import signal
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 EXIT_REPORT_SECONDS = 1.0
+_CPU_CLOCK = 2
 
 
 @dataclass(slots=True)
 class Process:
     """A child of the zygote. ``pidfd`` refers to this very process for ever.
 
-    ``outdated`` tells that it sees a directory of compiled code that is not there any more.
+    ``outdated`` tells that it sees a directory of compiled code that is not there any more,
+    ``orphaned`` that it ended because its zygote did.
     """
 
     pid: int
     pidfd: int
     ended: asyncio.Future[int] = field(repr=False)
+    on_step_back: Callable[[Process], None] = field(repr=False)
     outdated: bool = False
+    orphaned: bool = False
 
     def kill(self) -> None:
         """End the process at once; harmless when it has ended."""
         if self.pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the process has used; 0 once it has ended."""
+        try:
+            # The number of a process's clock, as clock_getcpuclockid(3) makes it.
+            return time.clock_gettime(~self.pid << 3 | _CPU_CLOCK)
+        except OSError:
+            return 0.0
+
+    def step_back(self) -> None:
+        """Have the process take only what others leave of the processors, for good."""
+        self.on_step_back(self)
 
     def alive(self) -> bool:
         """Ask the kernel whether the process still runs, and can take more work."""
@@ -59,5 +77,6 @@ class Process:
 
 def _in_words(number: signal.Signals) -> str:
     if number is signal.SIGSYS:
-        return "SIGSYS (it made a system call that its confinement forbids)"
+        # The runtime asks for a signal's old handler when a fault is not a guest's, too.
+        return "SIGSYS (it met a fault, or made a system call that its confinement forbids)"
     return number.name

@@ -73,11 +73,20 @@ class CallNotTaken(Exception):
 
 
 class Body(Protocol):
-    """What a worker runs in: a process, or a thread of the host."""
+    """What a worker runs in: a process, or a thread of the host.
+
+    ``orphaned`` tells that it ended because whatever started it did.
+    """
+
+    orphaned: bool
 
     def alive(self) -> bool: ...
 
     def kill(self) -> None: ...
+
+    def cpu_seconds(self) -> float: ...
+
+    def step_back(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -85,14 +94,23 @@ class Body(Protocol):
 
 
 class Worker:
-    """A worker that serves one tenant at one level, one call at a time."""
+    """A worker that serves one tenant at one level, one call at a time.
+
+    Attributes:
+        calls: that it has begun.
+        lent_at: the monotonic time at which the pool lent it last.
+        lost: it is not to be used again.
+        behind: it takes only what others leave of the processors.
+    """
 
     def __init__(self, frames: Frames, body: Body) -> None:
         self._frames = frames
         self._body = body
         self._plans = _Plans()
         self.calls = 0
+        self.lent_at = 0.0
         self.lost = False
+        self.behind = False
 
     def usable(self) -> bool:
         """Whether the worker can take a call: it may have died since its last one."""
@@ -115,7 +133,9 @@ class Worker:
             if lost.unread and not conversation.heard:
                 self._abandon()
                 raise CallNotTaken from lost
-            raise await self._worker_lost(str(lost), conversation.usage()) from lost
+            error = await self._worker_lost(str(lost), conversation.usage())
+            error.by_call = not self._body.orphaned
+            raise error from lost
         except TimeoutError:
             self._abandon()
             raise DeadlineExceeded(
@@ -129,6 +149,15 @@ class Worker:
             elif plan is not None and not conversation.heard:
                 self._plans.forget(job)  # the call could not be sent, and the plan with it
             raise
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the worker has used; of a thread, 0."""
+        return self._body.cpu_seconds()
+
+    def step_back(self) -> None:
+        """Let all others go first, for good: what may take priority back is a privilege."""
+        self.behind = True
+        self._body.step_back()
 
     async def ready(self) -> None:
         """Wait until the worker is confined.
@@ -412,6 +441,7 @@ class _Thread:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self.orphaned = False
 
     def alive(self) -> bool:
         """A thread ends with its socket."""
@@ -419,6 +449,13 @@ class _Thread:
 
     def kill(self) -> None:
         """Nothing but closing the socket, which the worker does."""
+
+    def cpu_seconds(self) -> float:
+        """A thread of the host's competes with nobody but the host."""
+        return 0.0
+
+    def step_back(self) -> None:
+        """A thread stays what it is."""
 
     def close(self) -> None:
         """The thread closes its end itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from time import monotonic
 
 from wardian.errors import HostUnusable, WorkerLost
 from wardian.runtime.executor.generation import Generation
@@ -12,13 +13,18 @@ from wardian.worker.confinement import Bounds
 from wardian.worker.protections import NONE, Protections
 from wardian.worker.zygote import main
 
+SETTLED_SECONDS = 10.0
+FIRST_REST_SECONDS = 0.1
+REST_SECONDS_MAX = 5.0
+
 
 class Zygote:
     """Forks workers in about a millisecond, because everything is imported already.
 
     There is another one when it died, or when ``code``, the directory of compiled code, was removed
-    and made again: its children would go on seeing the one that is gone. ``entry`` names the
-    function that it runs.
+    and made again: its children would go on seeing the one that is gone. One that ends within
+    ``SETTLED_SECONDS`` of its start is replaced at once the first time, and then after rests that
+    double. ``entry`` names the function that it runs.
     """
 
     def __init__(self, code: Path, entry: str = f"{main.__module__}:{main.__name__}") -> None:
@@ -26,6 +32,8 @@ class Zygote:
         self._entry = entry
         self._seen: tuple[int, int] | None = None
         self._current: Generation | None = None
+        self._ends = 0
+        self._started_at = 0.0
         self._protections = NONE
         self._running_out: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
@@ -47,6 +55,7 @@ class Zygote:
             HostUnusable: it did not start; says why.
         """
         self._seen = _identity(self._code)
+        self._started_at = monotonic()
         generation = Generation()
         await generation.start(self._entry, self._code)
         self._current = generation
@@ -81,14 +90,28 @@ class Zygote:
             current = self._current
             if current is not None and not current.running:
                 self._current = None
+                self._note_end(soon=monotonic() - self._started_at < SETTLED_SECONDS)
                 await current.close()
             elif current is not None and _identity(self._code) != self._seen:
                 self._current = None
                 self._run_out(current)
             if self._current is None:
-                await self.start()
+                await self._start_again()
             assert self._current is not None  # noqa: S101 -- `start` raises otherwise
             return self._current
+
+    async def _start_again(self) -> None:
+        """Start another in place of one that ended, the later the more of them ended soon."""
+        if self._ends > 1:
+            await asyncio.sleep(min(FIRST_REST_SECONDS * 2 ** (self._ends - 2), REST_SECONDS_MAX))
+        try:
+            await self.start()
+        except (HostUnusable, OSError):
+            self._note_end(soon=True)
+            raise
+
+    def _note_end(self, *, soon: bool) -> None:
+        self._ends = self._ends + 1 if soon else 1
 
     def _run_out(self, generation: Generation) -> None:
         """Let calls that run end where they are."""
