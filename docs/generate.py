@@ -10,8 +10,10 @@ from wardian import errors
 from wardian.api.problems import STATUS
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import MIB, Limits
+from wardian.policy.meanings import EXHAUSTED, MEANINGS, amount
 from wardian.policy.permissions import DESCRIPTIONS
 from wardian.settings import Settings
+from wardian.worker.host_calls import EXHAUSTED_CALLS
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -19,32 +21,45 @@ NOTE = "<!-- Written by `make docs` from the code. -->\n\n"
 
 
 def levels() -> str:
-    """The table of design section 6, from policy/levels.py."""
-    columns = list(Level)
-    rows = [
-        ("runs in", [LEVELS[level].runs_in for level in columns]),
-        (
-            "instance",
-            ["reused" if LEVELS[level].reuses_instance else "fresh" for level in columns],
-        ),
-        ("WASI 0.2", ["closed" if LEVELS[level].wasi else "refused" for level in columns]),
-        ("`credentials.reveal`", [LEVELS[level].reveal for level in columns]),
-    ]
-    for field in fields(Limits):
-        values = [
-            _amount(field.name, getattr(LEVELS[level].limits, field.name)) for level in columns
-        ]
-        rows.append((f"`{field.name}`", values))
-    table = _table(["", *columns], [[name, *map(str, values)] for name, values in rows])
+    """The tables of design section 6, from policy/levels.py."""
     return (
         "# Sandbox levels and limits\n\n"
         + NOTE
-        + "A plugin's manifest names its level; the default is `restricted`. A call may lower any\n"
-        "limit by its name (`--limit wall_seconds=0.5`, or `limits` in the API).\n\n"
-        + table
+        + "A plugin's manifest names its level; the default is `restricted`. The operator bounds\n"
+        "it with `WARDIAN_LEVEL_MAX`.\n\n"
+        + _policies()
         + "\nClosed WASI: clocks and random answer, standard output and error go to the log;\n"
-        "there are no files, no environment, no arguments and no addresses.\n"
+        "there are no files, no environment, no arguments and no addresses.\n\n"
+        "## Limits of one call\n\n"
+        "A call may lower any limit by its name (`--limit wall_seconds=0.5`, or `limits` in the\n"
+        "API); nothing but another level raises one. 1 MiB is 1,048,576 bytes.\n\n"
+        + _limits()
+        + f"\n`{EXHAUSTED}` is not an error: a host function answers it, and the plugin may\n"
+        "handle it. Log lines beyond the limit are dropped and counted. A call that goes on\n"
+        f"asking {EXHAUSTED_CALLS:,} times after its host calls are used up is ended by a `trap`.\n"
+        "The others are [errors](errors.md) that end the call. The stack is the same at every\n"
+        "level, and `stack-overflow` answers.\n"
     )
+
+
+def _policies() -> str:
+    policies = [LEVELS[level] for level in Level]
+    rows: list[list[str]] = [
+        ["runs in", *(policy.runs_in for policy in policies)],
+        ["instance", *("reused" if policy.reuses_instance else "fresh" for policy in policies)],
+        ["WASI 0.2", *("closed" if policy.wasi else "refused" for policy in policies)],
+        ["`credentials.reveal`", *(policy.reveal for policy in policies)],
+    ]
+    return _table(["", *Level], rows)
+
+
+def _limits() -> str:
+    rows = []
+    for field in fields(Limits):
+        name, meaning = field.name, MEANINGS[field.name]
+        values = [amount(name, getattr(LEVELS[level].limits, name)) for level in Level]
+        rows.append([f"`{name}`", meaning.bounds, *values, f"`{meaning.answer}`"])
+    return _table(["limit", "what it bounds", *Level, "what answers"], rows)
 
 
 def error_types() -> str:
@@ -98,16 +113,6 @@ def _subclasses(kind: type[errors.WardianError]) -> set[type[errors.WardianError
         if child.__module__ == errors.__name__:
             found |= _subclasses(child)
     return found - {errors.CallError}
-
-
-def _amount(name: str, value: object) -> str:
-    if value is None:
-        return "unmetered"
-    if name.endswith("_bytes") and isinstance(value, int):
-        return f"{value // MIB} MiB"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return f"{value:,}".replace(",", " ") if isinstance(value, int) else str(value)
 
 
 def _default(value: object) -> str:

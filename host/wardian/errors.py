@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from wardian.policy.usage import Usage
 
 
+_MAX_PAYLOAD_CHARS = 300
+
+
 class WardianError(Exception):
     """The host met a fault of its own."""
 
@@ -53,9 +56,16 @@ class CallError(WardianError):
 
     type = "trap"
 
-    def __init__(self, message: str | None = None, *, usage: Usage | None = None) -> None:
+    def __init__(
+        self, message: str | None = None, *, usage: Usage | None = None, limit: str | None = None
+    ) -> None:
         super().__init__(message)
         self.usage = usage
+        # The field of ``Limits`` that the call met, where one of several could be meant.
+        self.limit = limit
+
+    def details(self) -> dict[str, Any]:
+        return {} if self.limit is None else {"limit": self.limit}
 
 
 class DeadlineExceeded(CallError):
@@ -98,6 +108,12 @@ class GuestError(CallError):
     ) -> None:
         super().__init__(message, usage=usage)
         self.payload = payload
+
+    def __str__(self) -> str:
+        shown = repr(self.payload)
+        if len(shown) > _MAX_PAYLOAD_CHARS:
+            shown = f"{shown[: _MAX_PAYLOAD_CHARS - 1]}…"
+        return f"{self.message.rstrip('.')}: {shown}"
 
     def details(self) -> dict[str, Any]:
         return {"payload": self.payload}

@@ -108,6 +108,106 @@ def test_an_exception_in_a_new_plugin_is_told_in_the_log(
     assert host.lines == [("error", "NotFound: no layer sets greeting")]
 
 
+PROMISED = """package a:b;
+world w {
+  import wardian:plugin/logging@1.0.0;
+  export text: func() -> string;
+  export numbers: func() -> list<s32>;
+  export pair: func() -> tuple<u8, option<string>>;
+  export fails: func() -> u8;
+  export fine: func(values: list<tuple<string, option<f64>>>) -> list<tuple<string, option<f64>>>;
+}
+"""
+KEPT = """from wardian_sdk import Err
+
+class WitWorld:
+    def text(self):
+        return 5
+
+    def numbers(self):
+        return [1, 2, "three"]
+
+    def pair(self):
+        return (1, b"bytes")
+
+    def fails(self):
+        raise Err("no error is declared")
+
+    @staticmethod
+    def fine(values):
+        return values
+"""
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    _needs(Language.PYTHON)
+    made = scaffold("promising", Language.PYTHON, tmp_path_factory.mktemp("promising"))
+    (made / "wit/world.wit").write_text(PROMISED, encoding="utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def wrong(sources: Path, sandbox: Sandbox) -> Component:
+    (sources / "src/plugin.py").write_text(KEPT, encoding="utf-8")
+    return sandbox.load(build(sources, progress=print), wasi=False)
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        ("text", "the result does not fit wit/: it is int, not str"),
+        ("numbers", "the result does not fit wit/: it[2] is str, not int"),
+        ("pair", "the result does not fit wit/: it[1] is bytes, not str"),
+        ("fails", "Err('no error is declared') is raised where wit/ declares no error"),
+    ],
+)
+def test_what_a_python_plugin_should_not_answer_is_told_in_the_log(
+    sandbox: Sandbox, wrong: Component, function: str, reason: str
+) -> None:
+    host = Host()
+
+    with pytest.raises(CallError):
+        sandbox.call(wrong, function, {}, imports=host.functions)
+
+    assert host.lines == [("error", reason)]
+
+
+def test_what_a_python_plugin_may_answer_is_not_complained_about(
+    sandbox: Sandbox, wrong: Component
+) -> None:
+    host = Host()
+    values = [("a", 1.5), ("ß", None)]
+
+    outcome = sandbox.call(wrong, "fine", {"values": values}, imports=host.functions)
+
+    assert [tuple(each) for each in outcome.result] == values
+    assert host.lines == []
+
+
+def test_a_python_plugin_that_lacks_an_export_is_not_built(sources: Path) -> None:
+    (sources / "src/plugin.py").write_text(
+        "class WitWorld:\n"
+        "    def text(self, more): ...\n"
+        "    numbers = 5\n"
+        "    def pair(self): ...\n"
+        "    def fails(self, *rest): ...\n",
+        encoding="utf-8",
+    )
+
+    with pytest.raises(BuildFailed) as caught:
+        build(sources, progress=print)
+
+    first, *faults, _ = caught.value.message.splitlines()
+    assert first == "src/plugin.py is not what wit/ promises:"
+    assert [fault.partition(",")[0] for fault in faults] == [
+        "WitWorld.text takes (self",
+        "The class WitWorld has no method numbers(self) -> List[int]",
+        "The class WitWorld has no method fine(self",
+    ]
+    assert "libc.so" not in caught.value.message
+
+
 def test_a_failed_build_leaves_the_last_component_as_it_was(built: Path) -> None:
     before = built.read_bytes()
     source = next((built.parent / "src").glob("plugin.*"))
@@ -120,3 +220,11 @@ def test_a_failed_build_leaves_the_last_component_as_it_was(built: Path) -> None
         source.write_text(good, encoding="utf-8")
 
     assert built.read_bytes() == before
+
+
+def test_a_function_with_a_name_of_the_c_library_is_explained(sources: Path) -> None:
+    (sources / "wit/world.wit").write_text("package a:b;\nworld w { export sleep: func(); }\n")
+    (sources / "src/plugin.py").write_text("class WitWorld:\n    def sleep(self): ...\n")
+
+    with pytest.raises(BuildFailed, match="one in the C library"):
+        build(sources, progress=print)

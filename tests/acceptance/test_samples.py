@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from commands import announced, serve_process, stop
+from commands import CommandLine, announced, serve_process, stop
 from packages import KEY
 from wardian.cli.authoring import ToolchainMissing, build
 from wardian.plugins.package import pack
@@ -182,3 +183,72 @@ def test_each_sample_is_in_the_api_document_with_its_real_schema(
     paths = [path for path in document["paths"] if "csv-insights/functions/" in path]
     assert len(paths) == 1
     assert '"csv"' in api.get("/openapi.json").text
+
+
+@pytest.fixture
+def misbehaving(
+    packages: dict[str, bytes], data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The package of the sample that is stopped by limits, for `wardian run`."""
+    if "misbehaving" not in packages:
+        pytest.skip("the toolchain of misbehaving is not installed")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(data_dir.parent / "cache"))
+    path = data_dir.parent / "misbehaving.wardian"
+    path.write_bytes(packages["misbehaving"])
+    return path
+
+
+BRIEF = ("--limit", "wall_seconds=0.3")
+MISBEHAVIOURS: dict[str, tuple[tuple[str, ...], str, list[str]]] = {
+    "spin": (BRIEF, "deadline-exceeded", ["wall_seconds"]),
+    "eat-memory": ((), "memory-exceeded", ["memory_bytes"]),
+    "recurse": ((), "trap", []),
+    "crash": ((), "trap", []),
+    "huge-result": ((), "result-too-large", ["result_bytes"]),
+    "flood-logs": ((), "guest-error", ["host_calls", "log_lines"]),
+    "flood-host-calls": ((), "guest-error", ["host_calls"]),
+    "ignore-refusals": ((), "trap", ["host_calls"]),
+    "publish-storm": ((), "guest-error", ["events"]),
+}
+
+
+def test_every_misbehaviour_is_tried(misbehaving: Path) -> None:
+    assert set(CommandLine().json("inspect", misbehaving)["functions"]) == set(MISBEHAVIOURS)
+
+
+@pytest.mark.parametrize("function", MISBEHAVIOURS)
+def test_a_misbehaviour_is_stopped_by_the_limit_that_is_named(
+    misbehaving: Path, function: str
+) -> None:
+    options, kind, limits = MISBEHAVIOURS[function]
+
+    done = CommandLine()("run", misbehaving, function, *options, "--json")
+
+    assert done.code == 1
+    assert done.json["error"]["type"] == kind
+    assert [met["name"] for met in done.json["error"]["limits"]] == limits
+
+
+def console_example(page: Path) -> list[tuple[list[str], str]]:
+    """The commands of the page's section about limits, each with what it prints."""
+    section = page.read_text().partition("## See limits at work")[2]
+    block = section.partition("```console\n")[2].partition("```")[0]
+    parts = [part.split("\n", 1) for part in block.split("$ wardian ")[1:]]
+    return [(command.split(), printed) for command, printed in parts]
+
+
+def without_measures(text: str) -> str:
+    """Leave out what every run measures anew."""
+    measured = re.sub(r"^[\d.]+ ms, .*\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"; used .*", "", measured)
+
+
+def test_the_operators_page_shows_what_misbehaving_prints(misbehaving: Path) -> None:
+    (build_it, nothing), *runs = console_example(SAMPLES.parent / "docs/operators.md")
+    assert (build_it, nothing) == (["build", "sample-plugins/misbehaving"], "")
+
+    for (verb, path, *rest), printed in runs:
+        assert (verb, path) == ("run", "sample-plugins/misbehaving")
+        done = CommandLine()(verb, misbehaving, *rest)
+        assert (done.code, done.out) == (1, "")
+        assert without_measures(done.err) == without_measures(printed)

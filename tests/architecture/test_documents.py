@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from guests import component, guest
+from wardian.policy.levels import LEVELS, Level
+from wardian.policy.limits import MIB, Limits
+from wardian.policy.meanings import MEANINGS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -34,6 +38,31 @@ def generator() -> dict[str, Callable[[], str]]:
 def test_the_reference_is_what_the_code_says(name: str) -> None:
     """`make docs` writes it."""
     assert (ROOT / "docs/reference" / name).read_text() == generator()[name]()
+
+
+def limits_of_the_page() -> dict[str, list[str]]:
+    """The rows of the table of limits, by the limits' names."""
+    table = (ROOT / "docs/reference/levels.md").read_text().partition("## Limits")[2]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    return {name.strip("`"): cells for name, *cells in rows}
+
+
+def in_units(cell: str) -> float | None:
+    """Read what the page says of an amount."""
+    number, _, unit = cell.partition(" ")
+    if number == "unmetered":
+        return None
+    return float(number.replace(",", "")) * (MIB if unit == "MiB" else 1)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Limits)])
+def test_the_page_of_levels_has_every_limit_of_every_level(name: str) -> None:
+    _, *values, answer = limits_of_the_page()[name]
+
+    assert [in_units(cell) for cell in values] == [
+        getattr(LEVELS[level].limits, name) for level in Level
+    ]
+    assert answer == f"`{MEANINGS[name].answer}`"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

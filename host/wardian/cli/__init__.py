@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from wardian import __version__
+from wardian.cli.announced import announce
+from wardian.cli.environment import complaints
 from wardian.cli.group import Commands
 from wardian.cli.streams import standard_streams
 
@@ -64,6 +66,9 @@ _GROUPS = (
     ),
 )
 
+_LOGGING = ("serve", "demo")
+"""Commands whose standard error is a log, which has the warnings of others."""
+
 
 def main() -> None:
     """Run the command line."""
@@ -72,10 +77,7 @@ def main() -> None:
 
 
 def application(arguments: Sequence[str] = ()) -> typer.Typer:
-    """Put the commands together: the one that ``arguments`` begin with, or else all of them.
-
-    Because: the server's modules take longer to load than a local call takes to run.
-    """
+    """Put the commands together: the one that ``arguments`` begin with, or else all of them."""
     app = _group(_HELP)
     app.callback(help=_HELP)(_options)
     commands = [each for each in _COMMANDS if each[0] in arguments[:1]]
@@ -83,19 +85,13 @@ def application(arguments: Sequence[str] = ()) -> typer.Typer:
     if not commands and not groups:
         commands, groups = list(_COMMANDS), list(_GROUPS)
     for name, place, panel in commands:
-        _add(app, name, place, panel)
+        announce(app, name, place, panel)
     for name, text, panel, members in groups:
         group = _group(text)
         for member, place in members.items():
-            _add(group, member, place)
+            announce(group, member, place)
         app.add_typer(group, name=name, rich_help_panel=panel)
     return app
-
-
-def _add(group: typer.Typer, name: str, place: str, panel: str | None = None) -> None:
-    module, function = place.split(".")
-    found = getattr(import_module(f"wardian.cli.{module}"), function)
-    group.command(name, rich_help_panel=panel)(found)
 
 
 def _group(text: str) -> typer.Typer:
@@ -112,9 +108,13 @@ def _version(wanted: bool) -> None:
 
 
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
     ] = False,
 ) -> None:
     """What every command has before it."""
+    if context.invoked_subcommand not in _LOGGING:
+        for complaint in complaints(os.environ):
+            typer.echo(f"warning: {complaint}", err=True)

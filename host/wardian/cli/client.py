@@ -12,10 +12,9 @@ import httpx
 import msgspec
 
 from wardian.api.identity import REQUEST_ID
+from wardian.cli.environment import KEY_VARIABLE, URL_VARIABLE
 from wardian.cli.failures import Failure, failure
 
-URL_VARIABLE = "WARDIAN_URL"
-KEY_VARIABLE = "WARDIAN_API_KEY"
 DEFAULT_URL = "http://127.0.0.1:8420"
 
 # The longest call a host allows takes an hour, and its answer comes at its end.

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from wardian.cli.arguments import json_object, pairs
-from wardian.cli.failures import failure_of
+from wardian.cli.failures import Failure, failure_of
 from wardian.cli.functions import Arguments, Function, Limit
+from wardian.cli.guest import GuestLines
+from wardian.cli.limits import limits_met, sentences
 from wardian.cli.local import LocalCall, inspect_once, level_to_run_at, run_once
 from wardian.cli.sources import Source, source_at
 from wardian.cli.terminal import Json, Terminal, command
-from wardian.cli.text import size, visible_lines
+from wardian.cli.text import size
 from wardian.errors import CallError, WardianError
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import limits_from
@@ -59,48 +60,59 @@ def run(
     """Call one function of a component here, in a worker process and without a server."""
     terminal = Terminal(json=json)
     try:
-        outcome = _run(terminal, file, function, (args, config), level, limit)
+        call = _local_call(file, function, (args, config), level, pairs(limit or [], "--limit"))
+        with terminal.busy(f"Running {function}"):
+            outcome = _run(call)
+    except CallError as error:
+        raise _stopped(error, call) from error
     except WardianError as error:
         failed = failure_of(error)
         # A call that never began spent nothing, and says so in the same place.
-        failed.usage = (error.usage if isinstance(error, CallError) else None) or Usage()
+        failed.usage = Usage()
         raise failed from error
     result = to_json(outcome.result)
     terminal.answer({"result": result, "usage": outcome.usage}, lambda: terminal.value(result))
     terminal.spent(msgspec.to_builtins(outcome.usage))
 
 
-def _run(
-    terminal: Terminal,
+def _local_call(
     file: Path,
     function: str,
     texts: tuple[str, str],
     level: Level | None,
-    limit: list[str] | None,
-) -> Outcome:
+    lowered: dict[str, Any],
+) -> LocalCall:
     args, config = texts
     source = source_at(file)
     chosen = level_to_run_at(level, source.level)
-    call = LocalCall(
+    return LocalCall(
         plugin=source.name,
         component=source.component,
         function=function,
         arguments=json_object(args, "--args"),
         level=chosen,
-        limits=limits_from(pairs(limit or [], "--limit"), LEVELS[chosen].limits),
+        limits=limits_from(lowered, LEVELS[chosen].limits),
         config={**source.config, **json_object(config, "--config")},
+        asked=source.asked,
     )
-    with terminal.busy(f"Running {function}"):
-        return asyncio.run(run_once(call, _print_log, _print_output))
 
 
-def _print_log(level: str, message: str, fields: list[list[str]]) -> None:
-    tail = "".join(f" {name}={value}" for name, value in fields)
-    sys.stderr.write(visible_lines(f"{level}: {message}{tail}") + "\n")
+def _run(call: LocalCall) -> Outcome:
+    lines = GuestLines(call.plugin)
+    try:
+        return asyncio.run(run_once(call, lines))
+    finally:
+        lines.end()
 
 
-def _print_output(written: bytes) -> None:
-    sys.stderr.write(visible_lines(written.decode(errors="replace")))
+def _stopped(error: CallError, call: LocalCall) -> Failure:
+    """Describe a call that failed, with the limits that it met."""
+    failed = failure_of(error)
+    failed.usage = error.usage or Usage()
+    met = limits_met(error, failed.usage, call.limits, call.level)
+    failed.error["limits"] = msgspec.to_builtins(met)
+    failed.notes = sentences(error, met)
+    return failed
 
 
 def _show(terminal: Terminal, source: Source, description: Description) -> None:

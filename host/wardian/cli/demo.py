@@ -30,6 +30,9 @@ from wardian.tenants import Scope
 SAMPLE = "csv-insights"
 KEY_NAME = "demo"
 
+LEFT_OUT = "misbehaving"
+"""The sample that is for `wardian run`: it would only be in the way of who looks around."""
+
 _PATH = f"/api/v1/plugins/{SAMPLE}/functions/analyze"
 _COLUMNS = ("name", "kind", "count", "missing", "unique", "minimum", "maximum", "mean", "median")
 
@@ -87,7 +90,8 @@ async def _demonstrate(terminal: Terminal, settings: Settings, samples: Path, on
 
 def _build_all(terminal: Terminal, samples: Path) -> tuple[list[Path], dict[str, str]]:
     """Build each sample that is not built yet; one whose toolchain is missing is skipped."""
-    directories = sorted(path.parent for path in samples.glob("*/plugin.toml"))
+    found = sorted(path.parent for path in samples.glob("*/plugin.toml"))
+    directories = [directory for directory in found if directory.name != LEFT_OUT]
     if samples / SAMPLE not in directories:
         raise NotFound(f"There is no sample plugin {SAMPLE!r} in {str(samples)!r}.")
     built: list[Path] = []

@@ -18,12 +18,14 @@ class Failure(Exception):
     Attributes:
         error: ``type``, ``title``, ``detail`` and what else is known, as JSON values.
         usage: what the call spent, if there was one.
+        notes: further sentences for people; programs have them in ``error``.
     """
 
     def __init__(self, error: dict[str, Any], usage: Any = None) -> None:
         super().__init__(error["detail"])
         self.error = error
         self.usage = usage
+        self.notes: list[str] = []
 
 
 def failure(kind: str, title: str, detail: str) -> Failure:

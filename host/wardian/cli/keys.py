@@ -52,7 +52,10 @@ def create(
     with connect() as client:
         key = client.post("/keys", body)
     terminal.answer(key, lambda: terminal.line(key["token"]))
-    terminal.note("This token is shown only now.")
+    terminal.note(
+        f"This token is shown only now. The key's id is {key['id']}; "
+        f"`wardian keys revoke {key['id']}` revokes it."
+    )
 
 
 @command

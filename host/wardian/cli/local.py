@@ -1,7 +1,8 @@
 """One call, or one look, at a component on this machine: a worker process, no server, no database.
 
-Host functions that need a host behind them answer ``unavailable``. Log lines are handed to the
-caller, the configuration is what the command line gave, and the context says ``local``.
+Host functions that need a host behind them answer ``unavailable``. Log lines and events are handed
+to the caller, the configuration is what the command line gave, the context says ``local``, and
+what the manifest asks for counts as granted.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from wardian.cli.guest import Listener
 from wardian.crypto.digests import sha256_hex
 from wardian.crypto.identifiers import new_id
+from wardian.errors import CallError, InvalidArguments, Trap
 from wardian.plugins.trust import stricter
+from wardian.policy.grants import Authority
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import Limits
+from wardian.policy.permissions import Permission, parse_permission
+from wardian.policy.usage import Usage
 from wardian.runtime.executor import Executor, ExecutorSettings, Job
 from wardian.sandbox import Description, Outcome
 from wardian.settings import load_settings
 from wardian.worlds import contract
-
-LogLine = Callable[[str, str, list[list[str]]], None]
 
 TENANT = "local"
 
@@ -43,6 +49,7 @@ class LocalCall:
     level: Level
     limits: Limits
     config: Mapping[str, Any] = field(default_factory=dict)
+    asked: tuple[Permission, ...] = ()
 
 
 def level_to_run_at(chosen: Level | None, manifest_level: Level) -> Level:
@@ -50,8 +57,8 @@ def level_to_run_at(chosen: Level | None, manifest_level: Level) -> Level:
     return chosen or stricter(manifest_level, MANIFEST_LEVEL_MAX)
 
 
-async def run_once(call: LocalCall, on_log: LogLine, on_output: Callable[[bytes], None]) -> Outcome:
-    """Run one call in a worker of its own.
+async def run_once(call: LocalCall, listener: Listener) -> Outcome:
+    """Run one call in a worker of its own, and let ``listener`` hear what the guest says.
 
     Raises:
         CallError, InvalidComponent, ImportRefused, CompileExceeded, InvalidArguments, NotFound
@@ -69,11 +76,31 @@ async def run_once(call: LocalCall, on_log: LogLine, on_output: Callable[[bytes]
         function=call.function,
         arguments=call.arguments,
         limits=call.limits,
-        on_output=on_output,
+        on_output=listener.output,
     )
     async with Executor(_settings(), contract().offer()) as executor:
-        await executor.admit(call.component, wasi=LEVELS[call.level].wasi)
-        return await executor.call(job, LocalHost(call, job.call_id, on_log))
+        description = await executor.admit(call.component, wasi=LEVELS[call.level].wasi)
+        host = LocalHost(call, job.call_id, listener)
+        try:
+            outcome = await executor.call(job, host)
+        except CallError as error:
+            host.complete(error.usage)
+            if isinstance(error, Trap) and not _can_speak(description):
+                error.add_note(_SILENT)
+            raise
+        host.complete(outcome.usage)
+        return outcome
+
+
+_SILENT = (
+    "It could not say why, because it does not import wardian:plugin/logging. Import that in its "
+    "world: an SDK then logs what ended a call."
+)
+
+
+def _can_speak(description: Description) -> bool:
+    names = ("wardian:plugin/logging@", "wasi:cli/stderr@")
+    return any(imported.startswith(names) for imported in description.imports)
 
 
 async def inspect_once(component: bytes) -> Description:
@@ -89,23 +116,24 @@ async def inspect_once(component: bytes) -> Description:
 class LocalHost:
     """Answers the host calls of one local call."""
 
-    def __init__(self, call: LocalCall, call_id: str, on_log: LogLine) -> None:
+    def __init__(self, call: LocalCall, call_id: str, listener: Listener) -> None:
         self._call = call
         self._call_id = call_id
-        self._on_log = on_log
+        self._listener = listener
+        self._authority = Authority(asked=call.asked, granted=call.asked, level=call.level)
         self._started = time.monotonic()
-        self._host_calls = 0
-        self._log_lines = 0
+        self._spent = Usage()
         self._answers: dict[tuple[str, str], Callable[..., Any]] = {
             ("context", "current"): self._current,
             ("context", "remaining"): self._remaining,
             ("logging", "log"): self._log,
             ("config", "get"): self._get,
             ("config", "get-all"): lambda: _ok(json.dumps(self._call.config)),
+            ("events", "publish"): self._publish,
         }
 
     async def __call__(self, interface: str, function: str, arguments: list[Any]) -> Any:
-        self._host_calls += 1
+        self._spent.host_calls += 1
         answer = self._answers.get((interface, function))
         if answer is None:
             return _err(
@@ -114,6 +142,11 @@ class LocalHost:
                 "work on. Install the plugin on a host to use it.",
             )
         return answer(*arguments)
+
+    def complete(self, usage: Usage | None) -> None:
+        """Add to a call's usage what the worker is not asked about."""
+        if usage is not None:
+            usage.events = self._spent.events
 
     def _current(self) -> Any:
         return _ok(
@@ -129,24 +162,41 @@ class LocalHost:
         )
 
     def _remaining(self) -> Any:
-        limits = self._call.limits
+        limits, spent = self._call.limits, self._spent
         left = limits.wall_seconds - (time.monotonic() - self._started)
         return _ok(
             {
                 "wall-ms": max(0, int(left * 1000)),
-                "host-calls": max(0, limits.host_calls - self._host_calls),
+                "host-calls": max(0, limits.host_calls - spent.host_calls),
                 "http-requests": limits.http_requests,
-                "events": limits.events,
-                "log-lines": max(0, limits.log_lines - self._log_lines),
+                "events": max(0, limits.events - spent.events),
+                "log-lines": max(0, limits.log_lines - spent.log_lines),
             }
         )
 
     def _log(self, level: str, message: str, fields: list[list[str]]) -> Any:
-        if self._log_lines >= self._call.limits.log_lines:
+        if self._spent.log_lines >= self._call.limits.log_lines:
             return _err("exhausted", "The call's log budget is spent.")
-        self._log_lines += 1
-        self._on_log(level, message, fields)
+        self._spent.log_lines += 1
+        self._listener.log(level, message, fields)
         return _ok(None)
+
+    def _publish(self, topic: str, data: str, key: str | None) -> Any:
+        try:
+            refusal = self._authority.refusal(parse_permission(f"events:publish:{topic}"))
+            msgspec.json.decode(data)
+        except InvalidArguments as error:
+            return _err("invalid", error.message)
+        except (msgspec.DecodeError, RecursionError) as error:
+            return _err("invalid", f"The data of an event is JSON: {error}.")
+        if refusal is not None:
+            return _err("denied", refusal.reason)
+        limit = self._call.limits.events
+        if self._spent.events >= limit:
+            return _err("exhausted", f"The call's limit of {limit} events is used up.")
+        self._spent.events += 1
+        self._listener.event(topic, data)
+        return _ok(new_id())
 
     def _get(self, key: str) -> Any:
         found: Any = self._call.config

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from wardian.cli.environment import complaints
 from wardian.cli.text import as_json, visible, visible_lines
 
 
@@ -36,6 +38,8 @@ Format = Annotated[
 ]
 Least = Annotated[LogLevel, typer.Option("--log-level", help="The least that is logged.")]
 
+_log = logging.getLogger("wardian.settings")
+
 _LOGGERS = ("wardian", "uvicorn.error")
 _FACTS = ("tenant", "plugin", "call_id")
 
@@ -51,6 +55,8 @@ def logging_to_stderr(form: LogFormat, least: LogLevel) -> Iterator[None]:
         logger.addHandler(handler)
         logger.setLevel(least.upper() if logger.name == _LOGGERS[0] else logging.WARNING)
         logger.propagate = False
+    for complaint in complaints(os.environ):
+        _log.warning("%s", complaint)
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from wardian.cli.client import connect, plugin_path
+from wardian.cli.failures import failure
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.errors import InvalidArguments
 from wardian.plugins.package import pack
@@ -48,9 +49,19 @@ def install(
 
 
 @command
-def uninstall(name: Name, json: Json = False) -> None:
-    """Uninstall a plugin, with its stored values, configuration and grants."""
+def uninstall(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Uninstall a plugin, with its stored values, configuration and grants.
+
+    In a terminal it asks first.
+    """
     terminal = Terminal(json=json)
+    question = f"Uninstall {name}, with its stored values, configuration and grants?"
+    if not yes and not terminal.confirms(question):
+        raise failure("refused", "Nothing was done.", f"{name} stays installed.")
     with connect() as client:
         client.delete(plugin_path(name))
     terminal.answer({"uninstalled": name}, lambda: terminal.line(f"Uninstalled {name}."))

@@ -59,7 +59,9 @@ def pack(
     """Pack a built plugin into one .wardian file; the same content gives the same bytes."""
     terminal = Terminal(json=json)
     package = pack_directory(directory)
-    target = output or Path(file_name(read_package(package).manifest))
+    manifest = read_package(package).manifest
+    authoring.check_configuration(manifest)
+    target = output or Path(file_name(manifest))
     try:
         target.write_bytes(package)
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import Any
 from wardian.errors import InvalidArguments
 from wardian.plugins.package import Package, read_source
 from wardian.policy.levels import Level
+from wardian.policy.permissions import Permission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class Source:
     component: bytes
     level: Level = Level.RESTRICTED
     config: dict[str, Any] = field(default_factory=dict)
+    asked: tuple[Permission, ...] = ()
     manifest: dict[str, Any] | None = None
 
 
@@ -46,5 +48,6 @@ def _packaged(package: Package) -> Source:
         component=package.component,
         level=manifest.sandbox_level,
         config=dict(manifest.default_config),
+        asked=manifest.asked(),
         manifest=manifest.document(),
     )

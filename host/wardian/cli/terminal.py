@@ -83,6 +83,12 @@ class Terminal:
             f"{usage.get('host_calls', 0)} host calls"
         )
 
+    def confirms(self, question: str) -> bool:
+        """Ask a person; where there is none to ask, the command was the answer."""
+        if self.json or not _is_person_there():
+            return True
+        return typer.confirm(visible(question), err=True)
+
     @contextmanager
     def busy(self, text: str) -> Iterator[Callable[[str], None]]:
         """Show that something takes a while; yields a function that says what it is now.
@@ -108,9 +114,15 @@ class Terminal:
         )
         if failed.error.get("payload") is not None:
             self.err.print(Text(as_json(failed.error["payload"], indent=2)))
+        for note in failed.notes:
+            self.err.print(Text(visible_lines(note)))
         usage = msgspec.to_builtins(failed.usage or {})
         if usage.get("wall_seconds"):
             self.spent(usage)
+
+
+def _is_person_there() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _console(*, stderr: bool, quiet: bool) -> Console:

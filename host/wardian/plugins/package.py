@@ -7,6 +7,7 @@ A ``.wardian`` file is a zip archive of ``plugin.toml``, one component at the ro
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +71,14 @@ def read_directory(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Packa
     kept: dict[str, bytes] = {}
     digests: dict[str, str] = {}
     left = max_bytes
-    for name, path in _files(folder).items():
+    files = _files(folder)
+    if MANIFEST_NAME in files and not any(map(_is_component, files)):
+        raise InvalidManifest(
+            f"There is no {COMPONENT_NAME} in {str(folder)!r}. Make it with: "
+            f"wardian build {shlex.quote(str(folder))}",
+            path=COMPONENT_NAME,
+        )
+    for name, path in files.items():
         size = path.stat().st_size
         if size > left:
             raise PayloadTooLarge(f"The package's files are larger than {max_bytes} bytes.")

@@ -12,6 +12,7 @@ import unicodedata
 
 from wardian import errors
 from wardian.policy.limits import Limits
+from wardian.policy.meanings import amount
 
 _TABLE: tuple[tuple[str, type[errors.WardianError], str], ...] = (
     (
@@ -22,7 +23,7 @@ _TABLE: tuple[tuple[str, type[errors.WardianError], str], ...] = (
     (
         "all fuel consumed by WebAssembly",
         errors.OutOfFuel,
-        "The call used up its fuel of {limits.fuel} units.",
+        "The call used up its fuel of {limits.fuel:,} units.",
     ),
     (
         "wasm trap: call stack exhausted",
@@ -32,23 +33,22 @@ _TABLE: tuple[tuple[str, type[errors.WardianError], str], ...] = (
     (
         "forcing trap when growing memory",
         errors.MemoryExceeded,
-        "The call asked for more than its {limits.memory_bytes} bytes of memory.",
+        "The call asked for more than its {memory} of memory.",
     ),
     (
         "exceeds memory limits",
         errors.MemoryExceeded,
-        "The component needs more than the {limits.memory_bytes} bytes of memory of this call to "
-        "start.",
+        "The component needs more than the {memory} of memory of this call to start.",
     ),
     (
         "forcing trap when growing table",
         errors.MemoryExceeded,
-        "The call asked for more than {limits.table_elements} elements in a table.",
+        "The call asked for more than {limits.table_elements:,} elements in a table.",
     ),
     (
         "exceeds table limits",
         errors.MemoryExceeded,
-        "The component needs a table of more than {limits.table_elements} elements.",
+        "The component needs a table of more than {limits.table_elements:,} elements.",
     ),
     (
         "resource limit exceeded",
@@ -78,6 +78,14 @@ _TABLE: tuple[tuple[str, type[errors.WardianError], str], ...] = (
     ),
 )
 
+_LIMITS = {
+    "forcing trap when growing memory": "memory_bytes",
+    "exceeds memory limits": "memory_bytes",
+    "forcing trap when growing table": "table_elements",
+    "exceeds table limits": "table_elements",
+}
+"""Which limit it was, by the mark, where the error's type alone does not tell."""
+
 _NOT_LINKED = "matching implementation was not found in the linker"
 _IMPORTED = re.compile(r"imports [a-z ]+ `([^`]{1,200})`")
 
@@ -90,10 +98,17 @@ def error_of(text: str, exit_status: int | None, limits: Limits) -> errors.Wardi
         return _import_refused(text)
     for mark, kind, message in _TABLE:
         if mark in text:
-            return kind(message.format(limits=limits))
+            error = kind(message.format(limits=limits, memory=_memory(limits)))
+            if isinstance(error, errors.CallError):
+                error.limit = _LIMITS.get(mark)
+            return error
     if exit_status is not None:
         return errors.Trap(f"The plugin ended itself with exit status {exit_status}.")
     return errors.Trap(f"The plugin trapped: {readable(_cause(text))}.")
+
+
+def _memory(limits: Limits) -> str:
+    return amount("memory_bytes", limits.memory_bytes)
 
 
 def _import_refused(text: str) -> errors.ImportRefused:

@@ -36,7 +36,6 @@ def _answers_refusals(
     return call
 
 
-@logging.reports_failures
 class Counters:
     """What ``wit/world.wit`` exports as the interface ``counters``."""
 

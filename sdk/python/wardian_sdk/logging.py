@@ -7,21 +7,13 @@ The standard library's ``logging`` asks for the time and writes to a stream; wit
 of them ends the call. This module needs neither.
 """
 
-import functools
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, TypeVar
-
-from componentize_py_types import Err
 from wit_world.imports import logging as _host
 from wit_world.imports.logging import Level
 
 from wardian_sdk._errors import Exhausted, ask
 from wardian_sdk._json import as_word
 
-__all__ = ["Level", "debug", "error", "info", "log", "reports_failures", "trace", "warn"]
-
-T = TypeVar("T")
+__all__ = ["Level", "debug", "error", "info", "log", "trace", "warn"]
 
 
 def log(level: Level, message: str, **fields: object) -> bool:
@@ -57,47 +49,3 @@ def warn(message: str, **fields: object) -> bool:
 def error(message: str, **fields: object) -> bool:
     """Write a line about something that failed."""
     return log(Level.ERROR, message, **fields)
-
-
-def reports_failures(plugin: type[T]) -> type[T]:
-    """Class decorator: log what an exported function raises, then let it go on.
-
-    An exception that leaves an exported function ends the call as a trap, and a trap carries
-    no text. With this decorator on ``WitWorld`` the operator's log says what it was and where.
-    ``Err`` is an answer and is not logged.
-    """
-    for name, member in list(vars(plugin).items()):
-        if callable(member) and not name.startswith("_"):
-            setattr(plugin, name, _reporting(member))
-    return plugin
-
-
-def _reporting(function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def call(*arguments: Any, **named: Any) -> Any:
-        try:
-            return function(*arguments, **named)
-        except Err:
-            raise
-        except Exception as failure:
-            error(
-                f"{type(failure).__name__}: {failure}",
-                function=function.__name__,
-                at=_places(failure.__traceback__),
-            )
-            raise
-
-    return call
-
-
-def _places(traceback: TracebackType | None) -> str:
-    # Not the `traceback` module: it looks for source files, and without WASI there are none to
-    # look for, so that the attempt to describe an exception would itself end the call.
-    places = []
-    # The first place is `call` above, which everybody knows.
-    traceback = traceback and traceback.tb_next
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        places.append(f"{code.co_filename}:{traceback.tb_lineno} {code.co_name}")
-        traceback = traceback.tb_next
-    return " > ".join(places)

@@ -63,6 +63,25 @@ def test_a_failed_run_prints_its_error_and_its_usage(
     assert "wall_seconds" in done.json["usage"]
 
 
+def test_people_read_which_limit_was_met_or_that_none_was(
+    wardian: CommandLine, misbehaving: Path
+) -> None:
+    spun = wardian("run", misbehaving, "spin", "--limit", "wall_seconds=0.2")
+    assert "\nlimit: wall_seconds, 0.2 s (" in spun.err
+    assert "--limit lowered it. The level `restricted` gives 5 s." in spun.err
+
+    trapped = wardian("run", misbehaving, "trap")
+    assert "\nlimit: none was met" in trapped.err
+    assert "does not import wardian:plugin/logging" in trapped.err
+
+
+def test_a_table_that_grows_too_far_is_not_taken_for_memory(
+    wardian: CommandLine, misbehaving: Path
+) -> None:
+    detail = wardian.error("run", misbehaving, "grow-table")["detail"]
+    assert detail == "The call asked for more than 100,000 elements in a table."
+
+
 @pytest.mark.parametrize(
     ("arguments", "path"), [('{"a":1}', "b"), ('{"a":-1,"b":1}', "a"), ('{"a":1,"b":1,"c":1}', "c")]
 )
@@ -155,6 +174,21 @@ def test_packing_twice_gives_the_same_file(wardian: CommandLine, tmp_path: Path)
     assert wardian.error("pack", tmp_path)["type"] == "invalid-manifest"
     refused = wardian.error("pack", source, "-o", tmp_path / "no" / "such" / "directory")
     assert refused["type"] == "invalid-arguments"
+
+
+def test_defaults_that_do_not_fit_the_schema_are_not_packed(
+    wardian: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "plugin.toml").write_text(
+        'name = "packed"\nversion = "1.2.3"\ndefault_config = { step = "many" }\n'
+        "[config_schema.properties.step]\ntype = 'integer'\n"
+    )
+    (tmp_path / "plugin.wasm").write_bytes(guest("memory"))
+
+    error = wardian.error("pack", tmp_path, "-o", tmp_path / "packed.wardian")
+
+    assert (error["type"], error["path"]) == ("invalid-manifest", "default_config.step")
+    assert not (tmp_path / "packed.wardian").exists()
 
 
 def test_a_packed_file_is_named_after_the_manifest(

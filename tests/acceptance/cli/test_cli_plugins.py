@@ -36,6 +36,29 @@ def test_a_package_is_installed_listed_shown_and_uninstalled(
     assert "No plugin" in remote("list").out
 
 
+def test_a_person_is_asked_before_a_plugin_goes(
+    remote: CommandLine, calculator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wardian.cli.terminal._is_person_there", lambda: True)
+
+    kept = remote("uninstall", calculator, stdin="n\n")
+    assert kept.code == 1
+    assert kept.err.startswith(f"Uninstall {calculator}, with its stored values")
+    assert "stays installed" in kept.err
+
+    assert "'nothing' is installed" in remote("uninstall", "nothing", stdin="y\n").err
+    assert remote("uninstall", calculator, "--yes").out == f"Uninstalled {calculator}.\n"
+
+
+def test_a_directory_that_was_not_built_says_how_to(remote: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "plugin.toml").write_text(manifest("not-built"))
+
+    for verb in ("install", "pack"):
+        error = remote.error(verb, tmp_path)
+        assert error["type"] == "invalid-manifest"
+        assert error["detail"].endswith(f"wardian build {tmp_path}")
+
+
 def test_a_directory_is_installed_too(remote: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "plugin.toml").write_text(manifest("from-directory"))
     (tmp_path / "plugin.wasm").write_bytes(guest("memory"))
@@ -129,6 +152,17 @@ def test_keys_are_made_listed_and_revoked(
     monkeypatch.setenv("WARDIAN_API_KEY", made["token"])
     assert remote.json("list") == {"plugins": []}
     assert remote.error("keys", "list")["type"] == "forbidden"
+
+
+def test_a_new_key_s_token_is_all_of_standard_output_and_its_id_beside_it(
+    remote: CommandLine,
+) -> None:
+    made = remote("keys", "create", "shown")
+
+    (found,) = [key for key in remote.json("keys", "list")["keys"] if key["name"] == "shown"]
+    assert made.out.startswith("wdn_")
+    assert made.out.count("\n") == 1
+    assert f"wardian keys revoke {found['id']}" in made.err
 
 
 def test_a_revoked_key_is_worth_nothing(

@@ -23,6 +23,7 @@ from wardian.cli.authoring.options import Options, read_options
 from wardian.cli.authoring.staging import stage_wit, world_name
 from wardian.cli.authoring.steps import SHOWN_LINES, Steps
 from wardian.cli.authoring.toolchain import cache_directory
+from wardian.errors import InvalidManifest
 
 
 def _nothing(step: str) -> None:
@@ -93,6 +94,28 @@ def test_a_plugin_without_a_manifest_is_not_built(plugin: Path) -> None:
 
     with pytest.raises(NotAPlugin, match=r"no plugin\.toml"):
         build(plugin, progress=_nothing)
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("colour = 'green'", "colour"),
+        ("[config_schema.properties.greeting]\ntype = 'integer'", "default_config.greeting"),
+        ("[config_schema]\ntype = 'nothing'", "config_schema.type"),
+    ],
+)
+def test_a_manifest_that_no_host_would_take_is_refused_before_anything_is_built(
+    plugin: Path, line: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = 'name = "first"\nversion = "1.0.0"\ndefault_config = { greeting = "Hello" }\n'
+    (plugin / "plugin.toml").write_text(f"{manifest}{line}\n", encoding="utf-8")
+    told: list[str] = []
+
+    with pytest.raises(InvalidManifest) as caught:
+        build(plugin, progress=told.append)
+
+    assert caught.value.path == path
+    assert told == []
 
 
 def test_a_plugin_without_wit_is_not_built(plugin: Path) -> None:

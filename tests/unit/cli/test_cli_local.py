@@ -6,6 +6,24 @@ import pytest
 from wardian.cli.local import LocalCall, LocalHost, cache_directory, level_to_run_at
 from wardian.policy.levels import Level
 from wardian.policy.limits import Limits
+from wardian.policy.permissions import Permission
+from wardian.policy.usage import Usage
+
+
+class Heard:
+    """What the guest said."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+
+    def log(self, level: str, message: str, fields: list[list[str]]) -> None:
+        self._lines.append(f"{level} {message}")
+
+    def event(self, topic: str, data: str) -> None:
+        self._lines.append(f"{topic} {data}")
+
+    def output(self, written: bytes) -> None:
+        self._lines.append(written.decode())
 
 
 def local_host(lines: list[str], **limits: Any) -> LocalHost:
@@ -17,8 +35,9 @@ def local_host(lines: list[str], **limits: Any) -> LocalHost:
         level=Level.RESTRICTED,
         limits=Limits(**limits),
         config={"step": 2, "nested": {"deep": ["x"]}},
+        asked=(Permission("events:publish", "orders.*"),),
     )
-    return LocalHost(call, "call-1", lambda level, message, _: lines.append(f"{level} {message}"))
+    return LocalHost(call, "call-1", Heard(lines))
 
 
 @pytest.mark.anyio
@@ -50,6 +69,31 @@ async def test_log_lines_past_the_budget_are_refused() -> None:
     assert lines == ["info one"]
     assert first["tag"] == "ok"
     assert second["val"]["tag"] == "exhausted"
+
+
+@pytest.mark.anyio
+async def test_events_that_the_manifest_asks_for_are_heard_and_counted() -> None:
+    lines: list[str] = []
+    host = local_host(lines, events=1)
+    usage = Usage()
+
+    first = await host("events", "publish", ["orders.made", "{}", None])
+    second = await host("events", "publish", ["orders.made", "{}", None])
+    host.complete(usage)
+
+    assert lines == ["orders.made {}"]
+    assert (first["tag"], second["val"]["tag"]) == ("ok", "exhausted")
+    assert usage.events == 1
+
+
+@pytest.mark.parametrize(
+    ("topic", "data", "case"),
+    [("other.made", "{}", "denied"), ("ORDERS", "{}", "invalid"), ("orders.made", "{", "invalid")],
+)
+@pytest.mark.anyio
+async def test_events_that_no_host_would_take_are_refused(topic: str, data: str, case: str) -> None:
+    answer = await local_host([])("events", "publish", [topic, data, None])
+    assert answer["val"]["tag"] == case
 
 
 @pytest.mark.anyio

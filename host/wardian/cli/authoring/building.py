@@ -9,10 +9,12 @@ from pathlib import Path
 from wardian.cli.authoring import python, rust, typescript
 from wardian.cli.authoring.errors import NotAPlugin
 from wardian.cli.authoring.language import Language, detect_language
+from wardian.cli.authoring.manifest import check_configuration
 from wardian.cli.authoring.options import read_options
 from wardian.cli.authoring.project import SCRATCH, Project
 from wardian.cli.authoring.staging import stage_wit, world_name
 from wardian.cli.authoring.steps import Progress, Steps
+from wardian.plugins.manifest import MANIFEST_NAME, parse_manifest
 
 _BUILDERS = {
     Language.PYTHON: python.build,
@@ -25,12 +27,15 @@ def build(directory: Path, *, progress: Progress) -> Path:
     """Build the plugin in ``directory`` and return the path of its ``plugin.wasm``.
 
     ``progress`` is told each step in a few words. What was there before stays as it was unless
-    the build succeeds. Raises ``NotAPlugin``, ``ToolchainMissing`` or ``BuildFailed``.
+    the build succeeds. Raises ``NotAPlugin``, ``InvalidManifest``, ``ToolchainMissing`` or
+    ``BuildFailed``.
     """
     directory = directory.resolve()
     language = detect_language(directory)
-    if not (directory / "plugin.toml").is_file():
-        raise NotAPlugin(f"{directory} has no plugin.toml, the plugin's manifest.")
+    manifest = directory / MANIFEST_NAME
+    if not manifest.is_file():
+        raise NotAPlugin(f"{directory} has no {MANIFEST_NAME}, the plugin's manifest.")
+    check_configuration(parse_manifest(manifest.read_bytes()))
     world = world_name(directory)
     options = read_options(directory)
     scratch = directory / SCRATCH

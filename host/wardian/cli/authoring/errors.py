@@ -18,6 +18,11 @@ class BuildFailed(WardianError):
 
     type: ClassVar[str] = "build-failed"
 
+    def __init__(self, message: str | None = None, *, output: str = "") -> None:
+        super().__init__(message)
+        # All that the program which failed has printed.
+        self.output = output
+
 
 class ToolchainMissing(BuildFailed):
     """A program that this plugin's language needs is not installed."""

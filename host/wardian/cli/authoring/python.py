@@ -8,20 +8,27 @@ import sys
 from pathlib import Path
 
 from wardian.cli.authoring.contract import sdk_directory, wit_directory
-from wardian.cli.authoring.errors import ToolchainMissing
+from wardian.cli.authoring.errors import BuildFailed, ToolchainMissing
 from wardian.cli.authoring.language import Language
 from wardian.cli.authoring.project import Project
 
 # The CPython inside componentize-py, which the author's requirements must fit.
 GUEST_PYTHON = "3.14"
 
-# What componentize-py starts from. The plugin's classes must be found in it by their names.
+# What componentize-py starts from. The plugin's classes must be found in it by their names. It
+# runs once, inside the guest's Python: what is missing is found there, after everything that the
+# plugin's modules do to their classes, and said in one block of the output.
 _ENTRY_MODULE = "wardian_entry"
-_ENTRY = """\
+_FAULTS_BEGIN, _FAULTS_END = "[[wardian:faults", "wardian:faults]]"
+_ENTRY = f"""\
 import wardian_sdk._preload
 import plugin
+from wardian_sdk import _exports
 
-globals().update({name: thing for name, thing in vars(plugin).items() if name[:2] != "__"})
+try:
+    globals().update(_exports.checked(plugin))
+except _exports.Incomplete as faults:
+    raise SystemExit("{_FAULTS_BEGIN}\\n" + str(faults) + "\\n{_FAULTS_END}") from None
 """
 
 # It has no `__main__`, its console script may not be on the PATH of whoever runs Wardian, and
@@ -38,16 +45,15 @@ except AssertionError as failure:
 # Where in componentize-py itself an error arose tells an author nothing, and would hide the rest.
 _QUIET = {"RUST_BACKTRACE": "0", "RUST_LIB_BACKTRACE": "0"}
 
+# What the linker inside componentize-py says where two things have one name.
+_SAME_NAME = "duplicate items detected when collecting"
+
 _BYTECODE = shutil.ignore_patterns("__pycache__")
 
 
 def build(project: Project) -> Path:
     """Build the component and return its path."""
-    if importlib.util.find_spec("componentize_py") is None:
-        raise ToolchainMissing(
-            "Python plugins are built with componentize-py, which is not installed. "
-            "Install it with: pip install 'wardian[python]'"
-        )
+    require_tools()
     sdk = sdk_directory(Language.PYTHON)
     _write_bindings(project, sdk)
     search = [*_copies(project, sdk), _entry(project), *_requirements(project)]
@@ -56,12 +62,43 @@ def build(project: Project) -> Path:
         command += ["--python-path", str(folder)]
     if not project.options.wasi:
         command.append("--stub-wasi")
-    project.steps.run(
-        "building the component with componentize-py",
-        command,
-        environment={**_QUIET, "VIRTUAL_ENV": str(_empty_environment(project))},
-    )
+    environment = {**_QUIET, "VIRTUAL_ENV": str(_empty_environment(project))}
+    try:
+        project.steps.run(
+            "building the component with componentize-py", command, environment=environment
+        )
+    except BuildFailed as failed:
+        raise _explained(failed.output) or failed from failed
     return project.component
+
+
+def require_tools() -> None:
+    """Raise ``ToolchainMissing`` unless there is what Python plugins are built with."""
+    if importlib.util.find_spec("componentize_py") is None:
+        raise ToolchainMissing(
+            "Python plugins are built with componentize-py, which is not installed. "
+            "Install it with: pip install 'wardian[python]'"
+        )
+
+
+def _explained(output: str) -> BuildFailed | None:
+    """Say why the build failed in the author's terms, if it is known."""
+    if _SAME_NAME in output:
+        return BuildFailed(
+            "A function that the world exports has the name of one in the C library, such as "
+            "`sleep` or `read`. Call it something else, or export it in an interface.",
+            output=output,
+        )
+    _, begun, rest = output.partition(_FAULTS_BEGIN)
+    faults, ended, _ = rest.partition(_FAULTS_END)
+    if not begun or not ended:
+        return None
+    return BuildFailed(
+        f"src/plugin.py is not what wit/ promises:\n{faults.strip()}\n"
+        "A function of the world, or of an interface that it exports, is a method of this class, "
+        "with the function's name in snake_case.",
+        output=output,
+    )
 
 
 def _tool(project: Project) -> list[str]:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from wardian.cli.authoring.errors import BuildFailed, ToolchainMissing
 from wardian.cli.authoring.project import Project
@@ -23,11 +24,7 @@ def build(project: Project) -> Path:
     """Build the component and return its path."""
     if project.options.wasi:
         raise BuildFailed(f"A Rust plugin is built for {TARGET}, where there is no WASI.")
-    wasm_tools = _wasm_tools()
-    cargo = os.environ.get("CARGO", "cargo")
-    if shutil.which(cargo) is None:
-        raise ToolchainMissing("Rust plugins are built with Cargo; `cargo` was not found.")
-    arguments, environment = _standard_library()
+    tools = require_tools()
     # Where the plugin's source tells wit-bindgen to look; staged, so that it is complete.
     shutil.rmtree(project.scratch / "wit", ignore_errors=True)
     shutil.copytree(project.wit, project.scratch / "wit")
@@ -37,18 +34,36 @@ def build(project: Project) -> Path:
         stale.unlink()
     project.steps.run(
         "building with Cargo",
-        [cargo, "build", "--release", f"--target={TARGET}", f"--target-dir={output}", *arguments],
+        [*tools.build, "--release", f"--target={TARGET}", f"--target-dir={output}"],
         cwd=project.directory,
-        environment=environment,
+        environment=tools.environment,
     )
     modules = list(release.glob("*.wasm"))
     if len(modules) != 1:
         raise BuildFailed('Cargo.toml must have one library with crate-type = ["cdylib"].')
     project.steps.run(
         "making the component",
-        [wasm_tools, "component", "new", str(modules[0]), "--output", str(project.component)],
+        [tools.wasm_tools, "component", "new", str(modules[0]), "--output", str(project.component)],
     )
     return project.component
+
+
+class Tools(NamedTuple):
+    """What Rust plugins are built with: wasm-tools, and Cargo's command and environment."""
+
+    wasm_tools: str
+    build: list[str]
+    environment: dict[str, str]
+
+
+def require_tools() -> Tools:
+    """Find what Rust plugins are built with. Raises ``ToolchainMissing``."""
+    wasm_tools = _wasm_tools()
+    cargo = os.environ.get("CARGO", "cargo")
+    if shutil.which(cargo) is None:
+        raise ToolchainMissing("Rust plugins are built with Cargo; `cargo` was not found.")
+    arguments, environment = _standard_library()
+    return Tools(wasm_tools, [cargo, "build", *arguments], environment)
 
 
 def _wasm_tools() -> str:

@@ -60,7 +60,7 @@ class Steps:
         with self._log.open("a", encoding="utf-8") as log:
             log.write(f"# {what}\n{output}\n")
         if done.returncode != 0:
-            raise BuildFailed(self._failure(what, done.returncode, output))
+            raise BuildFailed(self._failure(what, done.returncode, output), output=output)
         return output
 
     def _failure(self, what: str, code: int, output: str) -> str:
