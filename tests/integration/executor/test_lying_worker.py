@@ -8,23 +8,18 @@ import random
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from liars import ARTIFACT, DESCRIPTION, Alive, answered, frame, some_job
 from wardian import errors
-from wardian.policy.levels import Level
-from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
-from wardian.runtime.executor import Job
-from wardian.runtime.executor.artifacts import Artifact
 from wardian.runtime.executor.frames import Frames
 from wardian.runtime.executor.worker import ArtifactUnusable, CallNotTaken, Worker
-from wardian.sandbox import Description, Outcome
+from wardian.sandbox import Outcome
 from wardian.worker.protocol import (
     LENGTH,
     Compiled,
@@ -34,33 +29,11 @@ from wardian.worker.protocol import (
     Message,
     Notes,
     Ready,
-    encode_frame,
 )
 
 pytestmark = pytest.mark.anyio
 
-ENCODER = msgspec.msgpack.Encoder()
 Script = Callable[[socket.socket], None]
-DESCRIPTION = Description(digest="0", size_bytes=1, imports=[], exports=[], functions={})
-
-
-class Alive:
-    """A body that is there as long as nobody kills it."""
-
-    killed = False
-    orphaned = False
-
-    def alive(self) -> bool:
-        return not self.killed
-
-    def kill(self) -> None:
-        self.killed = True
-
-    def close(self) -> None:
-        self.killed = True
-
-    async def how_it_ended(self) -> str:
-        return "it lied"
 
 
 @contextlib.asynccontextmanager
@@ -85,41 +58,16 @@ async def liar(script: Script) -> AsyncIterator[socket.socket]:
         assert not thread.is_alive()
 
 
-async def answered(interface: str, function: str, arguments: list[Any]) -> Any:
-    return {"tag": "ok", "val": None}
-
-
-async def never_loaded() -> bytes:
-    raise AssertionError("not compiled here")
-
-
-def some_job(arguments: dict[str, Any], **limits: Any) -> Job:
-    return Job(
-        call_id="test",
-        tenant="default",
-        level=Level.RESTRICTED,
-        digest="0",
-        load=never_loaded,
-        function="f",
-        arguments=arguments,
-        limits=Limits(**{"wall_seconds": 1.0, **limits}),
-    )
-
-
 async def run(script: Script, **limits: Any) -> tuple[Outcome, Alive]:
     job = some_job({}, **limits)
     async with liar(script) as connection:
         body = Alive()
         worker = Worker(await Frames.over(connection), body)
         try:
-            outcome = await worker.run(job, Artifact(Path("x"), DESCRIPTION), answered)
+            outcome = await worker.run(job, ARTIFACT, answered)
         finally:
             worker.close()
         return outcome, body
-
-
-def frame(message: Message) -> bytes:
-    return bytes(encode_frame(message, ENCODER))
 
 
 def sending(*messages: Message) -> Script:
@@ -195,7 +143,7 @@ async def test_a_worker_that_died_before_it_read_the_call_ran_nothing_of_it() ->
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     worker = Worker(await Frames.over(ours), Alive())
-    running = asyncio.create_task(worker.run(job, Artifact(Path("x"), DESCRIPTION), answered))
+    running = asyncio.create_task(worker.run(job, ARTIFACT, answered))
     await asyncio.sleep(0)  # the call is sent
     theirs.close()
 
