@@ -20,6 +20,7 @@ from wardian.policy.usage import Usage
 from wardian.runtime.executor.frames import Frames
 from wardian.runtime.executor.worker import ArtifactUnusable, CallNotTaken, Worker
 from wardian.sandbox import Outcome
+from wardian.worker.host_calls import EXHAUSTED_CALLS
 from wardian.worker.protocol import (
     LENGTH,
     Compiled,
@@ -131,6 +132,27 @@ async def test_what_a_worker_claims_to_have_spent_is_corrected_by_what_was_seen(
     assert outcome.usage.http_requests == outcome.usage.events == 0
     assert outcome.usage.host_calls == 1
     assert outcome.usage.fuel == 7
+
+
+@pytest.mark.parametrize("absurd", [-1, -(2**63), 2**63, 2**64 - 1])
+async def test_a_claim_without_reason_is_kept_within_the_limits(absurd: int) -> None:
+    claim = Usage(
+        fuel=absurd,
+        memory_bytes=absurd,
+        host_calls=absurd,
+        output_bytes=absurd,
+        log_lines=absurd,
+        dropped_log_lines=absurd,
+    )
+
+    outcome, _ = await run(sending(Notes(1, [b"x"]), Done(1, None, claim)), fuel=50, host_calls=2)
+
+    usage = outcome.usage
+    assert usage.log_lines == 1
+    assert 0 <= usage.fuel <= 50
+    assert 0 <= usage.host_calls <= 2 + EXHAUSTED_CALLS
+    for count in (usage.memory_bytes, usage.output_bytes, usage.dropped_log_lines):
+        assert 0 <= count <= 2**53
 
 
 async def test_code_that_does_not_load_is_told_apart() -> None:

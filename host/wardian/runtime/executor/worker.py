@@ -33,7 +33,7 @@ from wardian.runtime.executor.process import Process
 from wardian.runtime.executor.zygote import Zygote
 from wardian.sandbox import Outcome, Sandbox
 from wardian.worker.confinement import Bounds
-from wardian.worker.host_calls import LOG
+from wardian.worker.host_calls import EXHAUSTED_CALLS, LOG
 from wardian.worker.main import serve
 from wardian.worker.protocol import (
     ARTIFACT_UNUSABLE,
@@ -60,6 +60,9 @@ READY_SECONDS = 10.0
 THREAD_STACK_BYTES = 16 * 1024 * 1024
 HOST_CALLS_PAST_BUDGET = 8
 """A worker refuses calls past the budget itself; one that forwards them is lying."""
+
+COUNT_MAX = 2**53
+"""No report counts further: JSON readers take no larger integer exactly."""
 
 UNAVAILABLE = {"tag": "err", "val": {"tag": "unavailable", "val": "The host met a fault."}}
 
@@ -336,12 +339,23 @@ class _Conversation:
         raise _error_of(message, usage)
 
     def _believable(self, reported: Usage | None) -> Usage:
-        """Take from the worker's report only what the broker cannot see itself."""
+        """Take from the worker's report only what the broker cannot see itself, within reason."""
         usage = reported or Usage()
+        limits = self._job.limits
         usage.wall_seconds = self._loop.time() - self._started
+        usage.fuel = _bounded(usage.fuel, limits.fuel)
+        usage.memory_bytes = _bounded(usage.memory_bytes)
+        usage.host_calls = _bounded(usage.host_calls, limits.host_calls + EXHAUSTED_CALLS)
         usage.host_calls = max(usage.host_calls, self._calls())
         usage.http_requests = usage.events = 0
+        usage.output_bytes = _bounded(usage.output_bytes)
+        usage.log_lines = self._noted
+        usage.dropped_log_lines = _bounded(usage.dropped_log_lines)
         return usage
+
+
+def _bounded(reported: int, most: int | None = None) -> int:
+    return max(0, min(reported, COUNT_MAX if most is None else most))
 
 
 def _frame_bound(limits: Limits) -> int:
