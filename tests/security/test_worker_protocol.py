@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -64,7 +65,7 @@ attempts = settings(
 LIMITS: dict[str, Any] = {
     "wall_seconds": 1.0,
     "host_calls": 3,
-    "log_lines": 4,
+    "log_lines": 30,
     "fuel": 1_000,
     "memory_bytes": 1_000,
     "result_bytes": 1_000,
@@ -175,6 +176,7 @@ host_calls = st.builds(
 notes = st.builds(
     Notes, numbers, st.lists(st.binary(max_size=4) | st.lists(values, max_size=2), max_size=4)
 )
+many_notes = st.builds(Notes, numbers, st.just([["info", "x", []]] * 15))
 ends = st.builds(Done, numbers, values, usages) | st.builds(
     Failed,
     numbers,
@@ -192,7 +194,7 @@ out_of_turn = st.sampled_from(
         HostFault(1, 1, "trap", ""),
     ]
 )
-messages = host_calls | notes | ends | out_of_turn
+messages = host_calls | notes | many_notes | ends | out_of_turn
 steps = st.one_of(
     st.lists(messages, min_size=1, max_size=3).map(lambda said: saying(*said)),
     st.just(Hear()),
@@ -358,3 +360,87 @@ def test_frames_in_pieces_are_withstood(
     for start, end in itertools.pairwise(bounds):
         script += [Send(content[start:end]), Rest(0.01)]
     withstand([*script, Rest(5.0)] if silence else script, "prompt")
+
+
+async def two_calls(*first: Message) -> list[object]:
+    """Run a call that the worker ends with ``first``, and a second one that it ends as it should.
+
+    The honest end of the second call waits for that call; a worker that does not get it is lost.
+    """
+    done = saying(Done(2, "honest", Usage()))
+    worker, playing = await connected([Hear(), saying(*first), Hear(), done, Hear()])
+    handler = Handler("prompt")
+    job = some_job({}, **LIMITS)
+    found: list[object] = [(await worker.run(job, ARTIFACT, handler)).result]
+    if not worker.usable():
+        found.append("not used again")
+    else:
+        try:
+            found.append((await worker.run(job, ARTIFACT, handler)).result)
+        except errors.WorkerLost:
+            found.append("lost")
+    found.append(handler.asked)
+    await ended(worker, playing)
+    return found
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        Done(1, "late", Usage()),
+        Failed(1, "not-found", "late", {}, None),
+        HostCall(1, 1, "kv", "get", []),
+        Notes(1, [["info", "late", []]]),
+        Done(2, "ahead", Usage()),
+        Failed(2, "not-found", "ahead", {}, None),
+        HostCall(2, 1, "kv", "get", []),
+        Notes(2, [["info", "ahead", []]]),
+        Ready(),
+    ],
+    ids=str,
+)
+def test_what_comes_after_the_end_of_a_call_is_no_part_of_the_next(late: Message) -> None:
+    found = run_timeless(two_calls(Done(1, "first", Usage()), late))
+
+    assert found == ["first", "not used again", 0]
+
+
+def test_a_worker_that_keeps_to_its_turn_is_used_again() -> None:
+    assert run_timeless(two_calls(Done(1, "first", Usage()))) == ["first", "honest", 0]
+
+
+async def late_after(rest: float, late: Message) -> bool:
+    """Tell whether a worker is used again that says something a while after its call."""
+    script = [Hear(), saying(Done(1, "first", Usage())), Rest(rest), saying(late), Hear()]
+    worker, playing = await connected(script)
+    await worker.run(some_job({}, **LIMITS), ARTIFACT, Handler("prompt"))
+    await asyncio.sleep(rest + 0.1)
+    usable = worker.usable()
+    await ended(worker, playing)
+    return usable
+
+
+@attempts
+@given(late=messages, rest=st.sampled_from([0.01, 1.0, 60.0]))
+def test_a_worker_that_speaks_between_calls_is_not_used_again(late: Message, rest: float) -> None:
+    assert not run_timeless(late_after(rest, late))
+
+
+@attempts
+@given(late=st.lists(host_calls | notes | ends, min_size=1, max_size=3))
+def test_a_message_of_a_call_never_is_the_next_ones_result(late: list[Message]) -> None:
+    """The late message comes when the next call runs already."""
+
+    async def results() -> object:
+        stale = [msgspec.structs.replace(message, call=1) for message in late]
+        script = [Hear(), saying(Done(1, "first", Usage())), Hear(), saying(*stale), Hear()]
+        worker, playing = await connected(script)
+        handler = Handler("prompt")
+        await worker.run(some_job({}, **LIMITS), ARTIFACT, handler)
+        with pytest.raises(errors.WorkerLost):
+            await worker.run(some_job({}, **LIMITS), ARTIFACT, handler)
+        assert not worker.usable()
+        await ended(worker, playing)
+        return handler.asked
+
+    assert run_timeless(results()) == 0

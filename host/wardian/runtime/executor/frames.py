@@ -105,6 +105,11 @@ class Frames(asyncio.Protocol):
         """Whether the other end is known to be gone."""
         return self._broken is not None
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing came that was not received."""
+        return not self._frames and not self._buffer
+
     def close(self) -> None:
         """Close the socket at once."""
         if self._transport is not None:

@@ -116,8 +116,13 @@ class Worker:
         self.behind = False
 
     def usable(self) -> bool:
-        """Whether the worker can take a call: it may have died since its last one."""
-        return not self.lost and not self._frames.broken and self._body.alive()
+        """Whether the worker can take a call: it may have died since its last one.
+
+        One that has said something since then broke the protocol: it would be heard as a part of
+        the next call.
+        """
+        sound = self._frames.silent and not self._frames.broken
+        return not self.lost and sound and self._body.alive()
 
     async def run(self, job: Job, artifact: Artifact, answer: HostCalls) -> Outcome:
         """Run one call to its end, whatever the worker does.
