@@ -123,6 +123,13 @@ async def test_host_calls_past_the_budget_and_its_slack_are_a_breach() -> None:
         await run(flood, host_calls=5)
 
 
+async def test_lines_that_are_host_calls_count_against_the_same_budget() -> None:
+    lines = Notes(1, [["info", "x", []]] * 50)
+
+    with pytest.raises(errors.WorkerLost, match="more host calls"):
+        await run(sending(lines, Done(1, None, Usage())), host_calls=5)
+
+
 async def test_what_a_worker_claims_to_have_spent_is_corrected_by_what_was_seen() -> None:
     claim = Usage(wall_seconds=-5.0, http_requests=9, events=9, host_calls=0, fuel=7)
 

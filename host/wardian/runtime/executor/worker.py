@@ -299,8 +299,7 @@ class _Conversation:
         self._host_calls += 1
         if (message.call, message.number) != (self._number, self._host_calls):
             raise Lost("it made a host call out of turn")
-        if self._calls() > self._job.limits.host_calls + HOST_CALLS_PAST_BUDGET:
-            raise Lost("it made more host calls than its call may")
+        self._check_budget()
         try:
             async with asyncio.timeout_at(self._deadline):
                 value = await self._answer(message.interface, message.function, message.arguments)
@@ -312,6 +311,10 @@ class _Conversation:
             self._reply(message, _unavailable(error.message))
         else:
             self._reply(message, value)
+
+    def _check_budget(self) -> None:
+        if self._calls() > self._job.limits.host_calls + HOST_CALLS_PAST_BUDGET:
+            raise Lost("it made more host calls than its call may")
 
     def _reply(self, message: HostCall, value: object) -> None:
         try:
@@ -334,6 +337,7 @@ class _Conversation:
                     self._job.on_output(entry)
             else:
                 self._logged += 1
+                self._check_budget()
                 async with asyncio.timeout_at(self._deadline + KILL_GRACE_SECONDS):
                     await self._answer(*LOG, entry)
 
