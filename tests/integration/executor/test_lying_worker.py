@@ -18,6 +18,7 @@ from liars import ARTIFACT, DESCRIPTION, Alive, answered, frame, some_job
 from wardian import errors
 from wardian.policy.usage import Usage
 from wardian.runtime.executor.frames import Frames
+from wardian.runtime.executor.job import HostCalls
 from wardian.runtime.executor.worker import ArtifactUnusable, CallNotTaken, Worker
 from wardian.sandbox import Outcome
 from wardian.worker.host_calls import EXHAUSTED_CALLS
@@ -59,13 +60,13 @@ async def liar(script: Script) -> AsyncIterator[socket.socket]:
         assert not thread.is_alive()
 
 
-async def run(script: Script, **limits: Any) -> tuple[Outcome, Alive]:
+async def run(script: Script, answer: HostCalls = answered, **limits: Any) -> tuple[Outcome, Alive]:
     job = some_job({}, **limits)
     async with liar(script) as connection:
         body = Alive()
         worker = Worker(await Frames.over(connection), body)
         try:
-            outcome = await worker.run(job, ARTIFACT, answered)
+            outcome = await worker.run(job, ARTIFACT, answer)
         finally:
             worker.close()
         return outcome, body
@@ -128,6 +129,26 @@ async def test_lines_that_are_host_calls_count_against_the_same_budget() -> None
 
     with pytest.raises(errors.WorkerLost, match="more host calls"):
         await run(sending(lines, Done(1, None, Usage())), host_calls=5)
+
+
+async def test_a_line_that_ends_the_call_says_what_was_spent() -> None:
+    async def stopped(interface: str, function: str, arguments: list[Any]) -> Any:
+        raise errors.Trap("stopped by the host")
+
+    with pytest.raises(errors.Trap, match="stopped by the host") as caught:
+        await run(sending(Notes(1, [["info", "x", []]])), stopped)
+
+    assert caught.value.usage is not None
+    assert caught.value.usage.host_calls == 1
+
+
+async def test_a_line_that_cannot_be_kept_is_no_fault_of_the_call() -> None:
+    async def full(interface: str, function: str, arguments: list[Any]) -> Any:
+        raise errors.Overloaded("full")
+
+    outcome, _ = await run(sending(Notes(1, [["info", "x", []]]), Done(1, 5, Usage())), full)
+
+    assert outcome.result == 5
 
 
 async def test_what_a_worker_claims_to_have_spent_is_corrected_by_what_was_seen() -> None:

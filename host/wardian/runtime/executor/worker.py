@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections import OrderedDict
-from typing import Protocol
+from typing import Any, Protocol
 
 from wardian.errors import (
     CallError,
@@ -336,10 +336,19 @@ class _Conversation:
                 if self._job.on_output is not None:
                     self._job.on_output(entry)
             else:
-                self._logged += 1
-                self._check_budget()
-                async with asyncio.timeout_at(self._deadline + KILL_GRACE_SECONDS):
-                    await self._answer(*LOG, entry)
+                await self._log(entry)
+
+    async def _log(self, arguments: list[Any]) -> None:
+        self._logged += 1
+        self._check_budget()
+        try:
+            async with asyncio.timeout_at(self._deadline + KILL_GRACE_SECONDS):
+                await self._answer(*LOG, arguments)
+        except (DeadlineExceeded, Trap) as error:
+            error.usage = self.usage()
+            raise
+        except WardianError:
+            """Nobody waits for an answer that would say so."""
 
     def _outcome(self, message: Done | Failed) -> Outcome:
         usage = self._believable(message.usage)
