@@ -124,6 +124,42 @@ async def test_host_calls_past_the_budget_and_its_slack_are_a_breach() -> None:
         await run(flood, host_calls=5)
 
 
+async def test_a_worker_that_reads_no_answers_is_not_given_ever_more() -> None:
+    asked = 0
+
+    async def generous(interface: str, function: str, arguments: list[Any]) -> Any:
+        nonlocal asked
+        asked += 1
+        return b"x" * (1 << 20)
+
+    calls = [HostCall(1, number, "kv", "get", ["k"]) for number in range(1, 100)]
+    with pytest.raises(errors.WorkerLost, match="before it had read"):
+        await run(sending(*calls), generous)
+
+    assert asked == 1
+
+
+async def test_what_a_worker_sends_ahead_is_held_back_by_its_size() -> None:
+    """The broker keeps about one of the largest messages that the worker may send, unread."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    with theirs:
+        frames = await Frames.over(ours)
+        frames.frame_bytes_max = 1 << 20
+        message = frame(Notes(1, [b"x" * (1 << 19)]))
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                while True:
+                    await asyncio.get_running_loop().sock_sendall(theirs, message)
+                    sent += 1
+        frames.close()
+        await asyncio.sleep(0)
+
+    assert 1 <= sent < 6
+
+
 async def test_lines_that_are_host_calls_count_against_the_same_budget() -> None:
     lines = Notes(1, [["info", "x", []]] * 50)
 

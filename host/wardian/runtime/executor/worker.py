@@ -274,6 +274,9 @@ class _Conversation:
             while True:
                 message = await self._frames.receive()
                 self.heard = True
+                if self._frames.unsent:
+                    # It would be owed ever more, and all of that would wait in the broker.
+                    raise Lost("it spoke before it had read what it was told")
                 if isinstance(message, Done | Failed) and message.call == self._number:
                     self.open = False
                     return self._outcome(message)
