@@ -8,23 +8,20 @@ import random
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from liars import ARTIFACT, DESCRIPTION, Alive, answered, frame, some_job
 from wardian import errors
-from wardian.policy.levels import Level
-from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
-from wardian.runtime.executor import Job
-from wardian.runtime.executor.artifacts import Artifact
 from wardian.runtime.executor.frames import Frames
+from wardian.runtime.executor.job import HostCalls
 from wardian.runtime.executor.worker import ArtifactUnusable, CallNotTaken, Worker
-from wardian.sandbox import Description, Outcome
+from wardian.sandbox import Outcome
+from wardian.worker.host_calls import EXHAUSTED_CALLS
 from wardian.worker.protocol import (
     LENGTH,
     Compiled,
@@ -34,33 +31,11 @@ from wardian.worker.protocol import (
     Message,
     Notes,
     Ready,
-    encode_frame,
 )
 
 pytestmark = pytest.mark.anyio
 
-ENCODER = msgspec.msgpack.Encoder()
 Script = Callable[[socket.socket], None]
-DESCRIPTION = Description(digest="0", size_bytes=1, imports=[], exports=[], functions={})
-
-
-class Alive:
-    """A body that is there as long as nobody kills it."""
-
-    killed = False
-    orphaned = False
-
-    def alive(self) -> bool:
-        return not self.killed
-
-    def kill(self) -> None:
-        self.killed = True
-
-    def close(self) -> None:
-        self.killed = True
-
-    async def how_it_ended(self) -> str:
-        return "it lied"
 
 
 @contextlib.asynccontextmanager
@@ -85,41 +60,16 @@ async def liar(script: Script) -> AsyncIterator[socket.socket]:
         assert not thread.is_alive()
 
 
-async def answered(interface: str, function: str, arguments: list[Any]) -> Any:
-    return {"tag": "ok", "val": None}
-
-
-async def never_loaded() -> bytes:
-    raise AssertionError("not compiled here")
-
-
-def some_job(arguments: dict[str, Any], **limits: Any) -> Job:
-    return Job(
-        call_id="test",
-        tenant="default",
-        level=Level.RESTRICTED,
-        digest="0",
-        load=never_loaded,
-        function="f",
-        arguments=arguments,
-        limits=Limits(**{"wall_seconds": 1.0, **limits}),
-    )
-
-
-async def run(script: Script, **limits: Any) -> tuple[Outcome, Alive]:
+async def run(script: Script, answer: HostCalls = answered, **limits: Any) -> tuple[Outcome, Alive]:
     job = some_job({}, **limits)
     async with liar(script) as connection:
         body = Alive()
         worker = Worker(await Frames.over(connection), body)
         try:
-            outcome = await worker.run(job, Artifact(Path("x"), DESCRIPTION), answered)
+            outcome = await worker.run(job, ARTIFACT, answer)
         finally:
             worker.close()
         return outcome, body
-
-
-def frame(message: Message) -> bytes:
-    return bytes(encode_frame(message, ENCODER))
 
 
 def sending(*messages: Message) -> Script:
@@ -174,6 +124,69 @@ async def test_host_calls_past_the_budget_and_its_slack_are_a_breach() -> None:
         await run(flood, host_calls=5)
 
 
+async def test_a_worker_that_reads_no_answers_is_not_given_ever_more() -> None:
+    asked = 0
+
+    async def generous(interface: str, function: str, arguments: list[Any]) -> Any:
+        nonlocal asked
+        asked += 1
+        return b"x" * (1 << 20)
+
+    calls = [HostCall(1, number, "kv", "get", ["k"]) for number in range(1, 100)]
+    with pytest.raises(errors.WorkerLost, match="before it had read"):
+        await run(sending(*calls), generous)
+
+    assert asked == 1
+
+
+async def test_what_a_worker_sends_ahead_is_held_back_by_its_size() -> None:
+    """The broker keeps about one of the largest messages that the worker may send, unread."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    with theirs:
+        frames = await Frames.over(ours)
+        frames.frame_bytes_max = 1 << 20
+        message = frame(Notes(1, [b"x" * (1 << 19)]))
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                while True:
+                    await asyncio.get_running_loop().sock_sendall(theirs, message)
+                    sent += 1
+        frames.close()
+        await asyncio.sleep(0)
+
+    assert 1 <= sent < 6
+
+
+async def test_lines_that_are_host_calls_count_against_the_same_budget() -> None:
+    lines = Notes(1, [["info", "x", []]] * 50)
+
+    with pytest.raises(errors.WorkerLost, match="more host calls"):
+        await run(sending(lines, Done(1, None, Usage())), host_calls=5)
+
+
+async def test_a_line_that_ends_the_call_says_what_was_spent() -> None:
+    async def stopped(interface: str, function: str, arguments: list[Any]) -> Any:
+        raise errors.Trap("stopped by the host")
+
+    with pytest.raises(errors.Trap, match="stopped by the host") as caught:
+        await run(sending(Notes(1, [["info", "x", []]])), stopped)
+
+    assert caught.value.usage is not None
+    assert caught.value.usage.host_calls == 1
+
+
+async def test_a_line_that_cannot_be_kept_is_no_fault_of_the_call() -> None:
+    async def full(interface: str, function: str, arguments: list[Any]) -> Any:
+        raise errors.Overloaded("full")
+
+    outcome, _ = await run(sending(Notes(1, [["info", "x", []]]), Done(1, 5, Usage())), full)
+
+    assert outcome.result == 5
+
+
 async def test_what_a_worker_claims_to_have_spent_is_corrected_by_what_was_seen() -> None:
     claim = Usage(wall_seconds=-5.0, http_requests=9, events=9, host_calls=0, fuel=7)
 
@@ -183,6 +196,27 @@ async def test_what_a_worker_claims_to_have_spent_is_corrected_by_what_was_seen(
     assert outcome.usage.http_requests == outcome.usage.events == 0
     assert outcome.usage.host_calls == 1
     assert outcome.usage.fuel == 7
+
+
+@pytest.mark.parametrize("absurd", [-1, -(2**63), 2**63, 2**64 - 1])
+async def test_a_claim_without_reason_is_kept_within_the_limits(absurd: int) -> None:
+    claim = Usage(
+        fuel=absurd,
+        memory_bytes=absurd,
+        host_calls=absurd,
+        output_bytes=absurd,
+        log_lines=absurd,
+        dropped_log_lines=absurd,
+    )
+
+    outcome, _ = await run(sending(Notes(1, [b"x"]), Done(1, None, claim)), fuel=50, host_calls=2)
+
+    usage = outcome.usage
+    assert usage.log_lines == 1
+    assert 0 <= usage.fuel <= 50
+    assert 0 <= usage.host_calls <= 2 + EXHAUSTED_CALLS
+    for count in (usage.memory_bytes, usage.output_bytes, usage.dropped_log_lines):
+        assert 0 <= count <= 2**53
 
 
 async def test_code_that_does_not_load_is_told_apart() -> None:
@@ -195,7 +229,7 @@ async def test_a_worker_that_died_before_it_read_the_call_ran_nothing_of_it() ->
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     worker = Worker(await Frames.over(ours), Alive())
-    running = asyncio.create_task(worker.run(job, Artifact(Path("x"), DESCRIPTION), answered))
+    running = asyncio.create_task(worker.run(job, ARTIFACT, answered))
     await asyncio.sleep(0)  # the call is sent
     theirs.close()
 

@@ -39,6 +39,7 @@ class Frames(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._frames: deque[bytearray] = deque()
+        self._held_bytes = 0
         self._waiting: asyncio.Future[None] | None = None
         self._broken: str | None = None
         self._unread = False
@@ -82,7 +83,8 @@ class Frames(asyncio.Protocol):
             finally:
                 self._waiting = None
         frame = self._frames.popleft()
-        if self._paused and len(self._frames) < UNREAD_FRAMES_MAX // 2 and self._transport:
+        self._held_bytes -= len(frame)
+        if self._paused and self._has_room() and self._transport:
             self._paused = False
             self._transport.resume_reading()
         try:
@@ -104,6 +106,16 @@ class Frames(asyncio.Protocol):
     def broken(self) -> bool:
         """Whether the other end is known to be gone."""
         return self._broken is not None
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing came that was not received."""
+        return not self._frames and not self._buffer
+
+    @property
+    def unsent(self) -> bool:
+        """Whether the worker has not read all that was sent to it."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     def close(self) -> None:
         """Close the socket at once."""
@@ -133,12 +145,21 @@ class Frames(asyncio.Protocol):
             if len(self._buffer) < end:
                 break
             self._frames.append(self._buffer[LENGTH.size : end])
+            self._held_bytes += size
             del self._buffer[:end]
         if self._frames:
             self._wake()
-        if len(self._frames) > UNREAD_FRAMES_MAX and not self._paused and self._transport:
+        if self._is_full() and not self._paused and self._transport:
             self._paused = True
             self._transport.pause_reading()
+
+    def _is_full(self) -> bool:
+        """Many small messages, or as much as the largest single one."""
+        return len(self._frames) > UNREAD_FRAMES_MAX or self._held_bytes > self.frame_bytes_max
+
+    def _has_room(self) -> bool:
+        few = len(self._frames) < UNREAD_FRAMES_MAX // 2
+        return few and self._held_bytes <= self.frame_bytes_max // 2
 
     def _break(self, reason: str) -> None:
         self._broken = self._broken or reason

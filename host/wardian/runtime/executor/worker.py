@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections import OrderedDict
-from typing import Protocol
+from typing import Any, Protocol
 
 from wardian.errors import (
     CallError,
@@ -33,7 +33,7 @@ from wardian.runtime.executor.process import Process
 from wardian.runtime.executor.zygote import Zygote
 from wardian.sandbox import Outcome, Sandbox
 from wardian.worker.confinement import Bounds
-from wardian.worker.host_calls import LOG
+from wardian.worker.host_calls import EXHAUSTED_CALLS, LOG
 from wardian.worker.main import serve
 from wardian.worker.protocol import (
     ARTIFACT_UNUSABLE,
@@ -60,6 +60,9 @@ READY_SECONDS = 10.0
 THREAD_STACK_BYTES = 16 * 1024 * 1024
 HOST_CALLS_PAST_BUDGET = 8
 """A worker refuses calls past the budget itself; one that forwards them is lying."""
+
+COUNT_MAX = 2**53
+"""No report counts further: JSON readers take no larger integer exactly."""
 
 UNAVAILABLE = {"tag": "err", "val": {"tag": "unavailable", "val": "The host met a fault."}}
 
@@ -113,8 +116,13 @@ class Worker:
         self.behind = False
 
     def usable(self) -> bool:
-        """Whether the worker can take a call: it may have died since its last one."""
-        return not self.lost and not self._frames.broken and self._body.alive()
+        """Whether the worker can take a call: it may have died since its last one.
+
+        One that has said something since then broke the protocol: it would be heard as a part of
+        the next call.
+        """
+        sound = self._frames.silent and not self._frames.broken
+        return not self.lost and sound and self._body.alive()
 
     async def run(self, job: Job, artifact: Artifact, answer: HostCalls) -> Outcome:
         """Run one call to its end, whatever the worker does.
@@ -266,6 +274,9 @@ class _Conversation:
             while True:
                 message = await self._frames.receive()
                 self.heard = True
+                if self._frames.unsent:
+                    # It would be owed ever more, and all of that would wait in the broker.
+                    raise Lost("it spoke before it had read what it was told")
                 if isinstance(message, Done | Failed) and message.call == self._number:
                     self.open = False
                     return self._outcome(message)
@@ -291,8 +302,7 @@ class _Conversation:
         self._host_calls += 1
         if (message.call, message.number) != (self._number, self._host_calls):
             raise Lost("it made a host call out of turn")
-        if self._calls() > self._job.limits.host_calls + HOST_CALLS_PAST_BUDGET:
-            raise Lost("it made more host calls than its call may")
+        self._check_budget()
         try:
             async with asyncio.timeout_at(self._deadline):
                 value = await self._answer(message.interface, message.function, message.arguments)
@@ -304,6 +314,10 @@ class _Conversation:
             self._reply(message, _unavailable(error.message))
         else:
             self._reply(message, value)
+
+    def _check_budget(self) -> None:
+        if self._calls() > self._job.limits.host_calls + HOST_CALLS_PAST_BUDGET:
+            raise Lost("it made more host calls than its call may")
 
     def _reply(self, message: HostCall, value: object) -> None:
         try:
@@ -325,9 +339,19 @@ class _Conversation:
                 if self._job.on_output is not None:
                     self._job.on_output(entry)
             else:
-                self._logged += 1
-                async with asyncio.timeout_at(self._deadline + KILL_GRACE_SECONDS):
-                    await self._answer(*LOG, entry)
+                await self._log(entry)
+
+    async def _log(self, arguments: list[Any]) -> None:
+        self._logged += 1
+        self._check_budget()
+        try:
+            async with asyncio.timeout_at(self._deadline + KILL_GRACE_SECONDS):
+                await self._answer(*LOG, arguments)
+        except (DeadlineExceeded, Trap) as error:
+            error.usage = self.usage()
+            raise
+        except WardianError:
+            """Nobody waits for an answer that would say so."""
 
     def _outcome(self, message: Done | Failed) -> Outcome:
         usage = self._believable(message.usage)
@@ -336,12 +360,23 @@ class _Conversation:
         raise _error_of(message, usage)
 
     def _believable(self, reported: Usage | None) -> Usage:
-        """Take from the worker's report only what the broker cannot see itself."""
+        """Take from the worker's report only what the broker cannot see itself, within reason."""
         usage = reported or Usage()
+        limits = self._job.limits
         usage.wall_seconds = self._loop.time() - self._started
+        usage.fuel = _bounded(usage.fuel, limits.fuel)
+        usage.memory_bytes = _bounded(usage.memory_bytes)
+        usage.host_calls = _bounded(usage.host_calls, limits.host_calls + EXHAUSTED_CALLS)
         usage.host_calls = max(usage.host_calls, self._calls())
         usage.http_requests = usage.events = 0
+        usage.output_bytes = _bounded(usage.output_bytes)
+        usage.log_lines = self._noted
+        usage.dropped_log_lines = _bounded(usage.dropped_log_lines)
         return usage
+
+
+def _bounded(reported: int, most: int | None = None) -> int:
+    return max(0, min(reported, COUNT_MAX if most is None else most))
 
 
 def _frame_bound(limits: Limits) -> int:
