@@ -18,13 +18,16 @@ from wardian.errors import (
     CallError,
     CompileExceeded,
     GuestError,
+    ImportRefused,
     InvalidComponent,
+    MemoryExceeded,
     WardianError,
 )
 from wardian.policy.levels import Level
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.sandbox import LiveInstance, Sandbox
 from wardian.sandbox.component import Component
+from wardian.sandbox.linker import Imports
 from wardian.sandbox.types import FunctionType
 from wardian.worlds import contract
 
@@ -120,6 +123,8 @@ class Script:
             return Verdict(line, kind, FAILED, str(wrong))
         except Skip as skip:
             return Verdict(line, kind, SKIPPED, str(skip))
+        except MemoryExceeded as error:
+            return Verdict(line, kind, REFUSED, error.message)
         except InvalidComponent as error:
             designed = any(word in error.message for word in BY_DESIGN)
             return Verdict(line, kind, REFUSED if designed else FAILED, error.message)
@@ -169,13 +174,13 @@ class Script:
         for admit in self._admissions():
             try:
                 await admit(wasm)
-            except (InvalidComponent, CompileExceeded):
+            except (InvalidComponent, ImportRefused, CompileExceeded):
                 continue
             raise Wrong("it was admitted")
 
     def _admissions(self) -> Iterator[Callable[[bytes], Awaitable[Any]]]:
         async def here(wasm: bytes) -> None:
-            self._sandbox.load(wasm)
+            self._sandbox.check_links(self._sandbox.load(wasm), Imports({}))
 
         yield here
         if self._executor is not None:
@@ -189,6 +194,8 @@ class Script:
                 ended = Ended(await call(command["action"]["field"], arguments))
             except GuestError as error:
                 ended = Ended(error.payload, fails=True)
+            except MemoryExceeded:
+                raise
             except WardianError as error:
                 raise Wrong(f"{type(error).__name__}: {error.message}") from None
             if ended.fails != wanted.fails or not same(ended.value, wanted.value):

@@ -53,6 +53,22 @@ ECHO_MODULE = """
 """
 
 
+LOADS = {
+    "bool": "i32.load8_u",
+    "s8": "i32.load8_s",
+    "u8": "i32.load8_u",
+    "s16": "i32.load16_s",
+    "u16": "i32.load16_u",
+    "s32": "i32.load",
+    "u32": "i32.load",
+    "char": "i32.load",
+    "s64": "i64.load",
+    "u64": "i64.load",
+    "f32": "f32.load",
+    "f64": "f64.load",
+}
+
+
 def echo(wit: WitType) -> bytes:
     """A component whose ``echo`` answers the list of ``wit`` that it is given.
 
@@ -77,6 +93,87 @@ def echo(wit: WitType) -> bytes:
     (canon lift (core func $echo "echo")
       (memory (core memory $memory "memory")) (realloc (core func $memory "realloc")))))"""
     )
+
+
+def first(wit: WitType) -> bytes:
+    """A component whose ``first`` answers the first of the list of ``wit`` that it is given."""
+    names = _Types()
+    element = names.reference(wit)
+    loads = _loads(wit)
+    body, answer = "(local.get 0)", "i32"
+    if len(loads) == 1:
+        body, answer = f"({loads[0]} (local.get 0))", loads[0].partition(".")[0]
+    return component(
+        f"""(component
+  {names.text}
+  {ECHO_MODULE}
+  (core instance $memory (instantiate $memory))
+  (core module $first
+    (import "memory" "memory" (memory 1))
+    (func (export "first") (param i32 i32) (result {answer}) {body}))
+  (core instance $first (instantiate $first (with "memory" (instance $memory))))
+  (func (export "first") (param "values" (list {element})) (result {element})
+    (canon lift (core func $first "first")
+      (memory (core memory $memory "memory")) (realloc (core func $memory "realloc")))))"""
+    )
+
+
+def host_first(wit: WitType) -> bytes:
+    """A component whose ``first`` has ``test:host/echo@1.0.0#first`` pick the answer."""
+    names = _Types()
+    element = names.reference(wit)
+    inner = _Types(inside_instance=True)
+    inner_element = inner.reference(wit)
+    loads = _loads(wit)
+    imported, body, answer = (
+        "i32 i32 i32)",
+        "(call $first {0} (i32.const 16)) (i32.const 16)",
+        "i32",
+    )
+    if len(loads) == 1:
+        answer = loads[0].partition(".")[0]
+        imported, body = f"i32 i32) (result {answer})", "(call $first {0})"
+    body = body.format("(local.get 0) (local.get 1)")
+    return component(
+        f"""(component
+  (import "test:host/echo@1.0.0" (instance $host
+    {inner.text}
+    (export "first" (func (param "values" (list {inner_element})) (result {inner_element})))))
+  {names.text}
+  {ECHO_MODULE}
+  (core instance $memory (instantiate $memory))
+  (core func $host-first (canon lower (func $host "first")
+    (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+  (core module $first
+    (import "host" "first" (func $first (param {imported}))
+    (func (export "first") (param i32 i32) (result {answer}) {body}))
+  (core instance $first (instantiate $first
+    (with "host" (instance (export "first" (func $host-first))))))
+  (func (export "first") (param "values" (list {element})) (result {element})
+    (canon lift (core func $first "first")
+      (memory (core memory $memory "memory")) (realloc (core func $memory "realloc")))))"""
+    )
+
+
+def _loads(wit: WitType) -> list[str]:
+    """How a value is loaded; one of several parts is answered by its address instead."""
+    match wit:
+        case Primitive("string") | ListType():
+            return ["i32.load", "i32.load"]
+        case Primitive(name):
+            return [LOADS[name]]
+        case EnumType():
+            return ["i32.load8_u"]
+        case FlagsType(labels):
+            return [("i32.load8_u", "i32.load16_u", "i32.load", "i32.load")[(len(labels) - 1) // 8]]
+        case TupleType(elements):
+            return [load for each in elements for load in _loads(each)]
+        case RecordType(fields):
+            return [load for _, each in fields for load in _loads(each)]
+        case OptionType(payload):
+            return ["i32.load8_u", *_loads(payload)]
+    payloads = [wit.ok, wit.err] if isinstance(wit, ResultType) else [each for _, each in wit.cases]
+    return ["i32.load8_u", *max((_loads(each) for each in payloads if each), key=len, default=())]
 
 
 def host_echo(wit: WitType) -> bytes:

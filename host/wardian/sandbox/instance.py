@@ -33,6 +33,7 @@ _FuncHandle = ctypes.c_char * ctypes.sizeof(abi.Func)
 
 _func_call = abi.func_call
 _val_delete = abi.val_delete
+_memory = abi.memory
 _BYTES_HEADER = abi.BYTES_HEADER
 
 
@@ -164,6 +165,7 @@ class Instance:
             return lift(at)
         finally:
             _val_delete(at)
+            _memory[at] = abi.KIND_BOOL  # the next call frees whatever this says it owns
 
     def memory_bytes(self) -> int:
         """Return what the component declares to start with and what was added since."""

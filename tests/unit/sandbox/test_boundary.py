@@ -181,8 +181,16 @@ MIXED = """(component
       (i32.store (i32.const 16) (local.get 0))
       (i32.store (i32.const 20) (local.get 1))
       (i32.const 16))
+    (func (export "some") (param i32 i32) (result i32)
+      (i32.store8 (i32.const 16) (i32.const 1))
+      (i32.store (i32.const 20) (local.get 0))
+      (i32.store (i32.const 24) (local.get 1))
+      (i32.const 16))
     (func (export "fail") (param i32 i32) (unreachable)))
   (core instance $i (instantiate $m))
+  (func (export "some") (param "value" string) (result (option string))
+    (canon lift (core func $i "some") (memory (core memory $i "memory"))
+      (realloc (core func $i "realloc"))))
   (func (export "text") (param "value" string) (result string)
     (canon lift (core func $i "same") (memory (core memory $i "memory"))
       (realloc (core func $i "realloc"))))
@@ -201,6 +209,7 @@ MIXED = """(component
 
 MIXED_CALLS: list[tuple[str, Any]] = [
     ("text", "some text"),
+    ("some", "one text"),
     ("bytes", b"\0\xff" * 40),
     ("numbers", [1.5, -2.5] * 20),
     ("maybe", ["a", None, "ß"]),
@@ -214,7 +223,7 @@ MISFITS: list[tuple[str, Any]] = [
 
 
 def mixed_round(sandbox: Sandbox, made: Any, live: Any) -> None:
-    """Fifteen calls: live and fresh, good ones, misfits half-way, and a trap."""
+    """Sixteen calls: live and fresh, good ones, misfits half-way, and a trap."""
     for function, value in MIXED_CALLS:
         assert live.call(function, {"value": value}).result == value
         assert sandbox.call(made, function, {"value": value}).result == value

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from guests import echo, host_echo
-from wardian.errors import InvalidArguments
-from wardian.sandbox import Component, Sandbox
+from guests import echo, first, host_echo, host_first
+from wardian.errors import GuestError, InvalidArguments
+from wardian.sandbox import Component, LiveInstance, Sandbox
 from wardian.sandbox.linker import Imports
 from wardian.sandbox.types import (
     BYTES,
@@ -44,7 +44,8 @@ thorough = settings(max_examples=150, deadline=None, suppress_health_check=[Heal
 
 @lru_cache(maxsize=1)
 def echo_imports() -> Imports:
-    return Imports({"test:host/echo@1.0.0": {"echo": lambda given: given}})
+    answers = {"echo": lambda given: given, "first": lambda given: given[0]}
+    return Imports({"test:host/echo@1.0.0": answers})
 
 
 @thorough
@@ -56,6 +57,27 @@ def test_every_value_comes_back_equal(sandbox: Sandbox, case: tuple[WitType, Any
     outcome = sandbox.call(component, "echo", {"values": given_values})
 
     assert outcome.result == given_values
+
+
+@thorough
+@given(case=typed_values())
+def test_one_instance_answers_values_of_every_type_again_and_again(
+    sandbox: Sandbox, case: tuple[WitType, Any]
+) -> None:
+    wit, given_values = case
+    for guest in (first(wit), host_first(wit)):
+        with sandbox.instance(sandbox.load(guest), imports=echo_imports()) as live:
+            for value in given_values * 3:
+                assert answered(wit, live, value) == value
+
+
+def answered(wit: WitType, live: LiveInstance, value: Any) -> Any:
+    """Pass one value through an instance; a function's result is taken apart on the way."""
+    try:
+        result = live.call("first", {"values": [value]}).result
+    except GuestError as error:
+        return {"tag": "err", "val": error.payload}
+    return {"tag": "ok", "val": result} if isinstance(wit, ResultType) else result
 
 
 @thorough
