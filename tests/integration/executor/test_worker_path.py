@@ -181,7 +181,7 @@ async def test_a_worker_keeps_apart_more_plans_than_it_remembers(
             fuel = 1_000_000 + number
             outcome = await call(guest("misbehaving"), "fine", level=level, fuel=fuel)
             assert outcome.result == 42
-            with pytest.raises(errors.OutOfFuel, match=str(fuel)):
+            with pytest.raises(errors.OutOfFuel, match=f"{fuel:,}"):
                 await call(guest("misbehaving"), "spin", level=level, fuel=fuel)
 
     assert executor.workers().spawned <= 3
