@@ -41,6 +41,7 @@ BY_DESIGN = (
     "error-context",
     "must be enabled",
     "not enabled",
+    "shared-everything",
     "requires the component model",
     "gc",
     "imports",
