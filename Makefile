@@ -42,6 +42,10 @@ bench: $(VENV)/bench.stamp ## Measure Wardian beside its peers; docs/benchmarks.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(ROWS),"$(ROWS)") \
 		$(if $(QUICK),--quick) $(if $(CHART),--chart) $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
 
+corpus: $(VENV)/dev.stamp ## Run the component scripts (.wast) under DIR, in process and through workers.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python -m corpus "$(or $(DIR),tests/corpus/own)" \
+		--workers $(if $(CORPUS_JSON),--json "$(CORPUS_JSON)")
+
 check: $(VENV)/dev.stamp ## Format, lint, types, import contracts.
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
@@ -64,4 +68,4 @@ clean: ## Remove what was built and installed; the data directory stays.
 	find sample-plugins sdk -name node_modules -prune -exec rm -rf {} +
 	find sample-plugins -name '*.wasm' -delete
 
-.PHONY: help run demo test bench check format contract docs clean
+.PHONY: help run demo test bench corpus check format contract docs clean

@@ -44,12 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wanted.json:
         wanted.json.write_text(json.dumps(found, indent=2) + "\n")
     total = count(found.values())
-    return 1 if not files or total["failed"] or total[CRASHED] else 0
+    return 1 if not total["passed"] or total["failed"] or total[CRASHED] else 0
 
 
 def run_file(file: Path, *, workers: bool) -> list[Found]:
     """Execute one file in a process of its own; return what became of each command."""
-    command = [sys.executable, "-X", "faulthandler", "-m", "corpus.script", str(file)]
+    command = [sys.executable, "-X", "faulthandler", "-m", "corpus.script", str(file.resolve())]
     if workers:
         command.append("--workers")
     try:

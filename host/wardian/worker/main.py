@@ -57,6 +57,7 @@ def serve(
                 if isinstance(message, Plan):
                     runner.plan(message)
                 elif isinstance(message, Call):
+                    channel.awake = message.awake
                     channel.send(runner.run(message))
                     runner.look_ahead()
         except Disconnected:

@@ -71,12 +71,13 @@ class Plan(Message, frozen=True):
 
 class Call(Message, frozen=True):
     """Run one function by a plan; answered by ``Done`` or ``Failed``, after any number of the
-    others."""
+    others. ``awake``: the next one may come at once, and a processor is free to wait for it."""
 
     call: int
     plan: int
     function: str
     arguments: dict[str, Any]
+    awake: bool = False
 
 
 class Compile(Message, frozen=True):

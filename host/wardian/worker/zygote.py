@@ -25,6 +25,7 @@ import msgspec
 from wardian.sandbox import Sandbox
 from wardian.worker.confinement import Bounds, Confinement
 from wardian.worker.main import compile_once, serve
+from wardian.worker.priority import Priority, lower
 from wardian.worker.protections import Protections
 
 CONTROL_DESCRIPTOR = 3
@@ -47,13 +48,14 @@ class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=True):
     cpu_seconds: int | None
 
 
-class StepBack(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Give a child what others leave of the processors, from now on."""
+class Lower(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Lower the priority of a child, for good."""
 
     pid: int
+    priority: Priority
 
 
-ToZygote = Spawn | StepBack
+ToZygote = Spawn | Lower
 
 
 class Spawned(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -128,8 +130,10 @@ def _serve_request(control: socket.socket, sandbox: Sandbox, confinement: Confin
     if not packet:
         return False
     request = msgspec.msgpack.decode(packet, type=ToZygote)
-    if isinstance(request, StepBack):
-        _step_back(request.pid)
+    if isinstance(request, Lower):
+        # Nobody but this process reaps its children, so that the number is still that child's.
+        with contextlib.suppress(ProcessLookupError):
+            lower(request.pid, request.priority)
         return True
     pid = os.fork()
     if not pid:
@@ -140,12 +144,6 @@ def _serve_request(control: socket.socket, sandbox: Sandbox, confinement: Confin
     socket.send_fds(control, [msgspec.msgpack.encode(Spawned(request.number, pid))], [pidfd])
     os.close(pidfd)
     return True
-
-
-def _step_back(pid: int) -> None:
-    """Nobody but this process reaps its children, so that ``pid`` is still that child's."""
-    with contextlib.suppress(ProcessLookupError):
-        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _become_child(

@@ -17,6 +17,7 @@ from wardian.policy.levels import Level
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.executor.process import Process
 from wardian.runtime.executor.worker import Worker
+from wardian.worker.priority import BESIDE_NICE, Priority
 from wardian.worlds import contract
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +28,7 @@ QUICK = guest("calculator")
 
 @pytest.fixture
 async def executor(tmp_path: Path) -> AsyncIterator[Executor]:
-    settings = ExecutorSettings(cache_dir=tmp_path / "cache", workers_max=2)
+    settings = ExecutorSettings(cache_dir=tmp_path / "cache", workers_max=3)
     async with Executor(settings, contract().offer()) as opened:
         yield opened
 
@@ -46,6 +47,11 @@ def policy_of(worker: Worker) -> int:
     return os.sched_getscheduler(worker._body.pid)
 
 
+def nice_of(worker: Worker) -> int:
+    assert isinstance(worker._body, Process)
+    return os.getpriority(os.PRIO_PROCESS, worker._body.pid)
+
+
 async def spin(call: Call, seconds: float = 0.3) -> None:
     with pytest.raises(errors.DeadlineExceeded):
         await call(MISBEHAVING, "spin", wall_seconds=seconds)
@@ -57,7 +63,7 @@ async def test_a_call_that_computes_for_long_lets_all_others_go_first(
     await spin(call)
 
     (worker,) = idle_workers(executor)
-    assert worker.behind
+    assert worker.priority is Priority.LONG
     assert policy_of(worker) == os.SCHED_IDLE
 
 
@@ -68,7 +74,7 @@ async def test_quick_calls_do_not_meet_the_workers_of_long_ones(
     for _ in range(3):
         assert (await call(MISBEHAVING, "fine")).result == 42
 
-    behind, before = sorted(idle_workers(executor), key=lambda worker: not worker.behind)
+    behind, before = sorted(idle_workers(executor), key=lambda worker: -worker.priority)
     assert (behind.calls, policy_of(behind)) == (1, os.SCHED_IDLE)
     assert (before.calls, policy_of(before)) == (3, os.SCHED_OTHER)
 
@@ -85,7 +91,10 @@ async def test_a_function_that_was_long_once_is_quick_again(executor: Executor, 
     assert not long_calls.expected((digest, "add"))
     await call(QUICK, "add", {"a": 1, "b": 2})
 
-    assert sorted(worker.behind for worker in idle_workers(executor)) == [False, True]
+    assert sorted(worker.priority for worker in idle_workers(executor)) == [
+        Priority.FIRST,
+        Priority.LONG,
+    ]
 
 
 async def test_a_call_that_waits_keeps_its_place(executor: Executor, call: Call) -> None:
@@ -97,7 +106,36 @@ async def test_a_call_that_waits_keeps_its_place(executor: Executor, call: Call)
         guest("stores"), "bump", {"key": "n", "by": 1}, level=Level.RESTRICTED, answer=answer
     )
 
-    assert [worker.behind for worker in idle_workers(executor)] == [False]
+    assert [worker.priority for worker in idle_workers(executor)] == [Priority.FIRST]
+
+
+async def test_of_one_tenants_calls_at_once_one_goes_first(executor: Executor, call: Call) -> None:
+    await call(MISBEHAVING, "fine")
+    started, others_are_done = asyncio.Event(), asyncio.Event()
+
+    async def answer(interface: str, function: str, arguments: list[object]) -> object:
+        started.set()
+        await others_are_done.wait()
+        return {"tag": "ok", "val": 1}
+
+    waiting = asyncio.create_task(
+        call(guest("stores"), "bump", {"key": "n", "by": 1}, answer=answer)
+    )
+    await started.wait()
+    await call(MISBEHAVING, "fine")
+    await call(MISBEHAVING, "fine", tenant="other")
+    others_are_done.set()
+    await waiting
+    await call(MISBEHAVING, "fine")
+
+    found = sorted(
+        (worker.priority, nice_of(worker), worker.calls) for worker in idle_workers(executor)
+    )
+    assert found == [
+        (Priority.FIRST, 0, 1),
+        (Priority.FIRST, 0, 3),
+        (Priority.BESIDE, BESIDE_NICE, 1),
+    ]
 
 
 async def test_callers_that_leave_while_a_worker_is_started_leave_none_behind(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
+from typing import cast
 
 import msgspec
 
@@ -125,8 +126,8 @@ class Frames(asyncio.Protocol):
     # -- asyncio.Protocol --
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- create_connection's kind
-        self._transport = transport
+        # What create_connection makes; that of other loops than asyncio's own is of another class.
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unread = isinstance(exc, ConnectionError)

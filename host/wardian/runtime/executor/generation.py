@@ -19,6 +19,7 @@ from wardian.errors import HostUnusable, WorkerLost
 from wardian.runtime.executor.process import Process
 from wardian.worker import zygote as child
 from wardian.worker.confinement import Bounds
+from wardian.worker.priority import Priority
 from wardian.worker.protections import NONE
 
 START_SECONDS = 30.0
@@ -104,11 +105,11 @@ class Generation:
             answer.add_done_callback(_discard)
             raise
 
-    def step_back(self, process: Process) -> None:
-        """Give a child only what others leave of the processors; a lost packet is no loss."""
+    def lower(self, process: Process, priority: Priority) -> None:
+        """Lower the priority of a child; a lost packet is no loss."""
         if self._control is not None and process.pid in self.processes:
             with contextlib.suppress(OSError):
-                self._control.send(msgspec.msgpack.encode(child.StepBack(process.pid)))
+                self._control.send(msgspec.msgpack.encode(child.Lower(process.pid, priority)))
 
     async def run_out(self) -> None:
         """Take no more work, and end when the last child that has some is done with it."""
@@ -173,7 +174,7 @@ class Generation:
                 answer.set_exception(OSError("no descriptor is free"))
             return
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        process = Process(message.pid, descriptors[0], ended, self.step_back, self._outdated)
+        process = Process(message.pid, descriptors[0], ended, self.lower, self._outdated)
         self.processes[message.pid] = process
         if answer is None or answer.done():
             process.close()

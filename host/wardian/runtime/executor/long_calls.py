@@ -13,6 +13,7 @@ import asyncio
 from collections import OrderedDict
 
 from wardian.runtime.executor.worker import Worker
+from wardian.worker.priority import Priority
 
 LONG_SECONDS = 0.02
 LOOK_SECONDS = 0.025
@@ -35,16 +36,20 @@ class LongCalls:
         """Tell whether a call of ``function`` took long the last time."""
         return function in self._long
 
+    def quick(self) -> int:
+        """Count the calls that run and have not stepped back."""
+        return sum(not _is_long(worker) for worker in self._lent)
+
     def begin(self, worker: Worker, function: Function) -> None:
         """A call begins."""
-        self._lent[worker] = function, worker.cpu_seconds() if worker.behind else None
+        self._lent[worker] = function, worker.cpu_seconds() if _is_long(worker) else None
         if self._timer is None:
             self._look_again()
 
     def end(self, worker: Worker) -> None:
         """A call has ended."""
         function, before = self._lent.pop(worker)
-        if before is None or not worker.behind or worker.lost:
+        if before is None or not _is_long(worker) or worker.lost:
             return
         if worker.cpu_seconds() - before < LONG_SECONDS:
             self._long.pop(function, None)
@@ -61,12 +66,12 @@ class LongCalls:
     def _look(self) -> None:
         self._timer = None
         for worker, (function, before) in self._lent.items():
-            if not worker.behind:
+            if not _is_long(worker):
                 used = worker.cpu_seconds()
                 if before is None:
                     self._lent[worker] = function, used
                 elif used - before >= LONG_SECONDS:
-                    worker.step_back()
+                    worker.lower(Priority.LONG)
                     self._remember(function)
         if self._lent:
             self._look_again()
@@ -75,3 +80,7 @@ class LongCalls:
         self._long[function] = None
         if len(self._long) > FUNCTIONS_MAX:
             self._long.popitem(last=False)
+
+
+def _is_long(worker: Worker) -> bool:
+    return worker.priority is Priority.LONG

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections import Counter, OrderedDict, deque
 from time import monotonic
 
@@ -15,9 +16,10 @@ from wardian.runtime.executor.long_calls import Function, LongCalls
 from wardian.runtime.executor.worker import Worker, spawn_worker, start_thread_worker
 from wardian.runtime.executor.zygote import Zygote
 from wardian.worker.confinement import Bounds
+from wardian.worker.priority import Priority
 
-Key = tuple[str, Level, bool]
-"""Of which tenant and level, and whether it has stepped back (``long_calls``)."""
+Key = tuple[str, Level, Priority]
+"""Of which tenant and level, and how much it gets of the processors."""
 
 TENANTS_QUEUED_MAX = 8
 """All queues together are no longer than so many full ones."""
@@ -51,7 +53,9 @@ class Pool:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._running: Counter[str] = Counter()
         self._call_seconds = 0.0
+        self._first: dict[str, Worker] = {}
         self._long_calls = LongCalls()
+        self._processors = len(os.sched_getaffinity(0))
         self._spawned = 0
         self._lost = 0
         self._closed = False
@@ -74,11 +78,14 @@ class Pool:
         """
         await self._slot(tenant)
         try:
-            behind = self._long_calls.expected(function)
-            worker = await self._take((tenant, level, behind))
-            if behind and not worker.behind:
-                worker.step_back()
+            priority = self._priority(tenant, function)
+            worker = await self._take((tenant, level, priority))
+            worker.lower(priority)
+            if priority is Priority.FIRST:
+                self._first[tenant] = worker
             worker.lent_at = monotonic()
+            # Of the processors, one is this process's.
+            worker.awake = self._long_calls.quick() + 1 < self._processors
             self._long_calls.begin(worker, function)
             return worker
         except BaseException:
@@ -187,6 +194,13 @@ class Pool:
 
     # -- workers --
 
+    def _priority(self, tenant: str, function: Function) -> Priority:
+        if self._long_calls.expected(function):
+            return Priority.LONG
+        first = self._first.get(tenant)
+        alone = first is None or first.priority is not Priority.FIRST
+        return Priority.FIRST if alone else Priority.BESIDE
+
     async def _take(self, key: Key) -> Worker:
         idle = self._idle.get(key)
         while idle:
@@ -212,7 +226,9 @@ class Pool:
 
     def take_back(self, tenant: str, level: Level, worker: Worker) -> None:
         """Keep a worker for the next call, or end it."""
-        key = (tenant, level, worker.behind)
+        key = (tenant, level, worker.priority)
+        if self._first.get(tenant) is worker:
+            del self._first[tenant]
         self._long_calls.end(worker)
         self._call_seconds += (monotonic() - worker.lent_at - self._call_seconds) * CALL_WEIGHT
         if worker.lost:

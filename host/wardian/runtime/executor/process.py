@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from wardian.worker.priority import Priority
+
 EXIT_REPORT_SECONDS = 1.0
 _CPU_CLOCK = 2
 
@@ -26,7 +28,7 @@ class Process:
     pid: int
     pidfd: int
     ended: asyncio.Future[int] = field(repr=False)
-    on_step_back: Callable[[Process], None] = field(repr=False)
+    on_lower: Callable[[Process, Priority], None] = field(repr=False)
     outdated: bool = False
     orphaned: bool = False
 
@@ -44,9 +46,9 @@ class Process:
         except OSError:
             return 0.0
 
-    def step_back(self) -> None:
-        """Have the process take only what others leave of the processors, for good."""
-        self.on_step_back(self)
+    def lower(self, priority: Priority) -> None:
+        """Lower the priority of the process, for good."""
+        self.on_lower(self, priority)
 
     def alive(self) -> bool:
         """Ask the kernel whether the process still runs, and can take more work."""

@@ -35,6 +35,7 @@ from wardian.sandbox import Outcome, Sandbox
 from wardian.worker.confinement import Bounds
 from wardian.worker.host_calls import EXHAUSTED_CALLS, LOG
 from wardian.worker.main import serve
+from wardian.worker.priority import Priority
 from wardian.worker.protocol import (
     ARTIFACT_UNUSABLE,
     FRAME_SLACK_BYTES,
@@ -89,7 +90,7 @@ class Body(Protocol):
 
     def cpu_seconds(self) -> float: ...
 
-    def step_back(self) -> None: ...
+    def lower(self, priority: Priority) -> None: ...
 
     def close(self) -> None: ...
 
@@ -103,7 +104,8 @@ class Worker:
         calls: that it has begun.
         lent_at: the monotonic time at which the pool lent it last.
         lost: it is not to be used again.
-        behind: it takes only what others leave of the processors.
+        priority: of its process; it stays low.
+        awake: whether it may keep a processor busy for a moment after its next call.
     """
 
     def __init__(self, frames: Frames, body: Body) -> None:
@@ -113,7 +115,8 @@ class Worker:
         self.calls = 0
         self.lent_at = 0.0
         self.lost = False
-        self.behind = False
+        self.priority = Priority.FIRST
+        self.awake = False
 
     def usable(self) -> bool:
         """Whether the worker can take a call: it may have died since its last one.
@@ -136,7 +139,7 @@ class Worker:
         conversation = _Conversation(self._frames, self.calls, job, answer)
         number, plan = self._plans.of(job, artifact)
         try:
-            return await conversation.run(number, plan)
+            return await conversation.run(number, plan, awake=self.awake)
         except Lost as lost:
             if lost.unread and not conversation.heard:
                 self._abandon()
@@ -162,10 +165,11 @@ class Worker:
         """Return the processor time that the worker has used; of a thread, 0."""
         return self._body.cpu_seconds()
 
-    def step_back(self) -> None:
-        """Let all others go first, for good: what may take priority back is a privilege."""
-        self.behind = True
-        self._body.step_back()
+    def lower(self, priority: Priority) -> None:
+        """Lower its priority, unless it is that low."""
+        if priority > self.priority:
+            self.priority = priority
+            self._body.lower(priority)
 
     async def ready(self) -> None:
         """Wait until the worker is confined.
@@ -265,9 +269,9 @@ class _Conversation:
     def _calls(self) -> int:
         return self._host_calls + self._logged
 
-    async def run(self, number: int, plan: Plan | None) -> Outcome:
+    async def run(self, number: int, plan: Plan | None, *, awake: bool) -> Outcome:
         self._frames.frame_bytes_max = _frame_bound(self._job.limits)
-        self._send_call(number, plan)
+        self._send_call(number, plan, awake)
         self.open = True
         expiry = self._frames.expire_at(self._deadline + KILL_GRACE_SECONDS)
         try:
@@ -289,10 +293,10 @@ class _Conversation:
         finally:
             expiry.cancel()
 
-    def _send_call(self, number: int, plan: Plan | None) -> None:
+    def _send_call(self, number: int, plan: Plan | None, awake: bool) -> None:
         job = self._job
         arguments = job.arguments if type(job.arguments) is dict else dict(job.arguments)
-        call = Call(self._number, number, job.function, arguments)
+        call = Call(self._number, number, job.function, arguments, awake)
         try:
             self._frames.send(call) if plan is None else self._frames.send(plan, call)
         except (OverflowError, ValueError, TypeError, RecursionError) as error:
@@ -489,7 +493,7 @@ class _Thread:
         """A thread of the host's competes with nobody but the host."""
         return 0.0
 
-    def step_back(self) -> None:
+    def lower(self, priority: Priority) -> None:
         """A thread stays what it is."""
 
     def close(self) -> None:
