@@ -32,6 +32,7 @@ _COMMANDS = (
     ("pack", "projects.pack", _AUTHOR),
     ("inspect", "components.inspect", _AUTHOR),
     ("run", "components.run", _AUTHOR),
+    ("compat", "compatibility.compat", _AUTHOR),
     ("install", "plugins.install", _PLUGINS),
     ("uninstall", "plugins.uninstall", _PLUGINS),
     ("list", "plugins.list_plugins", _PLUGINS),

@@ -18,6 +18,7 @@ class Source:
 
     name: str
     component: bytes
+    version: str = ""
     level: Level = Level.RESTRICTED
     config: dict[str, Any] = field(default_factory=dict)
     asked: tuple[Permission, ...] = ()
@@ -46,6 +47,7 @@ def _packaged(package: Package) -> Source:
     return Source(
         name=manifest.name,
         component=package.component,
+        version=manifest.version,
         level=manifest.sandbox_level,
         config=dict(manifest.default_config),
         asked=manifest.asked(),

@@ -122,8 +122,8 @@ async def test_of_one_tenants_calls_at_once_one_goes_first(executor: Executor, c
         call(guest("stores"), "bump", {"key": "n", "by": 1}, answer=answer)
     )
     await started.wait()
-    await call(MISBEHAVING, "fine")
     await call(MISBEHAVING, "fine", tenant="other")
+    await call(MISBEHAVING, "fine")
     others_are_done.set()
     await waiting
     await call(MISBEHAVING, "fine")
@@ -136,6 +136,13 @@ async def test_of_one_tenants_calls_at_once_one_goes_first(executor: Executor, c
         (Priority.FIRST, 0, 3),
         (Priority.BESIDE, BESIDE_NICE, 1),
     ]
+
+
+async def test_a_tenant_that_is_alone_has_all_there_is(executor: Executor, call: Call) -> None:
+    await executor.admit(MISBEHAVING)
+    await asyncio.gather(*(call(MISBEHAVING, "fine") for _ in range(3)))
+
+    assert {worker.priority for worker in idle_workers(executor)} == {Priority.FIRST}
 
 
 async def test_callers_that_leave_while_a_worker_is_started_leave_none_behind(

@@ -29,6 +29,12 @@ RETRY_SECONDS_MAX = 60.0
 CALL_WEIGHT = 0.05
 """What the last call weighs in the mean duration of calls."""
 
+CONTESTED_SECONDS = 60.0
+"""So long after calls of two tenants none has more than one call that is first.
+
+A change takes other workers: it must not come with every call of a tenant that calls now and then.
+"""
+
 _log = logging.getLogger("wardian.executor")
 
 
@@ -54,6 +60,8 @@ class Pool:
         self._running: Counter[str] = Counter()
         self._call_seconds = 0.0
         self._first: dict[str, Worker] = {}
+        self._served_last: str | None = None
+        self._contested_until = 0.0
         self._long_calls = LongCalls()
         self._processors = len(os.sched_getaffinity(0))
         self._spawned = 0
@@ -197,6 +205,11 @@ class Pool:
     def _priority(self, tenant: str, function: Function) -> Priority:
         if self._long_calls.expected(function):
             return Priority.LONG
+        if self._served_last not in (tenant, None):
+            self._contested_until = monotonic() + CONTESTED_SECONDS
+        self._served_last = tenant
+        if monotonic() >= self._contested_until:
+            return Priority.FIRST
         first = self._first.get(tenant)
         alone = first is None or first.priority is not Priority.FIRST
         return Priority.FIRST if alone else Priority.BESIDE
