@@ -145,6 +145,66 @@ async def test_a_tenant_that_is_alone_has_all_there_is(executor: Executor, call:
     assert {worker.priority for worker in idle_workers(executor)} == {Priority.FIRST}
 
 
+async def waiting_calls(call: Call, count: int) -> tuple[asyncio.Event, list[asyncio.Task[object]]]:
+    """Have so many calls of one tenant wait in a host function until the event is set."""
+    gate = asyncio.Event()
+
+    async def answer(interface: str, function: str, arguments: list[object]) -> object:
+        await gate.wait()
+        return {"tag": "ok", "val": 1}
+
+    calls = [
+        asyncio.create_task(call(guest("stores"), "bump", {"key": "n", "by": 1}, answer=answer))
+        for _ in range(count)
+    ]
+    return gate, calls
+
+
+async def test_beside_others_a_tenants_short_calls_leave_a_processor_free(
+    executor: Executor, call: Call
+) -> None:
+    pool = executor._pool
+    pool._beside_others = 1
+    most = 0
+
+    async def many(tenant: str) -> None:
+        nonlocal most
+        for _ in range(30):
+            await call(MISBEHAVING, "fine", tenant=tenant)
+            most = max(most, pool._running["busy"] - pool._lasting["busy"])
+
+    await many("busy")
+    await many("other")
+    most = 0
+    await asyncio.gather(*(many("busy") for _ in range(3)), many("other"))
+
+    assert most == 1
+
+
+@pytest.mark.parametrize("before", [0, 1])
+async def test_calls_that_wait_run_beside_each_other_whoever_else_calls(
+    executor: Executor, call: Call, before: int
+) -> None:
+    """The first of them is taken for a short one, but not for long."""
+    executor._pool._beside_others = 1
+    await call(MISBEHAVING, "fine")
+    await call(MISBEHAVING, "fine", tenant="other")
+    for _ in range(before):
+        gate, calls = await waiting_calls(call, 1)
+        await asyncio.sleep(0.1)
+        gate.set()
+        await asyncio.gather(*calls)
+
+    gate, calls = await waiting_calls(call, 3)
+    async with asyncio.timeout(10):
+        while executor.workers().busy < 3:
+            await asyncio.sleep(0.01)
+    gate.set()
+    await asyncio.gather(*calls)
+
+    assert executor._pool._lasting.total() == 0
+
+
 async def test_callers_that_leave_while_a_worker_is_started_leave_none_behind(
     executor: Executor, call: Call
 ) -> None:

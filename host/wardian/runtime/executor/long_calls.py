@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 from wardian.runtime.executor.worker import Worker
 from wardian.worker.priority import Priority
@@ -24,9 +25,13 @@ Function = tuple[str, str]
 
 
 class LongCalls:
-    """Watches the workers that are lent, and remembers which functions took long."""
+    """Watches the workers that are lent, and remembers which functions took long.
 
-    def __init__(self) -> None:
+    While any is lent, ``looked`` is called every ``LOOK_SECONDS``.
+    """
+
+    def __init__(self, looked: Callable[[], None]) -> None:
+        self._looked = looked
         # With the processor time that the worker had used when its call was first looked at.
         self._lent: dict[Worker, tuple[Function, float | None]] = {}
         self._long: OrderedDict[Function, None] = OrderedDict()
@@ -73,6 +78,7 @@ class LongCalls:
                 elif used - before >= LONG_SECONDS:
                     worker.lower(Priority.LONG)
                     self._remember(function)
+        self._looked()
         if self._lent:
             self._look_again()
 

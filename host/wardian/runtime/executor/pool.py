@@ -12,7 +12,7 @@ from time import monotonic
 from wardian.errors import Overloaded, WardianError
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.runtime.executor.job import ExecutorSettings, WorkersReport
-from wardian.runtime.executor.long_calls import Function, LongCalls
+from wardian.runtime.executor.long_calls import LOOK_SECONDS, Function, LongCalls
 from wardian.runtime.executor.worker import Worker, spawn_worker, start_thread_worker
 from wardian.runtime.executor.zygote import Zygote
 from wardian.worker.confinement import Bounds
@@ -35,6 +35,9 @@ CONTESTED_SECONDS = 60.0
 A change takes other workers: it must not come with every call of a tenant that calls now and then.
 """
 
+SHORT_SECONDS = 0.002
+"""Calls that take less on average wait for nothing: what they cost is the broker and processors."""
+
 _log = logging.getLogger("wardian.executor")
 
 
@@ -45,6 +48,11 @@ class Pool:
     tenant that has the fewest calls running, and of equal ones to the one that was served longest
     ago. A tenant that has none running gets one of a few workers in reserve, however many the
     others have: they cannot make it wait for their calls to end.
+
+    While tenants call beside each other, one whose calls are short has no more of them running at
+    once than leaves a processor free. Its calls take the broker, which is one thread, as long as
+    their workers: more at once are hardly faster, and each is before somebody else's. A call
+    that turns out to take longer does not count.
     """
 
     def __init__(self, zygote: Zygote, settings: ExecutorSettings) -> None:
@@ -59,11 +67,16 @@ class Pool:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._running: Counter[str] = Counter()
         self._call_seconds = 0.0
+        self._seconds_of: dict[str, float] = {}
+        self._lent: dict[Worker, str] = {}
+        # How many calls of a tenant run that have been running for LOOK_SECONDS.
+        self._lasting: Counter[str] = Counter()
         self._first: dict[str, Worker] = {}
         self._served_last: str | None = None
         self._contested_until = 0.0
-        self._long_calls = LongCalls()
+        self._long_calls = LongCalls(self._look)
         self._processors = len(os.sched_getaffinity(0))
+        self._beside_others = max(1, self._processors - 1)
         self._spawned = 0
         self._lost = 0
         self._closed = False
@@ -94,6 +107,7 @@ class Pool:
             worker.lent_at = monotonic()
             # Of the processors, one is this process's.
             worker.awake = self._long_calls.quick() + 1 < self._processors
+            self._lent[worker] = tenant
             self._long_calls.begin(worker, function)
             return worker
         except BaseException:
@@ -128,8 +142,18 @@ class Pool:
 
     def _has_room(self, tenant: str) -> bool:
         """Tell whether a call of this tenant may begin."""
-        reserve = self._reserve if not self._running[tenant] else 0
+        running = self._running[tenant]
+        quick = running - self._lasting[tenant]
+        if quick >= self._beside_others and self._is_contested() and self._is_short(tenant):
+            return False
+        reserve = self._reserve if not running else 0
         return self._busy < self._settings.workers_max + reserve
+
+    def _is_contested(self) -> bool:
+        return monotonic() < self._contested_until
+
+    def _is_short(self, tenant: str) -> bool:
+        return self._seconds_of.get(tenant, 0.0) < SHORT_SECONDS
 
     async def _slot(self, tenant: str) -> None:
         if tenant not in self._waiting and self._has_room(tenant):
@@ -181,15 +205,26 @@ class Pool:
             self._waiting.pop(tenant, None)
 
     def _free_slot(self, tenant: str) -> None:
-        """Give a slot up, and pass on what is free."""
+        """Give a slot up, and pass it on."""
         self._running[tenant] -= 1
         if not self._running[tenant]:
             del self._running[tenant]
-        while self._waiting:
-            following = min(self._waiting, key=self._running.__getitem__)
-            if not self._has_room(following):
-                return
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        while following := min(
+            filter(self._has_room, self._waiting), key=self._running.__getitem__, default=None
+        ):
             self._serve(following)
+
+    def _look(self) -> None:
+        """Find the calls that have begun to last; who waits because of them waits no more."""
+        begun = monotonic() - LOOK_SECONDS
+        for worker, tenant in self._lent.items():
+            if not worker.lasts and worker.lent_at <= begun:
+                worker.lasts = True
+                self._lasting[tenant] += 1
+        self._pass_on()
 
     def _serve(self, tenant: str) -> None:
         queue = self._waiting.pop(tenant)
@@ -208,7 +243,7 @@ class Pool:
         if self._served_last not in (tenant, None):
             self._contested_until = monotonic() + CONTESTED_SECONDS
         self._served_last = tenant
-        if monotonic() >= self._contested_until:
+        if not self._is_contested():
             return Priority.FIRST
         first = self._first.get(tenant)
         alone = first is None or first.priority is not Priority.FIRST
@@ -243,7 +278,13 @@ class Pool:
         if self._first.get(tenant) is worker:
             del self._first[tenant]
         self._long_calls.end(worker)
-        self._call_seconds += (monotonic() - worker.lent_at - self._call_seconds) * CALL_WEIGHT
+        del self._lent[worker]
+        self._lasting[tenant] -= worker.lasts
+        worker.lasts = False
+        took = monotonic() - worker.lent_at
+        self._call_seconds += (took - self._call_seconds) * CALL_WEIGHT
+        mean = self._seconds_of.get(tenant, 0.0)
+        self._seconds_of[tenant] = mean + (took - mean) * CALL_WEIGHT
         if worker.lost:
             self._lost += 1
         once = LEVELS[level].runs_in is RunsIn.NEW_PROCESS

@@ -103,6 +103,7 @@ class Worker:
     Attributes:
         calls: that it has begun.
         lent_at: the monotonic time at which the pool lent it last.
+        lasts: whether the pool has seen its call take longer than most.
         lost: it is not to be used again.
         priority: of its process; it stays low.
         awake: whether it may keep a processor busy for a moment after its next call.
@@ -114,6 +115,7 @@ class Worker:
         self._plans = _Plans()
         self.calls = 0
         self.lent_at = 0.0
+        self.lasts = False
         self.lost = False
         self.priority = Priority.FIRST
         self.awake = False
