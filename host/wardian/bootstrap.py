@@ -12,7 +12,7 @@ from wardian.capabilities import Services, build
 from wardian.errors import HostUnusable, InvalidArguments
 from wardian.events import Events
 from wardian.plugins import PackageStore, Registry
-from wardian.plugins.trust import Trust
+from wardian.plugins.ceiling import LevelCeiling
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.executor import Executor, ExecutorSettings
@@ -106,7 +106,8 @@ def compose(
         store,
         executor,
         InstallPolicy(
-            package_bytes_max=settings.upload_bytes_max * _UNPACKED_RATIO, trust=_trust(settings)
+            package_bytes_max=settings.upload_bytes_max * _UNPACKED_RATIO,
+            ceiling=_ceiling(settings),
         ),
     )
     crashes = CrashPolicy(
@@ -173,12 +174,12 @@ def _policy(settings: Settings) -> CallPolicy:
     return CallPolicy(
         excluded=tuple(_excluded(text) for text in settings.excluded_permissions),
         ceilings={name: value for name, value in ceilings.items() if value is not None},
-        trust=_trust(settings),
+        ceiling=_ceiling(settings),
     )
 
 
-def _trust(settings: Settings) -> Trust:
-    return Trust(level_max=settings.level_max, default_tenant=settings.default_tenant)
+def _ceiling(settings: Settings) -> LevelCeiling:
+    return LevelCeiling(level_max=settings.level_max, default_tenant=settings.default_tenant)
 
 
 def _excluded(text: str) -> Permission:

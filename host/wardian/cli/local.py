@@ -21,7 +21,7 @@ from wardian.cli.guest import Listener
 from wardian.crypto.digests import sha256_hex
 from wardian.crypto.identifiers import new_id
 from wardian.errors import CallError, InvalidArguments, Trap
-from wardian.plugins.trust import stricter
+from wardian.plugins.ceiling import stricter
 from wardian.policy.grants import Authority
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import Limits

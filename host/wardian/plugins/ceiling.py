@@ -22,7 +22,7 @@ def stricter(one: Level, other: Level) -> Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
+class LevelCeiling:
     """What the operator allows, whatever a stranger's manifest asks for.
 
     Attributes:

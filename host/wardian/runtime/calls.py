@@ -16,7 +16,7 @@ from wardian.config import overlaid
 from wardian.crypto.identifiers import new_id
 from wardian.errors import CallError, GuestError, InvalidArguments, WardianError
 from wardian.plugins import Installed, PackageStore
-from wardian.plugins.trust import Trust
+from wardian.plugins.ceiling import LevelCeiling
 from wardian.policy.grants import Authority
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import Limits, limits_from
@@ -63,16 +63,16 @@ class CallPolicy:
     Attributes:
         excluded: permissions that no plugin gets, whatever was granted.
         ceilings: limits, by name, that no call passes.
-        trust: the levels that plugins may have, those installed under another setting too.
+        ceiling: the levels that plugins may have, those installed under another setting too.
     """
 
     excluded: tuple[Permission, ...] = ()
     ceilings: Mapping[str, Any] = field(default_factory=dict)
-    trust: Trust = field(default_factory=Trust)
+    ceiling: LevelCeiling = field(default_factory=LevelCeiling)
 
     def level(self, plugin: Installed) -> Level:
         """Return the level at which a plugin runs now."""
-        return self.trust.effective(plugin.level, plugin.tenant)
+        return self.ceiling.effective(plugin.level, plugin.tenant)
 
     def limits(self, level: Level) -> Limits:
         """Return the limits that calls of this level have before they lower them further."""

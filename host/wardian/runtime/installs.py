@@ -18,9 +18,9 @@ from wardian.crypto.digests import sha256_hex
 from wardian.crypto.identifiers import new_id
 from wardian.errors import Conflict, InvalidManifest
 from wardian.plugins import Installed, Manifest, Package, PackageStore, PluginState
+from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.package import read_source
 from wardian.plugins.registry import read_installed
-from wardian.plugins.trust import Trust
 from wardian.policy.levels import LEVELS
 from wardian.runtime.journal import Change, Journal
 from wardian.runtime.lifecycle import Lifecycle
@@ -49,11 +49,11 @@ class InstallPolicy:
 
     Attributes:
         package_bytes_max: what a package's files may take together.
-        trust: the levels that plugins may have.
+        ceiling: the levels that plugins may have.
     """
 
     package_bytes_max: int
-    trust: Trust = field(default_factory=Trust)
+    ceiling: LevelCeiling = field(default_factory=LevelCeiling)
 
 
 class Installer:
@@ -112,7 +112,7 @@ class Installer:
     def _read(self, source: bytes | str | Path, tenant: str) -> Package:
         """Unpack and check a package; this takes a while, and blocks."""
         package = read_source(source, max_bytes=self._policy.package_bytes_max)
-        self._policy.trust.check(package.manifest, tenant)
+        self._policy.ceiling.check(package.manifest, tenant)
         check_manifest(package.manifest)
         return package
 

@@ -8,7 +8,7 @@ import pytest
 
 from wardian.errors import InvalidManifest
 from wardian.plugins import parse_manifest
-from wardian.plugins.trust import Trust, stricter
+from wardian.plugins.ceiling import LevelCeiling, stricter
 from wardian.policy.levels import Level
 
 
@@ -30,22 +30,22 @@ def test_the_stricter_of_two_levels_is_the_one_that_trusts_less() -> None:
 def test_a_manifest_gets_its_level_exactly_if_the_operator_allows_as_much(
     asked: Level, most: Level, tenant: str
 ) -> None:
-    trust = Trust(level_max=most, default_tenant="main")
+    ceiling = LevelCeiling(level_max=most, default_tenant="main")
     allowed = stricter(asked, most) is asked and (asked is not Level.TRUSTED or tenant == "main")
 
-    assert (trust.effective(asked, tenant) is asked) == allowed
+    assert (ceiling.effective(asked, tenant) is asked) == allowed
     if allowed:
-        trust.check(parse_manifest(manifest(asked)), tenant)
+        ceiling.check(parse_manifest(manifest(asked)), tenant)
     else:
         with pytest.raises(InvalidManifest) as caught:
-            trust.check(parse_manifest(manifest(asked)), tenant)
+            ceiling.check(parse_manifest(manifest(asked)), tenant)
         assert caught.value.path == "sandbox_level"
         assert asked.value in caught.value.message
 
 
 def test_a_refusal_says_what_is_allowed_and_how_to_change_it() -> None:
     with pytest.raises(InvalidManifest) as caught:
-        Trust().check(parse_manifest(manifest(Level.TRUSTED)), "default")
+        LevelCeiling().check(parse_manifest(manifest(Level.TRUSTED)), "default")
 
     for part in ("'trusted'", "'standard' at most", "WARDIAN_LEVEL_MAX=trusted"):
         assert part in caught.value.message

@@ -20,8 +20,8 @@ from wardian.errors import (
 )
 from wardian.plugins import Manifest, Package
 from wardian.plugins.archive import write_archive
+from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.package import read_source
-from wardian.plugins.trust import Trust
 from wardian.policy.levels import LEVELS, Level
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.installs import PACKAGES_AT_ONCE, check_manifest
@@ -320,7 +320,9 @@ async def test_a_level_that_is_no_longer_allowed_is_lowered_at_the_next_call(
         await made.host.install(levelled("trusted"))
 
     for most in (Level.TRUSTED, Level.STANDARD, Level.ISOLATED):
-        async with fake_host(tmp_path, policy=CallPolicy(trust=Trust(level_max=most))) as made:
+        async with fake_host(
+            tmp_path, policy=CallPolicy(ceiling=LevelCeiling(level_max=most))
+        ) as made:
             await made.host.call("stores", "run", {})
             (job,) = made.executor.jobs
 
