@@ -77,7 +77,7 @@ async def fake_host(
         database = await stack.enter_async_context(Database.open(folder / "wardian.db"))
         token = await bootstrap(database, tenant="default")
         parts, statistics = compose(chosen, policy or CallPolicy(), database, executor, folder)
-        await parts.installer.sweep()
+        await parts.files.sweep()
         await parts.lifecycle.resume(parts.registry, "default")
         await stack.enter_async_context(statistics.kept())
         yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor)

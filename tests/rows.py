@@ -8,7 +8,7 @@ from wardian.crypto.digests import sha256_hex
 from wardian.crypto.identifiers import new_id
 from wardian.storage import Database
 from wardian.storage.plugins import PluginRepository
-from wardian.storage.rows import PluginRow, now
+from wardian.storage.rows import PackageRow, PluginRow, now
 from wardian.storage.tenants import TenantRepository
 
 
@@ -19,6 +19,7 @@ def plugin_row(name: str = "counter", *, tenant: str = "default", **changes: Any
         "name": name,
         "plugin_version": "1.0.0",
         "digest": sha256_hex(b"component"),
+        "package_digest": sha256_hex(b"package"),
         "level": "restricted",
         "state": "active",
         "state_reason": "",
@@ -36,6 +37,10 @@ def plugin_row(name: str = "counter", *, tenant: str = "default", **changes: Any
     return PluginRow(**values | changes)
 
 
+def package_row(row: PluginRow) -> PackageRow:
+    return PackageRow(digest=row.package_digest, component_digest=row.digest, size_bytes=9)
+
+
 async def add_tenant(database: Database, name: str = "default") -> None:
     async with database.transaction() as connection:
         await TenantRepository(connection).add(name)
@@ -46,5 +51,5 @@ async def add_plugin(database: Database, row: PluginRow | None = None) -> Plugin
     async with database.transaction() as connection:
         if not await TenantRepository(connection).exists(row.tenant):
             await TenantRepository(connection).add(row.tenant)
-        await PluginRepository(connection, row.tenant).add(row, size_bytes=9)
+        await PluginRepository(connection, row.tenant).add(row, package_row(row))
     return row

@@ -13,16 +13,20 @@ from wardian.errors import HostUnusable, InvalidArguments
 from wardian.events import Events
 from wardian.plugins import PackageStore, Registry
 from wardian.plugins.ceiling import LevelCeiling
+from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.host import HostParts, PluginHost
 from wardian.runtime.host_calls import HostFunctions
-from wardian.runtime.installs import Installer, InstallPolicy
+from wardian.runtime.installs import Installer
+from wardian.runtime.intake import Intake, IntakePolicy
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor as AnyExecutor
 from wardian.runtime.statistics import Statistics
+from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
 from wardian.settings import Settings
 from wardian.storage import Database
@@ -62,7 +66,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         )
         parts, statistics = compose(settings, policy, database, executor, folder)
         stack.callback(parts.calls.log.flush)
-        await parts.installer.sweep()
+        await parts.files.sweep()
         for tenant in await parts.tenants.list():
             await parts.lifecycle.resume(parts.registry, tenant.name)
         await stack.enter_async_context(statistics.kept())
@@ -81,7 +85,9 @@ def compose(
     registry = Registry(database)
     events.subscribe("plugin.*", lambda event: registry.forget(event.tenant))
     journal = Journal(database, events)
-    store = _store(folder)
+    files = PackageFiles(database, _store(folder))
+    trust = Trust(database)
+    steps = Steps()
     telemetry = Telemetry()
     telemetry.watch_workers(executor.workers)
     statistics = Statistics(database)
@@ -92,24 +98,22 @@ def compose(
         CallServices(
             executor=executor,
             functions=functions,
-            store=store,
+            files=files,
             telemetry=telemetry,
             statistics=statistics,
         ),
         policy,
     )
     lifecycle = Lifecycle(journal, calls)
-    installer = Installer(
-        database,
-        journal,
-        lifecycle,
-        store,
+    intake = Intake(
+        trust,
         executor,
-        InstallPolicy(
+        IntakePolicy(
             package_bytes_max=settings.upload_bytes_max * _UNPACKED_RATIO,
             ceiling=_ceiling(settings),
         ),
     )
+    installer = Installer(database, journal, lifecycle, intake, files, steps)
     crashes = CrashPolicy(
         crashes_max=settings.crashes_max, window_seconds=settings.crash_window_seconds
     )
@@ -120,6 +124,9 @@ def compose(
         journal=journal,
         lifecycle=lifecycle,
         installer=installer,
+        files=files,
+        trust=trust,
+        steps=steps,
         calls=calls,
         supervisor=Supervisor(crashes, lifecycle.quarantine),
         executor=executor,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ README_NAME = "README.md"
 DIGESTS_NAME = "digests.json"
 UI_FOLDER = "ui/"
 _MAX_DIGESTS_BYTES = 128 * 1024
+_WASM_MAGIC = b"\0asm"
 MAX_PACKAGE_BYTES = 256 * 1024 * 1024
 """What a package's files may take together, if nobody says another number."""
 
@@ -34,14 +35,21 @@ class Package:
     """A plugin as it was delivered.
 
     Attributes:
+        content: the whole ``.wardian`` file.
         manifest: parsed and checked.
         component: the bytes of the WebAssembly component, not yet looked at.
         files: the SHA-256 of everything else in the package, by name.
     """
 
+    content: bytes = field(repr=False)
     manifest: Manifest
-    component: bytes
+    component: bytes = field(repr=False)
     files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the whole file: what is signed, and under which it is kept."""
+        return sha256_hex(self.content)
 
 
 def read_package(content: bytes, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Package:
@@ -54,7 +62,23 @@ def read_package(content: bytes, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Packa
     archive = read_archive(content, max_bytes=max_bytes, room=lambda name: _room(name, max_bytes))
     _check_digests(archive.kept.get(DIGESTS_NAME), archive.digests)
     others = {name: digest for name, digest in archive.digests.items() if name != DIGESTS_NAME}
-    return _package(archive.kept, others)
+    return _package(content, archive.kept, others)
+
+
+def component_of(content: bytes, *, max_bytes: int = MAX_PACKAGE_BYTES) -> bytes:
+    """Return the component of a ``.wardian`` file that was read before, or a bare one as it is.
+
+    Hosts of earlier versions kept components without their packages.
+
+    Raises:
+        InvalidManifest, PayloadTooLarge: not a package.
+    """
+    if content.startswith(_WASM_MAGIC):
+        return content
+    archive = read_archive(
+        content, max_bytes=max_bytes, room=lambda name: max_bytes if _is_component(name) else 0
+    )
+    return next(iter(archive.kept.values()))
 
 
 def read_directory(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Package:
@@ -68,8 +92,7 @@ def read_directory(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Packa
             package takes, or the plugin is a link to somewhere else.
         PayloadTooLarge: its files are larger than ``max_bytes`` together.
     """
-    kept: dict[str, bytes] = {}
-    digests: dict[str, str] = {}
+    members: dict[str, bytes] = {}
     left = max_bytes
     files = _files(folder)
     if MANIFEST_NAME in files and not any(map(_is_component, files)):
@@ -83,11 +106,11 @@ def read_directory(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Packa
         if size > left:
             raise PayloadTooLarge(f"The package's files are larger than {max_bytes} bytes.")
         left -= size
-        content = path.read_bytes()
-        digests[name] = sha256_hex(content)
-        if _room(name, max_bytes):
-            kept[name] = content
-    return _package(kept, digests)
+        members[name] = path.read_bytes()
+    members[COMPONENT_NAME] = members.pop(_component_among(members))
+    digests = {name: sha256_hex(content) for name, content in sorted(members.items())}
+    content = write_archive(members | {DIGESTS_NAME: dump_json(digests).encode()})
+    return _package(content, members, digests)
 
 
 def read_source(source: bytes | str | Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Package:
@@ -115,14 +138,7 @@ def pack(folder: Path) -> bytes:
     Raises:
         NotFound, InvalidManifest, PayloadTooLarge: as for `read_directory`.
     """
-    package = read_directory(folder)
-    members = {
-        MANIFEST_NAME: (folder / MANIFEST_NAME).read_bytes(),
-        COMPONENT_NAME: package.component,
-        **{name: (folder / name).read_bytes() for name in package.files},
-    }
-    digests = {name: sha256_hex(content) for name, content in sorted(members.items())}
-    return write_archive(members | {DIGESTS_NAME: dump_json(digests).encode()})
+    return read_directory(folder).content
 
 
 def file_name(manifest: Manifest) -> str:
@@ -163,19 +179,12 @@ def _files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _package(kept: Mapping[str, bytes], digests: Mapping[str, str]) -> Package:
-    if MANIFEST_NAME not in kept:
-        raise InvalidManifest(f"The package has no {MANIFEST_NAME}.", path=MANIFEST_NAME)
-    components = [name for name in kept if _is_component(name)]
-    if len(components) != 1:
-        found = ", ".join(components) or "none"
-        raise InvalidManifest(
-            f"A package has exactly one component, a *.wasm file at its root; this one has {found}."
-        )
+def _package(content: bytes, kept: Mapping[str, bytes], digests: Mapping[str, str]) -> Package:
+    component_name = _component_among(kept)
     others = {
         name: digest
         for name, digest in digests.items()
-        if name not in (MANIFEST_NAME, components[0])
+        if name not in (MANIFEST_NAME, component_name)
     }
     _check_others(others)
     manifest = parse_manifest(kept[MANIFEST_NAME])
@@ -185,7 +194,20 @@ def _package(kept: Mapping[str, bytes], digests: Mapping[str, str]) -> Package:
                 f"The package does not hold {component.entry!r}.",
                 path=f"ui_components[{index}].entry",
             )
-    return Package(manifest=manifest, component=kept[components[0]], files=others)
+    return Package(content=content, manifest=manifest, component=kept[component_name], files=others)
+
+
+def _component_among(names: Collection[str]) -> str:
+    """Return the name of the component, of a package that has what every package must have."""
+    if MANIFEST_NAME not in names:
+        raise InvalidManifest(f"The package has no {MANIFEST_NAME}.", path=MANIFEST_NAME)
+    components = [name for name in names if _is_component(name)]
+    if len(components) != 1:
+        found = ", ".join(components) or "none"
+        raise InvalidManifest(
+            f"A package has exactly one component, a *.wasm file at its root; this one has {found}."
+        )
+    return components[0]
 
 
 def _check_others(names: Iterable[str]) -> None:

@@ -25,10 +25,14 @@ class Installed:
     """One installed plugin with all that a call needs to know of it.
 
     Attributes:
-        id: of this installation; a later one of the same name has another.
+        id: of this installation, whatever its version; a later one of the same name has another.
+        digest: of the component.
+        package_digest: of the package that it is a part of.
         asked: the permissions of the manifest, parsed.
         granted: the permissions the operator granted.
         configured: what the operator set, not yet over the manifest's defaults.
+        monitored: whether its use of permissions is recorded.
+        recorded: how many of its calls are kept for replay.
     """
 
     id: str
@@ -36,6 +40,7 @@ class Installed:
     name: str
     version: str
     digest: str
+    package_digest: str
     level: Level
     state: PluginState
     state_reason: str
@@ -45,6 +50,8 @@ class Installed:
     asked: tuple[Permission, ...] = ()
     granted: tuple[Permission, ...] = ()
     configured: Mapping[str, Any] = field(default_factory=dict)
+    monitored: bool = False
+    recorded: int = 0
 
     @property
     def is_callable(self) -> bool:
@@ -135,6 +142,7 @@ def _installed(row: PluginRow, granted: Iterable[str], configured: Mapping[str, 
         name=row.name,
         version=row.plugin_version,
         digest=row.digest,
+        package_digest=row.package_digest,
         level=Level(row.level),
         state=PluginState(row.state),
         state_reason=row.state_reason,
@@ -144,4 +152,6 @@ def _installed(row: PluginRow, granted: Iterable[str], configured: Mapping[str, 
         asked=manifest.asked(),
         granted=tuple(map(parse_permission, granted)),
         configured=configured,
+        monitored=row.monitored,
+        recorded=row.recorded,
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from wardian.capabilities import Budget, CallContext, CallFacts
@@ -15,7 +15,7 @@ from wardian.capabilities.logging import write_output
 from wardian.config import overlaid
 from wardian.crypto.identifiers import new_id
 from wardian.errors import CallError, GuestError, InvalidArguments, WardianError
-from wardian.plugins import Installed, PackageStore
+from wardian.plugins import Installed
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.policy.grants import Authority
 from wardian.policy.levels import LEVELS, Level
@@ -26,6 +26,7 @@ from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.call_log import CallLog, Ended
 from wardian.runtime.executor.job import Job, Known
 from wardian.runtime.host_calls import HostFunctions
+from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.views import CallOutcome
@@ -94,7 +95,7 @@ class CallServices:
 
     executor: Executor
     functions: HostFunctions
-    store: PackageStore
+    files: PackageFiles
     telemetry: Telemetry
     statistics: Statistics
 
@@ -130,7 +131,7 @@ class Calls:
             tenant=plugin.tenant,
             level=settled.authority.level,
             digest=plugin.digest,
-            load=lambda: asyncio.to_thread(self._services.store.read, plugin.digest),
+            load=partial(self._services.files.component, plugin.package_digest),
             function=function,
             arguments=request.arguments,
             limits=limits,

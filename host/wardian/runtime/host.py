@@ -14,12 +14,16 @@ from wardian.errors import CallError, Conflict, WorkerLost
 from wardian.events import Events
 from wardian.plugins import Installed, PluginState, Registry
 from wardian.plugins.registry import read_installed
+from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.installs import Grants, Installer
+from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permissions import change_config, change_grants
 from wardian.runtime.ports import Executor
+from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
 from wardian.runtime.views import (
     CallOutcome,
@@ -55,6 +59,9 @@ class HostParts:
     journal: Journal
     lifecycle: Lifecycle
     installer: Installer
+    files: PackageFiles
+    trust: Trust
+    steps: Steps
     calls: Calls
     supervisor: Supervisor
     executor: Executor
@@ -80,18 +87,21 @@ class PluginHost:
         self.events = parts.events
         self.bootstrap_token = bootstrap_token
 
-    async def install(
+    async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
         self,
         source: bytes | str | Path,
         *,
+        signature: bytes | None = None,
         grants: Grants = (),
         enable: bool = True,
+        allow_older: bool = False,
         tenant: str = "default",
         actor: str = "host",
     ) -> PluginView:
         """Install a plugin from the bytes of a ``.wardian`` file, a path to one, or a directory.
 
-        Nothing is granted unless ``grants`` says so. The plugin is active at once unless
+        ``signature`` is the detached signature of the package, where it has one. Nothing is
+        granted unless ``grants`` says so. The plugin is active at once unless
         ``enable`` is false, or it has an ``init`` that fails.
 
         Raises:
@@ -102,8 +112,9 @@ class PluginHost:
             Conflict: a plugin of this name is installed.
             NotFound: no such path, or no such tenant.
         """
+        delivery = Delivery(source=source, signature=signature, allow_older=allow_older)
         plugin = await self._parts.installer.install(
-            source, grants=grants, enable=enable, tenant=tenant, actor=actor
+            delivery, grants=grants, enable=enable, tenant=tenant, actor=actor
         )
         return plugin_view(plugin)
 

@@ -2,58 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import Literal, TypeVar
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Literal
 
-import msgspec
-
-from wardian.config import ConfigSchema
-from wardian.crypto.digests import sha256_hex
 from wardian.crypto.identifiers import new_id
-from wardian.errors import Conflict, InvalidManifest
-from wardian.plugins import Installed, Manifest, Package, PackageStore, PluginState
-from wardian.plugins.ceiling import LevelCeiling
-from wardian.plugins.package import read_source
+from wardian.errors import Conflict
+from wardian.plugins import Installed, Manifest, PluginState
 from wardian.plugins.registry import read_installed
-from wardian.policy.levels import LEVELS
+from wardian.plugins.versions import is_older
+from wardian.runtime.intake import Candidate, Delivery, Intake
 from wardian.runtime.journal import Change, Journal
 from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permissions import wanted_grants
-from wardian.runtime.ports import Executor
-from wardian.sandbox.description import Description
+from wardian.runtime.steps import Steps
 from wardian.storage import Database
-from wardian.storage.plugins import PluginRepository, digests_in_use
-from wardian.storage.rows import PluginRow, now
+from wardian.storage.plugins import PluginRepository
+from wardian.storage.rows import PluginRow, SeenRow
 from wardian.tenants.tenants import require_tenant
-from wardian.worlds import HOST_VERSION
 
 Grants = Sequence[str] | Literal["all"]
-
-PACKAGES_AT_ONCE = 2
-"""How many packages are in memory unpacked; others wait, so that uploads cannot add up."""
-
-_T = TypeVar("_T")
-
-_log = logging.getLogger("wardian.installs")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallPolicy:
-    """What the operator set for every install.
-
-    Attributes:
-        package_bytes_max: what a package's files may take together.
-        ceiling: the levels that plugins may have.
-    """
-
-    package_bytes_max: int
-    ceiling: LevelCeiling = field(default_factory=LevelCeiling)
 
 
 class Installer:
@@ -64,73 +33,50 @@ class Installer:
         database: Database,
         journal: Journal,
         lifecycle: Lifecycle,
-        store: PackageStore,
-        executor: Executor,
-        policy: InstallPolicy,
+        intake: Intake,
+        files: PackageFiles,
+        steps: Steps,
     ) -> None:
         self._database = database
         self._journal = journal
         self._lifecycle = lifecycle
-        self._store = store
-        self._executor = executor
-        self._policy = policy
-        self._unpacking = asyncio.Semaphore(PACKAGES_AT_ONCE)
-        # Held while a component's file and its rows disagree, so that nobody sweeps it.
-        self._files = asyncio.Lock()
+        self._intake = intake
+        self._files = files
+        self._steps = steps
 
     async def install(
-        self,
-        source: bytes | str | Path,
-        *,
-        grants: Grants,
-        enable: bool,
-        tenant: str,
-        actor: str,
+        self, delivery: Delivery, *, grants: Grants, enable: bool, tenant: str, actor: str
     ) -> Installed:
         """Install a package; see `PluginHost.install`."""
-        async with self._unpacking:
-            read = partial(self._read, source, tenant)
-            package = await _to_the_end(read)
+        self._steps.reached("install", "read")
+        async with self._intake.unpacked(delivery, tenant) as package:
             granted = wanted_grants(package.manifest, grants)
             await self._refuse_installed(tenant, package.manifest.name)
-            # Still in its turn: what waits for the compiler is as large as what is unpacked.
-            description = await self._executor.admit(
-                package.component, wasi=LEVELS[package.manifest.sandbox_level].wasi
-            )
-        async with self._lifecycle.lock(tenant, package.manifest.name):
-            await self._refuse_installed(tenant, package.manifest.name)
-            async with (
-                self._stored(package.component),
-                self._journal.change(tenant, actor) as change,
-            ):
-                await self._add(change, package, description)
-                plugin = await self._grant(change, package.manifest, granted)
-                if enable:
-                    plugin = await self._lifecycle.enable(change, plugin)
+            self._steps.reached("install", "examine")
+            candidate = await self._intake.examine(package, delivery, tenant)
+        async with self._lifecycle.lock(tenant, candidate.manifest.name):
+            await self._refuse_installed(tenant, candidate.manifest.name)
+            self._steps.reached("install", "store")
+            async with self._files.stored(candidate.package.content, candidate.package.digest):
+                self._steps.reached("install", "commit")
+                async with self._journal.change(tenant, actor) as change:
+                    await self._add(change, candidate)
+                    plugin = await self._grant(change, candidate.manifest, granted)
+                    if enable:
+                        plugin = await self._lifecycle.enable(change, plugin)
+                self._steps.reached("install", "init")
             return await self._lifecycle.initialise(plugin, actor)
-
-    def _read(self, source: bytes | str | Path, tenant: str) -> Package:
-        """Unpack and check a package; this takes a while, and blocks."""
-        package = read_source(source, max_bytes=self._policy.package_bytes_max)
-        self._policy.ceiling.check(package.manifest, tenant)
-        check_manifest(package.manifest)
-        return package
 
     async def uninstall(self, name: str, *, tenant: str, actor: str) -> None:
         """Remove a plugin and all that belongs to it; see `PluginHost.uninstall`."""
-        async with self._lifecycle.lock(tenant, name), self._files:
+        async with self._lifecycle.lock(tenant, name), self._files.lock:
+            self._steps.reached("uninstall", "commit")
             async with self._journal.change(tenant, actor) as change:
                 plugin = await read_installed(change.connection, tenant, name)
+                kept = await change.plugins.versions(plugin.id)
                 await self._lifecycle.move(change, plugin, PluginState.UNINSTALLED, "")
-            await self._drop_unused(plugin.digest)
-
-    async def sweep(self) -> None:
-        """Remove the files of installs that were killed before their rows were committed."""
-        async with self._database.reading() as connection:
-            wanted = await digests_in_use(connection)
-        swept = await asyncio.to_thread(self._store.sweep, wanted)
-        if swept:
-            _log.info("Removed %d files that belong to no installed plugin.", len(swept))
+            self._steps.reached("uninstall", "files")
+            await self._files.drop_unused(version.package_digest for version in kept)
 
     async def _refuse_installed(self, tenant: str, name: str) -> None:
         """Say so before compiling for seconds; the table's own rule decides in the end."""
@@ -138,48 +84,27 @@ class Installer:
             await require_tenant(connection, tenant)
             row = await PluginRepository(connection, tenant).find(name)
         if row is not None:
-            raise Conflict(f"{name} {row.plugin_version} is installed already; uninstall it first.")
+            raise Conflict(
+                f"{name} {row.plugin_version} is installed already; upgrade it, or uninstall it "
+                "first."
+            )
 
-    @asynccontextmanager
-    async def _stored(self, component: bytes) -> AsyncIterator[None]:
-        """Keep a component's file if the block succeeds."""
-        digest = sha256_hex(component)
-        async with self._files:
-            try:
-                await _to_the_end(partial(self._store.write, component))
-                yield
-            except BaseException:
-                await asyncio.shield(self._drop_unused(digest))
-                raise
-
-    async def _drop_unused(self, digest: str) -> None:
-        async with self._database.reading() as connection:
-            used = digest in await digests_in_use(connection)
-        if not used:
-            try:
-                await asyncio.to_thread(self._store.remove, digest)
-            except OSError as error:
-                _log.warning("A file stays until the next start: %s", error.strerror)
-
-    async def _add(self, change: Change, package: Package, description: Description) -> None:
-        manifest = package.manifest
+    async def _add(self, change: Change, candidate: Candidate) -> None:
+        manifest = candidate.manifest
         row = PluginRow(
+            **asdict(candidate.version_row(change.actor)),
             id=new_id(),
             tenant=change.tenant,
             name=manifest.name,
-            plugin_version=manifest.version,
-            digest=description.digest,
-            level=manifest.sandbox_level.value,
             state=PluginState.INSTALLED.value,
             state_reason="",
-            manifest=manifest.document(),
-            description=msgspec.to_builtins(description),
-            installed_at=now(),
-            installed_by=change.actor,
         )
-        await change.plugins.add(row, size_bytes=description.size_bytes)
+        await change.plugins.add(row, candidate.package_row())
+        await see(change, candidate)
         await change.note(
-            "installed", manifest.name, {"version": manifest.version, "digest": row.digest}
+            "installed",
+            manifest.name,
+            {"version": manifest.version, "digest": row.digest, "package": row.package_digest},
         )
 
     async def _grant(self, change: Change, manifest: Manifest, granted: Sequence[str]) -> Installed:
@@ -191,34 +116,16 @@ class Installer:
         return await read_installed(change.connection, change.tenant, manifest.name)
 
 
-async def _to_the_end(function: Callable[[], _T]) -> _T:
-    """Run ``function`` in a thread; when cancelled, wait for it all the same.
-
-    A thread cannot be stopped: one that still writes would undo the cleaning up, and one that
-    still unpacks holds its memory.
-    """
-    task = asyncio.ensure_future(asyncio.to_thread(function))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
-
-
-def check_manifest(manifest: Manifest) -> None:
-    """Check what a manifest says against this host and against itself.
-
-    Raises:
-        InvalidManifest: another contract than this host's, a config_schema that is none, or
-            defaults that do not fit it.
-    """
-    wanted = [int(part) for part in manifest.api_version.split(".")]
-    offered = [int(part) for part in HOST_VERSION.split(".")]
-    if wanted[0] != offered[0] or wanted > offered[: len(wanted)]:
-        raise InvalidManifest(
-            f"The plugin needs version {manifest.api_version} of the contract; this host offers "
-            f"{HOST_VERSION}.",
-            path="api_version",
+async def see(change: Change, candidate: Candidate) -> None:
+    """Remember a version as the highest that the tenant had, if it is."""
+    manifest = candidate.manifest
+    seen = await change.plugins.seen(manifest.name)
+    if seen is None or not is_older(manifest.version, seen.plugin_version):
+        await change.plugins.see(
+            manifest.name,
+            SeenRow(
+                plugin_version=manifest.version,
+                package_digest=candidate.package.digest,
+                publisher=candidate.verdict.publisher,
+            ),
         )
-    if manifest.config_schema is not None:
-        ConfigSchema(manifest.config_schema).check_defaults(manifest.default_config)

@@ -44,7 +44,7 @@ class Lifecycle:
             raise Conflict(f"{plugin.name} is {plugin.state} and cannot become {to}.")
         detail = {"from": plugin.state.value, "reason": reason, "version": plugin.version}
         if to is PluginState.UNINSTALLED:
-            await change.plugins.remove(plugin.id, plugin.digest)
+            await change.plugins.remove(plugin.id)
             await change.note(to.value, plugin.name, detail)
             return plugin
         await change.plugins.set_state(plugin.id, to.value, reason)

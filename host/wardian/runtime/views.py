@@ -48,6 +48,7 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     state_reason: str
     digest: str
+    package_digest: str
     installed_at: datetime
     asked: list[AskedPermission]
     granted: list[str]
@@ -90,6 +91,7 @@ def plugin_view(plugin: Installed) -> PluginView:
         state=plugin.state.value,
         state_reason=plugin.state_reason,
         digest=plugin.digest,
+        package_digest=plugin.package_digest,
         installed_at=plugin.installed_at,
         asked=[
             AskedPermission(

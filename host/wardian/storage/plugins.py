@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, exists, func, insert, select, update
+from sqlalchemy import RowMapping, and_, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from wardian.errors import Conflict
 from wardian.storage.database import Connection
-from wardian.storage.rows import CallTotals, PluginRow, now
-from wardian.storage.tables import config, grants, kv_usage, packages, plugins
+from wardian.storage.rows import CallTotals, PackageRow, PluginRow, SeenRow, VersionRow, now
+from wardian.storage.tables import (
+    config,
+    grants,
+    kv_usage,
+    packages,
+    plugins,
+    seen_versions,
+    versions,
+)
 
 _COLUMNS = tuple(plugins.c[name] for name in PluginRow.__dataclass_fields__)
+_PACKAGE_COLUMNS = tuple(packages.c[name] for name in PackageRow.__dataclass_fields__)
+_VERSION_COLUMNS = tuple(versions.c[name] for name in VersionRow.__dataclass_fields__)
+_SEEN_COLUMNS = tuple(seen_versions.c[name] for name in SeenRow.__dataclass_fields__)
 
 
 class PluginRepository:
@@ -23,30 +35,102 @@ class PluginRepository:
         self._connection = connection
         self._tenant = tenant
 
-    async def add(self, row: PluginRow, *, size_bytes: int) -> None:
-        """Add a plugin and the package it is made of.
+    async def add(self, row: PluginRow, package: PackageRow) -> None:
+        """Add a plugin, the package it is made of, and its first version.
 
         Raises:
             Conflict: a plugin of this name is installed.
         """
-        if not await self._has_package(row.digest):
-            await self._connection.execute(
-                insert(packages).values(
-                    tenant=self._tenant,
-                    digest=row.digest,
-                    size_bytes=size_bytes,
-                    created_at=row.installed_at,
-                )
-            )
+        await self.add_package(package)
         values = {name: getattr(row, name) for name in PluginRow.__dataclass_fields__}
         values |= {"tenant": self._tenant, "updated_at": row.installed_at}
         try:
             await self._connection.execute(insert(plugins).values(values))
         except IntegrityError as exc:
             raise Conflict(f"A plugin named {row.name!r} is installed already.") from exc
+        await self.keep_version(row.id, row)
         await self._connection.execute(
             insert(kv_usage).values(
                 tenant=self._tenant, plugin_id=row.id, used_bytes=0, used_keys=0
+            )
+        )
+
+    async def add_package(self, package: PackageRow) -> None:
+        """Add a package, or write anew who signed one that is here already."""
+        values = asdict(package)
+        changed = await self._connection.execute(
+            update(packages)
+            .where(packages.c.tenant == self._tenant, packages.c.digest == package.digest)
+            .values(values)
+        )
+        if not changed.rowcount:
+            await self._connection.execute(
+                insert(packages).values(tenant=self._tenant, created_at=now(), **values)
+            )
+
+    async def package(self, digest: str) -> PackageRow | None:
+        """Return a package of the tenant's."""
+        found = await self._connection.execute(
+            select(*_PACKAGE_COLUMNS).where(
+                packages.c.tenant == self._tenant, packages.c.digest == digest
+            )
+        )
+        row = found.mappings().one_or_none()
+        return None if row is None else PackageRow(**row)
+
+    async def keep_version(self, plugin_id: str, row: VersionRow) -> None:
+        """Keep a version of a plugin; one of the same package is replaced."""
+        await self._forget_version(plugin_id, row.package_digest)
+        values = {name: getattr(row, name) for name in VersionRow.__dataclass_fields__}
+        await self._connection.execute(
+            insert(versions).values(tenant=self._tenant, plugin_id=plugin_id, **values)
+        )
+
+    async def versions(self, plugin_id: str) -> list[VersionRow]:
+        """Return the kept versions of a plugin, the newest installation first."""
+        found = await self._connection.execute(
+            select(*_VERSION_COLUMNS)
+            .where(versions.c.tenant == self._tenant, versions.c.plugin_id == plugin_id)
+            .order_by(versions.c.installed_at.desc(), versions.c.package_digest)
+        )
+        return [VersionRow(**row) for row in found.mappings()]
+
+    async def forget_version(self, plugin_id: str, package_digest: str) -> None:
+        """Keep a version no longer, nor its package if nothing else is made of it."""
+        await self._forget_version(plugin_id, package_digest)
+        await self._drop_unused_packages()
+
+    async def _forget_version(self, plugin_id: str, package_digest: str) -> None:
+        await self._connection.execute(
+            delete(versions).where(
+                versions.c.tenant == self._tenant,
+                versions.c.plugin_id == plugin_id,
+                versions.c.package_digest == package_digest,
+            )
+        )
+
+    async def use_version(self, plugin_id: str, row: VersionRow) -> None:
+        """Have a plugin be this version of it from now on."""
+        values = {name: getattr(row, name) for name in VersionRow.__dataclass_fields__}
+        await self._update(plugin_id, values)
+
+    async def seen(self, name: str) -> SeenRow | None:
+        """Return the highest version that the tenant ever had of a plugin's name."""
+        found = await self._connection.execute(
+            select(*_SEEN_COLUMNS).where(
+                seen_versions.c.tenant == self._tenant, seen_versions.c.name == name
+            )
+        )
+        row = found.mappings().one_or_none()
+        return None if row is None else SeenRow(**row)
+
+    async def see(self, name: str, row: SeenRow) -> None:
+        """Remember the highest version of a plugin's name."""
+        mine = and_(seen_versions.c.tenant == self._tenant, seen_versions.c.name == name)
+        await self._connection.execute(delete(seen_versions).where(mine))
+        await self._connection.execute(
+            insert(seen_versions).values(
+                tenant=self._tenant, name=name, seen_at=now(), **asdict(row)
             )
         )
 
@@ -72,28 +156,29 @@ class PluginRepository:
 
     async def set_state(self, plugin_id: str, state: str, reason: str) -> None:
         """Write a plugin's state and why it is in it."""
+        await self._update(plugin_id, {"state": state, "state_reason": reason})
+
+    async def _update(self, plugin_id: str, values: Mapping[str, Any]) -> None:
         await self._connection.execute(
             update(plugins)
             .where(plugins.c.tenant == self._tenant, plugins.c.id == plugin_id)
-            .values(
-                state=state,
-                state_reason=reason,
-                updated_at=now(),
-                version=plugins.c.version + 1,
-            )
+            .values(**values, updated_at=now(), version=plugins.c.version + 1)
         )
 
-    async def remove(self, plugin_id: str, digest: str) -> bool:
-        """Remove a plugin with all that belongs to it; tell whether its package went too."""
-        tenant = self._tenant
+    async def remove(self, plugin_id: str) -> None:
+        """Remove a plugin with all that belongs to it, and packages that nobody else uses."""
         await self._connection.execute(
-            delete(plugins).where(plugins.c.tenant == tenant, plugins.c.id == plugin_id)
+            delete(plugins).where(plugins.c.tenant == self._tenant, plugins.c.id == plugin_id)
         )
-        used = exists().where(plugins.c.tenant == tenant, plugins.c.digest == digest)
-        gone = await self._connection.execute(
-            delete(packages).where(packages.c.tenant == tenant, packages.c.digest == digest, ~used)
+        await self._drop_unused_packages()
+
+    async def _drop_unused_packages(self) -> None:
+        used = exists().where(
+            versions.c.tenant == packages.c.tenant, versions.c.package_digest == packages.c.digest
         )
-        return gone.rowcount > 0
+        await self._connection.execute(
+            delete(packages).where(packages.c.tenant == self._tenant, ~used)
+        )
 
     async def count(self, plugin_id: str, totals: CallTotals) -> None:
         """Add finished calls to a plugin's totals, averages included."""
@@ -195,17 +280,9 @@ class PluginRepository:
     def _plugins(self) -> Any:
         return select(*_COLUMNS).where(plugins.c.tenant == self._tenant)
 
-    async def _has_package(self, digest: str) -> bool:
-        found = await self._connection.execute(
-            select(func.count())
-            .select_from(packages)
-            .where(packages.c.tenant == self._tenant, packages.c.digest == digest)
-        )
-        return bool(found.scalar_one())
-
 
 async def digests_in_use(connection: Connection) -> set[str]:
-    """Return the digests that any tenant's packages name."""
+    """Return the digests of every tenant's packages."""
     found = await connection.execute(select(packages.c.digest).distinct())
     return set(found.scalars())
 

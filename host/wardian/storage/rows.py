@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,21 +14,88 @@ def now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PluginRow:
-    """One installed plugin. The documents are JSON values; services parse them."""
+class PackageRow:
+    """One package that is kept.
 
-    id: str
-    tenant: str
-    name: str
+    Attributes:
+        digest: of the whole package.
+        size_bytes: of the component.
+        publisher, key_id: whose signature was checked; None for a package that came without.
+        envelope: the signature as it came.
+    """
+
+    digest: str
+    component_digest: str
+    size_bytes: int
+    publisher: str | None = None
+    key_id: str | None = None
+    envelope: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRow:
+    """One kept version of a plugin. The documents are JSON values; services parse them.
+
+    Attributes:
+        digest: of the component.
+    """
+
     plugin_version: str
+    package_digest: str
     digest: str
     level: str
-    state: str
-    state_reason: str
     manifest: Mapping[str, Any]
     description: Mapping[str, Any]
     installed_at: datetime
     installed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginRow(VersionRow):
+    """One installed plugin, with the version of it that is in use.
+
+    Attributes:
+        monitored: whether its use of permissions is recorded.
+        recorded: how many of its calls are kept for replay.
+    """
+
+    id: str
+    tenant: str
+    name: str
+    state: str
+    state_reason: str
+    monitored: bool = False
+    recorded: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenRow:
+    """The highest version that a tenant ever had of a plugin's name."""
+
+    plugin_version: str
+    package_digest: str
+    publisher: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeRow:
+    """One upgrade or rollback, also while it runs."""
+
+    id: str
+    plugin_id: str
+    kind: str
+    from_version: str
+    to_version: str
+    from_package: str
+    to_package: str
+    actor: str
+    started_at: datetime
+    step: str = ""
+    outcome: str = "running"
+    reason: str = ""
+    migrated: bool = False
+    report: Mapping[str, Any] = field(default_factory=dict)
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

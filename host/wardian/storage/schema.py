@@ -64,13 +64,15 @@ async def bring_up_to_date(engine: AsyncEngine) -> None:
     Raises:
         HostUnusable: the database cannot be reached or written, or its schema is newer.
     """
-    writer = engine.execution_options(wardian_writes=True)
+    writer = engine.execution_options(wardian_writes=True, wardian_migrates=True)
     try:
         async with writer.begin() as connection:
             await connection.run_sync(migrate)
     except (DBAPIError, OSError) as exc:
         cause = exc.orig if isinstance(exc, DBAPIError) else exc
         raise HostUnusable(f"The database cannot be opened for writing: {cause}.") from exc
+    finally:
+        await engine.dispose()  # a connection that has migrated checks no references
 
 
 def migrate(connection: Connection) -> None:
@@ -87,6 +89,18 @@ def migrate(connection: Connection) -> None:
             _refuse_unknown(scripts, revision)
         if set(found) != set(scripts.get_heads()):
             command.upgrade(config, "head")
+            _check_references(connection)
+
+
+def _check_references(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if dangling is not None:
+        raise HostUnusable(
+            f"A row of the table {dangling[0]!r} refers to one of {dangling[2]!r} that is not "
+            "there, so the database was not changed. Restore a backup."
+        )
 
 
 def _config(folder: Path, connection: Connection) -> Config:

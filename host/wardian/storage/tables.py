@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Float,
@@ -64,6 +65,18 @@ def _of_plugin() -> ForeignKeyConstraint:
     )
 
 
+def _of_package() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(
+        ["tenant", "package_digest"], ["packages.tenant", "packages.digest"]
+    )
+
+
+def _of_publisher() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(
+        ["tenant", "publisher"], ["publishers.tenant", "publishers.name"], ondelete="CASCADE"
+    )
+
+
 tenants = Table(
     "tenants",
     metadata,
@@ -89,8 +102,12 @@ packages = Table(
     metadata,
     _tenant(key=True),
     Column("digest", String(64), primary_key=True),
-    Column("size_bytes", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),  # of the component
     Column("created_at", UtcDateTime, nullable=False),
+    Column("component_digest", String(64), nullable=False),
+    Column("publisher", String(64)),  # whose key signed it; NULL if it came unsigned
+    Column("key_id", String(64)),
+    Column("envelope", Text),  # the signature as it was delivered: DSSE, JSON
 )
 
 plugins = Table(
@@ -120,8 +137,83 @@ plugins = Table(
     Column("success_rate", Float, nullable=False, default=1.0),  # 0 to 1
     Column("plugin_metadata", JSON, nullable=False, default=dict),
     Column("version", Integer, nullable=False, default=1),  # of the row, for optimistic locking
+    Column("package_digest", String(64), nullable=False),
+    Column("health_detail", Text, nullable=False, default=""),
+    Column("health_failures", Integer, nullable=False, default=0),  # in a row
+    Column("monitored", Boolean, nullable=False, default=False),
+    Column("recorded", Integer, nullable=False, default=0),  # how many calls are kept for replay
     UniqueConstraint("tenant", "name"),
-    ForeignKeyConstraint(["tenant", "digest"], ["packages.tenant", "packages.digest"]),
+    _of_package(),
+)
+
+# Every version of a plugin that is kept, the one in use too.
+versions = Table(
+    "versions",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("package_digest", String(64), primary_key=True),
+    Column("plugin_version", String(128), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("manifest", JSON, nullable=False),
+    Column("description", JSON, nullable=False),
+    Column("installed_at", UtcDateTime, nullable=False),
+    Column("installed_by", String(200), nullable=False),
+    _of_plugin(),
+    _of_package(),
+)
+
+# The highest version that a tenant ever had of a name: it outlives the plugin, so that an older one
+# cannot be slipped in after an uninstall.
+seen_versions = Table(
+    "seen_versions",
+    metadata,
+    _tenant(key=True),
+    Column("name", String(64), primary_key=True),
+    Column("plugin_version", String(128), nullable=False),
+    Column("package_digest", String(64), nullable=False),
+    Column("publisher", String(64)),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
+# One row for each upgrade and rollback, written before it begins: what a start finds `running` was
+# killed in the middle.
+upgrades = Table(
+    "upgrades",
+    metadata,
+    _tenant(key=True),
+    Column("id", String(36), primary_key=True),
+    Column("plugin_id", String(36), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("from_version", String(128), nullable=False),
+    Column("to_version", String(128), nullable=False),
+    Column("from_package", String(64), nullable=False),
+    Column("to_package", String(64), nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("migrated", Boolean, nullable=False),
+    Column("report", JSON, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("actor", String(200), nullable=False),
+    _of_plugin(),
+    Index(None, "tenant", "plugin_id"),
+)
+
+# A plugin's entries as they were before an upgrade let its new version change them.
+kv_snapshots = Table(
+    "kv_snapshots",
+    metadata,
+    _tenant(key=True),
+    Column("upgrade_id", String(36), primary_key=True),
+    Column("key", LargeBinary(512), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("expires_at", BigInteger),
+    ForeignKeyConstraint(
+        ["tenant", "upgrade_id"], ["upgrades.tenant", "upgrades.id"], ondelete="CASCADE"
+    ),
 )
 
 grants = Table(
@@ -198,4 +290,99 @@ audit = Table(
     Column("detail", JSON, nullable=False),
     Index(None, "tenant", "position"),
     sqlite_autoincrement=True,
+)
+
+publishers = Table(
+    "publishers",
+    metadata,
+    _tenant(key=True),
+    Column("name", String(64), primary_key=True),
+    Column("plugins", JSON, nullable=False),  # the names, or patterns of them, that it may sign
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", String(200), nullable=False),
+)
+
+publisher_keys = Table(
+    "publisher_keys",
+    metadata,
+    _tenant(key=True),
+    Column("key_id", String(64), primary_key=True),
+    Column("publisher", String(64), nullable=False),
+    Column("public_key", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("added_at", UtcDateTime, nullable=False),
+    Column("added_by", String(200), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    _of_publisher(),
+)
+
+trust_policies = Table(
+    "trust_policies",
+    metadata,
+    _tenant(key=True),
+    Column("unsigned", String(16), nullable=False),
+    Column("stale", String(16), nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("updated_by", String(200), nullable=False),
+)
+
+# The newest good list of each publisher.
+revocation_lists = Table(
+    "revocation_lists",
+    metadata,
+    _tenant(key=True),
+    Column("publisher", String(64), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("envelope", Text, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    _of_publisher(),
+)
+
+# What the operator revokes.
+revocations = Table(
+    "revocations",
+    metadata,
+    _tenant(key=True),
+    Column("id", String(36), primary_key=True),
+    Column("package_digest", String(64)),
+    Column("name", String(64)),
+    Column("versions", String(128)),
+    Column("reason", Text, nullable=False),
+    Column("revoked_at", UtcDateTime, nullable=False),
+    Column("revoked_by", String(200), nullable=False),
+)
+
+# What a monitored plugin used its permissions for; `refused_by` is empty where it was allowed.
+permission_uses = Table(
+    "permission_uses",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("permission", String(512), primary_key=True),
+    Column("refused_by", String(16), primary_key=True),
+    Column("uses", BigInteger, nullable=False),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    Column("last_call_id", String(200), nullable=False),
+    _of_plugin(),
+)
+
+# Calls that can be run again: arguments, answers of the host, result.
+recordings = Table(
+    "recordings",
+    metadata,
+    _tenant(key=True),
+    Column("call_id", String(200), primary_key=True),
+    Column("plugin_id", String(36), nullable=False),
+    Column("plugin_version", String(128), nullable=False),
+    Column("package_digest", String(64), nullable=False),
+    Column("function", String(512), nullable=False),
+    Column("outcome", String(64), nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    _of_plugin(),
+    Index(None, "tenant", "plugin_id", "recorded_at"),
 )

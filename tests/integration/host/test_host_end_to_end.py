@@ -294,7 +294,7 @@ async def test_a_host_killed_while_it_installs_comes_up_whole(tmp_path: Path, de
     async with open_host(settings(tmp_path)) as host:
         installed = await host.plugins()
         stored = {path.name for path in (folder / "packages").iterdir()}
-        assert stored == {f"{view.digest}.wasm" for view in installed}
+        assert stored == {f"{view.package_digest}.wardian" for view in installed}
         for view in installed:
             assert view.state == "active"
             await host.set_grants(view.name, ["kv:read", "kv:write"])

@@ -30,7 +30,7 @@ def test_a_component_that_was_changed_on_disk_is_not_given_out(
     store: PackageStore, tmp_path: Path
 ) -> None:
     digest = store.write(b"component")
-    (tmp_path / "packages" / f"{digest}.wasm").write_bytes(b"another")
+    (tmp_path / "packages" / f"{digest}.wardian").write_bytes(b"another")
 
     with pytest.raises(WardianError, match="was changed"):
         store.read(digest)
@@ -46,7 +46,7 @@ def test_sweeping_leaves_what_is_wanted_only(store: PackageStore, tmp_path: Path
     wanted, unwanted = store.write(b"wanted"), store.write(b"unwanted")
     (tmp_path / "packages" / ".half-written").write_bytes(b"x")
 
-    assert store.sweep([wanted]) == sorted([".half-written", f"{unwanted}.wasm"])
+    assert store.sweep([wanted]) == sorted([".half-written", f"{unwanted}.wardian"])
 
     assert store.read(wanted) == b"wanted"
     assert len(list((tmp_path / "packages").iterdir())) == 1

@@ -24,7 +24,7 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.package import read_source
 from wardian.policy.levels import LEVELS, Level
 from wardian.runtime.calls import CallPolicy
-from wardian.runtime.installs import PACKAGES_AT_ONCE, check_manifest
+from wardian.runtime.intake import PACKAGES_AT_ONCE, check_manifest
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +65,7 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
 async def test_an_installed_name_is_taken_until_it_is_uninstalled(tmp_path: Path) -> None:
     async with fake_host(tmp_path) as made:
         await made.host.install(package())
-        with pytest.raises(Conflict, match=r"stores 1\.0\.0 is installed already; uninstall it"):
+        with pytest.raises(Conflict, match=r"stores 1\.0\.0 is installed already; upgrade it"):
             await made.host.install(package())
 
         await made.host.uninstall("stores")
@@ -135,16 +135,28 @@ async def test_files_of_an_install_that_was_killed_are_swept_at_the_start(tmp_pa
         assert files(tmp_path) == kept
 
 
-async def test_two_plugins_may_be_made_of_one_component(tmp_path: Path) -> None:
+async def test_tenants_share_the_file_of_a_package(tmp_path: Path) -> None:
     async with fake_host(tmp_path) as made:
-        await made.host.install(package("first"))
-        await made.host.install(package("second"))
+        await made.host.tenants.create("acme")
+        await made.host.install(package())
+        await made.host.install(package(), tenant="acme")
         assert len(files(tmp_path)) == 1
 
-        await made.host.uninstall("first")
+        await made.host.uninstall("stores")
         assert len(files(tmp_path)) == 1
-        await made.host.uninstall("second")
+        await made.host.uninstall("stores", tenant="acme")
         assert files(tmp_path) == []
+
+
+async def test_two_plugins_may_be_made_of_one_component(tmp_path: Path) -> None:
+    async with fake_host(tmp_path) as made:
+        first = await made.host.install(package("first"))
+        second = await made.host.install(package("second"))
+
+        assert first.digest == second.digest
+        assert first.package_digest != second.package_digest
+        await made.host.uninstall("first")
+        await made.host.call("second", "run", {})
 
 
 async def test_a_newer_contract_is_refused_naming_both(tmp_path: Path) -> None:
@@ -342,7 +354,7 @@ async def test_packages_are_unpacked_two_at_a_time_and_held_until_they_are_compi
         started.append(found.manifest.name)
         return found
 
-    monkeypatch.setattr("wardian.runtime.installs.read_source", reading)
+    monkeypatch.setattr("wardian.runtime.intake.read_source", reading)
     async with fake_host(tmp_path) as made:
         made.executor.admitting.clear()
         tasks = [asyncio.create_task(made.host.install(package(f"p{n}"))) for n in range(6)]
@@ -367,7 +379,7 @@ async def test_a_manifest_is_checked_in_a_thread(
         threads.add(threading.get_ident())
         check_manifest(manifest)
 
-    monkeypatch.setattr("wardian.runtime.installs.check_manifest", checking)
+    monkeypatch.setattr("wardian.runtime.intake.check_manifest", checking)
     async with fake_host(tmp_path) as made:
         await made.host.install(package())
 

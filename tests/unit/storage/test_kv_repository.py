@@ -117,7 +117,7 @@ async def test_what_a_plugin_stored_goes_with_it_and_a_late_call_stores_nothing(
     async with database.transaction() as connection:
         await KvRepository(connection, "default", row.id).put(b"k", Entry(b"v", None), AMPLE)
     async with database.transaction() as connection:
-        assert await PluginRepository(connection, "default").remove(row.id, row.digest)
+        await PluginRepository(connection, "default").remove(row.id)
 
     again = await add_plugin(database)
     with pytest.raises(NotFound, match="not installed any more"):

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from wardian.errors import HostUnusable
 from wardian.storage import Database, schema
+from wardian.storage.kv import KvRepository
+from wardian.storage.plugins import PluginRepository
 from wardian.storage.tables import metadata
 
 pytestmark = pytest.mark.anyio
@@ -92,3 +94,24 @@ async def test_a_url_that_cannot_be_used_is_named(url: str) -> None:
     with pytest.raises(HostUnusable, match="database URL"):
         async with Database.open(url):
             pass
+
+
+async def test_what_an_older_host_had_installed_is_all_there_afterwards(tmp_path: Path) -> None:
+    path = tmp_path / "test.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(OLDER)
+    connection.close()
+
+    async with Database.open(path) as database, database.reading() as opened:
+        repository = PluginRepository(opened, "default")
+        plugin = await repository.find("counter")
+        assert plugin is not None
+        assert await repository.granted(plugin.id) == ["kv:read"]
+        assert await repository.config(plugin.id) == {"step": 5}
+        assert await KvRepository(opened, "default", plugin.id).keys(b"", None, 10) == [b"n"]
+        assert [kept.package_digest for kept in await repository.versions(plugin.id)] == ["d1"]
+        found = await opened.execute(text("PRAGMA foreign_keys"))
+        assert found.scalar_one() == 1
+
+
+OLDER = (Path(__file__).parent / "schema_0001.sql").read_text()

@@ -1,0 +1,155 @@
+"""From what was delivered to what can be installed: read, trusted, audited, compiled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from wardian.config import ConfigSchema
+from wardian.errors import InvalidManifest
+from wardian.plugins import Manifest, Package
+from wardian.plugins.ceiling import LevelCeiling
+from wardian.plugins.package import read_source
+from wardian.plugins.trust import Trust, Verdict
+from wardian.policy.levels import LEVELS
+from wardian.runtime.package_files import to_the_end
+from wardian.runtime.ports import Executor
+from wardian.sandbox.description import Description
+from wardian.storage.rows import PackageRow, VersionRow, now
+from wardian.worlds import HOST_VERSION
+
+PACKAGES_AT_ONCE = 2
+"""How many packages are in memory unpacked; others wait, so that uploads cannot add up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A package as somebody hands it in.
+
+    Attributes:
+        source: its bytes, a path to a ``.wardian`` file, or a built plugin's directory.
+        signature: the detached signature, if there is one.
+        allow_older: take a version that is older than one the tenant had.
+    """
+
+    source: bytes | str | Path
+    signature: bytes | None = None
+    allow_older: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A package that may be installed."""
+
+    package: Package
+    description: Description
+    verdict: Verdict
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the plugin says of itself."""
+        return self.package.manifest
+
+    def package_row(self) -> PackageRow:
+        """Return the row of the package."""
+        return PackageRow(
+            digest=self.package.digest,
+            component_digest=self.description.digest,
+            size_bytes=self.description.size_bytes,
+            publisher=self.verdict.publisher,
+            key_id=self.verdict.key_id,
+            envelope=self.verdict.envelope,
+        )
+
+    def version_row(self, actor: str) -> VersionRow:
+        """Return the row of this version, installed now."""
+        return VersionRow(
+            plugin_version=self.manifest.version,
+            package_digest=self.package.digest,
+            digest=self.description.digest,
+            level=self.manifest.sandbox_level.value,
+            manifest=self.manifest.document(),
+            description=msgspec.to_builtins(self.description),
+            installed_at=now(),
+            installed_by=actor,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakePolicy:
+    """What the operator set for every package.
+
+    Attributes:
+        package_bytes_max: what a package's files may take together.
+        ceiling: the levels that plugins may have.
+    """
+
+    package_bytes_max: int
+    ceiling: LevelCeiling
+
+
+class Intake:
+    """Turns deliveries into candidates, few at a time."""
+
+    def __init__(self, trust: Trust, executor: Executor, policy: IntakePolicy) -> None:
+        self._trust = trust
+        self._executor = executor
+        self._policy = policy
+        self._unpacking = asyncio.Semaphore(PACKAGES_AT_ONCE)
+
+    @asynccontextmanager
+    async def unpacked(self, delivery: Delivery, tenant: str) -> AsyncIterator[Package]:
+        """Read a package and check it against this host; it is in memory in its turn only.
+
+        Raises:
+            InvalidManifest, PayloadTooLarge, NotFound: the package.
+        """
+        async with self._unpacking:
+            yield await to_the_end(partial(self._read, delivery.source, tenant))
+
+    async def examine(self, package: Package, delivery: Delivery, tenant: str) -> Candidate:
+        """Judge who signed an unpacked package, audit its component and compile it.
+
+        Raises:
+            SignatureInvalid, Revoked: the tenant does not trust it.
+            InvalidComponent, ImportRefused, CompileExceeded: the component.
+        """
+        verdict = await self._trust.check_upload(
+            tenant, package, delivery.signature, allow_older=delivery.allow_older
+        )
+        description = await self._executor.admit(
+            package.component, wasi=LEVELS[package.manifest.sandbox_level].wasi
+        )
+        return Candidate(package=package, description=description, verdict=verdict)
+
+    def _read(self, source: bytes | str | Path, tenant: str) -> Package:
+        """Unpack and check a package; this takes a while, and blocks."""
+        package = read_source(source, max_bytes=self._policy.package_bytes_max)
+        self._policy.ceiling.check(package.manifest, tenant)
+        check_manifest(package.manifest)
+        return package
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Check what a manifest says against this host and against itself.
+
+    Raises:
+        InvalidManifest: another contract than this host's, a config_schema that is none, or
+            defaults that do not fit it.
+    """
+    wanted = [int(part) for part in manifest.api_version.split(".")]
+    offered = [int(part) for part in HOST_VERSION.split(".")]
+    if wanted[0] != offered[0] or wanted > offered[: len(wanted)]:
+        raise InvalidManifest(
+            f"The plugin needs version {manifest.api_version} of the contract; this host offers "
+            f"{HOST_VERSION}.",
+            path="api_version",
+        )
+    if manifest.config_schema is not None:
+        ConfigSchema(manifest.config_schema).check_defaults(manifest.default_config)

@@ -1,0 +1,91 @@
+"""The files of packages, and the rows that name them: what no row names is removed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TypeVar
+
+from wardian.plugins import PackageStore
+from wardian.plugins.package import component_of
+from wardian.storage import Database
+from wardian.storage.plugins import digests_in_use
+
+_T = TypeVar("_T")
+
+_log = logging.getLogger("wardian.installs")
+
+
+class PackageFiles:
+    """Keeps packages in the store for as long as a row names them."""
+
+    def __init__(self, database: Database, store: PackageStore) -> None:
+        self._database = database
+        self._store = store
+        # Held while a package's file and its rows disagree, so that nobody sweeps it.
+        self.lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def stored(self, package: bytes, digest: str) -> AsyncIterator[None]:
+        """Keep a package's file if the block, which writes its row, succeeds."""
+        async with self.lock:
+            try:
+                await to_the_end(partial(self._store.write, package))
+                yield
+            except BaseException:
+                await asyncio.shield(self.drop_unused([digest]))
+                raise
+
+    async def component(self, package_digest: str) -> bytes:
+        """Return the component of a package that is kept.
+
+        Raises:
+            NotFound, WardianError: its file is gone, or another than it was.
+        """
+        return await asyncio.to_thread(self._component, package_digest)
+
+    def _component(self, package_digest: str) -> bytes:
+        return component_of(self._store.read(package_digest))
+
+    async def content(self, package_digest: str) -> bytes:
+        """Return a package that is kept, as it was delivered.
+
+        Raises:
+            NotFound, WardianError: its file is gone, or another than it was.
+        """
+        return await asyncio.to_thread(self._store.read, package_digest)
+
+    async def drop_unused(self, digests: Iterable[str]) -> None:
+        """Remove those packages that no row names any more; hold the lock."""
+        async with self._database.reading() as connection:
+            unused = set(digests) - await digests_in_use(connection)
+        for digest in unused:
+            try:
+                await asyncio.to_thread(self._store.remove, digest)
+            except OSError as error:
+                _log.warning("A file stays until the next start: %s", error.strerror)
+
+    async def sweep(self) -> None:
+        """Remove the files of installs that were killed before their rows were committed."""
+        async with self._database.reading() as connection:
+            wanted = await digests_in_use(connection)
+        swept = await asyncio.to_thread(self._store.sweep, wanted)
+        if swept:
+            _log.info("Removed %d files that belong to no installed plugin.", len(swept))
+
+
+async def to_the_end(function: Callable[[], _T]) -> _T:
+    """Run ``function`` in a thread; when cancelled, wait for it all the same.
+
+    A thread cannot be stopped: one that still writes would undo the cleaning up, and one that
+    still unpacks holds its memory.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
