@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.executor import Executor, ExecutorSettings
+from wardian.runtime.gates import Gates
 from wardian.runtime.host import HostParts, PluginHost
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.installs import Installer
@@ -28,6 +30,8 @@ from wardian.runtime.ports import Executor as AnyExecutor
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
+from wardian.runtime.transition import TransitionParts, Transitions, probe
+from wardian.runtime.upgrades import Upgrader, UpgraderParts
 from wardian.settings import Settings
 from wardian.storage import Database
 from wardian.storage.kv import Quota
@@ -68,6 +72,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         stack.callback(parts.calls.log.flush)
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
+            await parts.upgrader.recover(tenant.name)
             await parts.lifecycle.resume(parts.registry, tenant.name)
         await stack.enter_async_context(statistics.kept())
         yield PluginHost(parts, bootstrap_token=token)
@@ -112,6 +117,33 @@ def compose(
             package_bytes_max=settings.upload_bytes_max * _UNPACKED_RATIO,
             ceiling=_ceiling(settings),
         ),
+        steps,
+    )
+    gates = Gates()
+    transitions = Transitions(
+        TransitionParts(
+            journal=journal,
+            lifecycle=lifecycle,
+            registry=registry,
+            calls=calls,
+            files=files,
+            gates=gates,
+            steps=steps,
+            probe=partial(probe, calls),
+        ),
+        versions_kept=settings.versions_kept,
+    )
+    upgrader = Upgrader(
+        UpgraderParts(
+            database=database,
+            registry=registry,
+            lifecycle=lifecycle,
+            intake=intake,
+            trust=trust,
+            files=files,
+            transitions=transitions,
+            steps=steps,
+        )
     )
     installer = Installer(database, journal, lifecycle, intake, files, steps)
     crashes = CrashPolicy(
@@ -124,6 +156,8 @@ def compose(
         journal=journal,
         lifecycle=lifecycle,
         installer=installer,
+        upgrader=upgrader,
+        gates=gates,
         files=files,
         trust=trust,
         steps=steps,

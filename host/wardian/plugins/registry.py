@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from wardian.policy.permissions import Permission, parse_permission
 from wardian.sandbox.description import Description
 from wardian.storage import Connection, Database
 from wardian.storage.plugins import PluginRepository
-from wardian.storage.rows import PluginRow
+from wardian.storage.rows import PluginRow, VersionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,19 @@ class Registry:
             names = await PluginRepository(connection, tenant).named_by_reason(reason)
         return [await self.get(tenant, name) for name in names]
 
+    @property
+    def changes(self) -> int:
+        """How often something was forgotten."""
+        return self._changes
+
+    def remember(self, plugin: Installed, *, changes: int) -> None:
+        """Know a plugin as a transaction has just read it, and spare its next call the reading.
+
+        Unless more was forgotten meanwhile than ``changes`` tells: then it may be outdated.
+        """
+        if self._changes == changes:
+            self._known[plugin.tenant, plugin.name] = plugin
+
     def forget(self, tenant: str) -> None:
         """Read the tenant's plugins anew from now on."""
         self._changes += 1
@@ -132,6 +145,22 @@ async def _all_installed(repository: PluginRepository) -> list[Installed]:
     rows = await repository.all()
     granted, configured = await repository.all_granted(), await repository.all_config()
     return [_installed(row, granted.get(row.id, ()), configured.get(row.id, {})) for row in rows]
+
+
+def as_version(plugin: Installed, row: VersionRow, granted: Iterable[str]) -> Installed:
+    """Return what a plugin would be at another of its versions, with these grants."""
+    manifest = Manifest.restored(row.manifest)
+    return replace(
+        plugin,
+        version=row.plugin_version,
+        digest=row.digest,
+        package_digest=row.package_digest,
+        level=Level(row.level),
+        manifest=manifest,
+        description=msgspec.convert(row.description, Description),
+        asked=manifest.asked(),
+        granted=tuple(map(parse_permission, granted)),
+    )
 
 
 def _installed(row: PluginRow, granted: Iterable[str], configured: Mapping[str, Any]) -> Installed:

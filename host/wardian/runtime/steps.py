@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from wardian.errors import WardianError
 
 _log = logging.getLogger("wardian.steps")
 
@@ -19,6 +22,16 @@ class Steps:
         _log.debug("%s: %s", change, step)
         for watcher in self._watchers:
             watcher(change, step)
+
+    @contextmanager
+    def at(self, change: str, step: str) -> Iterator[None]:
+        """Begin a step; an error within the block names it, unless it names one already."""
+        self.reached(change, step)
+        try:
+            yield
+        except WardianError as error:
+            error.step = error.step or step
+            raise
 
     def watch(self, watcher: Callable[[str, str], None]) -> None:
         """Call ``watcher`` with the change and the step from now on."""
