@@ -8,6 +8,16 @@ from contextlib import contextmanager
 
 from wardian.errors import WardianError
 
+_REACHED_BY_ALL = ("stage", "snapshot", "migrate", "probe", "swap", "drain", "commit")
+
+STEPS: dict[str, tuple[str, ...]] = {
+    "install": ("read", "verify", "compile", "store", "commit", "init"),
+    "upgrade": ("read", "verify", "compile", "compare", "approve", *_REACHED_BY_ALL),
+    "rollback": ("verify", "compile", "compare", *_REACHED_BY_ALL),
+    "uninstall": ("commit", "files"),
+}
+"""Every step of every change, in order; `snapshot` and `migrate` only where stored data changes."""
+
 _log = logging.getLogger("wardian.steps")
 
 
