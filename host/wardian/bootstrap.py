@@ -11,7 +11,7 @@ from typing import Any
 
 from wardian.capabilities import Services, build
 from wardian.errors import HostUnusable, InvalidArguments
-from wardian.events import Events
+from wardian.events import Event, Events
 from wardian.plugins import PackageStore, Registry
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
@@ -88,7 +88,7 @@ def compose(
     """Put a host's parts together over a database and an executor that are open."""
     events = Events(database)
     registry = Registry(database)
-    events.subscribe("plugin.*", lambda event: registry.forget(event.tenant))
+    events.subscribe("plugin.*", partial(_forget, registry))
     journal = Journal(database, events)
     files = PackageFiles(database, _store(folder))
     trust = Trust(database)
@@ -169,6 +169,10 @@ def compose(
         tenants=Tenants(database),
     )
     return parts, statistics
+
+
+def _forget(registry: Registry, event: Event) -> None:
+    registry.forget(event.tenant, event.value().get("plugin"))
 
 
 @contextmanager

@@ -119,12 +119,13 @@ class Registry:
         if self._changes == changes:
             self._known[plugin.tenant, plugin.name] = plugin
 
-    def forget(self, tenant: str) -> None:
-        """Read the tenant's plugins anew from now on."""
+    def forget(self, tenant: str, name: str | None = None) -> None:
+        """Read a plugin anew from now on, or all of the tenant."""
         self._changes += 1
         self._lists.pop(tenant, None)
         for key in [key for key in self._known if key[0] == tenant]:
-            del self._known[key]
+            if name in (None, key[1]):
+                del self._known[key]
 
 
 async def read_installed(connection: Connection, tenant: str, name: str) -> Installed:
@@ -158,6 +159,7 @@ def as_version(plugin: Installed, row: VersionRow, granted: Iterable[str]) -> In
         level=Level(row.level),
         manifest=manifest,
         description=msgspec.convert(row.description, Description),
+        installed_at=row.installed_at,
         asked=manifest.asked(),
         granted=tuple(map(parse_permission, granted)),
     )

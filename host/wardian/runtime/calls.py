@@ -128,18 +128,7 @@ class Calls:
         settled = self._settled_of(plugin)
         limits = limits_from(request.limits or {}, settled.limits)
         context = _context(settled, request, limits)
-        job = Job(
-            call_id=context.facts.call_id,
-            tenant=plugin.tenant,
-            level=settled.authority.level,
-            digest=plugin.digest,
-            load=partial(self._services.files.component, plugin.package_digest),
-            function=function,
-            arguments=request.arguments,
-            limits=limits,
-            on_output=lambda written: write_output(context, written),
-            known=settled.known,
-        )
+        job = self._job(settled, context, function, request.arguments)
         key = id(context)
         self._running[key] = (plugin, context)
         try:
@@ -151,6 +140,34 @@ class Calls:
             del self._running[key]
             if self._draining:
                 self._ended(plugin)
+
+    def prepare(self, plugin: Installed) -> None:
+        """Have what calls of a plugin need at hand before the first comes."""
+        settled = self._settled_of(plugin)
+        request = CallRequest(function="", arguments={})
+        context = _context(settled, request, settled.limits)
+        self._services.executor.prepare(self._job(settled, context, "", {}))
+
+    def _job(
+        self,
+        settled: _Settled,
+        context: CallContext,
+        function: str,
+        arguments: Mapping[str, Any],
+    ) -> Job:
+        plugin = settled.plugin
+        return Job(
+            call_id=context.facts.call_id,
+            tenant=plugin.tenant,
+            level=settled.authority.level,
+            digest=plugin.digest,
+            load=partial(self._services.files.component, plugin.package_digest),
+            function=function,
+            arguments=arguments,
+            limits=context.budget.limits,
+            on_output=lambda written: write_output(context, written),
+            known=settled.known,
+        )
 
     async def drained(self, plugin: Installed) -> None:
         """Wait until no call of this version of a plugin runs any more.

@@ -119,10 +119,12 @@ class Transitions:
         with self._held(plugin, target):
             try:
                 await self._change_data(plugin, target, row)
+                new = as_version(plugin, target.version, target.granted)
                 with steps.at(change, "probe"):
-                    await self._probe(as_version(plugin, target.version, target.granted))
+                    await self._probe(new)
+                self._parts.calls.prepare(new)
                 with steps.at(change, "swap"):
-                    present = await self._swap(plugin, target, row)
+                    present = await self._swap(plugin, target, row, new)
             except BaseException as error:
                 await asyncio.shield(self._undo(plugin, row, error))
                 raise
@@ -216,7 +218,9 @@ class Transitions:
 
     # -- the swap, and after --
 
-    async def _swap(self, plugin: Installed, target: Target, row: UpgradeRow) -> Installed:
+    async def _swap(
+        self, plugin: Installed, target: Target, row: UpgradeRow, new: Installed
+    ) -> Installed:
         changes = self._parts.registry.changes
         async with self._parts.journal.change(plugin.tenant, row.actor) as change:
             await self._check_unchanged(change, plugin)
@@ -237,6 +241,8 @@ class Transitions:
                 present = await self._parts.lifecycle.move(
                     change, present, PluginState.ACTIVE, f"{target.change} to {present.version}"
                 )
+        # What was prepared for `new` is found again by this very object.
+        present = new if present == new else present
         self._parts.registry.remember(present, changes=changes + len(change.noted))
         return present
 

@@ -10,9 +10,10 @@ import pytest
 
 from guests import component
 from guests.lives import version
+from hosts import WASM, fake_host
 from packages import package
 from wardian import Settings, open_host
-from wardian.errors import Conflict, ImportRefused, InvalidArguments, NotFound
+from wardian.errors import Conflict, ImportRefused, InvalidArguments, NotFound, Overloaded
 from wardian.runtime.host import PluginHost
 from wardian.storage.kv import KvRepository
 
@@ -23,6 +24,10 @@ pytestmark = pytest.mark.anyio
 async def host(tmp_path: Path) -> AsyncIterator[PluginHost]:
     async with open_host(Settings(data_dir=tmp_path, workers_max=2)) as opened:
         yield opened
+
+
+def stores(number: str) -> bytes:
+    return package("stores", WASM, version=number)
 
 
 async def told(host: PluginHost, name: str = "lives") -> tuple[int, str]:
@@ -123,24 +128,96 @@ async def test_an_import_that_is_not_offered_is_refused_at_the_audit(host: Plugi
     assert await host.upgrades("lives") == []
 
 
-async def test_calls_of_the_old_version_end_on_it(host: PluginHost) -> None:
+async def test_of_a_thousand_calls_during_fifty_upgrades_none_is_lost_and_none_is_mixed(
+    host: PluginHost,
+) -> None:
+    """Every fifth upgrade migrates, and one goes back; each call is of one version in whole."""
     await host.install(version(1), grants="all")
-    stop = asyncio.Event()
-    seen: list[tuple[int, str]] = []
+    seen: list[list[int]] = []
+    done = asyncio.Event()
 
     async def calling() -> None:
-        while not stop.is_set():
-            seen.append(await told(host))
+        mine: list[int] = []
+        seen.append(mine)
+        while not done.is_set() or sum(map(len, seen)) < 1_000:
+            number, configured = await told(host)
+            assert str(number) == configured
+            mine.append(number)
+            await host.call("lives", "count", {})
 
     callers = [asyncio.create_task(calling()) for _ in range(4)]
-    for number in range(2, 8):
-        await host.upgrade(version(number, migrate="ok" if number % 2 else None))
-    stop.set()
+    for number in range(2, 51):
+        await host.upgrade(version(number, migrate=None if number % 5 else "ok"))
+    await host.rollback("lives", stored="keep")
+    done.set()
     await asyncio.gather(*callers)
 
-    assert all(str(number) == configured for number, configured in seen)
-    assert [number for number, _ in seen] == sorted(number for number, _ in seen) or len(seen) > 50
-    assert {number for number, _ in seen} >= {1, 7}
+    assert {number for mine in seen for number in mine} >= set(range(40, 50))
+    for mine in seen:
+        turn = mine.index(50) if 50 in mine else len(mine)
+        assert mine[:turn] == sorted(mine[:turn])
+        assert set(mine[turn:]) <= {49, 50}
+    # Each call that was answered has counted once, whichever version it met.
+    assert await stored(host, "n") == sum(map(len, seen))
+    assert await stored(host, "migrated") == 10
+
+
+async def test_a_call_that_runs_while_its_plugin_is_upgraded_ends_on_the_old_version(
+    tmp_path: Path,
+) -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def old(arguments: object, answer: object) -> str:
+        started.set()
+        await go_on.wait()
+        return "old"
+
+    async with fake_host(tmp_path, {"run": old}) as made:
+        await made.host.install(stores("1.0.0"))
+        call = asyncio.create_task(made.host.call("stores", "run", {}))
+        await started.wait()
+        upgrade = asyncio.create_task(made.host.upgrade(stores("1.1.0")))
+        while (await made.host.plugin("stores")).version == "1.0.0":
+            await asyncio.sleep(0)
+
+        assert not upgrade.done()
+        go_on.set()
+        assert (await call).result == "old"
+        assert (await upgrade).plugin.version == "1.1.0"
+        assert [job.digest for job in made.executor.jobs] == [(await upgrade).plugin.digest]
+
+
+async def test_calls_wait_while_stored_data_is_migrated(host: PluginHost) -> None:
+    await host.install(version(1), grants="all")
+    waiting: list[asyncio.Task[tuple[int, str]]] = []
+
+    def calling(change: str, step: str) -> None:
+        if step == "migrate":
+            waiting.append(asyncio.create_task(told(host)))
+
+    host._parts.steps.watch(calling)
+    await host.upgrade(version(2, migrate="ok"))
+
+    assert [await call for call in waiting] == [(2, "2")]
+
+
+async def test_more_calls_than_may_wait_for_a_migration_are_told_to_come_again(
+    host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wardian.runtime.gates.WAITING_CALLS_MAX", 3)
+    await host.install(version(1), grants="all")
+    waiting: list[asyncio.Task[tuple[int, str]]] = []
+
+    def calling(change: str, step: str) -> None:
+        if step == "migrate":
+            waiting.extend(asyncio.create_task(told(host)) for _ in range(5))
+
+    host._parts.steps.watch(calling)
+    await host.upgrade(version(2, migrate="ok"))
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert sum(isinstance(answer, Overloaded) for answer in answers) == 2
+    assert [answer for answer in answers if not isinstance(answer, Overloaded)] == [(2, "2")] * 3
 
 
 async def test_a_rollback_goes_back_to_the_version_before_or_to_any_that_is_kept(
