@@ -37,7 +37,9 @@ class RollbackRequest(msgspec.Struct, forbid_unknown_fields=True):
     stored: Literal["keep", "restore"] | None = None
 
 
-@router.post("/upgrade", responses=answers(UpgradeView | UpgradeReport), openapi_extra=PACKAGE)
+@router.post(
+    "/upgrade", responses=answers(UpgradeView, others=[UpgradeReport]), openapi_extra=PACKAGE
+)
 async def upgrade(  # noqa: PLR0913, PLR0917 -- a request's parameters are its arguments
     request: Request,
     host: Host,
