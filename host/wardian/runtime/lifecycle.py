@@ -59,6 +59,14 @@ class Lifecycle:
             plugin = await self.move(change, plugin, PluginState.ACTIVE, "")
         return plugin
 
+    async def start(self, plugin: Installed, actor: str) -> Installed:
+        """Have a plugin that is enabled and not active try again, as after an upgrade."""
+        if plugin.state is not PluginState.ENABLED:
+            return plugin
+        async with self._journal.change(plugin.tenant, actor) as change:
+            plugin = await self.enable(change, plugin)
+        return await self.initialise(plugin, actor)
+
     async def initialise(self, plugin: Installed, actor: str) -> Installed:
         """Run the ``init`` of a plugin that waits for it, and make it active if that succeeds.
 

@@ -164,7 +164,12 @@ class Transitions:
                 await change.plugins.add_package(target.arrival.row)
                 await change.plugins.keep_version(plugin.id, target.version)
             arrived = target.version.package_digest not in kept
-            row = _row(plugin, target, actor, {"dropped": target.dropped, "arrived": arrived})
+            report = {
+                "dropped": list(target.dropped),
+                "arrived": arrived,
+                "migrations": [msgspec.to_builtins(step) for step in target.migrations],
+            }
+            row = _row(plugin, target, actor, report)
             await UpgradeRepository(change.connection, plugin.tenant).add(row)
         return row
 

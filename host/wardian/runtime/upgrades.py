@@ -22,6 +22,7 @@ from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.steps import Steps
 from wardian.runtime.transition import Arrival, Target, Transitions
 from wardian.runtime.upgrade_report import (
+    MigrationStep,
     Obstacle,
     UpgradeReport,
     approved_grants,
@@ -99,6 +100,7 @@ class UpgradeEntry(msgspec.Struct, frozen=True, kw_only=True):
     step: str
     reason: str
     migrated: bool
+    migrations: list[MigrationStep]
     actor: str
     started_at: datetime
     ended_at: datetime | None
@@ -136,7 +138,8 @@ class Upgrader:
                 with self._parts.steps.at("upgrade", "approve"):
                     approved = approved_grants(found, order.approve)
                 target = _target(plugin, candidate, found, approved, order.actor)
-                return await self._parts.transitions.make(plugin, target, order.actor), found
+                present = await self._parts.transitions.make(plugin, target, order.actor)
+                return await self._parts.lifecycle.start(present, order.actor), found
 
     async def survey(self, order: UpgradeOrder) -> UpgradeReport:
         """Tell what an upgrade would change and what would stop it, and change nothing.
@@ -194,8 +197,7 @@ class Upgrader:
         plugin = await self._parts.registry.get(tenant, name)
         async with self._parts.database.reading() as connection:
             rows = await UpgradeRepository(connection, tenant).of_plugin(plugin.id)
-        names = UpgradeEntry.__struct_fields__
-        return [UpgradeEntry(**{name: getattr(row, name) for name in names}) for row in rows]
+        return list(map(_entry, rows))
 
     async def _examined(self, order: UpgradeOrder) -> tuple[Installed, Candidate]:
         change = intake.Change("upgrade", order.tenant)
@@ -252,6 +254,12 @@ class Upgrader:
         with self._parts.steps.at("rollback", "compare"):
             check_configuration(plugin, manifest)
         return target
+
+
+def _entry(row: UpgradeRow) -> UpgradeEntry:
+    values = {name: getattr(row, name, None) for name in UpgradeEntry.__struct_fields__}
+    values["migrations"] = msgspec.convert(row.report["migrations"], list[MigrationStep])
+    return UpgradeEntry(**values)
 
 
 def _compare(

@@ -16,6 +16,7 @@ from wardian import Settings, open_host
 from wardian.errors import Conflict, ImportRefused, InvalidArguments, NotFound, Overloaded
 from wardian.runtime.host import PluginHost
 from wardian.storage.kv import KvRepository
+from wardian.storage.plugins import PluginRepository
 
 pytestmark = pytest.mark.anyio
 
@@ -71,6 +72,13 @@ async def test_a_migration_runs_once_before_the_new_version_takes_over(host: Plu
     ]
     assert await stored(host, "migrated") == 1
     assert await counted(host) == 2
+    (entry,) = await host.upgrades("lives")
+    assert (entry.migrated, entry.migrations) == (True, list(done.report.migrations))
+    parts = host._parts
+    plugin = await parts.registry.get("default", "lives")
+    async with parts.database.reading() as connection:
+        (step,) = await PluginRepository(connection, "default").migration_path(plugin.id)
+    assert (step["from_version"], step["to_version"]) == ("1.0.0", "2.0.0")
 
 
 @pytest.mark.parametrize(
