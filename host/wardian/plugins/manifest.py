@@ -103,10 +103,20 @@ class Webhook(_Table):
 
 
 class HealthCheck(_Table):
-    """How often the host asks the plugin how it feels, and how long it waits."""
+    """How often the host asks the plugin how it feels, how long it waits, and what follows.
 
-    interval_seconds: Annotated[float, Field(ge=1, le=86_400, strict=False)] = 60.0
+    Attributes:
+        interval_seconds: between checks; the host's setting unless it is given.
+        failure_threshold: failed checks in a row that make the plugin degraded.
+        success_threshold: good ones in a row that make it active again.
+        quarantine_after: further failed ones in a row that quarantine it; 0 is never.
+    """
+
+    interval_seconds: Annotated[float, Field(ge=1, le=86_400, strict=False)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=60, strict=False)] = 5.0
+    failure_threshold: Annotated[int, Field(ge=1, le=100)] = 3
+    success_threshold: Annotated[int, Field(ge=1, le=100)] = 1
+    quarantine_after: Annotated[int, Field(ge=0, le=1000)] = 0
 
 
 class MigrationScript(_Table):

@@ -17,6 +17,13 @@ class PluginState(StrEnum):
     UNINSTALLED = "uninstalled"
 
 
+class Cause(StrEnum):
+    """What the host goes by when it degrades a plugin; the same one makes it active again."""
+
+    HEALTH = "health"
+    CALLS = "calls"
+
+
 _S = PluginState
 
 TRANSITIONS: dict[PluginState, frozenset[PluginState]] = {
