@@ -10,9 +10,8 @@ from typing import Any
 from wardian.errors import CallError, GuestError, WardianError, WorkerLost
 from wardian.plugins import Installed, PluginState
 from wardian.plugins.manifest import HealthCheck
-from wardian.plugins.states import Cause
+from wardian.plugins.states import Cause, Move
 from wardian.plugins.text import escaped
-from wardian.runtime.lifecycle import Move
 from wardian.storage.rows import HealthRow
 
 TEXT_CHARACTERS_MAX = 300

@@ -196,9 +196,7 @@ class Health:
         if not self._policy.scheduled:
             yield
             return
-        for tenant in await self._parts.tenants.list():
-            plugins = await self._parts.registry.all(tenant.name)
-            self._changed |= {(tenant.name, plugin.name) for plugin in plugins}
+        await self.plan()
         task = asyncio.create_task(self._check_forever(), name="wardian-health")
         try:
             yield
@@ -207,6 +205,12 @@ class Health:
             for each in ending:
                 each.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
+
+    async def plan(self) -> None:
+        """Look at every plugin there is, and put those that are to be checked on the schedule."""
+        for tenant in await self._parts.tenants.list():
+            plugins = await self._parts.registry.all(tenant.name)
+            self._changed |= {(tenant.name, plugin.name) for plugin in plugins}
 
     def plugin_changed(self, tenant: str, name: str) -> None:
         """Look again whether, and when, a plugin is to be checked."""

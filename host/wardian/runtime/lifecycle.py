@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from wardian.errors import Conflict, NotFound
 from wardian.plugins import TRANSITIONS, Installed, PluginState, Registry
 from wardian.plugins.registry import read_installed
-from wardian.plugins.states import Cause
+from wardian.plugins.states import Cause, Move
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.journal import Change, Journal
 from wardian.storage.health import HealthRepository
 
-__all__ = ["Lifecycle", "Move", "PluginState"]
+__all__ = ["Lifecycle", "PluginState"]
 
 _INITIALISING = "its init is running"
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A change of state that the host makes by itself.
-
-    Attributes:
-        cause: what it goes by; a plugin that is degraded becomes active by the same cause only.
-    """
-
-    to: PluginState
-    reason: str
-    cause: Cause | None = None
 
 
 class Lifecycle:

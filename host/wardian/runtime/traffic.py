@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from wardian.errors import CallError, GuestError, WorkerLost
 from wardian.plugins import Installed, PluginState
-from wardian.plugins.states import Cause
-from wardian.runtime.lifecycle import Move
+from wardian.plugins.states import Cause, Move
 
 Settle = Callable[[Installed, Move], Awaitable[None]]
 """Makes a change of state that the host decided on."""
