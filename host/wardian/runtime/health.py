@@ -37,6 +37,9 @@ ANSWER_BYTES_MAX = 64 * 1024
 AFTER_FAULT_SECONDS = 60.0
 """When a plugin is looked at again after a fault of the host's own, such as a full disk."""
 
+LOOKS_SECONDS_MAX = 60.0
+"""How long the schedule sleeps at most: its due times are those of a clock that may be set."""
+
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 _SPREAD = 0.2
@@ -88,6 +91,7 @@ class Health:
         self._changed: set[Key] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._looked_at = _LONG_AGO
 
     # -- one check --
 
@@ -233,11 +237,18 @@ class Health:
                 async with asyncio.timeout(self._seconds_to_wait()):
                     await self._wake.wait()
 
-    def _seconds_to_wait(self) -> float | None:
-        due = None if len(self._running) >= CHECKS_AT_ONCE else self._schedule.next_due()
-        return None if due is None else max(0.0, (due - self._parts.now()).total_seconds())
+    def _seconds_to_wait(self) -> float:
+        at = self._parts.now()
+        due = None if len(self._running) >= CHECKS_AT_ONCE else self._schedule.next_due(at)
+        seconds = LOOKS_SECONDS_MAX if due is None else (due - at).total_seconds()
+        return min(max(0.0, seconds), LOOKS_SECONDS_MAX)
 
     async def _start_due(self) -> None:
+        at = self._parts.now()
+        if at < self._looked_at:
+            # The clock was set back, and nobody shall wait for it to come here again.
+            self._changed |= self._schedule.keys()
+        self._looked_at = at
         while self._changed:
             await self._reschedule(self._changed.pop())
         while len(self._running) < CHECKS_AT_ONCE:
