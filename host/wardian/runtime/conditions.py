@@ -105,15 +105,18 @@ class Rules:
             last_health_check=at,
         )
 
-    def move(self, plugin: Installed, row: HealthRow) -> Move | None:
-        """Return the change of state that follows from what is known of a plugin, if one does."""
+    def move(self, state: PluginState, by: Cause | None, row: HealthRow) -> Move | None:
+        """Return the change that follows for a plugin in ``state``, degraded ``by`` what it says.
+
+        None if nothing does.
+        """
         if row.health_status == Status.UNKNOWN:
             return None
-        if plugin.state is PluginState.ACTIVE:
+        if state is PluginState.ACTIVE:
             return self._down(row)
         if row.health_failures:
             return self._aside(row)
-        if plugin.degraded_by is Cause.HEALTH and row.health_successes >= self.success_threshold:
+        if by is Cause.HEALTH and row.health_successes >= self.success_threshold:
             return Move(PluginState.ACTIVE, "its health check answers healthy again", Cause.HEALTH)
         return None
 

@@ -176,7 +176,7 @@ class Health:
         present = await self._parts.registry.get(plugin.tenant, plugin.name)
         if (present.id, present.package_digest) != (plugin.id, plugin.package_digest):
             return
-        move = self._rules(present).move(present, row)
+        move = self._rules(present).move(present.state, present.degraded_by, row)
         if move is not None:
             await self._parts.lifecycle.settle(present, move)
 

@@ -74,7 +74,9 @@ class Installer:
             async with self._journal.change(tenant, actor) as change:
                 plugin = await read_installed(change.connection, tenant, name)
                 kept = await change.plugins.versions(plugin.id)
-                await self._lifecycle.move(change, plugin, PluginState.UNINSTALLED, "")
+                await self._lifecycle.move(
+                    change, plugin, PluginState.UNINSTALLED, f"uninstalled by {actor}"
+                )
             self._steps.reached("uninstall", "files")
             await self._files.drop_unused(version.package_digest for version in kept)
 

@@ -62,12 +62,13 @@ class Lifecycle:
 
     async def enable(self, change: Change, plugin: Installed) -> Installed:
         """Enable a plugin within ``change``; it is active at once unless it has an ``init``."""
+        by = f"enabled by {change.actor}"
         if plugin.state is not PluginState.ENABLED:
-            reason = _INITIALISING if lifecycle_function(plugin, "init") else ""
+            reason = _INITIALISING if lifecycle_function(plugin, "init") else by
             plugin = await self.move(change, plugin, PluginState.ENABLED, reason)
             await HealthRepository(change.connection, change.tenant).reset(plugin.id)
         if lifecycle_function(plugin, "init") is None:
-            plugin = await self.move(change, plugin, PluginState.ACTIVE, "")
+            plugin = await self.move(change, plugin, PluginState.ACTIVE, by)
         return plugin
 
     async def start(self, plugin: Installed, actor: str) -> Installed:
@@ -89,7 +90,7 @@ class Lifecycle:
         fault = await self._calls.attempt(plugin, CallRequest(function=function, arguments={}))
         async with self._journal.change(plugin.tenant, actor) as change:
             if fault is None:
-                return await self.move(change, plugin, PluginState.ACTIVE, "")
+                return await self.move(change, plugin, PluginState.ACTIVE, "its init succeeded")
             reason = f"its init failed: {fault}"
             await change.plugins.set_state(plugin.id, plugin.state.value, reason)
             await change.note("init-failed", plugin.name, {"reason": reason})
