@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -257,7 +257,9 @@ class Upgrader:
 
 
 def _entry(row: UpgradeRow) -> UpgradeEntry:
-    values = {name: getattr(row, name, None) for name in UpgradeEntry.__struct_fields__}
+    values: dict[str, Any] = {
+        name: getattr(row, name, None) for name in UpgradeEntry.__struct_fields__
+    }
     values["migrations"] = msgspec.convert(row.report["migrations"], list[MigrationStep])
     return UpgradeEntry(**values)
 
