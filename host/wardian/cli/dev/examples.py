@@ -46,7 +46,7 @@ def _choice(schemas: list[Schema]) -> Any:
 
 
 def _object(schema: Schema) -> dict[str, Any]:
-    return {name: example(schema["properties"][name]) for name in schema["required"]}
+    return {name: example(schema["properties"][name]) for name in schema.get("required", ())}
 
 
 def _array(schema: Schema) -> list[Any]:

@@ -22,7 +22,7 @@ QUIET_MS = 30
 LONGEST_MS = 500
 """But they are waited for no longer than this."""
 
-LOOK_MS = 1_000
+LOOK_MS = 500
 """How often to look even if nothing was notified.
 
 Because: network file systems and the shared folders of virtual machines notify nobody, and what
@@ -77,8 +77,7 @@ async def states(directory: Path) -> AsyncIterator[State]:
     Raises:
         HostUnusable: the system has no watch left to give.
     """
-    last = await asyncio.to_thread(state_of, directory)
-    yield last
+    last: State | None = None
     while True:
         folders = _folders(directory)
         async with aclosing(_notified(directory, folders)) as notified:
@@ -92,11 +91,12 @@ async def states(directory: Path) -> AsyncIterator[State]:
 
 
 async def _notified(directory: Path, folders: dict[str, int]) -> AsyncGenerator[None]:
-    """Yield when something in one of ``folders`` changed, and every so often without.
+    """Yield at once, when something in one of ``folders`` changed, and every so often without.
 
     Each folder is watched by itself: below the root there may be a hundred thousand others, of
     packages and of build output, and each watch is one of few that a user has.
     """
+    yield
     watch = awatch(
         *folders,
         watch_filter=lambda _, path: matters(directory, Path(path)),
