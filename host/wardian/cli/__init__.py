@@ -28,6 +28,7 @@ _COMMANDS = (
     ("demo", "demo.demo", _HOST),
     ("doctor", "doctor.doctor", _HOST),
     ("new", "projects.new", _AUTHOR),
+    ("dev", "dev.command.dev", _AUTHOR),
     ("build", "projects.build", _AUTHOR),
     ("pack", "projects.pack", _AUTHOR),
     ("inspect", "components.inspect", _AUTHOR),
@@ -70,7 +71,7 @@ _GROUPS = (
     ),
 )
 
-_LOGGING = ("serve", "demo")
+_LOGGING = ("serve", "demo", "dev")
 """Commands whose standard error is a log, which has the warnings of others."""
 
 
