@@ -23,6 +23,8 @@ from wardian.runtime.installs import Installer
 from wardian.runtime.intake import Intake, IntakePolicy
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor as AnyExecutor
 from wardian.runtime.statistics import Statistics
@@ -70,6 +72,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         for tenant in await parts.tenants.list():
             await parts.lifecycle.resume(parts.registry, tenant.name)
         await stack.enter_async_context(statistics.kept())
+        await stack.enter_async_context(parts.monitoring.kept())
         yield PluginHost(parts, bootstrap_token=token)
 
 
@@ -91,6 +94,7 @@ def compose(
     telemetry = Telemetry()
     telemetry.watch_workers(executor.workers)
     statistics = Statistics(database)
+    monitoring = Monitoring(database)
     quota = Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max)
     services = Services(database=database, events=events, kv_quota=quota)
     functions = HostFunctions(contract(), build(services), telemetry)
@@ -101,6 +105,7 @@ def compose(
             files=files,
             telemetry=telemetry,
             statistics=statistics,
+            monitoring=monitoring,
         ),
         policy,
     )
@@ -129,6 +134,8 @@ def compose(
         steps=steps,
         calls=calls,
         supervisor=Supervisor(crashes, lifecycle.quarantine),
+        monitoring=monitoring,
+        oversight=Oversight(registry, journal, calls, monitoring),
         executor=executor,
         telemetry=telemetry,
         keys=KeyRing(database, default_tenant=settings.default_tenant),

@@ -17,10 +17,11 @@ from wardian.api.problems import MEDIA_TYPE
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
+from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.tenants import TenantRequest
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
-from wardian.runtime.host import GrantsView, PluginView
+from wardian.runtime.host import GrantsView, PluginView, SuggestionView, UsesView
 from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
 
@@ -37,11 +38,15 @@ _SHAPES = (
     KeyRequest,
     KeyView,
     Limits,
+    MonitoringRequest,
+    MonitoringView,
     NewKey,
     PluginView,
+    SuggestionView,
     TenantRequest,
     TenantView,
     Usage,
+    UsesView,
 )
 
 _PROBLEM: Json = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.call_log import CallLog, Ended
 from wardian.runtime.executor.job import Job, Known
 from wardian.runtime.host_calls import HostFunctions
+from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
 from wardian.runtime.statistics import Statistics
@@ -98,6 +99,7 @@ class CallServices:
     files: PackageFiles
     telemetry: Telemetry
     statistics: Statistics
+    monitoring: Monitoring
 
 
 class Calls:
@@ -138,6 +140,8 @@ class Calls:
             on_output=lambda written: write_output(context, written),
             known=settled.known,
         )
+        if plugin.monitored:
+            self._watch(context)
         key = id(context)
         self._running[key] = (plugin.id, context)
         try:
@@ -158,11 +162,34 @@ class Calls:
             return error.message
         return None
 
+    def authority(self, plugin: Installed) -> Authority:
+        """Return what a plugin may do now."""
+        return self._policy.authority(plugin)
+
     def regrant(self, plugin: Installed) -> None:
-        """Apply a plugin's present grants to its calls that are running."""
-        for plugin_id, context in self._running.values():
-            if plugin_id == plugin.id:
-                context.authority = self._policy.authority(plugin)
+        """Apply a plugin's present grants to its calls that are running.
+
+        What the manifest asks stays that of the version that runs.
+        """
+        for context in self._running_of(plugin):
+            context.authority = replace(context.authority, granted=plugin.granted)
+
+    def remonitor(self, plugin: Installed) -> None:
+        """Record from now on, or no longer, what the plugin's running calls need."""
+        for context in self._running_of(plugin):
+            if plugin.monitored:
+                self._watch(context)
+            else:
+                context.observer = None
+
+    def _running_of(self, plugin: Installed) -> list[CallContext]:
+        return [context for owner, context in self._running.values() if owner == plugin.id]
+
+    def _watch(self, context: CallContext) -> None:
+        facts = context.facts
+        context.observer = self._services.monitoring.observer(
+            facts.tenant, facts.plugin_id, facts.call_id
+        )
 
     def _settled_of(self, plugin: Installed) -> _Settled:
         """Work out once what is the same in every call of a plugin as it is now."""

@@ -20,8 +20,11 @@ from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
-from wardian.runtime.permissions import change_config, change_grants
+from wardian.runtime.permission_views import SuggestionView, UsesView
+from wardian.runtime.permissions import change_config
 from wardian.runtime.ports import Executor
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
@@ -30,7 +33,6 @@ from wardian.runtime.views import (
     GrantsView,
     PluginView,
     Readiness,
-    grants_view,
     plugin_view,
 )
 from wardian.sandbox import wasmtime_version
@@ -39,7 +41,16 @@ from wardian.storage import Database
 from wardian.telemetry import Telemetry
 from wardian.tenants import KeyRing, Tenants
 
-__all__ = ["CallOutcome", "GrantsView", "HostParts", "PluginHost", "PluginView", "Readiness"]
+__all__ = [
+    "CallOutcome",
+    "GrantsView",
+    "HostParts",
+    "PluginHost",
+    "PluginView",
+    "Readiness",
+    "SuggestionView",
+    "UsesView",
+]
 
 _VERBS = {
     PluginState.INSTALLED: "enable it first",
@@ -64,6 +75,8 @@ class HostParts:
     steps: Steps
     calls: Calls
     supervisor: Supervisor
+    monitoring: Monitoring
+    oversight: Oversight
     executor: Executor
     telemetry: Telemetry
     keys: KeyRing
@@ -116,7 +129,7 @@ class PluginHost:
         plugin = await self._parts.installer.install(
             delivery, grants=grants, enable=enable, tenant=tenant, actor=actor
         )
-        return plugin_view(plugin)
+        return plugin_view(plugin, self._parts.calls.authority(plugin), is_new=True)
 
     async def uninstall(self, name: str, *, tenant: str = "default", actor: str = "host") -> None:
         """Remove a plugin with its key-value entries, configuration and grants.
@@ -143,7 +156,7 @@ class PluginHost:
                 plugin = await read_installed(change.connection, tenant, name)
                 if not plugin.is_callable:
                     plugin = await parts.lifecycle.enable(change, plugin)
-            return plugin_view(await parts.lifecycle.initialise(plugin, actor))
+            return self._shown(await parts.lifecycle.initialise(plugin, actor))
 
     async def disable(
         self, name: str, *, tenant: str = "default", actor: str = "host"
@@ -160,11 +173,11 @@ class PluginHost:
         ):
             plugin = await read_installed(change.connection, tenant, name)
             plugin = await parts.lifecycle.disable(change, plugin, f"disabled by {actor}")
-        return plugin_view(plugin)
+        return self._shown(plugin)
 
     async def plugins(self, *, tenant: str = "default") -> list[PluginView]:
         """Return every plugin of a tenant, by name."""
-        return [plugin_view(plugin) for plugin in await self._parts.registry.all(tenant)]
+        return [self._shown(plugin) for plugin in await self._parts.registry.all(tenant)]
 
     async def plugin(self, name: str, *, tenant: str = "default") -> PluginView:
         """Return one plugin.
@@ -172,7 +185,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin.
         """
-        return plugin_view(await self._parts.registry.get(tenant, name))
+        return self._shown(await self._parts.registry.get(tenant, name))
 
     async def grants(self, name: str, *, tenant: str = "default") -> GrantsView:
         """Return what a plugin asks for and what it was granted.
@@ -180,7 +193,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin.
         """
-        return grants_view(await self._parts.registry.get(tenant, name))
+        return await self._parts.oversight.grants(tenant, name)
 
     async def set_grants(
         self,
@@ -196,11 +209,47 @@ class PluginHost:
             NotFound: no such plugin.
             InvalidArguments: not a permission, or one that the plugin does not ask for.
         """
-        plugin = await change_grants(
-            self._parts.journal, name, permissions, tenant=tenant, actor=actor
-        )
-        self._parts.calls.regrant(plugin)
-        return grants_view(plugin)
+        return await self._parts.oversight.set_grants(tenant, name, permissions, actor=actor)
+
+    async def set_monitored(
+        self, name: str, monitored: bool, *, tenant: str = "default", actor: str = "host"
+    ) -> None:
+        """Record which permissions a plugin needs from now on, or no longer.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        await self._parts.oversight.set_monitored(tenant, name, monitored, actor=actor)
+
+    async def permission_uses(self, name: str, *, tenant: str = "default") -> UsesView:
+        """Return which permissions a plugin needed while it was monitored, denied ones too.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return await self._parts.oversight.uses(tenant, name)
+
+    async def clear_permission_uses(
+        self, name: str, *, tenant: str = "default", actor: str = "host"
+    ) -> None:
+        """Forget which permissions a plugin needed.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        await self._parts.oversight.clear_uses(tenant, name, actor=actor)
+
+    async def suggest_permissions(
+        self, name: str, *, include_denied: bool = False, tenant: str = "default"
+    ) -> SuggestionView:
+        """Return the smallest grant that covers what the plugin used while it was monitored.
+
+        ``include_denied`` covers what it was denied, too, as far as its manifest asks for it.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return await self._parts.oversight.suggestion(tenant, name, include_denied=include_denied)
 
     async def config(self, name: str, *, tenant: str = "default") -> dict[str, Any]:
         """Return a plugin's configuration: what was set, over the manifest's defaults.
@@ -299,6 +348,9 @@ class PluginHost:
             raise
         supervisor.survived(plugin)
         return outcome
+
+    def _shown(self, plugin: Installed) -> PluginView:
+        return plugin_view(plugin, self._parts.calls.authority(plugin))
 
     async def _callable(self, tenant: str, name: str) -> Installed:
         plugin = await self._parts.registry.get(tenant, name)
