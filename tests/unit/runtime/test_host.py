@@ -242,7 +242,8 @@ VERBS: list[Verb] = [
 async def test_another_tenants_plugin_is_not_found(tmp_path: Path, verb: Verb) -> None:
     async with fake_host(tmp_path) as made:
         await made.host.tenants.create("acme")
-        before = await made.host.install(package())
+        await made.host.install(package())
+        before = await made.host.plugin("stores")
 
         for tenant in ("acme", "nobody"):
             with pytest.raises(NotFound):
