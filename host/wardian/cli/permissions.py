@@ -140,9 +140,7 @@ def _show_suggestion(terminal: Terminal, name: str, view: dict[str, Any]) -> Non
     if rows:
         terminal.table(["", "permission", "uses", "last", "why"], rows, {"": _MARK_STYLES})
     for denied in suggestion["denied"]:
-        text = (
-            f"{denied['permission']}, {denied['uses']:,} times, last {_moment(denied['last_at'])}"
-        )
+        text = f"{denied['permission']} ({denied['uses']:,} ×, last {_moment(denied['last_at'])})"
         terminal.note(f"still denied: {text}")
     if suggestion["denied"]:
         terminal.note("--include-denied covers that, too.")

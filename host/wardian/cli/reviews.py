@@ -72,7 +72,14 @@ def show_review(terminal: Terminal, items: list[dict[str, Any]]) -> None:
         terminal.line("It asks for no permission.")
         return
     told = any(item["change"] not in ("same", "new") for item in items)
-    columns = ["grant", "risk", "permission", *(["change"] if told else []), "its reason", "why"]
+    columns = [
+        "grant",
+        "risk",
+        "permission",
+        *(["change"] if told else []),
+        "its reason",
+        "what it risks",
+    ]
     rows = []
     for item in items:
         change = [_changed(item)] if told else []

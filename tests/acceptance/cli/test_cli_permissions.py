@@ -104,7 +104,7 @@ def test_a_suggestion_is_shown_as_a_difference_and_applied_on_request(
         ["+", "events:publish:orders.new"],
         ["=", "kv:read"],
     ]
-    assert "still denied: kv:write, 1 times" in shown.err
+    assert "still denied: kv:write (1 ×, last 2" in shown.err
     assert "events:publish:orders.*" in remote.json("grants", stores)["granted"]
 
     applied = remote.json("permissions", "suggest", stores, "--apply")
