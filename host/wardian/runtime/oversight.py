@@ -100,15 +100,18 @@ class Oversight:
         """Return the smallest grant that would have sufficed; see `wardian.policy.suggestions`."""
         plugin = await self._registry.get(tenant, name)
         rows = await self._monitoring.uses(tenant, plugin.id)
+        # In a thread, because a thousand uses under hundreds of grants take a second to compare.
+        suggestion = await asyncio.to_thread(
+            suggest,
+            [use_of(row) for row in rows],
+            plugin.granted,
+            plugin.asked,
+            include_denied=include_denied,
+        )
         return SuggestionView(
             monitored=plugin.monitored,
             present=[str(permission) for permission in plugin.granted],
-            suggestion=suggest(
-                [use_of(row) for row in rows],
-                plugin.granted,
-                plugin.asked,
-                include_denied=include_denied,
-            ),
+            suggestion=suggestion,
         )
 
     def _grants_view(self, plugin: Installed) -> GrantsView:
