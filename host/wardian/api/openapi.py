@@ -19,9 +19,19 @@ from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.tenants import TenantRequest
+from wardian.api.v1.upgrades import RollbackRequest
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
-from wardian.runtime.host import GrantsView, PluginView, SuggestionView, UsesView
+from wardian.runtime.host import (
+    GrantsView,
+    PluginView,
+    SuggestionView,
+    UpgradeEntry,
+    UpgradeReport,
+    UpgradeView,
+    UsesView,
+    VersionView,
+)
 from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
 
@@ -42,11 +52,16 @@ _SHAPES = (
     MonitoringView,
     NewKey,
     PluginView,
+    RollbackRequest,
     SuggestionView,
     TenantRequest,
     TenantView,
+    UpgradeEntry,
+    UpgradeReport,
+    UpgradeView,
     Usage,
     UsesView,
+    VersionView,
 )
 
 _PROBLEM: Json = {
@@ -63,6 +78,8 @@ _PROBLEM: Json = {
         "request_id": {"type": "string"},
         "call_id": {"type": "string"},
         "usage": {"$ref": SCHEMAS.format(name="Usage")},
+        "step": {"type": "string", "description": "At which step a change of several stopped."},
+        "needs_approval": {"type": "array", "items": {"type": "string"}},
         "path": {"type": "string", "description": "Where in the input the fault is."},
         "payload": {"description": "The error value that the function itself answered."},
     },
