@@ -25,6 +25,8 @@ from wardian.runtime.installs import Installer
 from wardian.runtime.intake import Intake, IntakePolicy
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor as AnyExecutor
 from wardian.runtime.statistics import Statistics
@@ -75,6 +77,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             await parts.upgrader.recover(tenant.name)
             await parts.lifecycle.resume(parts.registry, tenant.name)
         await stack.enter_async_context(statistics.kept())
+        await stack.enter_async_context(parts.monitoring.kept())
         yield PluginHost(parts, bootstrap_token=token)
 
 
@@ -96,6 +99,7 @@ def compose(
     telemetry = Telemetry()
     telemetry.watch_workers(executor.workers)
     statistics = Statistics(database)
+    monitoring = Monitoring(database)
     quota = Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max)
     services = Services(database=database, events=events, kv_quota=quota)
     functions = HostFunctions(contract(), build(services), telemetry)
@@ -106,6 +110,7 @@ def compose(
             files=files,
             telemetry=telemetry,
             statistics=statistics,
+            monitoring=monitoring,
         ),
         policy,
     )
@@ -163,6 +168,8 @@ def compose(
         steps=steps,
         calls=calls,
         supervisor=Supervisor(crashes, lifecycle.quarantine),
+        monitoring=monitoring,
+        oversight=Oversight(registry, journal, calls, monitoring),
         executor=executor,
         telemetry=telemetry,
         keys=KeyRing(database, default_tenant=settings.default_tenant),

@@ -17,6 +17,7 @@ from wardian.api.problems import MEDIA_TYPE
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
+from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.tenants import TenantRequest
 from wardian.api.v1.upgrades import RollbackRequest
 from wardian.policy.limits import Limits
@@ -24,9 +25,11 @@ from wardian.policy.usage import Usage
 from wardian.runtime.host import (
     GrantsView,
     PluginView,
+    SuggestionView,
     UpgradeEntry,
     UpgradeReport,
     UpgradeView,
+    UsesView,
     VersionView,
 )
 from wardian.sandbox import FunctionDescription
@@ -45,15 +48,19 @@ _SHAPES = (
     KeyRequest,
     KeyView,
     Limits,
+    MonitoringRequest,
+    MonitoringView,
     NewKey,
     PluginView,
     RollbackRequest,
+    SuggestionView,
     TenantRequest,
     TenantView,
     UpgradeEntry,
     UpgradeReport,
     UpgradeView,
     Usage,
+    UsesView,
     VersionView,
 )
 

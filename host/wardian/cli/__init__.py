@@ -34,6 +34,7 @@ _COMMANDS = (
     ("inspect", "components.inspect", _AUTHOR),
     ("run", "components.run", _AUTHOR),
     ("compat", "compatibility.compat", _AUTHOR),
+    ("review", "reviews.review_source", _PLUGINS),
     ("install", "plugins.install", _PLUGINS),
     ("uninstall", "plugins.uninstall", _PLUGINS),
     ("upgrade", "upgrades.upgrade", _PLUGINS),
@@ -56,6 +57,18 @@ _GROUPS = (
         "A plugin's configuration.",
         _PLUGINS,
         {"get": "config.get", "set": "config.set_values"},
+    ),
+    (
+        "permissions",
+        "Permissions of a plugin: what it asks for, what it uses, what it needs.",
+        _PLUGINS,
+        {
+            "show": "permissions.show",
+            "monitor": "permissions.monitor",
+            "uses": "permissions.uses",
+            "suggest": "permissions.suggest",
+            "clear": "permissions.clear",
+        },
     ),
     (
         "keys",

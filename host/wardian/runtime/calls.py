@@ -27,6 +27,7 @@ from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.call_log import CallLog, Ended
 from wardian.runtime.executor.job import Job, Known
 from wardian.runtime.host_calls import HostFunctions
+from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
 from wardian.runtime.statistics import Statistics
@@ -99,6 +100,7 @@ class CallServices:
     files: PackageFiles
     telemetry: Telemetry
     statistics: Statistics
+    monitoring: Monitoring
 
 
 class Calls:
@@ -129,6 +131,8 @@ class Calls:
         limits = limits_from(request.limits or {}, settled.limits)
         context = _context(settled, request, limits)
         job = self._job(settled, context, function, request.arguments)
+        if plugin.monitored:
+            self._watch(context)
         key = id(context)
         self._running[key] = (plugin, context)
         try:
@@ -200,12 +204,34 @@ class Calls:
             return error.message
         return None
 
+    def authority(self, plugin: Installed) -> Authority:
+        """Return what a plugin may do now."""
+        return self._policy.authority(plugin)
+
     def regrant(self, plugin: Installed) -> None:
-        """Apply a plugin's present grants to its calls that are running, of any version."""
-        for running, context in self._running.values():
-            if running.id == plugin.id:
-                held = replace(running, granted=plugin.granted)
-                context.authority = self._policy.authority(held)
+        """Apply a plugin's present grants to its calls that are running, of any version.
+
+        What its manifest asks stays that of the version that runs.
+        """
+        for context in self._running_of(plugin):
+            context.authority = replace(context.authority, granted=plugin.granted)
+
+    def remonitor(self, plugin: Installed) -> None:
+        """Record from now on, or no longer, what the plugin's running calls need."""
+        for context in self._running_of(plugin):
+            if plugin.monitored:
+                self._watch(context)
+            else:
+                context.observer = None
+
+    def _running_of(self, plugin: Installed) -> list[CallContext]:
+        return [context for running, context in self._running.values() if running.id == plugin.id]
+
+    def _watch(self, context: CallContext) -> None:
+        facts = context.facts
+        context.observer = self._services.monitoring.observer(
+            facts.tenant, facts.plugin_id, facts.call_id
+        )
 
     def _settled_of(self, plugin: Installed) -> _Settled:
         """Work out once what is the same in every call of a plugin as it is now."""
