@@ -147,6 +147,7 @@ def compose(
             trust=trust,
             files=files,
             transitions=transitions,
+            calls=calls,
             steps=steps,
         )
     )
