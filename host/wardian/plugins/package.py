@@ -6,7 +6,6 @@ A ``.wardian`` file is a zip archive of ``plugin.toml``, one component at the ro
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from wardian.crypto.digests import sha256_hex
-from wardian.errors import InvalidManifest, NotFound, PayloadTooLarge
+from wardian.errors import InvalidArguments, InvalidManifest, NotFound, PayloadTooLarge
 from wardian.plugins.archive import check_names, read_archive, write_archive
 from wardian.plugins.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, parse_manifest
-from wardian.storage.documents import dump_json
+from wardian.storage.documents import dump_json, parse_json
 
 SUFFIX = ".wardian"
 COMPONENT_NAME = "plugin.wasm"
@@ -110,7 +109,8 @@ def read_directory(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Packa
     members[COMPONENT_NAME] = members.pop(_component_among(members))
     digests = {name: sha256_hex(content) for name, content in sorted(members.items())}
     content = write_archive(members | {DIGESTS_NAME: dump_json(digests).encode()})
-    return _package(content, members, digests)
+    # What can be packed can be installed: it is judged as if it came from somebody else.
+    return read_package(content, max_bytes=max_bytes)
 
 
 def read_source(source: bytes | str | Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Package:
@@ -174,7 +174,6 @@ def _files(folder: Path) -> dict[str, Path]:
         for path in paths
         if path.is_file() and not path.is_symlink()
     }
-    # What is read here can be packed, and what was packed can be installed.
     check_names([*files, DIGESTS_NAME])
     return files
 
@@ -220,10 +219,10 @@ def _check_digests(statement: bytes | None, digests: Mapping[str, str]) -> None:
     if statement is None:
         return
     try:
-        # Only compared, so it need not be sound: whatever is not exactly the digests is refused.
-        stated: Any = json.loads(statement)
-    except (ValueError, RecursionError) as exc:
-        raise InvalidManifest(f"{DIGESTS_NAME} is not JSON.", path=DIGESTS_NAME) from exc
+        stated = parse_json(statement.decode(), max_bytes=_MAX_DIGESTS_BYTES)
+    except (UnicodeDecodeError, InvalidArguments) as exc:
+        reason = exc.message if isinstance(exc, InvalidArguments) else "It is not UTF-8."
+        raise InvalidManifest(f"{DIGESTS_NAME} is not JSON. {reason}", path=DIGESTS_NAME) from exc
     real = {name: digest for name, digest in digests.items() if name != DIGESTS_NAME}
     if stated != real:
         differing = _differing(stated, real)
