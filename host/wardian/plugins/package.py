@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from wardian.crypto.digests import sha256_hex
-from wardian.errors import InvalidArguments, InvalidManifest, NotFound, PayloadTooLarge
+from wardian.errors import Fault, InvalidArguments, InvalidManifest, NotFound, PayloadTooLarge
 from wardian.plugins.archive import check_names, read_archive, write_archive
+from wardian.plugins.faults import MAX_FAULTS, located
 from wardian.plugins.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from wardian.storage.documents import dump_json, parse_json
 
@@ -36,12 +37,14 @@ class Package:
     Attributes:
         content: the whole ``.wardian`` file.
         manifest: parsed and checked.
+        manifest_source: the text it was parsed from.
         component: the bytes of the WebAssembly component, not yet looked at.
         files: the SHA-256 of everything else in the package, by name.
     """
 
     content: bytes = field(repr=False)
     manifest: Manifest
+    manifest_source: bytes = field(repr=False)
     component: bytes = field(repr=False)
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -186,14 +189,32 @@ def _package(content: bytes, kept: Mapping[str, bytes], digests: Mapping[str, st
         if name not in (MANIFEST_NAME, component_name)
     }
     _check_others(others)
-    manifest = parse_manifest(kept[MANIFEST_NAME])
-    for index, component in enumerate(manifest.ui_components):
-        if component.entry not in others:
-            raise InvalidManifest(
-                f"The package does not hold {component.entry!r}.",
-                path=f"ui_components[{index}].entry",
-            )
-    return Package(content=content, manifest=manifest, component=kept[component_name], files=others)
+    source = kept[MANIFEST_NAME]
+    manifest = parse_manifest(source)
+    with located(source):
+        check_entries(manifest, others)
+    return Package(
+        content=content,
+        manifest=manifest,
+        manifest_source=source,
+        component=kept[component_name],
+        files=others,
+    )
+
+
+def check_entries(manifest: Manifest, files: Collection[str]) -> None:
+    """Check that the package of these ``files`` holds what the manifest's user interface shows.
+
+    Raises:
+        InvalidManifest: it does not; with the paths.
+    """
+    faults = [
+        Fault(f"The package does not hold {component.entry!r}.", f"ui_components[{index}].entry")
+        for index, component in enumerate(manifest.ui_components)
+        if component.entry not in files
+    ]
+    if faults:
+        raise InvalidManifest(faults=faults[:MAX_FAULTS])
 
 
 def _component_among(names: Collection[str]) -> str:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from wardian.errors import InvalidArguments
 from wardian.plugins.text import Address, AssetPath, Line, Name, Prose, UrlPath, Version
-from wardian.policy.permissions import DESCRIPTIONS, Permission, parse_permission
+from wardian.policy.permissions import Permission, expression, parse_permission
 
 MANY = 256
 """How many of anything a manifest may list."""
@@ -47,7 +47,7 @@ class PermissionRequest(Table):
             max_length=512,
             description="What is asked for, such as 'kv:read' or 'events:publish:orders.*'. "
             "A '*' stands for any run of characters.",
-            examples=list(DESCRIPTIONS),
+            json_schema_extra={"pattern": expression()},
         ),
     ]
     reason: Annotated[

@@ -15,6 +15,7 @@ from wardian.config import ConfigSchema
 from wardian.errors import InvalidManifest
 from wardian.plugins import Manifest, Package
 from wardian.plugins.ceiling import LevelCeiling
+from wardian.plugins.faults import located
 from wardian.plugins.package import read_source
 from wardian.plugins.trust import Trust, Verdict
 from wardian.policy.levels import LEVELS
@@ -131,8 +132,9 @@ class Intake:
     def _read(self, source: bytes | str | Path, tenant: str) -> Package:
         """Unpack and check a package; this takes a while, and blocks."""
         package = read_source(source, max_bytes=self._policy.package_bytes_max)
-        self._policy.ceiling.check(package.manifest, tenant)
-        check_manifest(package.manifest)
+        with located(package.manifest_source):
+            self._policy.ceiling.check(package.manifest, tenant)
+            check_manifest(package.manifest)
         return package
 
 
