@@ -29,6 +29,7 @@ _COMMANDS = (
     ("doctor", "doctor.doctor", _HOST),
     ("new", "projects.new", _AUTHOR),
     ("build", "projects.build", _AUTHOR),
+    ("validate", "validate.validate", _AUTHOR),
     ("pack", "projects.pack", _AUTHOR),
     ("inspect", "components.inspect", _AUTHOR),
     ("run", "components.run", _AUTHOR),

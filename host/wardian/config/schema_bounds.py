@@ -1,4 +1,4 @@
-"""What a stranger's JSON Schema may cost: nodes and depth with its references written out, patterns.
+"""What a stranger's JSON Schema may cost: nodes, depth and patterns, with references written out.
 
 A few references can stand for a tree of millions of nodes or a deep one, and a short pattern for
 megabytes of automaton. Whatever is refused is refused with its path, before anything compiles it.
@@ -98,7 +98,7 @@ class _Expansion:
 
     def _target(self, reference: str, path: _Path) -> Any:
         # A percent sign stands for another character to whoever follows the reference.
-        if reference != "#" and not reference.startswith("#/") or "%" in reference:
+        if (reference != "#" and not reference.startswith("#/")) or "%" in reference:
             _refuse(f"{reference[:200]!r} leads outside of it", path)
         node: Any = self._schema
         for step in reference[1:].split("/")[1:]:

@@ -45,14 +45,14 @@ class Manifest(Table):
     name: Annotated[
         Name, Field(description="The plugin's name: lower-case words with dashes between them.")
     ]
-    version: Annotated[Version, Field(description="Its semantic version, such as '1.2.0'.")]
+    version: Annotated[Version, Field(description="Its semantic version, such as `1.2.0`.")]
     api_version: Annotated[
         ApiVersion, Field(description="The version of the contract with the host that it needs.")
     ] = "1.0"
     description: Annotated[Prose, Field(description="What it does, in a sentence or two.")] = ""
     author: Annotated[Line, Field(description="Who wrote it.")] = ""
     license: Annotated[
-        Line, Field(description="Its licence, best as an SPDX identifier: 'Apache-2.0'.")
+        Line, Field(description="Its licence, best as an SPDX identifier: `Apache-2.0`.")
     ] = ""
     category: Annotated[
         Literal["integration", "ai_agent", "workflow", "ui"], Field(description="Its kind.")
@@ -74,7 +74,7 @@ class Manifest(Table):
         Field(
             default_factory=dict,
             max_length=MANY,
-            description="The plugins that it needs, each with the versions that will do: '^1.2'.",
+            description="The plugins that it needs, each with the versions that will do: `^1.2`.",
         ),
     ]
     permissions: Annotated[

@@ -78,7 +78,7 @@ def component_of(content: bytes, *, max_bytes: int = MAX_PACKAGE_BYTES) -> bytes
     if content.startswith(_WASM_MAGIC):
         return content
     archive = read_archive(
-        content, max_bytes=max_bytes, room=lambda name: max_bytes if _is_component(name) else 0
+        content, max_bytes=max_bytes, room=lambda name: max_bytes if is_component(name) else 0
     )
     return next(iter(archive.kept.values()))
 
@@ -96,8 +96,8 @@ def read_directory(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Packa
     """
     members: dict[str, bytes] = {}
     left = max_bytes
-    files = _files(folder)
-    if MANIFEST_NAME in files and not any(map(_is_component, files)):
+    files = package_files(folder)
+    if MANIFEST_NAME in files and not any(map(is_component, files)):
         raise InvalidManifest(
             f"There is no {COMPONENT_NAME} in {str(folder)!r}. Make it with: "
             f"wardian build {shlex.quote(str(folder))}",
@@ -155,15 +155,21 @@ def _room(name: str, max_bytes: int) -> int:
         return MAX_MANIFEST_BYTES
     if name == DIGESTS_NAME:
         return _MAX_DIGESTS_BYTES
-    return max_bytes if _is_component(name) else 0
+    return max_bytes if is_component(name) else 0
 
 
-def _is_component(name: str) -> bool:
+def is_component(name: str) -> bool:
+    """Tell whether the file of this name is the component of its package."""
     return name.endswith(".wasm") and "/" not in name
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """Return the files of a directory that are its package's, by their names in it."""
+def package_files(folder: Path) -> dict[str, Path]:
+    """Return the files of a directory that are its package's, by their names in it.
+
+    Raises:
+        NotFound: there is no such directory.
+        InvalidManifest: a file has a name that no package takes, or is a link to somewhere else.
+    """
     if not folder.is_dir():
         raise NotFound(f"There is no directory {folder.name!r} to read a plugin from.")
     names = [MANIFEST_NAME, README_NAME, *(path.name for path in sorted(folder.glob("*.wasm")))]
@@ -221,7 +227,7 @@ def _component_among(names: Collection[str]) -> str:
     """Return the name of the component, of a package that has what every package must have."""
     if MANIFEST_NAME not in names:
         raise InvalidManifest(f"The package has no {MANIFEST_NAME}.", path=MANIFEST_NAME)
-    components = [name for name in names if _is_component(name)]
+    components = [name for name in names if is_component(name)]
     if len(components) != 1:
         found = ", ".join(components) or "none"
         raise InvalidManifest(

@@ -45,8 +45,8 @@ class PermissionRequest(Table):
         str,
         Field(
             max_length=512,
-            description="What is asked for, such as 'kv:read' or 'events:publish:orders.*'. "
-            "A '*' stands for any run of characters.",
+            description="What is asked for, such as `kv:read` or `events:publish:orders.*`. "
+            "A `*` stands for any run of characters.",
             json_schema_extra={"pattern": expression()},
         ),
     ]
@@ -76,7 +76,7 @@ class ApiEndpoint(Table):
     ] = "POST"
     function: Annotated[
         Line,
-        Field(min_length=1, description="The function that answers: 'name' or 'interface#name'."),
+        Field(min_length=1, description="The function that answers: `name` or `interface#name`."),
     ]
     description: Annotated[Prose, Field(description="What it is for.")] = ""
 
@@ -85,7 +85,7 @@ class UiComponent(Table):
     """A page or widget in the package's ``ui`` folder."""
 
     name: Annotated[Name, Field(description="Its name, of which there is one in the plugin.")]
-    entry: Annotated[AssetPath, Field(description="The file to show: 'ui/index.html'.")]
+    entry: Annotated[AssetPath, Field(description="The file to show: `ui/index.html`.")]
     title: Annotated[Line, Field(description="What people see as its name.")] = ""
 
 
@@ -94,7 +94,7 @@ class Webhook(Table):
 
     name: Annotated[Name, Field(description="Its name, of which there is one in the plugin.")]
     recipe: Annotated[
-        Name, Field(description="How its sender signs: the name of a recipe, such as 'github'.")
+        Name, Field(description="How its sender signs: the name of a recipe, such as `github`.")
     ]
     credential: Annotated[
         Line | None, Field(description="The credential that its signature is verified with.")
@@ -124,16 +124,16 @@ class MigrationScript(Table):
 class OAuth(Table):
     """An OAuth provider whose tokens the plugin uses."""
 
-    provider: Annotated[Name, Field(description="The provider's name, such as 'github'.")]
+    provider: Annotated[Name, Field(description="The provider's name, such as `github`.")]
     scopes: Annotated[
         tuple[Line, ...],
         Field(max_length=MANY, strict=False, description="The scopes to ask the provider for."),
     ] = ()
     authorize_url: Annotated[
-        Address | None, Field(description="Where people consent; None if the host knows it.")
+        Address | None, Field(description="Where people consent, if the host does not know it.")
     ] = None
     token_url: Annotated[
-        Address | None, Field(description="Where tokens come from; None if the host knows it.")
+        Address | None, Field(description="Where tokens come from, if the host does not know it.")
     ] = None
 
 

@@ -12,7 +12,7 @@ from wardian.cli.authoring.errors import (
     ToolchainMissing,
 )
 from wardian.cli.authoring.language import Language, detect_language
-from wardian.cli.authoring.manifest import check_configuration
+from wardian.cli.authoring.manifest import check_at, check_source
 from wardian.cli.authoring.scaffold import scaffold
 
 __all__ = [
@@ -22,7 +22,8 @@ __all__ = [
     "ScaffoldRefused",
     "ToolchainMissing",
     "build",
-    "check_configuration",
+    "check_at",
+    "check_source",
     "detect_language",
     "scaffold",
     "sdk_directory",
