@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -53,18 +53,35 @@ def _with_line(fault: Fault, lines: Lines) -> Fault:
 def _fault(error: Any, lines: Lines, model: type[BaseModel]) -> Fault:
     steps = [step for step in error["loc"] if step != "[key]"]
     path = path_of([_shown(step) for step in steps])
-    message = f"{path} {_sentence(error['type'], error['msg'], path, model)}."
-    return Fault(message, path, lines.at(steps))
+    if error["type"] == "extra_forbidden":
+        sentence = "is not a field of the manifest" + _suggestion(steps, model)
+    else:
+        sentence = _sentence(error["type"], error["msg"])
+    message = f"{path} {sentence}".strip()
+    return Fault(message, path or None, lines.at(steps))
 
 
-def _sentence(kind: str, message: str, path: str, model: type[BaseModel]) -> str:
+def _sentence(kind: str, message: str) -> str:
     if kind == "missing":
-        return "is missing"
-    if kind == "extra_forbidden":
-        close = difflib.get_close_matches(path, model.model_fields, n=1)
-        return "is not a field of the manifest" + (f"; did you mean {close[0]!r}?" if close else "")
+        return "is missing."
     text = message.removeprefix("Value error, ").rstrip(".")
-    return text if kind == "value_error" else f"is wrong: {text[:1].lower()}{text[1:]}"
+    return f"{text}." if kind == "value_error" else f"is wrong: {text[:1].lower()}{text[1:]}."
+
+
+def _suggestion(steps: list[Any], model: type[BaseModel]) -> str:
+    """Return the field that was meant, of the table that the steps lead to, if it is near."""
+    names = [step for step in steps if isinstance(step, str)]
+    for name in names[:-1]:
+        model = _table_of(model.model_fields[name].annotation) or model
+    close = difflib.get_close_matches(names[-1][:_SHOWN_CHARS], model.model_fields, n=1)
+    return f"; did you mean {close[0]!r}?" if close else "."
+
+
+def _table_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the model in an annotation such as ``tuple[Webhook, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := _table_of(each))), None)
 
 
 def _shown(step: str | int) -> str | int:

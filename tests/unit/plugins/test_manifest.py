@@ -8,9 +8,11 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from wardian.errors import InvalidManifest
 from wardian.plugins import Manifest, parse_manifest
+from wardian.plugins.faults import MAX_FAULTS, located
 from wardian.plugins.manifest import MAX_MANIFEST_BYTES
 from wardian.plugins.toml_text import MAX_KEY_PARTS
 from wardian.policy.levels import Level
@@ -314,3 +316,146 @@ def test_a_long_name_above_many_values_is_refused_in_little_memory() -> None:
 def test_a_fault_in_a_key_of_any_length_is_told_in_a_sentence() -> None:
     assert len(fault(SMALLEST + "k" * 60_000 + " = 1").message) < 600
     assert len(fault(SMALLEST + ("[" + "k" * 30_000 + "]\n") * 2).message) < 600
+
+
+def test_every_fault_is_told_with_its_path_and_line_the_first_in_the_message() -> None:
+    found = fault(
+        """name = "Counter"
+version = "1"
+
+[[permissions]]
+permission = "kv:read"
+reason = "Reads."
+
+[[permissions]]
+permission = "kv:reed"
+
+[health_check]
+interval_seconds = 0
+intervall = 5
+
+[dependencies]
+markdown = "latest"
+"""
+    )
+
+    assert [(each.path, each.line) for each in found.faults] == [
+        ("name", 1),
+        ("version", 2),
+        ("permissions[1].reason", 8),
+        ("permissions[1].permission", 9),
+        ("health_check.interval_seconds", 12),
+        ("health_check.intervall", 13),
+        ("dependencies.markdown", 16),
+    ]
+    assert (found.path, found.line) == ("name", 1)
+    assert found.message.startswith("plugin.toml:1: name must be lower-case words")
+    assert "did you mean 'interval_seconds'" in found.faults[5].message
+    assert found.details()["faults"][2] == {
+        "message": "permissions[1].reason is missing.",
+        "path": "permissions[1].reason",
+        "line": 8,
+    }
+
+
+def test_a_field_that_is_missing_altogether_is_missed_on_the_first_line() -> None:
+    assert [(each.path, each.line) for each in fault("# nothing\n").faults] == [
+        ("name", 1),
+        ("version", 1),
+    ]
+
+
+def test_of_many_faults_some_are_told() -> None:
+    found = fault(SMALLEST + "".join(f"x{number} = 1\n" for number in range(3_000)))
+
+    assert len(found.faults) == MAX_FAULTS
+    assert found.faults[-1].line == 2 + MAX_FAULTS
+
+
+@pytest.mark.parametrize(
+    "character",
+    ["\x1b", "\x07", "\x00", "\x9b", "\u202e", "\u2066", "\u200b", "\u200f", "\ufeff", "\u2028",
+     "\u2029", "\u00ad", "\u061c", "\U000e0041", "\x7f"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('description = "a{}b"', "description"),
+        ('author = "{}"', "author"),
+        ('license = "{}"', "license"),
+        ('required_scopes = ["{}"]', "required_scopes[0]"),
+        ('permissions = [{{ permission = "kv:read", reason = "{}" }}]', "permissions[0].reason"),
+        ('ui_components = [{{ name = "a", entry = "ui/a", title = "{}" }}]', "ui_components[0]"),
+        ('webhooks = [{{ name = "a", recipe = "b", credential = "{}" }}]', "webhooks[0]"),
+        ('oauth = [{{ provider = "a", scopes = ["{}"] }}]', "oauth[0].scopes[0]"),
+        ('migration_scripts = [{{ from_version = "1.0.0", to_version = "2.0.0", '
+         'description = "{}" }}]', "migration_scripts[0].description"),
+        ('config_schema.title = "{}"', "config_schema"),
+        ('config_schema.properties."{}".type = "string"', "config_schema"),
+        ('default_config.a = ["{}"]', "default_config"),
+        ('default_config.a."{}" = 1', "default_config"),
+        ('"na{}me" = 1', "na"),
+    ],
+)  # fmt: skip
+def test_what_does_not_show_as_what_it_is_is_refused_in_every_text(
+    text: str, path: str, character: str
+) -> None:
+    found = fault(SMALLEST + text.format(f"\\U{ord(character):08x}"))
+
+    assert (found.path or "").startswith(path)
+    assert found.line == 3
+    assert character not in found.message
+
+
+@pytest.mark.parametrize(
+    "text", ["Zoë \u05d0\u05d1 \u0645\u06cc\u200c\u062e", "a\nb\tc", "👩\u200d🌾"]
+)
+def test_prose_of_every_script_is_taken(text: str) -> None:
+    source = SMALLEST + f'description = """{text}"""\n[default_config]\nx = """{text}\\r"""'
+
+    assert parse_manifest(source.encode()).description == text
+
+
+@pytest.mark.parametrize("field", ["author", "license"])
+def test_what_is_one_line_to_people_has_no_second_one(field: str) -> None:
+    assert fault(SMALLEST + f'{field} = "me\\nGranted: everything"').path == field
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[dependencies]\ncounter = '*'", "itself"),
+        ("[dependencies]\nmarkdown = '>=2, <1'", "cannot be"),
+        (2 * "[[webhooks]]\nname = 'a'\nrecipe = 'b'\n", "twice"),
+        (2 * "[[ui_components]]\nname = 'a'\nentry = 'ui/a'\n", "twice"),
+        (2 * "[[oauth]]\nprovider = 'a'\n", "twice"),
+        (2 * "[[api_endpoints]]\npath = '/a'\nfunction = 'b'\n", "twice"),
+        ("[[api_endpoints]]\npath = 'a'\nfunction = 'b'\n", "starts with '/'"),
+        ("[[oauth]]\nprovider = 'a'\ntoken_url = 'javascript:x'\n", "https"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(text: str, reason: str) -> None:
+    assert reason in fault(SMALLEST + text).message
+
+
+def test_a_manifest_does_not_change() -> None:
+    manifest = parse_manifest(SMALLEST.encode())
+
+    with pytest.raises(ValidationError, match="frozen"):
+        manifest.name = "other"  # type: ignore[misc]
+
+
+def test_a_fault_found_later_gets_its_line_too() -> None:
+    source = FULL.encode()
+
+    with pytest.raises(InvalidManifest) as caught, located(source):
+        raise InvalidManifest("Too low.", path="config_schema.properties.limit.minimum")
+
+    assert caught.value.line == 28
+    assert caught.value.message == (
+        "plugin.toml:28: config_schema.properties.limit.minimum: Too low."
+    )
+
+    with pytest.raises(InvalidManifest, match=r"^Damaged") as caught, located(source):
+        raise InvalidManifest("Damaged.", path="digests.json")
+    assert caught.value.line is None
