@@ -68,7 +68,7 @@ class ConfigSchema:
         faults = self._faults(values)
         path = path_of(faults[0].instance_path) if faults else ""
         where = f"{path}: " if path else ""
-        message = faults[0].message[:_SHOWN_CHARS] if faults else "it is too large to say where"
+        message = _told(faults[0]) if faults else "it is too large to say where"
         raise InvalidArguments(
             f"The configuration does not fit the plugin's schema: {where}{message}.",
             path=path or None,
@@ -103,8 +103,15 @@ class ConfigSchema:
 
 def _default_fault(fault: ValidationError) -> Fault:
     path = path_of(["default_config", *fault.instance_path])
-    message = fault.message[:_SHOWN_CHARS]
-    return Fault(f"The defaults do not fit the config_schema: {path}: {message}.", path)
+    return Fault(f"The defaults do not fit the config_schema: {path}: {_told(fault)}.", path)
+
+
+def _told(fault: ValidationError) -> str:
+    """Say what is wrong: a value, which may be long, and then what it is not."""
+    message = fault.message
+    if len(message) <= _SHOWN_CHARS:
+        return message
+    return f"{message[: _SHOWN_CHARS // 2]} … {message[-_SHOWN_CHARS // 2 :]}"
 
 
 def _weight(value: Any) -> int:
