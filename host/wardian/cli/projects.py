@@ -12,7 +12,7 @@ from wardian.cli.authoring import Language
 from wardian.cli.authoring.manifest import Checked
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.cli.text import size
-from wardian.cli.validate import warn
+from wardian.cli.validate import described, warn
 from wardian.errors import InvalidArguments
 from wardian.plugins.package import file_name, read_directory
 from wardian.sandbox.binary import declared_imports
@@ -74,7 +74,7 @@ def pack(
         {
             "package": str(target),
             "size_bytes": len(package.content),
-            "warnings": [str(warning) for warning in warnings],
+            "warnings": [described(warning) for warning in warnings],
         },
         lambda: terminal.line(f"Packed {target} ({size(len(package.content))})."),
     )

@@ -45,7 +45,7 @@ def validate(
         "name": checked.manifest.name,
         "version": checked.manifest.version,
         "component": description.digest if description else None,
-        "warnings": [_described(warning) for warning in warnings],
+        "warnings": [described(warning) for warning in warnings],
     }
     terminal.answer(answer, lambda: _show(terminal, checked, warnings))
 
@@ -56,6 +56,11 @@ def warn(terminal: Terminal, warnings: list[Fault]) -> None:
         terminal.note(f"warning: {warning}", "yellow")
 
 
+def described(warning: Fault) -> dict[str, Any]:
+    """Return a warning as a JSON object."""
+    return {name: value for name, value in asdict(warning).items() if value is not None}
+
+
 def _inspected(terminal: Terminal, checked: Checked) -> Description | None:
     """Compile the component, if there is one, as strictly as the manifest's level is."""
     if checked.component is None:
@@ -63,10 +68,6 @@ def _inspected(terminal: Terminal, checked: Checked) -> Description | None:
     wasi = LEVELS[checked.manifest.sandbox_level].wasi
     with terminal.busy(f"Compiling {checked.manifest.name}"):
         return asyncio.run(inspect_once(checked.component, wasi=wasi))
-
-
-def _described(warning: Fault) -> dict[str, Any]:
-    return {name: value for name, value in asdict(warning).items() if value is not None}
 
 
 def _show(terminal: Terminal, checked: Checked, warnings: list[Fault]) -> None:
