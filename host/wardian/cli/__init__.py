@@ -30,6 +30,7 @@ _COMMANDS = (
     ("new", "projects.new", _AUTHOR),
     ("dev", "dev.command.dev", _AUTHOR),
     ("build", "projects.build", _AUTHOR),
+    ("validate", "validate.validate", _AUTHOR),
     ("pack", "projects.pack", _AUTHOR),
     ("inspect", "components.inspect", _AUTHOR),
     ("run", "components.run", _AUTHOR),

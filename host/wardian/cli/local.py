@@ -103,14 +103,14 @@ def _can_speak(description: Description) -> bool:
     return any(imported.startswith(names) for imported in description.imports)
 
 
-async def inspect_once(component: bytes) -> Description:
-    """Say what a component imports and which functions it has.
+async def inspect_once(component: bytes, *, wasi: bool = True) -> Description:
+    """Say what a component imports and which functions it has; may it import ``wasi``?
 
     Raises:
         InvalidComponent, ImportRefused, CompileExceeded
     """
     async with Executor(_settings(), contract().offer()) as executor:
-        return await executor.admit(component, wasi=True)
+        return await executor.admit(component, wasi=wasi)
 
 
 class LocalHost:
