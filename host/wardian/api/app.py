@@ -14,7 +14,7 @@ from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
 from wardian.api.identity import RequestIdentity
 from wardian.api.problems import UnhandledFaults, install_handlers
-from wardian.api.v1 import config, functions, grants, keys, plugins, tenants
+from wardian.api.v1 import config, functions, grants, keys, plugins, recordings, tenants
 from wardian.bootstrap import open_host
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
@@ -67,7 +67,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
 
 def _v1() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    for noun in (functions, plugins, grants, config, keys, tenants):
+    for noun in (functions, plugins, grants, config, keys, tenants, recordings):
         api.include_router(noun.router)
     return api
 

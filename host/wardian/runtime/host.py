@@ -23,6 +23,9 @@ from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permissions import change_config, change_grants
 from wardian.runtime.ports import Executor
+from wardian.runtime.recording import Recorder
+from wardian.runtime.recordings import Recordings
+from wardian.runtime.replay import Replays
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
 from wardian.runtime.views import (
@@ -68,6 +71,9 @@ class HostParts:
     telemetry: Telemetry
     keys: KeyRing
     tenants: Tenants
+    recorder: Recorder
+    recordings: Recordings
+    replays: Replays
 
 
 class PluginHost:
@@ -77,6 +83,8 @@ class PluginHost:
         keys: API keys and who holds them.
         tenants: create and list tenants.
         events: what was published.
+        recordings: calls that can be run again, and which plugins' are recorded.
+        replays: run recorded calls again.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -85,6 +93,8 @@ class PluginHost:
         self.keys = parts.keys
         self.tenants = parts.tenants
         self.events = parts.events
+        self.recordings = parts.recordings
+        self.replays = parts.replays
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default

@@ -1,0 +1,351 @@
+"""Calls that are recorded: heard while they run, written down after they were answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, OrderedDict, deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from wardian.errors import WardianError
+from wardian.plugins import Installed
+from wardian.policy.limits import MIB
+from wardian.policy.redaction import TooMuch
+from wardian.policy.usage import Usage
+from wardian.runtime.executor.job import HostCalls, Job
+from wardian.runtime.recorded import (
+    FORMAT,
+    RecordedError,
+    RecordedHostCall,
+    encode_recording,
+    read_recording,
+)
+from wardian.runtime.redacting import redacted, texts_of_type
+from wardian.storage import Database
+from wardian.storage.recordings import RecordingRepository
+from wardian.storage.rows import RecordingRow, now
+from wardian.telemetry import Telemetry
+
+QUEUE_BYTES_MAX = 16 * MIB
+"""What may wait to be written; what comes while it is full is not kept."""
+
+BATCH_MAX = 32
+BATCH_BYTES_MAX = 2 * MIB
+"""How many, and how many bytes after the first, are written in one transaction, for which whatever
+else writes has to wait."""
+
+KEPT = "kept"
+TOO_LARGE = "too-large"
+QUEUE_FULL = "queue-full"
+NOT_PLAIN = "not-plain"
+TOO_MUCH = "too-much-to-redact"
+NOT_WRITTEN = "not-written"
+
+_COUNTED_PLUGINS_MAX = 1_000
+_CALL_ID_CHARS = 200  # of the column
+
+_UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
+_encode = msgspec.msgpack.Encoder().encode
+_log = logging.getLogger("wardian.recording")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingPolicy:
+    """What the operator allows every plugin's recordings.
+
+    Attributes:
+        calls_max: how many calls of a plugin can be kept.
+        bytes_max: size of one recording.
+        plugin_bytes_max: of all of a plugin's.
+    """
+
+    calls_max: int = 100
+    bytes_max: int = MIB
+    plugin_bytes_max: int = 64 * MIB
+
+
+class Tape:
+    """Answers the host calls of one call as ever, and remembers what was said.
+
+    It is encoded at once, so that what is held is bounded and nothing in it changes any more. More
+    than a recording may have is given up whole.
+    """
+
+    def __init__(
+        self, recorder: Recorder, call: RecordedCall, answer: HostCalls, bytes_max: int
+    ) -> None:
+        self._recorder = recorder
+        self._call = call
+        self._answer = answer
+        self._left = bytes_max
+        self._heard: list[msgspec.Raw] = []
+        self._lost: str | None = None
+
+    async def __call__(self, interface: str, function: str, arguments: list[Any]) -> Any:
+        """Have one host call answered, and remember it with its answer."""
+        answer = await self._answer(interface, function, arguments)
+        if self._lost is None:
+            self._hear(
+                RecordedHostCall(
+                    interface=interface, function=function, arguments=arguments, answer=answer
+                )
+            )
+        return answer
+
+    def ended(self, usage: Usage, result: Any = None, error: WardianError | None = None) -> None:
+        """Have the call written down, once whoever waits for it has its answer."""
+        how = _Ending(now(), usage, result, None if error is None else RecordedError.of(error))
+        self._recorder.take(self, how)
+
+    @property
+    def plugin(self) -> Installed:
+        """Whose call it is."""
+        return self._call.plugin
+
+    def encoded(self, how: _Ending, bytes_max: int) -> bytes | str:
+        """Return the recording, with its secrets; or why it is not kept."""
+        if self._lost is None and how.usage.output_bytes > bytes_max:
+            self._lost = TOO_LARGE
+        if self._lost is not None:
+            return self._lost
+        try:
+            content = _encode(self._call.document() | how.document() | {"host_calls": self._heard})
+        except _UNENCODABLE:
+            return NOT_PLAIN
+        return content if len(content) <= bytes_max else TOO_LARGE
+
+    def _hear(self, call: RecordedHostCall) -> None:
+        try:
+            encoded = _encode(call)
+        except _UNENCODABLE:
+            self._give_up(NOT_PLAIN)
+            return
+        self._left -= len(encoded)
+        self._heard.append(msgspec.Raw(encoded))
+        if self._left < 0:
+            self._give_up(TOO_LARGE)
+
+    def _give_up(self, reason: str) -> None:
+        self._lost = reason
+        self._heard.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """What is known of a recorded call before it runs."""
+
+    plugin: Installed
+    job: Job
+    lowered: Mapping[str, Any]
+    configuration: Mapping[str, Any]
+
+    def document(self) -> dict[str, Any]:
+        """Return the members of a `Recording` that say so."""
+        plugin, job = self.plugin, self.job
+        return {
+            "format": FORMAT,
+            "call_id": job.call_id[:_CALL_ID_CHARS],
+            "plugin": plugin.name,
+            "version": plugin.version,
+            "package_digest": plugin.package_digest,
+            "component_digest": plugin.digest,
+            "level": job.level,
+            "function": job.function,
+            "arguments": dict(job.arguments),
+            "limits": asdict(job.limits),
+            "lowered": dict(self.lowered),
+            "configuration": dict(self.configuration),
+            "configured": dict(plugin.configured),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What came of a call."""
+
+    at: datetime
+    usage: Usage
+    result: Any
+    error: RecordedError | None
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "result": self.result,
+            "error": self.error,
+            "usage": self.usage,
+            "recorded_at": self.at,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A recording that is not yet written, with its secrets still in it."""
+
+    plugin: Installed
+    content: bytes
+
+
+class Recorder:
+    """Writes recordings down behind the calls' backs: nothing of it slows or fails a call.
+
+    What cannot be kept is dropped whole and counted, by reason.
+    """
+
+    def __init__(self, database: Database, telemetry: Telemetry, policy: RecordingPolicy) -> None:
+        self.policy = policy
+        self._database = database
+        self._telemetry = telemetry
+        self._ended: list[tuple[Tape, _Ending]] = []
+        self._queue: deque[_Waiting] = deque()
+        self._queue_bytes = 0
+        self._due = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._dropped: OrderedDict[str, Counter[str]] = OrderedDict()
+
+    def tape(self, call: RecordedCall, answer: HostCalls) -> Tape:
+        """Return what listens to a call whose host calls ``answer`` answers."""
+        return Tape(self, call, answer, self.policy.bytes_max)
+
+    def take(self, tape: Tape, how: _Ending) -> None:
+        """Take a call that has ended; from within a running event loop."""
+        self._ended.append((tape, how))
+        if len(self._ended) == 1:
+            # Not now: whoever waits for the call is to have its answer first.
+            asyncio.get_running_loop().call_soon(self._take_in)
+
+    def dropped(self, plugin_id: str) -> dict[str, int]:
+        """Return how many calls of a plugin were not kept since the start, by reason."""
+        return dict(self._dropped.get(plugin_id, ()))
+
+    async def flush(self) -> None:
+        """Write down every call that has ended."""
+        self._take_in()
+        while self._queue:
+            await self._write_some()
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Write what comes while this is open, and the rest at its end."""
+        task = asyncio.create_task(self._write_forever(), name="wardian-recording")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self.flush()
+
+    async def _write_forever(self) -> None:
+        while True:
+            await self._due.wait()
+            await self._write_some()
+
+    def _take_in(self) -> None:
+        ended, self._ended = self._ended, []
+        for tape, how in ended:
+            content = tape.encoded(how, self.policy.bytes_max)
+            if isinstance(content, str):
+                self._drop(tape.plugin, content)
+            elif self._queue_bytes + len(content) > QUEUE_BYTES_MAX:
+                self._drop(tape.plugin, QUEUE_FULL)
+            else:
+                self._queue.append(_Waiting(tape.plugin, content))
+                self._queue_bytes += len(content)
+                self._due.set()
+
+    async def _write_some(self) -> None:
+        async with self._writing:
+            batch = self._batch()
+            made = await asyncio.to_thread(self._make, batch)
+            try:
+                await self._write(made)
+            except WardianError as error:
+                _log.warning("%d recordings could not be written: %s", len(made), error)
+                for plugin, _ in made:
+                    self._drop(plugin, NOT_WRITTEN)
+            for waiting in batch:
+                self._queue.popleft()
+                self._queue_bytes -= len(waiting.content)
+            if not self._queue:
+                self._due.clear()
+
+    def _batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        for waiting in islice(self._queue, BATCH_MAX):
+            if batch and size + len(waiting.content) > BATCH_BYTES_MAX:
+                break
+            batch.append(waiting)
+            size += len(waiting.content)
+        return batch
+
+    def _make(self, batch: list[_Waiting]) -> list[tuple[Installed, RecordingRow | str]]:
+        return [(each.plugin, self._row(each)) for each in batch]
+
+    def _row(self, waiting: _Waiting) -> RecordingRow | str:
+        """Take the secrets out; in a thread, because that may take a while."""
+        plugin = waiting.plugin
+        try:
+            recording = read_recording(waiting.content)
+            kept = texts_of_type(plugin.description.functions.get(recording.function))
+            recording = redacted(recording, plugin.manifest.config_schema, kept)
+            document = encode_recording(recording)
+        except (TooMuch, RecursionError):
+            return TOO_MUCH
+        except Exception:  # noqa: BLE001 -- the recordings of others are still to be written
+            _log.exception("A call of %s could not be recorded", plugin.name)
+            return NOT_PLAIN
+        if len(document) > self.policy.bytes_max:
+            return TOO_LARGE
+        return RecordingRow(
+            call_id=recording.call_id,
+            plugin_id=plugin.id,
+            plugin_version=recording.version,
+            package_digest=recording.package_digest,
+            function=recording.function,
+            outcome=recording.outcome,
+            recorded_at=recording.recorded_at,
+            size_bytes=len(document),
+            document=document,
+        )
+
+    async def _write(self, made: list[tuple[Installed, RecordingRow | str]]) -> None:
+        rows: dict[tuple[str, str], list[RecordingRow]] = {}
+        for plugin, row in made:
+            if not isinstance(row, str):
+                rows.setdefault((plugin.tenant, plugin.id), []).append(row)
+        kept = 0
+        async with self._database.transaction() as connection:
+            for (tenant, plugin_id), several in rows.items():
+                repository = RecordingRepository(connection, tenant)
+                kept += await self._keep(repository, plugin_id, several)
+        for plugin, row in made:
+            if isinstance(row, str):
+                self._drop(plugin, row)
+        self._telemetry.recording_ended(KEPT, kept)
+
+    async def _keep(
+        self, repository: RecordingRepository, plugin_id: str, rows: list[RecordingRow]
+    ) -> int:
+        """Keep calls of a plugin, unless it was uninstalled or is not recorded any more."""
+        policy = self.policy
+        calls = min(await repository.calls(plugin_id), policy.calls_max)
+        if calls == 0:
+            return 0
+        for row in rows:
+            await repository.add(row)
+        await repository.prune(plugin_id, calls=calls, bytes_max=policy.plugin_bytes_max)
+        return len(rows)
+
+    def _drop(self, plugin: Installed, reason: str) -> None:
+        self._telemetry.recording_ended(reason)
+        self._dropped.setdefault(plugin.id, Counter())[reason] += 1
+        self._dropped.move_to_end(plugin.id)
+        if len(self._dropped) > _COUNTED_PLUGINS_MAX:
+            self._dropped.popitem(last=False)
