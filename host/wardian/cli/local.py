@@ -31,7 +31,7 @@ from wardian.policy.permissions import Permission, parse_permission
 from wardian.policy.usage import Usage
 from wardian.runtime.executor import Executor, ExecutorSettings, Job
 from wardian.runtime.recorded import Recording
-from wardian.runtime.replay import Performer, ReplayOutcome, rerun
+from wardian.runtime.rerun import Performer, ReplayOutcome, rerun
 from wardian.sandbox import Description, Outcome
 from wardian.settings import load_settings
 from wardian.worlds import contract

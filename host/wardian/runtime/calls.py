@@ -28,8 +28,9 @@ from wardian.runtime.executor.job import HostCalls, Job, Known
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
-from wardian.runtime.recording import RecordedCall, Recorder, Tape
+from wardian.runtime.recording import Recorder
 from wardian.runtime.statistics import Statistics
+from wardian.runtime.tape import RecordedCall, Tape, is_recorded
 from wardian.runtime.views import CallOutcome
 from wardian.telemetry import Telemetry
 
@@ -141,7 +142,7 @@ class Calls:
             known=settled.known,
         )
         answer: HostCalls = self._services.functions.serving(context)
-        if plugin.recorded:
+        if is_recorded(plugin, function):
             recorded = RecordedCall(plugin, job, request.limits or {}, settled.configuration)
             answer = self._services.recorder.tape(recorded, answer)
         key = id(context)

@@ -5,32 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
-
-import msgspec
 
 from wardian.errors import WardianError
 from wardian.plugins import Installed
 from wardian.policy.limits import MIB
 from wardian.policy.redaction import TooMuch
-from wardian.policy.usage import Usage
-from wardian.runtime.executor.job import HostCalls, Job
-from wardian.runtime.recorded import (
-    FORMAT,
-    RecordedError,
-    RecordedHostCall,
-    encode_recording,
-    read_recording,
-)
+from wardian.runtime.executor.job import HostCalls
+from wardian.runtime.recorded import encode_recording, read_recording
 from wardian.runtime.redacting import redacted, texts_of_type
+from wardian.runtime.tape import NOT_PLAIN, TOO_LARGE, Ending, RecordedCall, Tape
 from wardian.storage import Database
 from wardian.storage.recordings import RecordingRepository
-from wardian.storage.rows import RecordingRow, now
+from wardian.storage.rows import RecordingRow
 from wardian.telemetry import Telemetry
 
 QUEUE_BYTES_MAX = 16 * MIB
@@ -42,17 +32,11 @@ BATCH_BYTES_MAX = 2 * MIB
 else writes has to wait."""
 
 KEPT = "kept"
-TOO_LARGE = "too-large"
 QUEUE_FULL = "queue-full"
-NOT_PLAIN = "not-plain"
 TOO_MUCH = "too-much-to-redact"
 NOT_WRITTEN = "not-written"
 
 _COUNTED_PLUGINS_MAX = 1_000
-_CALL_ID_CHARS = 200  # of the column
-
-_UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
-_encode = msgspec.msgpack.Encoder().encode
 _log = logging.getLogger("wardian.recording")
 
 
@@ -71,119 +55,6 @@ class RecordingPolicy:
     plugin_bytes_max: int = 64 * MIB
 
 
-class Tape:
-    """Answers the host calls of one call as ever, and remembers what was said.
-
-    It is encoded at once, so that what is held is bounded and nothing in it changes any more. More
-    than a recording may have is given up whole.
-    """
-
-    def __init__(
-        self, recorder: Recorder, call: RecordedCall, answer: HostCalls, bytes_max: int
-    ) -> None:
-        self._recorder = recorder
-        self._call = call
-        self._answer = answer
-        self._left = bytes_max
-        self._heard: list[msgspec.Raw] = []
-        self._lost: str | None = None
-
-    async def __call__(self, interface: str, function: str, arguments: list[Any]) -> Any:
-        """Have one host call answered, and remember it with its answer."""
-        answer = await self._answer(interface, function, arguments)
-        if self._lost is None:
-            self._hear(
-                RecordedHostCall(
-                    interface=interface, function=function, arguments=arguments, answer=answer
-                )
-            )
-        return answer
-
-    def ended(self, usage: Usage, result: Any = None, error: WardianError | None = None) -> None:
-        """Have the call written down, once whoever waits for it has its answer."""
-        how = _Ending(now(), usage, result, None if error is None else RecordedError.of(error))
-        self._recorder.take(self, how)
-
-    @property
-    def plugin(self) -> Installed:
-        """Whose call it is."""
-        return self._call.plugin
-
-    def encoded(self, how: _Ending, bytes_max: int) -> bytes | str:
-        """Return the recording, with its secrets; or why it is not kept."""
-        if self._lost is None and how.usage.output_bytes > bytes_max:
-            self._lost = TOO_LARGE
-        if self._lost is not None:
-            return self._lost
-        try:
-            content = _encode(self._call.document() | how.document() | {"host_calls": self._heard})
-        except _UNENCODABLE:
-            return NOT_PLAIN
-        return content if len(content) <= bytes_max else TOO_LARGE
-
-    def _hear(self, call: RecordedHostCall) -> None:
-        try:
-            encoded = _encode(call)
-        except _UNENCODABLE:
-            self._give_up(NOT_PLAIN)
-            return
-        self._left -= len(encoded)
-        self._heard.append(msgspec.Raw(encoded))
-        if self._left < 0:
-            self._give_up(TOO_LARGE)
-
-    def _give_up(self, reason: str) -> None:
-        self._lost = reason
-        self._heard.clear()
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedCall:
-    """What is known of a recorded call before it runs."""
-
-    plugin: Installed
-    job: Job
-    lowered: Mapping[str, Any]
-    configuration: Mapping[str, Any]
-
-    def document(self) -> dict[str, Any]:
-        """Return the members of a `Recording` that say so."""
-        plugin, job = self.plugin, self.job
-        return {
-            "format": FORMAT,
-            "call_id": job.call_id[:_CALL_ID_CHARS],
-            "plugin": plugin.name,
-            "version": plugin.version,
-            "package_digest": plugin.package_digest,
-            "component_digest": plugin.digest,
-            "level": job.level,
-            "function": job.function,
-            "arguments": dict(job.arguments),
-            "limits": asdict(job.limits),
-            "lowered": dict(self.lowered),
-            "configuration": dict(self.configuration),
-            "configured": dict(plugin.configured),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    """What came of a call."""
-
-    at: datetime
-    usage: Usage
-    result: Any
-    error: RecordedError | None
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "result": self.result,
-            "error": self.error,
-            "usage": self.usage,
-            "recorded_at": self.at,
-        }
-
-
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A recording that is not yet written, with its secrets still in it."""
@@ -193,7 +64,7 @@ class _Waiting:
 
 
 class Recorder:
-    """Writes recordings down behind the calls' backs: nothing of it slows or fails a call.
+    """Writes recordings down once the calls were answered; nothing of it fails one.
 
     What cannot be kept is dropped whole and counted, by reason.
     """
@@ -202,7 +73,7 @@ class Recorder:
         self.policy = policy
         self._database = database
         self._telemetry = telemetry
-        self._ended: list[tuple[Tape, _Ending]] = []
+        self._ended: list[tuple[Tape, Ending]] = []
         self._queue: deque[_Waiting] = deque()
         self._queue_bytes = 0
         self._due = asyncio.Event()
@@ -211,9 +82,9 @@ class Recorder:
 
     def tape(self, call: RecordedCall, answer: HostCalls) -> Tape:
         """Return what listens to a call whose host calls ``answer`` answers."""
-        return Tape(self, call, answer, self.policy.bytes_max)
+        return Tape(call, answer, self._take, self.policy.bytes_max)
 
-    def take(self, tape: Tape, how: _Ending) -> None:
+    def _take(self, tape: Tape, how: Ending) -> None:
         """Take a call that has ended; from within a running event loop."""
         self._ended.append((tape, how))
         if len(self._ended) == 1:

@@ -14,7 +14,7 @@ from wardian.api.bodies import body_of
 from wardian.api.dependencies import Admin, Host, Reader
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import PAGE_MAX, RecordedPlugin, RecordingsPage
-from wardian.runtime.replay import ReplayOutcome
+from wardian.runtime.rerun import ReplayOutcome
 from wardian.sandbox import to_json
 
 RECORDING_TYPE = "application/vnd.wardian.recording"
