@@ -31,7 +31,7 @@ class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
     """The last recordings of a plugin, run by a version that may take its place.
 
     Attributes:
-        same: whether every one did what it had done.
+        same: whether every one was run, and did what it had done.
         replayed, different: how many ran, and how many of these did something else.
         left_out: how many there was no time for.
     """
@@ -79,7 +79,7 @@ class Replays:
         different = sum(not outcome.same for outcome in outcomes)
         return ReplayReport(
             version=version.version,
-            same=different == 0,
+            same=len(outcomes) - different == len(ids),
             replayed=len(outcomes),
             different=different,
             left_out=len(ids) - len(outcomes),
