@@ -17,10 +17,14 @@ from wardian.api.problems import MEDIA_TYPE
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
+from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
 from wardian.api.v1.tenants import TenantRequest
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
 from wardian.runtime.host import GrantsView, PluginView
+from wardian.runtime.recorded import Recording
+from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
+from wardian.runtime.rerun import ReplayOutcome
 from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
 
@@ -39,6 +43,13 @@ _SHAPES = (
     Limits,
     NewKey,
     PluginView,
+    RecordedPlugin,
+    Recording,
+    RecordingRequest,
+    RecordingsPage,
+    RemovedRecordings,
+    ReplayOutcome,
+    ReplayRequest,
     TenantRequest,
     TenantView,
     Usage,

@@ -24,7 +24,7 @@ def call_id(remote: CommandLine, tmp_path: Path) -> Iterator[str]:
     remote.json("record", "recorded", "--calls", 2)
     made = remote.json("call", "recorded", "divide", "--args", '{"a": 7, "b": 2}')
     yield made["call_id"]
-    remote("uninstall", "recorded")
+    remote.json("uninstall", "recorded", "--yes")
 
 
 @pytest.fixture
@@ -89,7 +89,6 @@ def test_a_call_is_run_again_on_its_host(remote: CommandLine, call_id: str) -> N
 def test_a_file_is_run_again_without_a_server(
     wardian: CommandLine, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WARDIAN_URL", "http://127.0.0.1:9")
     wasm, packed, folder = tmp_path / "x.wasm", tmp_path / "x.wardian", tmp_path / "x"
     wasm.write_bytes(guest("calculator"))
     packed.write_bytes(package("recorded", guest("calculator"), version="1.1.0"))
@@ -98,7 +97,9 @@ def test_a_file_is_run_again_without_a_server(
     (folder / "plugin.wasm").write_bytes(guest("calculator"))
 
     for source, version in ((wasm, "x"), (packed, "1.1.0"), (folder, "1.0.0")):
-        outcome = wardian.json("replay", file, "--component", source)
+        with monkeypatch.context() as alone:
+            alone.setenv("WARDIAN_URL", "http://127.0.0.1:9")
+            outcome = wardian.json("replay", file, "--component", source)
         assert (outcome["same"], outcome["version"]) == (True, version)
 
 
