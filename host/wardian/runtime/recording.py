@@ -31,6 +31,10 @@ BATCH_BYTES_MAX = 2 * MIB
 """How many, and how many bytes after the first, are written in one transaction, for which whatever
 else writes has to wait."""
 
+HELD_SECONDS = 0.1
+"""How long a recording may wait for others: together they cost less, and of many only the last are
+kept."""
+
 KEPT = "kept"
 QUEUE_FULL = "queue-full"
 TOO_MUCH = "too-much-to-redact"
@@ -115,7 +119,8 @@ class Recorder:
     async def _write_forever(self) -> None:
         while True:
             await self._due.wait()
-            await self._write_some()
+            await asyncio.sleep(HELD_SECONDS)
+            await self.flush()
 
     def _take_in(self) -> None:
         ended, self._ended = self._ended, []
@@ -132,7 +137,10 @@ class Recorder:
 
     async def _write_some(self) -> None:
         async with self._writing:
+            self._forget_outdated()
             batch = self._batch()
+            if not batch:
+                return
             made = await asyncio.to_thread(self._make, batch)
             try:
                 await self._write(made)
@@ -145,6 +153,18 @@ class Recorder:
                 self._queue_bytes -= len(waiting.content)
             if not self._queue:
                 self._due.clear()
+
+    def _forget_outdated(self) -> None:
+        """Leave out what waits behind as many newer calls of its plugin as are kept."""
+        newer: Counter[str] = Counter()
+        wanted: deque[_Waiting] = deque()
+        for waiting in reversed(self._queue):
+            newer[waiting.plugin.id] += 1
+            if newer[waiting.plugin.id] <= min(waiting.plugin.recorded, self.policy.calls_max):
+                wanted.appendleft(waiting)
+            else:
+                self._queue_bytes -= len(waiting.content)
+        self._queue = wanted
 
     def _batch(self) -> list[_Waiting]:
         batch: list[_Waiting] = []

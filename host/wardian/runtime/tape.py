@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -50,7 +50,7 @@ class RecordedCall:
             "level": job.level,
             "function": job.function,
             "arguments": dict(job.arguments),
-            "limits": asdict(job.limits),
+            "limits": job.limits,
             "lowered": dict(self.lowered),
             "configuration": dict(self.configuration),
             "configured": dict(plugin.configured),

@@ -327,6 +327,17 @@ async def test_a_queue_that_is_full_drops_and_the_calls_go_on(
     assert page.dropped == {QUEUE_FULL: 20 - page.kept}
 
 
+async def test_of_many_that_wait_only_the_last_are_written(tmp_path: Path) -> None:
+    async with recorded(tmp_path, calls=3) as made:
+        async with made.parts.database.transaction():
+            for number in range(100):
+                await made.host.call("stores", "give", {"give": number}, call_id=f"call-{number}")
+
+        page = await made.host.recordings.page("stores")
+        assert [each.call_id for each in page.recordings] == ["call-99", "call-98", "call-97"]
+        assert page.dropped == {}
+
+
 async def test_a_call_does_not_wait_for_its_recording(tmp_path: Path) -> None:
     async with recorded(tmp_path) as made:
         async with made.parts.database.transaction():
