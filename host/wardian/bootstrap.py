@@ -5,18 +5,20 @@ from __future__ import annotations
 import fcntl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wardian.capabilities import Services, build
 from wardian.errors import HostUnusable, InvalidArguments
-from wardian.events import Events
+from wardian.events import Event, Events
 from wardian.plugins import PackageStore, Registry
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.executor import Executor, ExecutorSettings
+from wardian.runtime.gates import Gates
 from wardian.runtime.host import HostParts, PluginHost
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.installs import Installer
@@ -31,6 +33,8 @@ from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
+from wardian.runtime.transition import TransitionParts, Transitions, probe
+from wardian.runtime.upgrades import Upgrader, UpgraderParts
 from wardian.settings import Settings
 from wardian.storage import Database
 from wardian.storage.kv import Quota
@@ -71,6 +75,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         stack.callback(parts.calls.log.flush)
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
+            await parts.upgrader.recover(tenant.name)
             await parts.lifecycle.resume(parts.registry, tenant.name)
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.recorder.kept())
@@ -87,7 +92,7 @@ def compose(
     """Put a host's parts together over a database and an executor that are open."""
     events = Events(database)
     registry = Registry(database)
-    events.subscribe("plugin.*", lambda event: registry.forget(event.tenant))
+    events.subscribe("plugin.*", partial(_forget, registry))
     journal = Journal(database, events)
     files = PackageFiles(database, _store(folder))
     trust = Trust(database)
@@ -119,6 +124,33 @@ def compose(
             package_bytes_max=settings.upload_bytes_max * _UNPACKED_RATIO,
             ceiling=_ceiling(settings),
         ),
+        steps,
+    )
+    gates = Gates()
+    transitions = Transitions(
+        TransitionParts(
+            journal=journal,
+            lifecycle=lifecycle,
+            registry=registry,
+            calls=calls,
+            files=files,
+            gates=gates,
+            steps=steps,
+            probe=partial(probe, calls),
+        ),
+        versions_kept=settings.versions_kept,
+    )
+    upgrader = Upgrader(
+        UpgraderParts(
+            database=database,
+            registry=registry,
+            lifecycle=lifecycle,
+            intake=intake,
+            trust=trust,
+            files=files,
+            transitions=transitions,
+            steps=steps,
+        )
     )
     installer = Installer(database, journal, lifecycle, intake, files, steps)
     crashes = CrashPolicy(
@@ -131,6 +163,8 @@ def compose(
         journal=journal,
         lifecycle=lifecycle,
         installer=installer,
+        upgrader=upgrader,
+        gates=gates,
         files=files,
         trust=trust,
         steps=steps,
@@ -155,6 +189,10 @@ def compose(
         ),
     )
     return parts, statistics
+
+
+def _forget(registry: Registry, event: Event) -> None:
+    registry.forget(event.tenant, event.value().get("plugin"))
 
 
 @contextmanager

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     kv_keys_max: _Count = 100_000
     """Keys that one plugin may keep in one tenant."""
 
+    versions_kept: Annotated[int, Field(ge=1, le=100)] = 5
+    """Earlier versions of a plugin that are kept to roll back to."""
+
     recorded_calls_max: Annotated[int, Field(ge=0)] = 100
     """Calls of one plugin that may be kept for replay; whether any are is set for each plugin.
     0 forbids it."""

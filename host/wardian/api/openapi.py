@@ -19,9 +19,17 @@ from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
 from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
 from wardian.api.v1.tenants import TenantRequest
+from wardian.api.v1.upgrades import RollbackRequest
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
-from wardian.runtime.host import GrantsView, PluginView
+from wardian.runtime.host import (
+    GrantsView,
+    PluginView,
+    UpgradeEntry,
+    UpgradeReport,
+    UpgradeView,
+    VersionView,
+)
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
 from wardian.runtime.rerun import ReplayOutcome
@@ -50,9 +58,14 @@ _SHAPES = (
     RemovedRecordings,
     ReplayOutcome,
     ReplayRequest,
+    RollbackRequest,
     TenantRequest,
     TenantView,
+    UpgradeEntry,
+    UpgradeReport,
+    UpgradeView,
     Usage,
+    VersionView,
 )
 
 _PROBLEM: Json = {
@@ -69,6 +82,8 @@ _PROBLEM: Json = {
         "request_id": {"type": "string"},
         "call_id": {"type": "string"},
         "usage": {"$ref": SCHEMAS.format(name="Usage")},
+        "step": {"type": "string", "description": "At which step a change of several stopped."},
+        "needs_approval": {"type": "array", "items": {"type": "string"}},
         "path": {"type": "string", "description": "Where in the input the fault is."},
         "payload": {"description": "The error value that the function itself answered."},
     },

@@ -28,6 +28,7 @@ _COMMANDS = (
     ("demo", "demo.demo", _HOST),
     ("doctor", "doctor.doctor", _HOST),
     ("new", "projects.new", _AUTHOR),
+    ("dev", "dev.command.dev", _AUTHOR),
     ("build", "projects.build", _AUTHOR),
     ("pack", "projects.pack", _AUTHOR),
     ("inspect", "components.inspect", _AUTHOR),
@@ -35,6 +36,9 @@ _COMMANDS = (
     ("compat", "compatibility.compat", _AUTHOR),
     ("install", "plugins.install", _PLUGINS),
     ("uninstall", "plugins.uninstall", _PLUGINS),
+    ("upgrade", "upgrades.upgrade", _PLUGINS),
+    ("rollback", "upgrades.rollback", _PLUGINS),
+    ("versions", "upgrades.versions", _PLUGINS),
     ("list", "plugins.list_plugins", _PLUGINS),
     ("show", "plugins.show", _PLUGINS),
     ("enable", "plugins.enable", _PLUGINS),
@@ -83,7 +87,7 @@ _GROUPS = (
 _NAMED = ("recordings",)
 """Groups that list what they are given a name instead of a command."""
 
-_LOGGING = ("serve", "demo")
+_LOGGING = ("serve", "demo", "dev")
 """Commands whose standard error is a log, which has the warnings of others."""
 
 

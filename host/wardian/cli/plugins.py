@@ -43,7 +43,7 @@ def install(
         "enable": "false" if disabled else "true",
     }
     with connect() as client:
-        chunks = _uploading(terminal, package, source.name)
+        chunks = uploading(terminal, package, source.name)
         view = client.upload("/plugins", chunks, len(package), query)
     terminal.answer(view, lambda: _show_installed(terminal, view))
 
@@ -145,7 +145,8 @@ def _switch(name: str, verb: str, json: bool) -> None:
     terminal.answer(view, lambda: terminal.line(f"{name} is {view['state']}."))
 
 
-def _uploading(terminal: Terminal, package: bytes, label: str) -> Iterator[bytes]:
+def uploading(terminal: Terminal, package: bytes, label: str) -> Iterator[bytes]:
+    """Yield a package in pieces, with a bar for who watches."""
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -83,9 +83,14 @@ class Terminal:
             f"{usage.get('host_calls', 0)} host calls"
         )
 
+    @property
+    def is_interactive(self) -> bool:
+        """Whether there is a person to ask."""
+        return not self.json and _is_person_there()
+
     def confirms(self, question: str) -> bool:
         """Ask a person; where there is none to ask, the command was the answer."""
-        if self.json or not _is_person_there():
+        if not self.is_interactive:
             return True
         return typer.confirm(visible(question), err=True)
 

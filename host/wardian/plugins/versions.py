@@ -23,6 +23,11 @@ def is_older(version: str, than: str) -> bool:
     return Version.parse(version) < Version.parse(than)
 
 
+def in_order(version: str) -> Version:
+    """Return a key that sorts versions from old to new."""
+    return Version.parse(version)
+
+
 @dataclass(frozen=True, slots=True)
 class VersionRange:
     """Which versions are acceptable; made by `parse_range`."""

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from wardian import __version__
 from wardian.config import overlaid
@@ -16,6 +16,7 @@ from wardian.plugins import Installed, PluginState, Registry
 from wardian.plugins.registry import read_installed
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
+from wardian.runtime.gates import Gates
 from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
@@ -28,11 +29,21 @@ from wardian.runtime.recordings import Recordings
 from wardian.runtime.replay import Replays
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
+from wardian.runtime.upgrade_report import UpgradeReport
+from wardian.runtime.upgrades import (
+    Approval,
+    RollbackOrder,
+    UpgradeEntry,
+    UpgradeOrder,
+    Upgrader,
+    VersionView,
+)
 from wardian.runtime.views import (
     CallOutcome,
     GrantsView,
     PluginView,
     Readiness,
+    UpgradeView,
     grants_view,
     plugin_view,
 )
@@ -42,7 +53,18 @@ from wardian.storage import Database
 from wardian.telemetry import Telemetry
 from wardian.tenants import KeyRing, Tenants
 
-__all__ = ["CallOutcome", "GrantsView", "HostParts", "PluginHost", "PluginView", "Readiness"]
+__all__ = [
+    "CallOutcome",
+    "GrantsView",
+    "HostParts",
+    "PluginHost",
+    "PluginView",
+    "Readiness",
+    "UpgradeEntry",
+    "UpgradeReport",
+    "UpgradeView",
+    "VersionView",
+]
 
 _VERBS = {
     PluginState.INSTALLED: "enable it first",
@@ -62,6 +84,8 @@ class HostParts:
     journal: Journal
     lifecycle: Lifecycle
     installer: Installer
+    upgrader: Upgrader
+    gates: Gates
     files: PackageFiles
     trust: Trust
     steps: Steps
@@ -127,6 +151,124 @@ class PluginHost:
             delivery, grants=grants, enable=enable, tenant=tenant, actor=actor
         )
         return plugin_view(plugin)
+
+    async def upgrade(  # noqa: PLR0913 -- what to install, and what of it is allowed
+        self,
+        source: bytes | str | Path,
+        *,
+        name: str | None = None,
+        signature: bytes | None = None,
+        approve: Approval = None,
+        allow_breaking: bool = False,
+        allow_older: bool = False,
+        reload: bool = False,
+        tenant: str = "default",
+        actor: str = "host",
+    ) -> UpgradeView:
+        """Have a newer version take the place of an installed plugin, or nothing happen at all.
+
+        Calls that are running end on the old version, and no call is refused meanwhile; where the
+        new version migrates stored data, calls wait for that.
+
+        Args:
+            source, signature: as for `install`.
+            name: of the plugin, where the package must be of that one.
+            approve: the new permissions to grant, ``all`` or ``none``. An upgrade that asks for
+                more than the version before is refused without it.
+            allow_breaking: take a version that breaks callers without its number saying so.
+            allow_older: take a version that is older than one the tenant had.
+            reload: take the same version number with other content.
+
+        Raises:
+            InvalidManifest, PayloadTooLarge, SignatureInvalid, Revoked, InvalidComponent,
+            ImportRefused, CompileExceeded: the package, as for `install`.
+            InvalidArguments: the configuration does not fit the new version; what is approved is
+                not asked for.
+            Conflict: it is not newer, breaks callers, needs approval, its ``migrate`` failed or it
+                is not healthy.
+            NotFound: no such plugin.
+
+            Every error's ``step`` says where it was met.
+        """
+        order = UpgradeOrder(
+            delivery=Delivery(
+                source=source, signature=signature, allow_older=allow_older or reload
+            ),
+            tenant=tenant,
+            actor=actor,
+            name=name,
+            approve=approve,
+            allow_breaking=allow_breaking,
+            reload=reload,
+        )
+        plugin, found = await self._parts.upgrader.upgrade(order)
+        return UpgradeView(plugin=plugin_view(plugin), report=found)
+
+    async def upgrade_report(  # noqa: PLR0913 -- the same as `upgrade`
+        self,
+        source: bytes | str | Path,
+        *,
+        name: str | None = None,
+        signature: bytes | None = None,
+        approve: Approval = None,
+        allow_breaking: bool = False,
+        allow_older: bool = False,
+        tenant: str = "default",
+    ) -> UpgradeReport:
+        """Tell what `upgrade` would change and what would stop it; nothing is changed.
+
+        Raises:
+            WardianError: the package is refused before it can be compared.
+        """
+        order = UpgradeOrder(
+            delivery=Delivery(source=source, signature=signature, allow_older=allow_older),
+            tenant=tenant,
+            actor="host",
+            name=name,
+            approve=approve,
+            allow_breaking=allow_breaking,
+        )
+        return await self._parts.upgrader.survey(order)
+
+    async def rollback(
+        self,
+        name: str,
+        *,
+        to: str | None = None,
+        stored: Literal["keep", "restore"] | None = None,
+        tenant: str = "default",
+        actor: str = "host",
+    ) -> PluginView:
+        """Go back to a kept version of a plugin, the one before unless ``to`` names another.
+
+        Args:
+            to: a version, or the digest of its package.
+            stored: what becomes of stored data that was migrated since; must be said then.
+
+        Raises:
+            NotFound: no such plugin, or no such version is kept.
+            Conflict: the data was migrated, and nothing is said of it; the version is not healthy.
+            SignatureInvalid, Revoked: the tenant does not trust it any more.
+            InvalidArguments: the configuration does not fit it.
+        """
+        order = RollbackOrder(name=name, tenant=tenant, actor=actor, to=to, stored=stored)
+        return plugin_view(await self._parts.upgrader.rollback(order))
+
+    async def versions(self, name: str, *, tenant: str = "default") -> list[VersionView]:
+        """Return the versions of a plugin that are kept, the newest installation first.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return await self._parts.upgrader.versions(tenant, name)
+
+    async def upgrades(self, name: str, *, tenant: str = "default") -> list[UpgradeEntry]:
+        """Return the upgrades and rollbacks of a plugin, also failed ones, the newest first.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return await self._parts.upgrader.history(tenant, name)
 
     async def uninstall(self, name: str, *, tenant: str = "default", actor: str = "host") -> None:
         """Remove a plugin with its key-value entries, configuration and grants.
@@ -287,8 +429,10 @@ class PluginHost:
         """
         plugin = await self._callable(tenant, name)
         supervisor = self._parts.supervisor
-        while supervisor.rests(plugin):
+        gates = self._parts.gates
+        while supervisor.rests(plugin) or gates.is_closed(plugin):
             await supervisor.rested(plugin)
+            await gates.opened(plugin)
             plugin = await self._callable(tenant, name)
         request = CallRequest(
             function=function,

@@ -11,8 +11,9 @@ from wardian.errors import Conflict
 from wardian.plugins import Installed, Manifest, PluginState
 from wardian.plugins.registry import read_installed
 from wardian.plugins.versions import is_older
-from wardian.runtime.intake import Candidate, Delivery, Intake
-from wardian.runtime.journal import Change, Journal
+from wardian.runtime import journal
+from wardian.runtime.intake import Candidate, Change, Delivery, Intake
+from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permissions import wanted_grants
@@ -52,8 +53,7 @@ class Installer:
         async with self._intake.unpacked(delivery, tenant) as package:
             granted = wanted_grants(package.manifest, grants)
             await self._refuse_installed(tenant, package.manifest.name)
-            self._steps.reached("install", "examine")
-            candidate = await self._intake.examine(package, delivery, tenant)
+            candidate = await self._intake.examine(package, delivery, Change("install", tenant))
         async with self._lifecycle.lock(tenant, candidate.manifest.name):
             await self._refuse_installed(tenant, candidate.manifest.name)
             self._steps.reached("install", "store")
@@ -89,7 +89,7 @@ class Installer:
                 "first."
             )
 
-    async def _add(self, change: Change, candidate: Candidate) -> None:
+    async def _add(self, change: journal.Change, candidate: Candidate) -> None:
         manifest = candidate.manifest
         row = PluginRow(
             **asdict(candidate.version_row(change.actor)),
@@ -100,14 +100,16 @@ class Installer:
             state_reason="",
         )
         await change.plugins.add(row, candidate.package_row())
-        await see(change, candidate)
+        await see(change, manifest.name, candidate.seen_row())
         await change.note(
             "installed",
             manifest.name,
             {"version": manifest.version, "digest": row.digest, "package": row.package_digest},
         )
 
-    async def _grant(self, change: Change, manifest: Manifest, granted: Sequence[str]) -> Installed:
+    async def _grant(
+        self, change: journal.Change, manifest: Manifest, granted: Sequence[str]
+    ) -> Installed:
         plugin = await read_installed(change.connection, change.tenant, manifest.name)
         if not granted:
             return plugin
@@ -116,16 +118,8 @@ class Installer:
         return await read_installed(change.connection, change.tenant, manifest.name)
 
 
-async def see(change: Change, candidate: Candidate) -> None:
-    """Remember a version as the highest that the tenant had, if it is."""
-    manifest = candidate.manifest
-    seen = await change.plugins.seen(manifest.name)
-    if seen is None or not is_older(manifest.version, seen.plugin_version):
-        await change.plugins.see(
-            manifest.name,
-            SeenRow(
-                plugin_version=manifest.version,
-                package_digest=candidate.package.digest,
-                publisher=candidate.verdict.publisher,
-            ),
-        )
+async def see(change: journal.Change, name: str, row: SeenRow) -> None:
+    """Remember a version of a plugin's name as the highest that the tenant had, if it is."""
+    seen = await change.plugins.seen(name)
+    if seen is None or not is_older(row.plugin_version, seen.plugin_version):
+        await change.plugins.see(name, row)

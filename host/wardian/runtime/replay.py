@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
 
 from wardian.errors import NotFound
-from wardian.plugins import Installed, Manifest, Registry
+from wardian.plugins import Installed, Registry
+from wardian.plugins.registry import as_version
 from wardian.plugins.trust import Trust
-from wardian.policy.levels import Level
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import Recordings
 from wardian.runtime.rerun import Performer, ReplayOutcome, rerun
-from wardian.sandbox import Description
 from wardian.storage import Database
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import VersionRow
@@ -55,15 +54,13 @@ class Replays:
 
         Args:
             plugin: whose recordings.
-            version: the same installation, as it would be with the other version's package; its
-                file is kept already.
+            version: the same installation, as it would be with the other version's package, which
+                whoever asks has judged, and compiled or kept.
             last: how many, at most.
 
         Raises:
-            SignatureInvalid, Revoked: the version may not run.
             Overloaded, HostUnusable: one did not start.
         """
-        await self._parts.trust.check_load(version)
         ids = await self._parts.recordings.newest(plugin, last)
         performer = self._performer(version)
         outcomes: list[ReplayOutcome] = []
@@ -111,14 +108,14 @@ class Replays:
             kept = await PluginRepository(connection, plugin.tenant).versions(plugin.id)
         if version is None:
             found = [row for row in kept if row.package_digest == recording.package_digest]
-            return _as_version(plugin, found[0]) if found else plugin
+            return _as(plugin, found[0]) if found else plugin
         found = [row for row in kept if row.plugin_version == version]
         if not found:
             known = ", ".join(sorted({row.plugin_version for row in kept}))
             raise NotFound(
                 f"No version {version[:80]!r} of {plugin.name} is kept; there is {known}."
             )
-        return _as_version(plugin, found[0])
+        return _as(plugin, found[0])
 
     def _performer(self, version: Installed) -> Performer:
         level = self._parts.policy.level(version)
@@ -147,14 +144,6 @@ class ReplayParts:
     policy: CallPolicy
 
 
-def _as_version(plugin: Installed, row: VersionRow) -> Installed:
-    """Return an installation as it would be with another of its versions."""
-    return replace(
-        plugin,
-        version=row.plugin_version,
-        digest=row.digest,
-        package_digest=row.package_digest,
-        level=Level(row.level),
-        manifest=Manifest.restored(row.manifest),
-        description=msgspec.convert(row.description, Description),
-    )
+def _as(plugin: Installed, row: VersionRow) -> Installed:
+    # What it is granted makes no difference: no host call of a replay reaches a capability.
+    return as_version(plugin, row, ())

@@ -11,6 +11,7 @@ import msgspec
 from wardian.plugins import Installed
 from wardian.policy.usage import Usage
 from wardian.runtime.executor.job import WorkersReport
+from wardian.runtime.upgrade_report import UpgradeReport
 from wardian.worker.protections import Protections
 
 
@@ -55,6 +56,13 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     functions: list[str]
     imports: list[str]
     size_bytes: int
+
+
+class UpgradeView(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin after an upgrade, and what that changed."""
+
+    plugin: PluginView
+    report: UpgradeReport
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):

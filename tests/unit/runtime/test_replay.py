@@ -418,8 +418,6 @@ async def test_a_version_that_may_not_run_does_not(
 
     with pytest.raises(Revoked):
         await replayed.again()
-    with pytest.raises(Revoked):
-        await against(replayed)
 
 
 async def test_a_version_that_is_not_kept_is_named(replayed: Replayed) -> None:
