@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from wardian.runtime.health import Health, HealthParts, HealthPolicy
+from wardian.runtime.health import Health, HealthParts
 from wardian.runtime.host import HostParts
+from wardian.runtime.rounds import Rounds, RoundsParts
 
 HEALTH = "wardian:plugin/lifecycle@1.0.0#health"
 
@@ -23,23 +24,34 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
-def checks_of(parts: HostParts, clock: Clock, policy: HealthPolicy | None = None) -> Health:
-    """Health checks over a host's parts, which hear of its changes as the host's own do."""
-    health = Health(
-        policy or HealthPolicy(),
+def checks_of(parts: HostParts, clock: Clock, *, interval_seconds: float = 60.0) -> Health:
+    """Health checks over a host's parts."""
+    return Health(
         HealthParts(
             database=parts.database,
             registry=parts.registry,
             lifecycle=parts.lifecycle,
             calls=parts.calls,
             gates=parts.gates,
+            now=clock,
+        ),
+        interval_seconds=interval_seconds,
+    )
+
+
+def rounds_of(parts: HostParts, clock: Clock, *, interval_seconds: float = 60.0) -> Rounds:
+    """A schedule over a host's parts, which hears of its changes as the host's own does."""
+    rounds = Rounds(
+        RoundsParts(
+            health=checks_of(parts, clock, interval_seconds=interval_seconds),
+            registry=parts.registry,
             tenants=parts.tenants,
             now=clock,
             chance=lambda: 0.5,
-        ),
+        )
     )
     parts.events.subscribe(
         "plugin.*",
-        lambda event: health.plugin_changed(event.tenant, event.value()["plugin"]),
+        lambda event: rounds.plugin_changed(event.tenant, event.value()["plugin"]),
     )
-    return health
+    return rounds

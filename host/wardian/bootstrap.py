@@ -19,15 +19,21 @@ from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.gates import Gates
-from wardian.runtime.health import Health, HealthParts, HealthPolicy
+from wardian.runtime.health import Health, HealthParts
 from wardian.runtime.host import HostParts, PluginHost
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.installs import Installer
 from wardian.runtime.intake import Intake, IntakePolicy
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor as AnyExecutor
+from wardian.runtime.recording import Recorder, RecordingPolicy
+from wardian.runtime.recordings import Recordings
+from wardian.runtime.replay import ReplayParts, Replays
+from wardian.runtime.rounds import Rounds, RoundsParts
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
@@ -80,7 +86,9 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             await parts.upgrader.recover(tenant.name)
             await parts.lifecycle.resume(parts.registry, tenant.name)
         await stack.enter_async_context(statistics.kept())
-        await stack.enter_async_context(parts.health.kept())
+        await stack.enter_async_context(parts.monitoring.kept())
+        await stack.enter_async_context(parts.recorder.kept())
+        await stack.enter_async_context(parts.rounds.kept())
         yield PluginHost(parts, bootstrap_token=token)
 
 
@@ -102,9 +110,12 @@ def compose(
     telemetry = Telemetry()
     telemetry.watch_workers(executor.workers)
     statistics = Statistics(database)
+    monitoring = Monitoring(database)
     quota = Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max)
     services = Services(database=database, events=events, kv_quota=quota)
     functions = HostFunctions(contract(), build(services), telemetry)
+    recorder = Recorder(database, telemetry, _recording_policy(settings))
+    recordings = Recordings(database, registry, journal, recorder)
     calls = Calls(
         CallServices(
             executor=executor,
@@ -112,6 +123,8 @@ def compose(
             files=files,
             telemetry=telemetry,
             statistics=statistics,
+            monitoring=monitoring,
+            recorder=recorder,
         ),
         policy,
     )
@@ -128,17 +141,10 @@ def compose(
     gates = Gates()
     tenants = Tenants(database)
     health = Health(
-        HealthPolicy(
-            scheduled=settings.health_checks, interval_seconds=settings.health_interval_seconds
-        ),
         HealthParts(
-            database=database,
-            registry=registry,
-            lifecycle=lifecycle,
-            calls=calls,
-            gates=gates,
-            tenants=tenants,
+            database=database, registry=registry, lifecycle=lifecycle, calls=calls, gates=gates
         ),
+        interval_seconds=settings.health_interval_seconds,
     )
     transitions = Transitions(
         TransitionParts(
@@ -153,6 +159,17 @@ def compose(
         ),
         versions_kept=settings.versions_kept,
     )
+    replays = Replays(
+        ReplayParts(
+            database=database,
+            registry=registry,
+            recordings=recordings,
+            executor=executor,
+            files=files,
+            trust=trust,
+            policy=policy,
+        )
+    )
     upgrader = Upgrader(
         UpgraderParts(
             database=database,
@@ -162,16 +179,16 @@ def compose(
             trust=trust,
             files=files,
             transitions=transitions,
+            calls=calls,
+            replays=replays,
             steps=steps,
         )
     )
     installer = Installer(database, journal, lifecycle, intake, files, steps)
-    crashes = CrashPolicy(
-        crashes_max=settings.crashes_max, window_seconds=settings.crash_window_seconds
+    rounds, supervisor, traffic = _watchers(
+        settings, lifecycle, RoundsParts(health=health, registry=registry, tenants=tenants)
     )
-    supervisor = Supervisor(crashes, lifecycle.quarantine)
-    traffic = Traffic(TrafficPolicy(fault_rate_max=settings.fault_rate_max), lifecycle.settle)
-    events.subscribe("plugin.*", partial(_hear, health, supervisor, traffic))
+    events.subscribe("plugin.*", partial(_hear, rounds, supervisor, traffic))
     parts = HostParts(
         database=database,
         events=events,
@@ -188,18 +205,38 @@ def compose(
         supervisor=supervisor,
         traffic=traffic,
         health=health,
+        rounds=rounds,
         statistics=statistics,
+        monitoring=monitoring,
+        oversight=Oversight(registry, journal, calls, monitoring),
         executor=executor,
         telemetry=telemetry,
         keys=KeyRing(database, default_tenant=settings.default_tenant),
         tenants=tenants,
+        recorder=recorder,
+        recordings=recordings,
+        replays=replays,
     )
     return parts, statistics
 
 
-def _hear(health: Health, supervisor: Supervisor, traffic: Traffic, event: Event) -> None:
+def _watchers(
+    settings: Settings, lifecycle: Lifecycle, due: RoundsParts
+) -> tuple[Rounds, Supervisor, Traffic]:
+    crashes = CrashPolicy(
+        crashes_max=settings.crashes_max, window_seconds=settings.crash_window_seconds
+    )
+    faults = TrafficPolicy(fault_rate_max=settings.fault_rate_max)
+    return (
+        Rounds(due, scheduled=settings.health_checks),
+        Supervisor(crashes, lifecycle.quarantine),
+        Traffic(faults, lifecycle.settle),
+    )
+
+
+def _hear(rounds: Rounds, supervisor: Supervisor, traffic: Traffic, event: Event) -> None:
     name = event.value().get("plugin")
-    health.plugin_changed(event.tenant, name)
+    rounds.plugin_changed(event.tenant, name)
     if event.topic in BEGINNINGS:
         supervisor.forget(event.tenant, name)
         traffic.forget(event.tenant, name)
@@ -254,6 +291,14 @@ def _policy(settings: Settings) -> CallPolicy:
         excluded=tuple(_excluded(text) for text in settings.excluded_permissions),
         ceilings={name: value for name, value in ceilings.items() if value is not None},
         ceiling=_ceiling(settings),
+    )
+
+
+def _recording_policy(settings: Settings) -> RecordingPolicy:
+    return RecordingPolicy(
+        calls_max=settings.recorded_calls_max,
+        bytes_max=settings.recording_bytes_max,
+        plugin_bytes_max=settings.recordings_bytes_max,
     )
 
 

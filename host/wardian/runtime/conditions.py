@@ -9,8 +9,8 @@ from typing import Any
 
 from wardian.errors import CallError, GuestError, WardianError, WorkerLost
 from wardian.plugins import Installed, PluginState
-from wardian.plugins.manifest import HealthCheck
 from wardian.plugins.states import Cause, Move
+from wardian.plugins.tables import HealthCheck
 from wardian.plugins.text import escaped
 from wardian.storage.rows import HealthRow
 
@@ -19,6 +19,9 @@ TEXT_CHARACTERS_MAX = 300
 
 BACKOFF_SECONDS_MAX = 600.0
 """How far apart the checks of a plugin that stays unwell may come, if they are not anyway."""
+
+
+_UNSAID = HealthCheck()
 
 
 class Status(StrEnum):
@@ -78,7 +81,7 @@ class Rules:
     @classmethod
     def of(cls, plugin: Installed, interval_seconds: float) -> Rules:
         """Take a plugin's manifest at its word, and ``interval_seconds`` if it says nothing."""
-        asked = plugin.manifest.health_check or HealthCheck()
+        asked = plugin.manifest.health_check or _UNSAID
         return cls(
             interval_seconds=asked.interval_seconds or interval_seconds,
             timeout_seconds=asked.timeout_seconds,

@@ -23,9 +23,16 @@ from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
-from wardian.runtime.permissions import change_config, change_grants
+from wardian.runtime.permission_views import SuggestionView, UsesView
+from wardian.runtime.permissions import change_config
 from wardian.runtime.ports import Executor
+from wardian.runtime.recording import Recorder
+from wardian.runtime.recordings import Recordings
+from wardian.runtime.replay import Replays
+from wardian.runtime.rounds import Rounds
 from wardian.runtime.statistics import NO_VITALS, Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
@@ -47,7 +54,6 @@ from wardian.runtime.views import (
     Readiness,
     UpgradeView,
     check_view,
-    grants_view,
     plugin_view,
 )
 from wardian.sandbox import wasmtime_version
@@ -66,9 +72,11 @@ __all__ = [
     "PluginHost",
     "PluginView",
     "Readiness",
+    "SuggestionView",
     "UpgradeEntry",
     "UpgradeReport",
     "UpgradeView",
+    "UsesView",
     "VersionView",
 ]
 
@@ -99,11 +107,17 @@ class HostParts:
     supervisor: Supervisor
     traffic: Traffic
     health: Health
+    rounds: Rounds
     statistics: Statistics
+    monitoring: Monitoring
+    oversight: Oversight
     executor: Executor
     telemetry: Telemetry
     keys: KeyRing
     tenants: Tenants
+    recorder: Recorder
+    recordings: Recordings
+    replays: Replays
 
 
 class PluginHost:
@@ -113,6 +127,8 @@ class PluginHost:
         keys: API keys and who holds them.
         tenants: create and list tenants.
         events: what was published.
+        recordings: calls that can be run again, and which plugins' are recorded.
+        replays: run recorded calls again.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -121,6 +137,8 @@ class PluginHost:
         self.keys = parts.keys
         self.tenants = parts.tenants
         self.events = parts.events
+        self.recordings = parts.recordings
+        self.replays = parts.replays
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
@@ -152,7 +170,7 @@ class PluginHost:
         plugin = await self._parts.installer.install(
             delivery, grants=grants, enable=enable, tenant=tenant, actor=actor
         )
-        return await self._view(plugin)
+        return await self._shown(plugin, is_new=True)
 
     async def upgrade(  # noqa: PLR0913 -- what to install, and what of it is allowed
         self,
@@ -163,6 +181,8 @@ class PluginHost:
         approve: Approval = None,
         allow_breaking: bool = False,
         allow_older: bool = False,
+        replay: int = 0,
+        accept_differences: bool = False,
         reload: bool = False,
         tenant: str = "default",
         actor: str = "host",
@@ -179,6 +199,8 @@ class PluginHost:
                 more than the version before is refused without it.
             allow_breaking: take a version that breaks callers without its number saying so.
             allow_older: take a version that is older than one the tenant had.
+            replay: so many of the last recorded calls are run by the new version first; it is
+                refused if one of them does something else, unless ``accept_differences``.
             reload: take the same version number with other content.
 
         Raises:
@@ -201,10 +223,12 @@ class PluginHost:
             name=name,
             approve=approve,
             allow_breaking=allow_breaking,
+            replay=replay,
+            accept_differences=accept_differences,
             reload=reload,
         )
         plugin, found = await self._parts.upgrader.upgrade(order)
-        return UpgradeView(plugin=await self._view(plugin), report=found)
+        return UpgradeView(plugin=await self._shown(plugin), report=found)
 
     async def upgrade_report(  # noqa: PLR0913 -- the same as `upgrade`
         self,
@@ -215,6 +239,8 @@ class PluginHost:
         approve: Approval = None,
         allow_breaking: bool = False,
         allow_older: bool = False,
+        replay: int = 0,
+        accept_differences: bool = False,
         tenant: str = "default",
     ) -> UpgradeReport:
         """Tell what `upgrade` would change and what would stop it; nothing is changed.
@@ -229,6 +255,8 @@ class PluginHost:
             name=name,
             approve=approve,
             allow_breaking=allow_breaking,
+            replay=replay,
+            accept_differences=accept_differences,
         )
         return await self._parts.upgrader.survey(order)
 
@@ -254,7 +282,7 @@ class PluginHost:
             InvalidArguments: the configuration does not fit it.
         """
         order = RollbackOrder(name=name, tenant=tenant, actor=actor, to=to, stored=stored)
-        return await self._view(await self._parts.upgrader.rollback(order))
+        return await self._shown(await self._parts.upgrader.rollback(order))
 
     async def versions(self, name: str, *, tenant: str = "default") -> list[VersionView]:
         """Return the versions of a plugin that are kept, the newest installation first.
@@ -297,7 +325,7 @@ class PluginHost:
                 plugin = await read_installed(change.connection, tenant, name)
                 if not plugin.is_callable:
                     plugin = await parts.lifecycle.enable(change, plugin)
-            return await self._view(await parts.lifecycle.initialise(plugin, actor))
+            return await self._shown(await parts.lifecycle.initialise(plugin, actor))
 
     async def disable(
         self, name: str, *, tenant: str = "default", actor: str = "host"
@@ -314,7 +342,7 @@ class PluginHost:
         ):
             plugin = await read_installed(change.connection, tenant, name)
             plugin = await parts.lifecycle.disable(change, plugin, f"disabled by {actor}")
-        return await self._view(plugin)
+        return await self._shown(plugin)
 
     async def check_health(self, name: str, *, tenant: str = "default") -> CheckView:
         """Ask a plugin how it feels, and act on the answer as if its check had been due.
@@ -333,7 +361,9 @@ class PluginHost:
         """Return every plugin of a tenant, by name."""
         vitals = await self._parts.statistics.all_vitals(tenant)
         return [
-            plugin_view(plugin, vitals.get(plugin.id, NO_VITALS))
+            plugin_view(
+                plugin, self._parts.calls.authority(plugin), vitals.get(plugin.id, NO_VITALS)
+            )
             for plugin in await self._parts.registry.all(tenant)
         ]
 
@@ -343,7 +373,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin.
         """
-        return await self._view(await self._parts.registry.get(tenant, name))
+        return await self._shown(await self._parts.registry.get(tenant, name))
 
     async def grants(self, name: str, *, tenant: str = "default") -> GrantsView:
         """Return what a plugin asks for and what it was granted.
@@ -351,7 +381,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin.
         """
-        return grants_view(await self._parts.registry.get(tenant, name))
+        return await self._parts.oversight.grants(tenant, name)
 
     async def set_grants(
         self,
@@ -367,11 +397,47 @@ class PluginHost:
             NotFound: no such plugin.
             InvalidArguments: not a permission, or one that the plugin does not ask for.
         """
-        plugin = await change_grants(
-            self._parts.journal, name, permissions, tenant=tenant, actor=actor
-        )
-        self._parts.calls.regrant(plugin)
-        return grants_view(plugin)
+        return await self._parts.oversight.set_grants(tenant, name, permissions, actor=actor)
+
+    async def set_monitored(
+        self, name: str, monitored: bool, *, tenant: str = "default", actor: str = "host"
+    ) -> None:
+        """Record which permissions a plugin needs from now on, or no longer.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        await self._parts.oversight.set_monitored(tenant, name, monitored, actor=actor)
+
+    async def permission_uses(self, name: str, *, tenant: str = "default") -> UsesView:
+        """Return which permissions a plugin needed while it was monitored, denied ones too.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return await self._parts.oversight.uses(tenant, name)
+
+    async def clear_permission_uses(
+        self, name: str, *, tenant: str = "default", actor: str = "host"
+    ) -> None:
+        """Forget which permissions a plugin needed.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        await self._parts.oversight.clear_uses(tenant, name, actor=actor)
+
+    async def suggest_permissions(
+        self, name: str, *, include_denied: bool = False, tenant: str = "default"
+    ) -> SuggestionView:
+        """Return the smallest grant that covers what the plugin used while it was monitored.
+
+        ``include_denied`` covers what it was denied, too, as far as its manifest asks for it.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return await self._parts.oversight.suggestion(tenant, name, include_denied=include_denied)
 
     async def config(self, name: str, *, tenant: str = "default") -> dict[str, Any]:
         """Return a plugin's configuration: what was set, over the manifest's defaults.
@@ -477,6 +543,10 @@ class PluginHost:
             await traffic.ended(plugin, None, lowered=bool(limits))
         return outcome
 
+    async def _shown(self, plugin: Installed, *, is_new: bool = False) -> PluginView:
+        vitals = await self._parts.statistics.vitals(plugin.tenant, plugin.id)
+        return plugin_view(plugin, self._parts.calls.authority(plugin), vitals, is_new=is_new)
+
     async def _callable(self, tenant: str, name: str) -> Installed:
         plugin = await self._parts.registry.get(tenant, name)
         if not plugin.is_callable:
@@ -510,10 +580,6 @@ class PluginHost:
             async with self._parts.database.reading() as connection:
                 plugins = await survey(connection)
         return self._parts.telemetry.render(plugins)
-
-    async def _view(self, plugin: Installed) -> PluginView:
-        vitals = await self._parts.statistics.vitals(plugin.tenant, plugin.id)
-        return plugin_view(plugin, vitals)
 
 
 def _resolved(plugin: Installed) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from guests import guest
-from moods import Clock, checks_of
+from moods import Clock, rounds_of
 from packages import package
 from wardian import Settings, open_host
 from wardian.events import Event
 from wardian.plugins.text import is_plain
-from wardian.runtime.health import Health
 from wardian.runtime.host import PluginHost, PluginView
+from wardian.runtime.rounds import Rounds
 
 pytestmark = pytest.mark.anyio
 
@@ -56,13 +56,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def health(host: PluginHost, clock: Clock) -> Health:
-    return checks_of(host._parts, clock)
+def rounds(host: PluginHost, clock: Clock) -> Rounds:
+    return rounds_of(host._parts, clock)
 
 
-async def after(seconds: float, health: Health, clock: Clock, host: PluginHost) -> PluginView:
+async def after(seconds: float, rounds: Rounds, clock: Clock, host: PluginHost) -> PluginView:
     clock.goes_on(seconds)
-    await health.run_due()
+    await rounds.run_due()
     return await host.plugin("moody")
 
 
@@ -73,11 +73,11 @@ async def states_told(host: PluginHost) -> list[tuple[str, str]]:
 
 
 async def test_three_failures_in_a_row_degrade_and_one_good_answer_makes_active(
-    host: PluginHost, health: Health, clock: Clock
+    host: PluginHost, rounds: Rounds, clock: Clock
 ) -> None:
     await host.install(moody(mood="kept"), grants="all")
 
-    seen = [await after(seconds, health, clock, host) for seconds in (0, 10, 10, 20)]
+    seen = [await after(seconds, rounds, clock, host) for seconds in (0, 10, 10, 20)]
 
     assert [(view.state, view.health.status, view.health.failures) for view in seen] == [
         ("active", "unhealthy", 1),
@@ -94,11 +94,11 @@ async def test_three_failures_in_a_row_degrade_and_one_good_answer_makes_active(
 
 
 async def test_a_degraded_plugin_takes_calls(
-    host: PluginHost, health: Health, clock: Clock
+    host: PluginHost, rounds: Rounds, clock: Clock
 ) -> None:
     await host.install(moody(mood="degraded"))
 
-    view = await after(0, health, clock, host)
+    view = await after(0, rounds, clock, host)
 
     assert (view.state, view.health.status, view.health.failures) == ("degraded", "degraded", 0)
     assert view.state_reason == "its health check answered degraded: the disk is full"
@@ -116,11 +116,11 @@ async def test_a_degraded_plugin_takes_calls(
     ],
 )
 async def test_whatever_goes_wrong_in_a_check_is_a_failed_check(
-    host: PluginHost, health: Health, clock: Clock, mood: str, text: str
+    host: PluginHost, rounds: Rounds, clock: Clock, mood: str, text: str
 ) -> None:
     await host.install(moody(mood=mood, more="failure_threshold = 1"))
 
-    view = await after(0, health, clock, host)
+    view = await after(0, rounds, clock, host)
 
     assert (view.state, view.health.status, view.health.failures) == ("degraded", "unhealthy", 1)
     assert text in view.health.detail
@@ -130,11 +130,11 @@ async def test_whatever_goes_wrong_in_a_check_is_a_failed_check(
 
 @pytest.mark.parametrize("mood", ["coloured", "long"])
 async def test_what_a_plugin_says_of_itself_is_bounded_and_prints(
-    host: PluginHost, health: Health, clock: Clock, mood: str
+    host: PluginHost, rounds: Rounds, clock: Clock, mood: str
 ) -> None:
     await host.install(moody(mood=mood))
 
-    view = await after(0, health, clock, host)
+    view = await after(0, rounds, clock, host)
 
     assert view.state == "degraded"
     for text in (view.health.detail, view.state_reason):
@@ -146,12 +146,12 @@ async def test_what_a_plugin_says_of_itself_is_bounded_and_prints(
 
 
 async def test_a_plugin_that_stays_unwell_is_quarantined_if_it_wants_to_and_starts_over(
-    host: PluginHost, health: Health, clock: Clock
+    host: PluginHost, rounds: Rounds, clock: Clock
 ) -> None:
     await host.install(moody(mood="unhealthy", more="quarantine_after = 2"))
 
     states = [
-        (await after(seconds, health, clock, host)).state for seconds in (0, 10, 10, 20, 40, 600)
+        (await after(seconds, rounds, clock, host)).state for seconds in (0, 10, 10, 20, 40, 600)
     ]
 
     assert states == ["active", "active", "degraded", "degraded", "quarantined", "quarantined"]
@@ -163,7 +163,7 @@ async def test_a_plugin_that_stays_unwell_is_quarantined_if_it_wants_to_and_star
     again = await host.enable("moody")
     assert (again.state, again.health.status, again.health.failures) == ("active", "unknown", 0)
     assert again.health.last_check is None
-    view = await after(0, health, clock, host)
+    view = await after(0, rounds, clock, host)
     assert (view.state, view.health.failures) == ("active", 1)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hosts import FakeHost, fake_host, package
-from moods import HEALTH, Clock, checks_of
+from moods import HEALTH, Clock, checks_of, rounds_of
 from wardian.errors import (
     Conflict,
     GuestError,
@@ -21,7 +21,8 @@ from wardian.errors import (
     WorkerLost,
 )
 from wardian.runtime.conditions import Condition, Status
-from wardian.runtime.health import CHECKS_AT_ONCE, Health, HealthPolicy
+from wardian.runtime.health import Health
+from wardian.runtime.rounds import CHECKS_AT_ONCE
 from wardian.storage.events import AuditRepository
 
 pytestmark = pytest.mark.anyio
@@ -82,14 +83,14 @@ async def test_a_plugin_is_checked_at_once_and_then_at_its_intervals(
     tmp_path: Path, feeling: Feeling, clock: Clock
 ) -> None:
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock, HealthPolicy(interval_seconds=30))
+        rounds = rounds_of(made.parts, clock, interval_seconds=30)
         await made.host.install(package("default"))
         await made.host.install(package("often", more="[health_check]\ninterval_seconds = 10"))
 
         asked = []
         for seconds in (0, 9, 1, 10, 9, 1):
             clock.goes_on(seconds)
-            await health.run_due()
+            await rounds.run_due()
             asked.append(feeling.asked)
 
     assert asked == [2, 2, 3, 4, 4, 6]
@@ -97,19 +98,19 @@ async def test_a_plugin_is_checked_at_once_and_then_at_its_intervals(
 
 async def test_due_times_outlive_the_host(tmp_path: Path, feeling: Feeling, clock: Clock) -> None:
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock)
+        rounds = rounds_of(made.parts, clock)
         await made.host.install(package())
-        await health.run_due()
+        await rounds.run_due()
 
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock)
-        await health.plan()
+        rounds = rounds_of(made.parts, clock)
+        await rounds.plan()
         clock.goes_on(59)
-        await health.run_due()
+        await rounds.run_due()
         assert feeling.asked == 1
 
         clock.goes_on(1)
-        await health.run_due()
+        await rounds.run_due()
         assert feeling.asked == 2
 
 
@@ -117,11 +118,11 @@ async def test_of_many_plugins_that_are_due_one_of_a_tenant_is_checked_at_a_time
     tmp_path: Path, feeling: Feeling, clock: Clock
 ) -> None:
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock)
+        rounds = rounds_of(made.parts, clock)
         for number in range(30):
             await made.host.install(package(f"plugin-{number}"))
         feeling.go.clear()
-        checking = asyncio.create_task(health.run_due())
+        checking = asyncio.create_task(rounds.run_due())
         await feeling.started.wait()
 
         assert (await made.host.call("plugin-1", "run", {})).result is None
@@ -136,13 +137,13 @@ async def test_tenants_are_checked_beside_each_other_a_few_at_a_time(
     tmp_path: Path, feeling: Feeling, clock: Clock
 ) -> None:
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock)
+        rounds = rounds_of(made.parts, clock)
         for tenant in ("one", "two", "three", "four"):
             await made.host.tenants.create(tenant, actor="test")
             for number in range(3):
                 await made.host.install(package(f"plugin-{number}"), tenant=tenant)
         feeling.go.clear()
-        checking = asyncio.create_task(health.run_due())
+        checking = asyncio.create_task(rounds.run_due())
         while feeling.running < CHECKS_AT_ONCE:
             await asyncio.sleep(0)
         feeling.go.set()
@@ -155,13 +156,13 @@ async def test_after_failures_the_checks_come_less_and_less_often(
     tmp_path: Path, feeling: Feeling, clock: Clock
 ) -> None:
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock)
+        rounds = rounds_of(made.parts, clock)
         await made.host.install(package())
         feeling.answer = UNHEALTHY
         gaps, last = [], clock.now
         for _ in range(150):
             before = feeling.asked
-            await health.run_due()
+            await rounds.run_due()
             if feeling.asked != before:
                 gaps.append((clock.now - last).total_seconds())
                 last = clock.now
@@ -181,18 +182,18 @@ async def test_what_the_host_could_not_ask_is_held_against_nobody(
     tmp_path: Path, feeling: Feeling, clock: Clock, error: WardianError
 ) -> None:
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock)
+        rounds = rounds_of(made.parts, clock)
         await made.host.install(package(more="[health_check]\nfailure_threshold = 2"))
         for answer in (UNHEALTHY, error, error, error):
             feeling.answer = answer
-            await health.run_due()
+            await rounds.run_due()
             clock.goes_on(60)
         view = await made.host.plugin("stores")
         assert (view.state, view.health.status, view.health.failures) == ("active", "unknown", 1)
         assert view.health.detail == error.message
 
         feeling.answer = UNHEALTHY
-        await health.run_due()
+        await rounds.run_due()
         assert (await made.host.plugin("stores")).state == "degraded"
 
 
@@ -230,13 +231,13 @@ async def test_a_result_that_changes_nothing_is_no_event_and_reads_nothing_anew(
     tmp_path: Path, feeling: Feeling, clock: Clock
 ) -> None:
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock)
+        rounds = rounds_of(made.parts, clock)
         await made.host.install(package())
         before = await topics(made)
         plugin = await made.parts.registry.get("default", "stores")
         for answer in (HEALTHY, UNHEALTHY, HEALTHY):
             feeling.answer = answer
-            await health.run_due()
+            await rounds.run_due()
             clock.goes_on(60)
 
         assert await topics(made) == before
@@ -247,10 +248,10 @@ async def test_a_change_of_state_is_in_the_audit_trail_with_its_reason_and_cause
     tmp_path: Path, feeling: Feeling, clock: Clock
 ) -> None:
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock)
+        rounds = rounds_of(made.parts, clock)
         await made.host.install(package())
         feeling.answer = {"tag": "degraded", "val": "slow"}
-        await health.run_due()
+        await rounds.run_due()
         async with made.parts.database.reading() as connection:
             (entry,) = await AuditRepository(connection, "default").recent(1)
 
@@ -268,11 +269,11 @@ async def test_a_plugin_that_goes_while_it_is_checked_is_left_as_it_is(
     tmp_path: Path, feeling: Feeling, clock: Clock, verb: str
 ) -> None:
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock)
+        rounds = rounds_of(made.parts, clock)
         await made.host.install(package(more="[health_check]\nfailure_threshold = 1"))
         feeling.answer = UNHEALTHY
         feeling.go.clear()
-        checking = asyncio.create_task(health.run_due())
+        checking = asyncio.create_task(rounds.run_due())
         await feeling.started.wait()
         await getattr(made.host, verb)("stores")
         before = await topics(made)
@@ -286,7 +287,7 @@ async def test_a_plugin_that_goes_while_it_is_checked_is_left_as_it_is(
         else:
             assert await made.host.plugins() == []
         clock.goes_on(3600)
-        await health.run_due()
+        await rounds.run_due()
         assert feeling.asked == 1
 
 
@@ -314,7 +315,7 @@ async def test_two_hosts_on_one_database_check_each_plugin_once(
     tmp_path: Path, feeling: Feeling, clock: Clock
 ) -> None:
     async with opened(tmp_path, feeling) as made:
-        first, second = checks_of(made.parts, clock), checks_of(made.parts, clock)
+        first, second = rounds_of(made.parts, clock), rounds_of(made.parts, clock)
         for number in range(5):
             await made.host.install(package(f"plugin-{number}"))
         for _ in range(3):
@@ -349,15 +350,15 @@ async def test_a_plugin_whose_data_is_being_migrated_is_not_asked(
     tmp_path: Path, feeling: Feeling, clock: Clock
 ) -> None:
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock)
+        rounds = rounds_of(made.parts, clock)
         await made.host.install(package())
         plugin = await made.parts.registry.get("default", "stores")
         with made.parts.gates.closed(plugin):
-            await health.run_due()
+            await rounds.run_due()
             assert feeling.asked == 0
 
         clock.goes_on(60)
-        await health.run_due()
+        await rounds.run_due()
         assert feeling.asked == 1
 
 
@@ -365,13 +366,13 @@ async def test_a_clock_that_was_set_back_puts_no_check_off_for_longer_than_its_i
     tmp_path: Path, feeling: Feeling, clock: Clock
 ) -> None:
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock)
+        rounds = rounds_of(made.parts, clock)
         await made.host.install(package())
-        await health.run_due()
+        await rounds.run_due()
         clock.goes_on(-86_400)
-        await health.run_due()
+        await rounds.run_due()
         clock.goes_on(60)
-        await health.run_due()
+        await rounds.run_due()
 
     assert feeling.asked == 2
 
@@ -383,28 +384,28 @@ async def test_a_fault_of_the_host_s_puts_one_check_off_and_none_of_the_others(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    begun = Health._begun
+    begin = Health.begin
 
     async def broken(self: Health, plugin: Any, before: Any) -> Any:
         if plugin.name == "unlucky":
             raise WardianError("The disk is full.")
-        return await begun(self, plugin, before)
+        return await begin(self, plugin, before)
 
-    monkeypatch.setattr(Health, "_begun", broken)
+    monkeypatch.setattr(Health, "begin", broken)
     async with opened(tmp_path, feeling) as made:
-        health = checks_of(made.parts, clock)
+        rounds = rounds_of(made.parts, clock)
         for name in ("before", "unlucky", "zuletzt"):
             await made.host.install(package(name))
-        await health.run_due()
+        await rounds.run_due()
         assert feeling.asked == 2
         assert "unlucky of default could not be checked" in caplog.text
 
         monkeypatch.undo()
         clock.goes_on(59)
-        await health.run_due()
+        await rounds.run_due()
         assert feeling.asked == 2
         clock.goes_on(1)
-        await health.run_due()
+        await rounds.run_due()
         assert feeling.asked == 5
 
 
@@ -413,8 +414,8 @@ async def test_without_a_schedule_a_plugin_is_checked_on_request_only(
 ) -> None:
     async with fake_host(tmp_path, {HEALTH: feeling}, health_checks=False) as made:
         await made.host.install(package())
-        async with made.parts.health.kept():
-            await made.parts.health.run_due()
+        async with made.parts.rounds.kept():
+            await made.parts.rounds.run_due()
             assert feeling.asked == 0
 
             assert (await made.host.check_health("stores")).status == "healthy"
@@ -425,7 +426,7 @@ async def test_the_schedule_goes_by_itself_while_it_is_kept(
 ) -> None:
     async with opened(tmp_path, feeling) as made:
         await made.host.install(package("first"))
-        async with made.parts.health.kept():
+        async with made.parts.rounds.kept():
             await feeling.started.wait()
             feeling.started.clear()
             await made.host.install(package("second"))

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from wardian.cli.authoring import python, rust, typescript
 from wardian.cli.authoring.errors import NotAPlugin
+from wardian.cli.authoring.halting import Halt
 from wardian.cli.authoring.language import Language, detect_language
-from wardian.cli.authoring.manifest import check_configuration
+from wardian.cli.authoring.manifest import check_source, write_schema
 from wardian.cli.authoring.options import read_options
 from wardian.cli.authoring.project import SCRATCH, Project
 from wardian.cli.authoring.staging import stage_wit, world_name
 from wardian.cli.authoring.steps import Progress, Steps
-from wardian.plugins.manifest import MANIFEST_NAME, parse_manifest
+from wardian.plugins.manifest import MANIFEST_NAME
 
 _BUILDERS = {
     Language.PYTHON: python.build,
@@ -23,23 +24,24 @@ _BUILDERS = {
 }
 
 
-def build(directory: Path, *, progress: Progress) -> Path:
+def build(directory: Path, *, progress: Progress, halt: Halt | None = None) -> Path:
     """Build the plugin in ``directory`` and return the path of its ``plugin.wasm``.
 
     ``progress`` is told each step in a few words. What was there before stays as it was unless
-    the build succeeds. Raises ``NotAPlugin``, ``InvalidManifest``, ``ToolchainMissing`` or
-    ``BuildFailed``.
+    the build succeeds. ``halt`` ends it early. Raises ``NotAPlugin``, ``InvalidManifest``,
+    ``ToolchainMissing``, ``BuildHalted`` or ``BuildFailed``.
     """
+    halt = halt or Halt()
     directory = directory.resolve()
     language = detect_language(directory)
     manifest = directory / MANIFEST_NAME
     if not manifest.is_file():
         raise NotAPlugin(f"{directory} has no {MANIFEST_NAME}, the plugin's manifest.")
-    check_configuration(parse_manifest(manifest.read_bytes()))
+    check_source(manifest.read_bytes())
     world = world_name(directory)
     options = read_options(directory)
+    write_schema(directory)
     scratch = directory / SCRATCH
-    scratch.mkdir(exist_ok=True)
     # Beside the result, so that moving it into place is one step that cannot half succeed.
     with tempfile.TemporaryDirectory(dir=scratch, prefix="staging-") as staging:
         project = Project(
@@ -49,9 +51,10 @@ def build(directory: Path, *, progress: Progress) -> Path:
             wit=stage_wit(directory, Path(staging)),
             world=world,
             options=options,
-            steps=Steps(scratch / "build.log", progress, Path(staging), directory),
+            steps=Steps(scratch / "build.log", progress, Path(staging), directory, halt),
         )
         component = _BUILDERS[language](project)
+        halt.check()
         result = directory / "plugin.wasm"
         os.replace(component, result)
     return result
