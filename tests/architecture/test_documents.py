@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from guests import component, guest
+from wardian.plugins import TRANSITIONS
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import MIB, Limits
 from wardian.policy.meanings import MEANINGS
@@ -70,6 +71,15 @@ def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
         if not target.startswith(("http://", "https://")):
             assert (path.parent / target).exists(), target
+
+
+def test_the_diagram_of_a_plugin_s_life_is_the_table_of_transitions() -> None:
+    diagram = (ROOT / "docs/operators.md").read_text().partition("stateDiagram-v2")[2]
+    drawn = re.findall(r"^    (\w+) --> (\w+)", diagram.partition("```")[0], re.MULTILINE)
+
+    table = [(state.value, to.value) for state, after in TRANSITIONS.items() for to in after]
+    assert sorted(drawn) == sorted(table)
+    assert "[*] --> installed" in diagram
 
 
 def python_examples(path: Path) -> list[str]:

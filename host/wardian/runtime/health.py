@@ -103,10 +103,12 @@ class Health:
             raise NotFound(
                 f"{name} has no health check: it exports no `lifecycle` with a `health`."
             )
-        row = await self.found(plugin)
-        begun = await self.begin(plugin, row.last_health_check) if row is not None else None
-        if begun is None:
-            raise Conflict(f"Another check of {name} has just begun. Look at what it finds.")
+        begun = None
+        while begun is None:  # one of the schedule may have begun at the same moment
+            row = await self.found(plugin)
+            if row is None:
+                raise NotFound(f"{name} was uninstalled meanwhile.")
+            begun = await self.begin(plugin, row.last_health_check)
         return await self.finish(tenant, name, begun)
 
     async def begin(self, plugin: Installed, before: datetime | None) -> HealthRow | None:

@@ -349,7 +349,7 @@ class PluginHost:
 
         Raises:
             NotFound: no such plugin, or it exports no ``health``.
-            Conflict: the plugin takes no calls now, or a check of it has just begun elsewhere.
+            Conflict: the plugin takes no calls now.
         """
         await self._callable(tenant, name)
         condition = await self._parts.health.check(tenant, name)
