@@ -19,6 +19,7 @@ from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.gates import Gates
+from wardian.runtime.health import Health, HealthParts, HealthPolicy
 from wardian.runtime.host import HostParts, PluginHost
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.installs import Installer
@@ -35,7 +36,8 @@ from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
-from wardian.runtime.transition import TransitionParts, Transitions, probe
+from wardian.runtime.traffic import Traffic, TrafficPolicy
+from wardian.runtime.transition import TransitionParts, Transitions
 from wardian.runtime.upgrades import Upgrader, UpgraderParts
 from wardian.settings import Settings
 from wardian.storage import Database
@@ -50,6 +52,9 @@ PACKAGES = "packages"
 COMPILED = "compiled"
 
 _UNPACKED_RATIO = 4
+
+BEGINNINGS = ("plugin.enabled", "plugin.upgraded", "plugin.rolled-back", "plugin.uninstalled")
+"""With these, what was held against a plugin is so no more."""
 
 
 @asynccontextmanager
@@ -82,10 +87,11 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.monitoring.kept())
         await stack.enter_async_context(parts.recorder.kept())
+        await stack.enter_async_context(parts.health.kept())
         yield PluginHost(parts, bootstrap_token=token)
 
 
-def compose(
+def compose(  # noqa: PLR0915 -- a list of parts is as long as there are parts
     settings: Settings,
     policy: CallPolicy,
     database: Database,
@@ -132,6 +138,20 @@ def compose(
         steps,
     )
     gates = Gates()
+    tenants = Tenants(database)
+    health = Health(
+        HealthPolicy(
+            scheduled=settings.health_checks, interval_seconds=settings.health_interval_seconds
+        ),
+        HealthParts(
+            database=database,
+            registry=registry,
+            lifecycle=lifecycle,
+            calls=calls,
+            gates=gates,
+            tenants=tenants,
+        ),
+    )
     transitions = Transitions(
         TransitionParts(
             journal=journal,
@@ -141,7 +161,7 @@ def compose(
             files=files,
             gates=gates,
             steps=steps,
-            probe=partial(probe, calls),
+            probe=health.complaint,
         ),
         versions_kept=settings.versions_kept,
     )
@@ -174,6 +194,9 @@ def compose(
     crashes = CrashPolicy(
         crashes_max=settings.crashes_max, window_seconds=settings.crash_window_seconds
     )
+    supervisor = Supervisor(crashes, lifecycle.quarantine)
+    traffic = Traffic(TrafficPolicy(fault_rate_max=settings.fault_rate_max), lifecycle.settle)
+    events.subscribe("plugin.*", partial(_hear, health, supervisor, traffic))
     parts = HostParts(
         database=database,
         events=events,
@@ -187,18 +210,29 @@ def compose(
         trust=trust,
         steps=steps,
         calls=calls,
-        supervisor=Supervisor(crashes, lifecycle.quarantine),
+        supervisor=supervisor,
+        traffic=traffic,
+        health=health,
+        statistics=statistics,
         monitoring=monitoring,
         oversight=Oversight(registry, journal, calls, monitoring),
         executor=executor,
         telemetry=telemetry,
         keys=KeyRing(database, default_tenant=settings.default_tenant),
-        tenants=Tenants(database),
+        tenants=tenants,
         recorder=recorder,
         recordings=recordings,
         replays=replays,
     )
     return parts, statistics
+
+
+def _hear(health: Health, supervisor: Supervisor, traffic: Traffic, event: Event) -> None:
+    name = event.value().get("plugin")
+    health.plugin_changed(event.tenant, name)
+    if event.topic in BEGINNINGS:
+        supervisor.forget(event.tenant, name)
+        traffic.forget(event.tenant, name)
 
 
 def _forget(registry: Registry, event: Event) -> None:

@@ -60,6 +60,16 @@ class Settings(BaseSettings):
     crash_window_seconds: _Seconds = 600.0
     """Within this time of the first of them."""
 
+    health_checks: bool = True
+    """Check plugins that export a `health` on schedule; `wardian health` checks one at any time."""
+
+    health_interval_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+    """Between two checks of a plugin whose manifest does not say."""
+
+    fault_rate_max: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """The share of a plugin's last 50 calls that may be stopped, trap or be lost before it is
+    degraded; 1 turns this off."""
+
     compile_seconds: _Count = 120
     """CPU time of one compilation, in seconds."""
 

@@ -40,7 +40,7 @@ async def metrics(host: Host, caller: MaybeCaller, settings: SettingsInForce) ->
     """
     if not describes_publicly(settings):
         _check_watcher(caller, settings)
-    return Response(host.metrics(), headers={"Content-Type": CONTENT_TYPE})
+    return Response(await host.metrics(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _check_watcher(caller: Caller | None, settings: Settings) -> None:

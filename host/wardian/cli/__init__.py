@@ -43,6 +43,7 @@ _COMMANDS = (
     ("versions", "upgrades.versions", _PLUGINS),
     ("list", "plugins.list_plugins", _PLUGINS),
     ("show", "plugins.show", _PLUGINS),
+    ("health", "health.health", _PLUGINS),
     ("enable", "plugins.enable", _PLUGINS),
     ("disable", "plugins.disable", _PLUGINS),
     ("call", "functions.call", _PLUGINS),

@@ -13,6 +13,7 @@ from wardian.cli.client import connect, plugin_path
 from wardian.cli.failures import failure
 from wardian.cli.reviews import note_how_to_grant, show_review
 from wardian.cli.terminal import Json, Terminal, command
+from wardian.cli.vitals import vitals
 from wardian.errors import InvalidArguments
 from wardian.plugins.package import pack
 
@@ -154,11 +155,12 @@ def _show_list(terminal: Terminal, found: list[dict[str, Any]]) -> None:
     if not found:
         terminal.line("No plugin is installed.")
         return
+    columns = ("name", "version", "state", "health", "level", "description")
     rows = [
-        [str(item[name]) for name in ("name", "version", "state", "level", "description")]
-        for item in found
+        [str(item[name]) for name in columns]
+        for item in ({**each, "health": each["health"]["status"]} for each in found)
     ]
-    terminal.table(["name", "version", "state", "level", "description"], rows)
+    terminal.table(list(columns), rows)
 
 
 def _show_plugin(
@@ -168,6 +170,8 @@ def _show_plugin(
     for name in ("description", "state", "state_reason", "level", "digest", "installed_at"):
         if view.get(name):
             terminal.line(f"{name.replace('_', ' ')}: {view[name]}")
+    for line in vitals(view):
+        terminal.line(line)
     show_review(terminal, view["review"])
     for name, function in functions.items():
         terminal.line(f"{name}: {function.get('signature', '')}")

@@ -11,7 +11,7 @@ import msgspec
 
 from wardian.errors import NotFound
 from wardian.plugins.manifest import Manifest
-from wardian.plugins.states import CALLABLE, PluginState
+from wardian.plugins.states import CALLABLE, Cause, PluginState
 from wardian.policy.levels import Level
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.sandbox.description import Description
@@ -33,6 +33,7 @@ class Installed:
         configured: what the operator set, not yet over the manifest's defaults.
         monitored: whether its use of permissions is recorded.
         recorded: how many of its calls are kept for replay.
+        degraded_by: what made it degraded, while it is.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Installed:
     configured: Mapping[str, Any] = field(default_factory=dict)
     monitored: bool = False
     recorded: int = 0
+    degraded_by: Cause | None = None
 
     @property
     def is_callable(self) -> bool:
@@ -185,4 +187,5 @@ def _installed(row: PluginRow, granted: Iterable[str], configured: Mapping[str, 
         configured=configured,
         monitored=row.monitored,
         recorded=row.recorded,
+        degraded_by=Cause(row.degraded_by) if row.degraded_by else None,
     )

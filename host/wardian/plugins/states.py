@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -15,6 +16,26 @@ class PluginState(StrEnum):
     DISABLED = "disabled"
     QUARANTINED = "quarantined"
     UNINSTALLED = "uninstalled"
+
+
+class Cause(StrEnum):
+    """What the host goes by when it degrades a plugin; the same one makes it active again."""
+
+    HEALTH = "health"
+    CALLS = "calls"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of state that the host makes by itself.
+
+    Attributes:
+        cause: what it goes by; a plugin that is degraded becomes active by the same cause only.
+    """
+
+    to: PluginState
+    reason: str
+    cause: Cause | None = None
 
 
 _S = PluginState

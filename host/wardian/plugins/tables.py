@@ -103,14 +103,30 @@ class Webhook(Table):
 
 
 class HealthCheck(Table):
-    """How often the host asks the plugin how it feels, and how long it waits."""
+    """How often the host asks the plugin how it feels, how long it waits, and what follows."""
 
     interval_seconds: Annotated[
-        float, Field(ge=1, le=86_400, strict=False, description="Seconds between two questions.")
-    ] = 60.0
+        float | None,
+        Field(
+            ge=1,
+            le=86_400,
+            strict=False,
+            description="Seconds between two questions; the host's setting unless it is given.",
+        ),
+    ] = None
     timeout_seconds: Annotated[
         float, Field(gt=0, le=60, strict=False, description="Seconds until no answer is a bad one.")
     ] = 5.0
+    failure_threshold: Annotated[
+        int, Field(ge=1, le=100, description="Bad answers in a row that make it degraded.")
+    ] = 3
+    success_threshold: Annotated[
+        int, Field(ge=1, le=100, description="Good ones in a row that make it active again.")
+    ] = 1
+    quarantine_after: Annotated[
+        int,
+        Field(ge=0, le=1000, description="Further bad ones that quarantine it; 0 is never."),
+    ] = 0
 
 
 class MigrationScript(Table):

@@ -42,6 +42,17 @@ def is_plain(text: str, *, allowed: str = "") -> bool:
     return not any(_is_hidden(character) for character in text if character not in allowed)
 
 
+def escaped(text: str, characters: int) -> str:
+    """Return a stranger's text for a sentence of the host's: bounded, and every character prints.
+
+    What does not (control characters, newlines, what changes the direction) is shown as its escape.
+    """
+    kept = text[: characters + 1]
+    if not kept.isprintable():
+        kept = "".join(each if each.isprintable() else repr(each)[1:-1] for each in kept)
+    return kept if len(kept) <= characters else f"{kept[: characters - 1]}…"
+
+
 def _is_hidden(character: str) -> bool:
     return unicodedata.category(character) in _HIDDEN and character not in _JOINERS
 

@@ -18,6 +18,7 @@ from wardian.crypto.identifiers import new_id
 from wardian.errors import CallError, GuestError, InvalidArguments, WardianError
 from wardian.plugins import Installed
 from wardian.plugins.ceiling import LevelCeiling
+from wardian.plugins.text import escaped
 from wardian.policy.grants import Authority
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import Limits, limits_from
@@ -37,6 +38,8 @@ from wardian.runtime.views import CallOutcome
 from wardian.telemetry import Telemetry
 
 SETTLED_MAX = 1_024
+FAULT_CHARACTERS_MAX = 500
+"""How much is kept of why a call of the host's own failed."""
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?")
 _MAX_TRACEPARENT_CHARS = 256
@@ -49,6 +52,7 @@ class CallRequest:
 
     Attributes:
         limits: overrides by name, which only ever lower.
+        counted: whether the plugin's statistics are to have it.
         call_id: one is made when it is None.
     """
 
@@ -56,6 +60,7 @@ class CallRequest:
     arguments: Mapping[str, Any]
     subject: str = "host"
     limits: Mapping[str, Any] | None = None
+    counted: bool = True
     call_id: str | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
@@ -143,7 +148,7 @@ class Calls:
         key = id(context)
         self._running[key] = (plugin, context)
         try:
-            return await self._measured(plugin, job, context, answer)
+            return await self._measured(plugin, job, context, answer, request.counted)
         except InvalidArguments as error:
             _name_fault(error, request.arguments)
             raise
@@ -202,13 +207,16 @@ class Calls:
                 drained.set_result(None)
 
     async def attempt(self, plugin: Installed, request: CallRequest) -> str | None:
-        """Run one call of the host's own; return why it failed, or None if it did not."""
+        """Run one call of the host's own; return why it failed, or None if it did not.
+
+        Every character of the answer prints, whatever the guest said.
+        """
         try:
-            await self.run(plugin, request)
+            await self.run(plugin, replace(request, counted=False))
         except GuestError as error:
-            return str(error.payload)[:500]
+            return escaped(str(error.payload), FAULT_CHARACTERS_MAX)
         except WardianError as error:
-            return error.message
+            return escaped(error.message, FAULT_CHARACTERS_MAX)
         return None
 
     def authority(self, plugin: Installed) -> Authority:
@@ -251,29 +259,38 @@ class Calls:
         return found
 
     async def _measured(
-        self, plugin: Installed, job: Job, context: CallContext, answer: HostCalls
+        self,
+        plugin: Installed,
+        job: Job,
+        context: CallContext,
+        answer: HostCalls,
+        counted: bool,
     ) -> CallOutcome:
         try:
             outcome = await self._services.executor.call(job, answer)
         except CallError as error:
             error.usage = _merged(error.usage, context.budget)
-            self._record(plugin, job, error.usage, error)
+            self._record(plugin, job, error.usage, error, counted)
             if isinstance(answer, Tape):
                 answer.ended(error.usage, error=error)
             raise
         usage = _merged(outcome.usage, context.budget)
-        self._record(plugin, job, usage, None)
+        self._record(plugin, job, usage, None, counted)
         if isinstance(answer, Tape):
             answer.ended(usage, outcome.result)
         return CallOutcome(outcome.result, usage, job.call_id)
 
-    def _record(self, plugin: Installed, job: Job, usage: Usage, error: CallError | None) -> None:
+    def _record(
+        self, plugin: Installed, job: Job, usage: Usage, error: CallError | None, counted: bool
+    ) -> None:
         outcome = "ok" if error is None else error.type
         seconds = usage.wall_seconds
         self._services.telemetry.call_ended(plugin.tenant, plugin.name, outcome, seconds)
         # A guest's own error is an answer: only a call that was stopped or lost is a fault.
         failed = error is not None and not isinstance(error, GuestError)
-        self._services.statistics.record(plugin.tenant, plugin.id, failed=failed, seconds=seconds)
+        if counted:
+            statistics = self._services.statistics
+            statistics.record(plugin.tenant, plugin.id, failed=failed, seconds=seconds)
         ended = Ended(job.call_id, plugin.name, plugin.version, job.function, outcome, seconds)
         self.log.ended(ended, failed=failed)
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from wardian import __version__
 from wardian.config import overlaid
-from wardian.errors import CallError, Conflict, WorkerLost
+from wardian.errors import CallError, Conflict, WardianError, WorkerLost
 from wardian.events import Events
 from wardian.plugins import Installed, PluginState, Registry
 from wardian.plugins.registry import read_installed
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.gates import Gates
+from wardian.runtime.health import Health
 from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
@@ -30,8 +32,10 @@ from wardian.runtime.ports import Executor
 from wardian.runtime.recording import Recorder
 from wardian.runtime.recordings import Recordings
 from wardian.runtime.replay import Replays
+from wardian.runtime.statistics import NO_VITALS, Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
+from wardian.runtime.traffic import Traffic
 from wardian.runtime.upgrade_report import UpgradeReport
 from wardian.runtime.upgrades import (
     Approval,
@@ -43,20 +47,25 @@ from wardian.runtime.upgrades import (
 )
 from wardian.runtime.views import (
     CallOutcome,
+    CheckView,
     GrantsView,
     PluginView,
     Readiness,
     UpgradeView,
+    check_view,
     plugin_view,
 )
 from wardian.sandbox import wasmtime_version
 from wardian.sandbox.description import FunctionDescription
 from wardian.storage import Database
+from wardian.storage.health import survey
+from wardian.storage.rows import SurveyRow
 from wardian.telemetry import Telemetry
 from wardian.tenants import KeyRing, Tenants
 
 __all__ = [
     "CallOutcome",
+    "CheckView",
     "GrantsView",
     "HostParts",
     "PluginHost",
@@ -97,6 +106,9 @@ class HostParts:
     supervisor: Supervisor
     monitoring: Monitoring
     oversight: Oversight
+    traffic: Traffic
+    health: Health
+    statistics: Statistics
     executor: Executor
     telemetry: Telemetry
     keys: KeyRing
@@ -156,7 +168,7 @@ class PluginHost:
         plugin = await self._parts.installer.install(
             delivery, grants=grants, enable=enable, tenant=tenant, actor=actor
         )
-        return plugin_view(plugin, self._parts.calls.authority(plugin), is_new=True)
+        return await self._view(plugin, is_new=True)
 
     async def upgrade(  # noqa: PLR0913 -- what to install, and what of it is allowed
         self,
@@ -214,7 +226,7 @@ class PluginHost:
             reload=reload,
         )
         plugin, found = await self._parts.upgrader.upgrade(order)
-        return UpgradeView(plugin=self._shown(plugin), report=found)
+        return UpgradeView(plugin=await self._view(plugin), report=found)
 
     async def upgrade_report(  # noqa: PLR0913 -- the same as `upgrade`
         self,
@@ -268,7 +280,7 @@ class PluginHost:
             InvalidArguments: the configuration does not fit it.
         """
         order = RollbackOrder(name=name, tenant=tenant, actor=actor, to=to, stored=stored)
-        return self._shown(await self._parts.upgrader.rollback(order))
+        return await self._view(await self._parts.upgrader.rollback(order))
 
     async def versions(self, name: str, *, tenant: str = "default") -> list[VersionView]:
         """Return the versions of a plugin that are kept, the newest installation first.
@@ -311,7 +323,7 @@ class PluginHost:
                 plugin = await read_installed(change.connection, tenant, name)
                 if not plugin.is_callable:
                     plugin = await parts.lifecycle.enable(change, plugin)
-            return self._shown(await parts.lifecycle.initialise(plugin, actor))
+            return await self._view(await parts.lifecycle.initialise(plugin, actor))
 
     async def disable(
         self, name: str, *, tenant: str = "default", actor: str = "host"
@@ -328,11 +340,30 @@ class PluginHost:
         ):
             plugin = await read_installed(change.connection, tenant, name)
             plugin = await parts.lifecycle.disable(change, plugin, f"disabled by {actor}")
-        return self._shown(plugin)
+        return await self._view(plugin)
+
+    async def check_health(self, name: str, *, tenant: str = "default") -> CheckView:
+        """Ask a plugin how it feels, and act on the answer as if its check had been due.
+
+        Raises:
+            NotFound: no such plugin, or it exports no ``health``.
+            Conflict: the plugin takes no calls now, or a check of it has just begun elsewhere.
+        """
+        await self._callable(tenant, name)
+        condition = await self._parts.health.check(tenant, name)
+        plugin = await self._parts.registry.get(tenant, name)
+        vitals = await self._parts.statistics.vitals(tenant, plugin.id)
+        return check_view(plugin, condition, vitals)
 
     async def plugins(self, *, tenant: str = "default") -> list[PluginView]:
         """Return every plugin of a tenant, by name."""
-        return [self._shown(plugin) for plugin in await self._parts.registry.all(tenant)]
+        vitals = await self._parts.statistics.all_vitals(tenant)
+        return [
+            plugin_view(
+                plugin, self._parts.calls.authority(plugin), vitals.get(plugin.id, NO_VITALS)
+            )
+            for plugin in await self._parts.registry.all(tenant)
+        ]
 
     async def plugin(self, name: str, *, tenant: str = "default") -> PluginView:
         """Return one plugin.
@@ -340,7 +371,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin.
         """
-        return self._shown(await self._parts.registry.get(tenant, name))
+        return await self._view(await self._parts.registry.get(tenant, name))
 
     async def grants(self, name: str, *, tenant: str = "default") -> GrantsView:
         """Return what a plugin asks for and what it was granted.
@@ -480,7 +511,7 @@ class PluginHost:
             CallError: how the call failed, with its usage.
         """
         plugin = await self._callable(tenant, name)
-        supervisor = self._parts.supervisor
+        supervisor, traffic = self._parts.supervisor, self._parts.traffic
         gates = self._parts.gates
         while supervisor.rests(plugin) or gates.is_closed(plugin):
             await supervisor.rested(plugin)
@@ -498,16 +529,17 @@ class PluginHost:
         try:
             outcome = await self._parts.calls.run(plugin, request)
         except WorkerLost as error:
+            await traffic.ended(plugin, error, lowered=bool(limits))
             await supervisor.lost(plugin, error)
             raise
-        except CallError:
+        except CallError as error:
             supervisor.survived(plugin)
+            await traffic.ended(plugin, error, lowered=bool(limits))
             raise
         supervisor.survived(plugin)
+        if traffic.watches(plugin):
+            await traffic.ended(plugin, None, lowered=bool(limits))
         return outcome
-
-    def _shown(self, plugin: Installed) -> PluginView:
-        return plugin_view(plugin, self._parts.calls.authority(plugin))
 
     async def _callable(self, tenant: str, name: str) -> Installed:
         plugin = await self._parts.registry.get(tenant, name)
@@ -532,9 +564,20 @@ class PluginHost:
             },
         )
 
-    def metrics(self) -> bytes:
-        """Return all metrics in Prometheus's text format."""
-        return self._parts.telemetry.render()
+    async def metrics(self) -> bytes:
+        """Return all metrics in Prometheus's text format.
+
+        While the database does not answer, those of states and health are missing.
+        """
+        plugins: list[SurveyRow] = []
+        with suppress(WardianError):
+            async with self._parts.database.reading() as connection:
+                plugins = await survey(connection)
+        return self._parts.telemetry.render(plugins)
+
+    async def _view(self, plugin: Installed, *, is_new: bool = False) -> PluginView:
+        vitals = await self._parts.statistics.vitals(plugin.tenant, plugin.id)
+        return plugin_view(plugin, self._parts.calls.authority(plugin), vitals, is_new=is_new)
 
 
 def _resolved(plugin: Installed) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from weakref import WeakValueDictionary
 from wardian.errors import Conflict, NotFound
 from wardian.plugins import TRANSITIONS, Installed, PluginState, Registry
 from wardian.plugins.registry import read_installed
+from wardian.plugins.states import Cause, Move
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.journal import Change, Journal
+from wardian.storage.health import HealthRepository
 
 __all__ = ["Lifecycle", "PluginState"]
 
@@ -32,9 +34,16 @@ class Lifecycle:
         return lock
 
     async def move(
-        self, change: Change, plugin: Installed, to: PluginState, reason: str
+        self,
+        change: Change,
+        plugin: Installed,
+        to: PluginState,
+        reason: str,
+        cause: Cause | None = None,
     ) -> Installed:
         """Put a plugin into another state, as part of ``change``.
+
+        ``cause`` is what the host goes by where it does so by itself.
 
         Raises:
             Conflict: the table has no such transition.
@@ -46,8 +55,9 @@ class Lifecycle:
             await change.plugins.remove(plugin.id)
             await change.note(to.value, plugin.name, detail)
             return plugin
-        await change.plugins.set_state(plugin.id, to.value, reason)
-        await change.note(to.value, plugin.name, detail)
+        by = cause if to is PluginState.DEGRADED else None
+        await change.plugins.set_state(plugin.id, to.value, reason, by or "")
+        await change.note(to.value, plugin.name, detail | ({"cause": cause} if cause else {}))
         return await read_installed(change.connection, plugin.tenant, plugin.name)
 
     async def enable(self, change: Change, plugin: Installed) -> Installed:
@@ -55,6 +65,7 @@ class Lifecycle:
         if plugin.state is not PluginState.ENABLED:
             reason = _INITIALISING if lifecycle_function(plugin, "init") else ""
             plugin = await self.move(change, plugin, PluginState.ENABLED, reason)
+            await HealthRepository(change.connection, change.tenant).reset(plugin.id)
         if lifecycle_function(plugin, "init") is None:
             plugin = await self.move(change, plugin, PluginState.ACTIVE, "")
         return plugin
@@ -96,8 +107,23 @@ class Lifecycle:
             return plugin
         return await self.move(change, plugin, PluginState.DISABLED, reason)
 
+    async def start_over(self, change: Change, plugin: Installed, reason: str) -> Installed:
+        """Forget within ``change`` how a plugin did before, because it is at another version."""
+        await HealthRepository(change.connection, change.tenant).reset(plugin.id)
+        if plugin.state is PluginState.DEGRADED:
+            return await self.move(change, plugin, PluginState.ACTIVE, reason)
+        return plugin
+
     async def quarantine(self, plugin: Installed, reason: str) -> None:
         """Set aside a plugin that takes calls; one that has changed meanwhile is left as it is."""
+        await self.settle(plugin, Move(PluginState.QUARANTINED, reason))
+
+    async def settle(self, plugin: Installed, move: Move) -> None:
+        """Make a change of a plugin that takes calls, unless it has changed itself meanwhile.
+
+        It has if it is at another version, takes no calls, or is in another state than it was for
+        whoever decided this.
+        """
         async with (
             self.lock(plugin.tenant, plugin.name),
             self._journal.change(plugin.tenant, "host") as change,
@@ -106,8 +132,17 @@ class Lifecycle:
                 present = await read_installed(change.connection, plugin.tenant, plugin.name)
             except NotFound:
                 return
-            if (present.id, present.digest) == (plugin.id, plugin.digest) and present.is_callable:
-                await self.move(change, present, PluginState.QUARANTINED, reason)
+            if _is_as_it_was(plugin, present, move):
+                await self.move(change, present, move.to, move.reason, move.cause)
+
+
+def _is_as_it_was(plugin: Installed, present: Installed, move: Move) -> bool:
+    before = plugin.id, plugin.package_digest
+    if (present.id, present.package_digest) != before or not present.is_callable:
+        return False
+    if move.to is PluginState.QUARANTINED:
+        return True
+    return (present.state, present.degraded_by) == (plugin.state, plugin.degraded_by)
 
 
 def lifecycle_function(plugin: Installed, name: str) -> str | None:

@@ -47,11 +47,11 @@ class Supervisor:
     def __init__(self, policy: CrashPolicy, quarantine: Quarantine) -> None:
         self._policy = policy
         self._quarantine = quarantine
-        self._rows: dict[str, _Row] = {}
+        self._rows: dict[tuple[str, str], _Row] = {}
 
     def rests(self, plugin: Installed) -> bool:
         """Tell whether the plugin's next call has to wait."""
-        row = self._rows.get(plugin.id) if self._rows else None
+        row = self._rows.get(_key(plugin)) if self._rows else None
         return row is not None and row.rests_until > monotonic()
 
     async def rested(self, plugin: Installed) -> None:
@@ -60,7 +60,7 @@ class Supervisor:
         Raises:
             Overloaded: too many calls of it wait already.
         """
-        row = self._rows.get(plugin.id)
+        row = self._rows.get(_key(plugin))
         if row is None:
             return
         if row.resting >= RESTING_CALLS_MAX:
@@ -78,24 +78,32 @@ class Supervisor:
     def survived(self, plugin: Installed) -> None:
         """Note that a call ended and its worker lives: a row of crashes is over."""
         if self._rows:
-            self._rows.pop(plugin.id, None)
+            self._rows.pop(_key(plugin), None)
+
+    def forget(self, tenant: str, name: str) -> None:
+        """Begin anew with a plugin."""
+        self._rows.pop((tenant, name), None)
 
     async def lost(self, plugin: Installed, error: WorkerLost) -> None:
         """Count a call that cost its worker; quarantine the plugin when it is one too many."""
         if not error.by_call:
             return
         now = monotonic()
-        row = self._rows.get(plugin.id)
+        row = self._rows.get(_key(plugin))
         if row is None or now - row.began > self._policy.window_seconds:
-            row = self._rows[plugin.id] = _Row(now)
+            row = self._rows[_key(plugin)] = _Row(now)
         row.crashes += 1
         if row.crashes >= self._policy.crashes_max:
-            self._rows.pop(plugin.id, None)
+            self._rows.pop(_key(plugin), None)
             reason = f"{row.crashes} calls in a row cost their workers; the last: {error.message}"
             await self._quarantine(plugin, reason)
         elif row.crashes > 1:
             rest = FIRST_REST_SECONDS * 2 ** (row.crashes - 2)
             row.rests_until = now + min(rest, REST_SECONDS_MAX)
+
+
+def _key(plugin: Installed) -> tuple[str, str]:
+    return plugin.tenant, plugin.name
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ import msgspec
 
 from wardian.crypto.identifiers import new_id
 from wardian.errors import Conflict, NotFound
-from wardian.plugins import Installed, PluginState, Registry
+from wardian.plugins import Installed, Registry
 from wardian.plugins.registry import as_version, read_installed
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.gates import Gates
@@ -249,10 +249,9 @@ class Transitions:
             await upgrades.change(row.id, outcome=SWAPPED, step="swap")
             await change.note(_NOTED[target.change], plugin.name, _detail(row, granted))
             present = await read_installed(change.connection, plugin.tenant, plugin.name)
-            if present.state is PluginState.DEGRADED:
-                present = await self._parts.lifecycle.move(
-                    change, present, PluginState.ACTIVE, f"{target.change} to {present.version}"
-                )
+            present = await self._parts.lifecycle.start_over(
+                change, present, f"{target.change} to {present.version}"
+            )
         # What was prepared for `new` is found again by this very object.
         present = new if present == new else present
         self._parts.registry.remember(present, changes=changes + len(change.noted))
@@ -334,14 +333,6 @@ def _row(plugin: Installed, target: Target, actor: str, report: Mapping[str, Any
         started_at=now(),
         report=report,
     )
-
-
-async def probe(calls: Calls, new: Installed) -> str | None:
-    """Ask a version how it feels, if it has a ``health``."""
-    function = lifecycle_function(new, "health")
-    if function is None:
-        return None
-    return await calls.attempt(new, CallRequest(function=function, arguments={}))
 
 
 _NOTED = {"upgrade": "upgraded", "rollback": "rolled-back"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,9 @@ from wardian.plugins.demands import demands_of
 from wardian.policy.grants import Authority
 from wardian.policy.reviews import Reviewed, review
 from wardian.policy.usage import Usage
+from wardian.runtime.conditions import Condition
 from wardian.runtime.executor.job import WorkersReport
+from wardian.runtime.statistics import Vitals
 from wardian.runtime.upgrade_report import UpgradeReport
 from wardian.worker.protections import Protections
 
@@ -52,6 +54,44 @@ class GrantsView(msgspec.Struct, frozen=True, kw_only=True):
     monitored: bool
 
 
+class HealthView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plugin's health checks found.
+
+    Attributes:
+        status: ``unknown``, ``healthy``, ``degraded`` or ``unhealthy``, from the last check.
+        detail: why, in the plugin's words or the host's.
+        failures: failed checks in a row.
+        last_check: when the last one began.
+    """
+
+    status: str
+    detail: str
+    failures: int
+    last_check: datetime | None
+
+
+class StatisticsView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plugin's calls add up to, those of this moment included.
+
+    Attributes:
+        error_count: calls that were stopped, trapped or lost; a plugin's own errors are answers.
+        avg_response_time: in seconds.
+        success_rate: from 0 to 1.
+    """
+
+    total_requests: int
+    error_count: int
+    avg_response_time: float
+    success_rate: float
+
+
+class CheckView(HealthView, frozen=True, kw_only=True):
+    """What a health check found, and what the plugin's state is after it."""
+
+    state: str
+    state_reason: str
+
+
 class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     """One installed plugin."""
 
@@ -73,6 +113,8 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     functions: list[str]
     imports: list[str]
     size_bytes: int
+    health: HealthView
+    statistics: StatisticsView
 
 
 class UpgradeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +144,9 @@ class CallOutcome:
     call_id: str
 
 
-def plugin_view(plugin: Installed, authority: Authority, *, is_new: bool = False) -> PluginView:
+def plugin_view(
+    plugin: Installed, authority: Authority, vitals: Vitals, *, is_new: bool = False
+) -> PluginView:
     """Show an installed plugin, which has this authority; ``is_new`` if none was there before."""
     manifest = plugin.manifest
     return PluginView(
@@ -129,7 +173,25 @@ def plugin_view(plugin: Installed, authority: Authority, *, is_new: bool = False
         functions=sorted(plugin.description.functions),
         imports=list(plugin.description.imports),
         size_bytes=plugin.description.size_bytes,
+        health=HealthView(**_health(vitals)),
+        statistics=StatisticsView(**asdict(vitals.totals)),
     )
+
+
+def check_view(plugin: Installed, condition: Condition, vitals: Vitals) -> CheckView:
+    """Show what a check found."""
+    values = _health(vitals) | {"status": condition.status.value, "detail": condition.text}
+    return CheckView(**values, state=plugin.state.value, state_reason=plugin.state_reason)
+
+
+def _health(vitals: Vitals) -> dict[str, Any]:
+    health = vitals.health
+    return {
+        "status": health.health_status,
+        "detail": health.health_detail,
+        "failures": health.health_failures,
+        "last_check": health.last_health_check,
+    }
 
 
 def grants_view(plugin: Installed, authority: Authority) -> GrantsView:

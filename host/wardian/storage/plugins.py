@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from wardian.errors import Conflict
 from wardian.storage.database import Connection
-from wardian.storage.rows import CallTotals, PackageRow, PluginRow, SeenRow, VersionRow, now
+from wardian.storage.rows import PackageRow, PluginRow, SeenRow, VersionRow, now
 from wardian.storage.tables import (
     config,
     grants,
@@ -194,9 +194,12 @@ class PluginRepository:
         )
         return list(found.scalars())
 
-    async def set_state(self, plugin_id: str, state: str, reason: str) -> None:
+    async def set_state(
+        self, plugin_id: str, state: str, reason: str, degraded_by: str = ""
+    ) -> None:
         """Write a plugin's state and why it is in it."""
-        await self._update(plugin_id, {"state": state, "state_reason": reason})
+        values = {"state": state, "state_reason": reason, "degraded_by": degraded_by}
+        await self._update(plugin_id, values)
 
     async def _update(self, plugin_id: str, values: Mapping[str, Any]) -> None:
         await self._connection.execute(
@@ -219,34 +222,6 @@ class PluginRepository:
         await self._connection.execute(
             delete(packages).where(packages.c.tenant == self._tenant, ~used)
         )
-
-    async def count(self, plugin_id: str, totals: CallTotals) -> None:
-        """Add finished calls to a plugin's totals, averages included."""
-        requests = plugins.c.total_requests + totals.requests
-        errors = plugins.c.error_count + totals.errors
-        seconds = plugins.c.avg_response_time * plugins.c.total_requests + totals.seconds
-        await self._connection.execute(
-            update(plugins)
-            .where(plugins.c.tenant == self._tenant, plugins.c.id == plugin_id)
-            .values(
-                total_requests=requests,
-                error_count=errors,
-                avg_response_time=seconds / requests,
-                success_rate=1.0 - (1.0 * errors) / requests,
-            )
-        )
-
-    async def totals(self, plugin_id: str) -> Mapping[str, float]:
-        """Return a plugin's columns of call statistics."""
-        found = await self._connection.execute(
-            select(
-                plugins.c.total_requests,
-                plugins.c.error_count,
-                plugins.c.avg_response_time,
-                plugins.c.success_rate,
-            ).where(plugins.c.tenant == self._tenant, plugins.c.id == plugin_id)
-        )
-        return dict(found.mappings().one())
 
     async def granted(self, plugin_id: str) -> list[str]:
         """Return the permissions granted to a plugin, in order."""

@@ -57,6 +57,7 @@ class PluginRow(VersionRow):
     Attributes:
         monitored: whether its use of permissions is recorded.
         recorded: how many of its calls are kept for replay.
+        degraded_by: what made it degraded, while it is.
     """
 
     id: str
@@ -66,6 +67,56 @@ class PluginRow(VersionRow):
     state_reason: str
     monitored: bool = False
     recorded: int = 0
+    degraded_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthRow:
+    """What a plugin's health checks found.
+
+    Attributes:
+        health_status: the answer of the last one.
+        last_health_check: when the last one began.
+        health_failures, health_successes: in a row, the last check included.
+    """
+
+    health_status: str = "unknown"
+    health_detail: str = ""
+    health_failures: int = 0
+    health_successes: int = 0
+    last_health_check: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TotalsRow:
+    """What a plugin's calls add up to, as written down; times in seconds."""
+
+    total_requests: int = 0
+    error_count: int = 0
+    avg_response_time: float = 0.0
+    success_rate: float = 1.0
+
+    def plus(self, more: CallTotals) -> TotalsRow:
+        """Return these totals with more calls, which are at least one."""
+        requests = self.total_requests + more.requests
+        errors = self.error_count + more.errors
+        seconds = self.avg_response_time * self.total_requests + more.seconds
+        return TotalsRow(
+            total_requests=requests,
+            error_count=errors,
+            avg_response_time=seconds / requests,
+            success_rate=1.0 - errors / requests,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyRow:
+    """What of a plugin is a metric."""
+
+    tenant: str
+    name: str
+    state: str
+    health_status: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

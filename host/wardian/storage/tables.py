@@ -140,6 +140,8 @@ plugins = Table(
     Column("package_digest", String(64), nullable=False),
     Column("health_detail", Text, nullable=False, default=""),
     Column("health_failures", Integer, nullable=False, default=0),  # in a row
+    Column("health_successes", Integer, nullable=False, default=0),  # in a row
+    Column("degraded_by", String(16), nullable=False, default=""),  # what made it degraded
     Column("monitored", Boolean, nullable=False, default=False),
     Column("recorded", Integer, nullable=False, default=0),  # how many calls are kept for replay
     UniqueConstraint("tenant", "name"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from wardian.storage.rows import SurveyRow
 
 CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
 
@@ -68,6 +70,9 @@ class Telemetry:
             registry=self._registry,
         )
 
+        self._now = _Plugins()
+        self._registry.register(self._now)
+
     def call_ended(self, tenant: str, plugin: str, outcome: str, seconds: float) -> None:
         """Count one call. ``outcome`` is ``ok`` or an error's type."""
         found = self._known.get((tenant, plugin, outcome))
@@ -92,8 +97,9 @@ class Telemetry:
         """Report what ``count`` says of the workers, each time the metrics are rendered."""
         self._registry.register(_Workers(count))
 
-    def render(self) -> bytes:
-        """Return all metrics in Prometheus's text format."""
+    def render(self, plugins: Iterable[SurveyRow] = ()) -> bytes:
+        """Return all metrics in Prometheus's text format, with how ``plugins`` do now."""
+        self._now.show((*self._bounded(each.tenant, each.name), each) for each in plugins)
         return generate_latest(self._registry)
 
     def _bounded(self, tenant: str, plugin: str) -> tuple[str, str]:
@@ -103,6 +109,51 @@ class Telemetry:
                 return _REST, _REST
             self._plugins.add(key)
         return key
+
+
+class _Plugins(Collector):
+    """Where plugins are in their lives and how they feel, as last shown."""
+
+    def __init__(self) -> None:
+        self._states: dict[tuple[str, str, str], int] = {}
+        self._healths: dict[tuple[str, str, str], int] = {}
+
+    def show(self, plugins: Iterable[tuple[str, str, SurveyRow]]) -> None:
+        states: dict[tuple[str, str, str], int] = {}
+        healths: dict[tuple[str, str, str], int] = {}
+        for tenant, plugin, found in plugins:
+            # More than one only under the label of those that have none of their own.
+            state, health = (tenant, plugin, found.state), (tenant, plugin, found.health_status)
+            states[state] = states.get(state, 0) + 1
+            healths[health] = healths.get(health, 0) + 1
+        self._states, self._healths = states, healths
+
+    def collect(self) -> Iterable[Metric]:
+        labels = ("tenant", "plugin")
+        yield _counted(
+            GaugeMetricFamily(
+                "wardian_plugin_state",
+                "Installed plugins, by the state that they are in.",
+                labels=(*labels, "state"),
+            ),
+            self._states,
+        )
+        yield _counted(
+            GaugeMetricFamily(
+                "wardian_plugin_health",
+                "Installed plugins, by what their last health check found.",
+                labels=(*labels, "status"),
+            ),
+            self._healths,
+        )
+
+
+def _counted(
+    family: GaugeMetricFamily, counts: Mapping[tuple[str, str, str], int]
+) -> GaugeMetricFamily:
+    for labels, count in counts.items():
+        family.add_metric(labels, count)
+    return family
 
 
 class _Workers(Collector):

@@ -126,7 +126,7 @@ async def test_faults_of_guests_are_counted_by_their_names(tmp_path: Path) -> No
             await host.call("bad", "trap", {})
         assert (await host.call("bad", "fine", {})).result == 42
 
-        assert 'outcome="trap",plugin="bad"' in host.metrics().decode()
+        assert 'outcome="trap",plugin="bad"' in (await host.metrics()).decode()
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from wardian.policy.permissions import parse_permission
 from wardian.policy.usage import Usage
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.executor.job import HostCalls
-from wardian.storage.plugins import PluginRepository
+from wardian.storage.health import HealthRepository
 
 pytestmark = pytest.mark.anyio
 
@@ -258,7 +258,7 @@ async def test_outcomes_are_counted_and_written_down(
         for error in (None, None, GuestError(payload=1), Trap("x"), Overloaded()):
             with contextlib.suppress(GuestError, Trap, Overloaded):
                 await made.host.call("stores", "run", {"as": error})
-        rendered = made.host.metrics().decode()
+        rendered = (await made.host.metrics()).decode()
         plugin = await made.parts.registry.get("default", "stores")
 
     for outcome, count in (("ok", 2), ("guest-error", 1), ("trap", 1)):
@@ -269,10 +269,10 @@ async def test_outcomes_are_counted_and_written_down(
     assert "overloaded" not in rendered
     assert "of stores 1.0.0 run: trap" in caplog.text
     async with fake_host(tmp_path) as made, made.parts.database.reading() as connection:
-        totals = await PluginRepository(connection, "default").totals(plugin.id)
-    assert totals["total_requests"] == 4
-    assert totals["error_count"] == 1
-    assert totals["success_rate"] == pytest.approx(0.75)
+        _, totals = await HealthRepository(connection, "default").of(plugin.id)
+    assert totals.total_requests == 4
+    assert totals.error_count == 1
+    assert totals.success_rate == pytest.approx(0.75)
 
 
 async def test_calls_at_once_do_not_mix(tmp_path: Path) -> None:

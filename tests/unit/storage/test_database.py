@@ -14,7 +14,6 @@ from wardian.errors import Conflict, WardianError
 from wardian.storage import Database
 from wardian.storage import database as database_module
 from wardian.storage.plugins import PluginRepository
-from wardian.storage.rows import CallTotals
 from wardian.storage.tenants import TenantRepository
 
 pytestmark = pytest.mark.anyio
@@ -115,21 +114,6 @@ async def test_a_repository_sees_its_own_tenant_only(database: Database) -> None
         await other.set_state(row.id, "disabled", "by a stranger")
         await other.remove(row.id)
         assert await PluginRepository(connection, "default").find(row.name) == row
-
-
-async def test_calls_add_up_to_averages(database: Database) -> None:
-    row = await add_plugin(database)
-
-    async with database.transaction() as connection:
-        plugins = PluginRepository(connection, "default")
-        await plugins.count(row.id, CallTotals(requests=3, errors=0, seconds=0.3))
-        await plugins.count(row.id, CallTotals(requests=1, errors=1, seconds=0.5))
-        totals = await plugins.totals(row.id)
-
-    assert totals["total_requests"] == 4
-    assert totals["error_count"] == 1
-    assert totals["avg_response_time"] == pytest.approx(0.2)
-    assert totals["success_rate"] == pytest.approx(0.75)
 
 
 async def test_a_full_disk_fails_the_write_and_nothing_else(database: Database) -> None:

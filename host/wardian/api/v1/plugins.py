@@ -11,7 +11,7 @@ from starlette.responses import Response
 from wardian.api.answers import answer, answers
 from wardian.api.bodies import FORM_TYPE, PACKAGE_TYPES, package_of
 from wardian.api.dependencies import Admin, Host, Reader
-from wardian.runtime.host import PluginView
+from wardian.runtime.host import CheckView, PluginView
 
 router = APIRouter(prefix="/plugins", tags=["plugins"])
 
@@ -77,3 +77,9 @@ async def enable(host: Host, caller: Admin, name: str) -> Response:
 async def disable(host: Host, caller: Admin, name: str) -> Response:
     """Let a plugin take no more calls, until it is enabled again."""
     return answer(await host.disable(name, tenant=caller.tenant, actor=caller.key_name))
+
+
+@router.post("/{name}/health", responses=answers(CheckView))
+async def check_health(host: Host, caller: Admin, name: str) -> Response:
+    """Check now how a plugin feels, and act on the answer as the schedule would."""
+    return answer(await host.check_health(name, tenant=caller.tenant))

@@ -25,7 +25,15 @@ NEW_TABLES = (
 )
 
 _PACKAGE_COLUMNS = ("component_digest", "publisher", "key_id", "envelope")
-_PLUGIN_COLUMNS = ("package_digest", "health_detail", "health_failures", "monitored", "recorded")
+_PLUGIN_COLUMNS = (
+    "package_digest",
+    "health_detail",
+    "health_failures",
+    "health_successes",
+    "degraded_by",
+    "monitored",
+    "recorded",
+)
 
 
 def upgrade() -> None:
@@ -83,6 +91,14 @@ def _extend_plugins() -> None:
             sa.Column("health_failures", sa.Integer(), nullable=False, server_default=none)
         )
         plugins.add_column(
+            sa.Column("health_successes", sa.Integer(), nullable=False, server_default=none)
+        )
+        plugins.add_column(
+            sa.Column(
+                "degraded_by", sa.String(length=16), nullable=False, server_default=sa.text("''")
+            )
+        )
+        plugins.add_column(
             sa.Column("monitored", sa.Boolean(), nullable=False, server_default=sa.false())
         )
         plugins.add_column(sa.Column("recorded", sa.Integer(), nullable=False, server_default=none))
@@ -90,7 +106,7 @@ def _extend_plugins() -> None:
     with op.batch_alter_table("plugins") as plugins:
         plugins.drop_constraint("fk_plugins_tenant_digest", type_="foreignkey")
         plugins.alter_column("package_digest", existing_type=sa.String(64), nullable=False)
-        for name in ("health_detail", "health_failures", "monitored", "recorded"):
+        for name in _PLUGIN_COLUMNS[1:]:
             plugins.alter_column(name, server_default=None)
         plugins.create_foreign_key(
             "fk_plugins_tenant_package_digest",
