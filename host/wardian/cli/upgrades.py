@@ -12,6 +12,7 @@ from wardian.cli.changes import show_changes
 from wardian.cli.client import Client, connect, plugin_path
 from wardian.cli.failures import failure
 from wardian.cli.plugins import Name, package_at, uploading
+from wardian.cli.reviews import RISK_STYLES
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.plugins.package import read_package
 
@@ -120,8 +121,10 @@ def _show_changes(terminal: Terminal, report: dict[str, Any]) -> None:
 
 
 def _show_asked(terminal: Terminal, report: dict[str, Any]) -> None:
-    for permission in report["new_permissions"]:
-        terminal.line(f"+ {permission} (needs approval)", "yellow")
+    for item in report["widened"]:
+        style = RISK_STYLES.get(item["risk"], "yellow")
+        terminal.line(f"+ {item['wanted']} (needs approval; {item['risk']} risk)", style)
+        terminal.line(f"  {item['why']}")
     for permission in report["dropped_permissions"]:
         terminal.line(f"- {permission} (not asked for any more)", "green")
     if report["from_level"] != report["to_level"]:

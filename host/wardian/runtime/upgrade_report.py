@@ -11,7 +11,9 @@ from wardian.errors import Conflict, InvalidArguments
 from wardian.plugins import Installed, Manifest
 from wardian.plugins.ceiling import stricter
 from wardian.plugins.compatibility import Change, Compatibility, compare, next_version, reaches
+from wardian.plugins.demands import widened
 from wardian.plugins.versions import in_order, is_older
+from wardian.policy.reviews import Subject, Widening
 from wardian.runtime.intake import Candidate, Delivery
 
 _LEVEL = "sandbox_level:"
@@ -48,7 +50,8 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
         changes: of functions and imports.
         new_permissions, dropped_permissions: what the new version asks for beside what the old one
             did, and the other way round.
-        needs_approval: what has to be approved, as text; new permissions and a less strict level.
+        widened: what the new version asks for that the old one did not cover, with its risks.
+        needs_approval: the same as text to approve it by.
         migrations: the calls of ``migrate`` that bring the stored data along.
         warnings: about who signed it.
         obstacles: what stops the upgrade as it was asked for; none if nothing does.
@@ -66,6 +69,7 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     new_permissions: tuple[str, ...] = ()
     dropped_permissions: tuple[str, ...] = ()
+    widened: tuple[Widening, ...] = ()
     needs_approval: tuple[str, ...] = ()
     migrations: tuple[MigrationStep, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -78,6 +82,7 @@ def report(plugin: Installed, candidate: Candidate) -> UpgradeReport:
     found: Compatibility = compare(plugin.description, candidate.description)
     wanted = next_version(plugin.version, found.advice)
     added = _beyond(manifest, plugin.manifest)
+    wider = widened(plugin.manifest, manifest)
     return UpgradeReport(
         name=plugin.name,
         from_version=plugin.version,
@@ -91,7 +96,8 @@ def report(plugin: Installed, candidate: Candidate) -> UpgradeReport:
         changes=found.changes,
         new_permissions=added,
         dropped_permissions=_beyond(plugin.manifest, manifest),
-        needs_approval=(*added, *_level_change(plugin, manifest)),
+        widened=wider,
+        needs_approval=(*added, *_level_change(plugin, manifest), *_scopes(wider)),
         migrations=migrations(plugin, candidate),
         warnings=candidate.verdict.warnings,
     )
@@ -252,6 +258,11 @@ def _beyond(manifest: Manifest, other: Manifest) -> tuple[str, ...]:
             if not any(held.covers(permission) for held in covered)
         )
     )
+
+
+def _scopes(wider: Sequence[Widening]) -> tuple[str, ...]:
+    scopes = (Subject.REQUIRED_SCOPE, Subject.OAUTH_SCOPE)
+    return tuple(f"{item.subject}:{item.wanted}" for item in wider if item.subject in scopes)
 
 
 def _level_change(plugin: Installed, manifest: Manifest) -> tuple[str, ...]:
