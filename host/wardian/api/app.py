@@ -22,6 +22,7 @@ from wardian.api.v1 import (
     keys,
     permissions,
     plugins,
+    recordings,
     tenants,
     upgrades,
 )
@@ -77,7 +78,18 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
 
 def _v1() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    for noun in (functions, plugins, upgrades, grants, permissions, config, keys, tenants):
+    nouns = (
+        functions,
+        plugins,
+        upgrades,
+        grants,
+        permissions,
+        config,
+        recordings,
+        keys,
+        tenants,
+    )
+    for noun in nouns:
         api.include_router(noun.router)
     return api
 

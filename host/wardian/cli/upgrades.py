@@ -101,6 +101,8 @@ def show_report(terminal: Terminal, report: dict[str, Any]) -> None:
     terminal.line(f"{report['name']} {report['from_version']} → {report['to_version']}", "bold")
     _show_changes(terminal, report)
     _show_asked(terminal, report)
+    if report["needs_approval"]:
+        terminal.line(f"needs approval: {', '.join(report['needs_approval'])}", "bold yellow")
     for step in report["migrations"]:
         terminal.line(f"migrates stored data from {step['from_version']} to {step['to_version']}")
     for warning in report["warnings"]:
@@ -121,14 +123,12 @@ def _show_changes(terminal: Terminal, report: dict[str, Any]) -> None:
 
 
 def _show_asked(terminal: Terminal, report: dict[str, Any]) -> None:
-    for item in report["widened"]:
-        style = RISK_STYLES.get(item["risk"], "yellow")
-        terminal.line(f"+ {item['wanted']} (needs approval; {item['risk']} risk)", style)
-        terminal.line(f"  {item['why']}")
     for permission in report["dropped_permissions"]:
-        terminal.line(f"- {permission} (not asked for any more)", "green")
-    if report["from_level"] != report["to_level"]:
-        terminal.line(f"level: {report['from_level']} → {report['to_level']}", "yellow")
+        terminal.line(f"It asks for {permission} no longer.", "green")
+    for item in report["widened"]:
+        terminal.line(f"{item['text']} {item['why']}", RISK_STYLES.get(item["risk"], ""))
+        if item["reason"]:
+            terminal.line(f"  its reason: {item['reason']}")
 
 
 def _asked(

@@ -27,6 +27,9 @@ from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permission_views import SuggestionView, UsesView
 from wardian.runtime.permissions import change_config
 from wardian.runtime.ports import Executor
+from wardian.runtime.recording import Recorder
+from wardian.runtime.recordings import Recordings
+from wardian.runtime.replay import Replays
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
 from wardian.runtime.upgrade_report import UpgradeReport
@@ -98,6 +101,9 @@ class HostParts:
     telemetry: Telemetry
     keys: KeyRing
     tenants: Tenants
+    recorder: Recorder
+    recordings: Recordings
+    replays: Replays
 
 
 class PluginHost:
@@ -107,6 +113,8 @@ class PluginHost:
         keys: API keys and who holds them.
         tenants: create and list tenants.
         events: what was published.
+        recordings: calls that can be run again, and which plugins' are recorded.
+        replays: run recorded calls again.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -115,6 +123,8 @@ class PluginHost:
         self.keys = parts.keys
         self.tenants = parts.tenants
         self.events = parts.events
+        self.recordings = parts.recordings
+        self.replays = parts.replays
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default

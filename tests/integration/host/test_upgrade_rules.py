@@ -142,7 +142,8 @@ async def test_scopes_need_approval_too_and_the_report_says_what_each_thing_risk
         ("repo", "medium"),
         ("hub", "high"),
     ]
-    done = await host.upgrade(version(2, more=scoped + PUBLISHES), approve="none")
+    scopes = found.needs_approval[1:]
+    done = await host.upgrade(version(2, more=scoped + PUBLISHES), approve=scopes)
     assert done.plugin.granted == ["kv:read", "kv:write"]
 
 
