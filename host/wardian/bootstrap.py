@@ -145,6 +145,17 @@ def compose(
         ),
         versions_kept=settings.versions_kept,
     )
+    replays = Replays(
+        ReplayParts(
+            database=database,
+            registry=registry,
+            recordings=recordings,
+            executor=executor,
+            files=files,
+            trust=trust,
+            policy=policy,
+        )
+    )
     upgrader = Upgrader(
         UpgraderParts(
             database=database,
@@ -155,6 +166,7 @@ def compose(
             files=files,
             transitions=transitions,
             calls=calls,
+            replays=replays,
             steps=steps,
         )
     )
@@ -184,17 +196,7 @@ def compose(
         tenants=Tenants(database),
         recorder=recorder,
         recordings=recordings,
-        replays=Replays(
-            ReplayParts(
-                database=database,
-                registry=registry,
-                recordings=recordings,
-                executor=executor,
-                files=files,
-                trust=trust,
-                policy=policy,
-            )
-        ),
+        replays=replays,
     )
     return parts, statistics
 

@@ -54,7 +54,7 @@ def replay(
     else:
         with terminal.busy(f"Running {component}"):
             outcome = _here(recording, component)
-    terminal.answer(outcome, lambda: _show(terminal, outcome))
+    terminal.answer(outcome, lambda: show_outcome(terminal, outcome))
     if not outcome["same"]:
         raise typer.Exit(1)
 
@@ -85,7 +85,8 @@ def _recording_at(file: Path) -> Recording:
     return read_recording(content)
 
 
-def _show(terminal: Terminal, outcome: dict[str, Any]) -> None:
+def show_outcome(terminal: Terminal, outcome: dict[str, Any]) -> None:
+    """Print whether a recorded call did what it had done, and what differs."""
     what = f"{outcome['function']}, recorded with {outcome['recorded_version']}"
     if outcome["same"]:
         terminal.line(f"{what}: {outcome['version']} does the same.", "bold green")

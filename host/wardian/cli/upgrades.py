@@ -12,6 +12,7 @@ from wardian.cli.changes import show_changes
 from wardian.cli.client import Client, connect, plugin_path
 from wardian.cli.failures import failure
 from wardian.cli.plugins import Name, package_at, uploading
+from wardian.cli.replays import show_outcome
 from wardian.cli.reviews import RISK_STYLES
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.plugins.package import read_package
@@ -33,6 +34,12 @@ def upgrade(
     allow_older: Annotated[
         bool, typer.Option("--allow-older", help="Take it though a newer version was here.")
     ] = False,
+    replay: Annotated[
+        int, typer.Option("--replay", help="Try it with so many of the last recorded calls first.")
+    ] = 0,
+    accept_differences: Annotated[
+        bool, typer.Option("--accept-differences", help="Take it though some do something else.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
     ] = False,
@@ -49,6 +56,8 @@ def upgrade(
         "approve": approve or [],
         "allow_breaking": str(allow_breaking).lower(),
         "allow_older": str(allow_older).lower(),
+        "replay": replay,
+        "accept_differences": str(accept_differences).lower(),
         "dry_run": str(dry_run).lower(),
     }
     with connect() as client:
@@ -105,6 +114,7 @@ def show_report(terminal: Terminal, report: dict[str, Any]) -> None:
         terminal.line(f"needs approval: {', '.join(report['needs_approval'])}", "bold yellow")
     for step in report["migrations"]:
         terminal.line(f"migrates stored data from {step['from_version']} to {step['to_version']}")
+    _show_replayed(terminal, report["replay"])
     for warning in report["warnings"]:
         terminal.line(f"warning: {warning}", "yellow")
     for obstacle in report["obstacles"]:
@@ -120,6 +130,19 @@ def _show_changes(terminal: Terminal, report: dict[str, Any]) -> None:
     show_changes(terminal, report["changes"])
     if report["breaking"] and not report["announced"]:
         terminal.line(f"Semantic versioning asks for {report['next_version']} or later.", "yellow")
+
+
+def _show_replayed(terminal: Terminal, replay: dict[str, Any] | None) -> None:
+    if replay is None:
+        return
+    if not replay["replayed"] and not replay["left_out"]:
+        terminal.line("No call is recorded, so none was replayed: `wardian record`.", "yellow")
+        return
+    same = replay["replayed"] - replay["different"]
+    terminal.line(f"{same} of {replay['replayed']} recorded calls do what they had done.")
+    for outcome in replay["outcomes"]:
+        if not outcome["same"]:
+            show_outcome(terminal, outcome)
 
 
 def _show_asked(terminal: Terminal, report: dict[str, Any]) -> None:
@@ -164,6 +187,7 @@ def _show_upgraded(terminal: Terminal, answer: dict[str, Any]) -> None:
     )
     _show_changes(terminal, report)
     _show_asked(terminal, report)
+    _show_replayed(terminal, report["replay"])
     for warning in report["warnings"]:
         terminal.note(f"warning: {warning}", "yellow")
 

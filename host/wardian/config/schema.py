@@ -13,7 +13,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError, ValidationErrorKind
 
-from wardian.config.schema_bounds import BYTES_PER_NODE, check_patterns, measured
+from wardian.config.schema_bounds import BYTES_PER_NODE, check_patterns, measured, path_within
 from wardian.errors import Fault, InvalidArguments, InvalidManifest
 from wardian.storage.documents import path_of
 
@@ -54,7 +54,7 @@ class ConfigSchema:
             message = str(getattr(exc, "message", exc)).partition("\n")[0]
             raise InvalidManifest(
                 f"The config_schema is not a JSON Schema: {message[:_SHOWN_CHARS]}.",
-                path=path_of(["config_schema", *steps]),
+                path=path_within("config_schema", steps),
             ) from exc
 
     def check(self, values: Mapping[str, Any]) -> None:
@@ -102,7 +102,7 @@ class ConfigSchema:
 
 
 def _default_fault(fault: ValidationError) -> Fault:
-    path = path_of(["default_config", *fault.instance_path])
+    path = path_within("default_config", fault.instance_path)
     return Fault(f"The defaults do not fit the config_schema: {path}: {_told(fault)}.", path)
 
 

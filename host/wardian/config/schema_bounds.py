@@ -7,7 +7,7 @@ megabytes of automaton. Whatever is refused is refused with its path, before any
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NoReturn
@@ -24,6 +24,7 @@ MAX_PATTERNS_CHARS = 4_096
 MAX_REPETITIONS = 1_000
 """How often a pattern may repeat one of its parts, groups within groups multiplied."""
 BYTES_PER_NODE = 1024
+MAX_PATH_CHARS = 500
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _REFERENCES_DEEP = 32
@@ -84,7 +85,7 @@ class _Expansion:
 
     def _referred(self, reference: str, path: _Path, depth: int) -> Extent:
         if reference in self._open:
-            _refuse(f"{reference!r} refers to itself", path)
+            _refuse(f"{reference[:200]!r} refers to itself", path)
         if len(self._open) >= _REFERENCES_DEEP:
             _refuse(f"its references are nested deeper than {_REFERENCES_DEEP}", path)
         if reference not in self._known:
@@ -116,6 +117,11 @@ def _check_keywords(node: Mapping[str, Any], path: _Path) -> None:
     dialect = node.get("$schema")
     if isinstance(dialect, str) and dialect.rstrip("#") != DIALECT:
         _refuse(f"$schema is {dialect[:200]!r}; it can be {DIALECT!r} only", (*path, "$schema"))
+
+
+def path_within(field: str, steps: Sequence[str | int]) -> str:
+    """Write the path of something in a field; its names are as long as their author likes."""
+    return path_of([field, *steps])[:MAX_PATH_CHARS]
 
 
 def check_patterns(schema: Mapping[str, Any]) -> None:
@@ -169,5 +175,5 @@ def _inside(node: Any) -> list[tuple[str | int, Any]]:
 
 def _refuse(reason: str, path: _Path = ()) -> NoReturn:
     raise InvalidManifest(
-        f"The config_schema cannot be used: {reason}.", path=path_of(["config_schema", *path])
+        f"The config_schema cannot be used: {reason}.", path=path_within("config_schema", path)
     )

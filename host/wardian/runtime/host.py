@@ -167,6 +167,8 @@ class PluginHost:
         approve: Approval = None,
         allow_breaking: bool = False,
         allow_older: bool = False,
+        replay: int = 0,
+        accept_differences: bool = False,
         reload: bool = False,
         tenant: str = "default",
         actor: str = "host",
@@ -183,6 +185,8 @@ class PluginHost:
                 more than the version before is refused without it.
             allow_breaking: take a version that breaks callers without its number saying so.
             allow_older: take a version that is older than one the tenant had.
+            replay: so many of the last recorded calls are run by the new version first; it is
+                refused if one of them does something else, unless ``accept_differences``.
             reload: take the same version number with other content.
 
         Raises:
@@ -205,6 +209,8 @@ class PluginHost:
             name=name,
             approve=approve,
             allow_breaking=allow_breaking,
+            replay=replay,
+            accept_differences=accept_differences,
             reload=reload,
         )
         plugin, found = await self._parts.upgrader.upgrade(order)
@@ -219,6 +225,8 @@ class PluginHost:
         approve: Approval = None,
         allow_breaking: bool = False,
         allow_older: bool = False,
+        replay: int = 0,
+        accept_differences: bool = False,
         tenant: str = "default",
     ) -> UpgradeReport:
         """Tell what `upgrade` would change and what would stop it; nothing is changed.
@@ -233,6 +241,8 @@ class PluginHost:
             name=name,
             approve=approve,
             allow_breaking=allow_breaking,
+            replay=replay,
+            accept_differences=accept_differences,
         )
         return await self._parts.upgrader.survey(order)
 

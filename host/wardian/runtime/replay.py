@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-import msgspec
-
 from wardian.errors import NotFound
 from wardian.plugins import Installed, Registry
 from wardian.plugins.registry import as_version
@@ -17,30 +15,13 @@ from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import Recordings
-from wardian.runtime.rerun import Performer, ReplayOutcome, rerun
+from wardian.runtime.rerun import Performer, ReplayOutcome, ReplayReport, rerun
 from wardian.storage import Database
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import VersionRow
 
 SECONDS_MAX = 120.0
 """After this time no further recording is begun for an upgrade; it would wait for them."""
-
-
-class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The last recordings of a plugin, run by a version that may take its place.
-
-    Attributes:
-        same: whether every one was run, and did what it had done.
-        replayed, different: how many ran, and how many of these did something else.
-        left_out: how many there was no time for.
-    """
-
-    version: str
-    same: bool
-    replayed: int
-    different: int
-    left_out: int
-    outcomes: list[ReplayOutcome]
 
 
 class Replays:

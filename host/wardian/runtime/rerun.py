@@ -51,6 +51,23 @@ class ReplayOutcome(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
+class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The last recordings of a plugin, run by a version that may take its place.
+
+    Attributes:
+        same: whether every one was run, and did what it had done.
+        replayed, different: how many ran, and how many of these did something else.
+        left_out: how many there was no time for.
+    """
+
+    version: str
+    same: bool
+    replayed: int
+    different: int
+    left_out: int
+    outcomes: list[ReplayOutcome]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performer:
     """What runs a recording again.

@@ -15,6 +15,7 @@ from wardian.plugins.versions import in_order, is_older
 from wardian.policy.grants import Authority
 from wardian.policy.reviews import Reviewed, Subject, Widening, review, widened
 from wardian.runtime.intake import Candidate, Delivery
+from wardian.runtime.rerun import ReplayReport
 
 
 class MigrationStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +54,7 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
         review: every permission, with its risk and its difference to the old version.
         migrations: the calls of ``migrate`` that bring the stored data along.
         warnings: about who signed it.
+        replay: what the new version did with calls that were recorded, if any were to be replayed.
         obstacles: what stops the upgrade as it was asked for; none if nothing does.
     """
 
@@ -73,6 +75,7 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
     review: tuple[Reviewed, ...] = ()
     migrations: tuple[MigrationStep, ...] = ()
     warnings: tuple[str, ...] = ()
+    replay: ReplayReport | None = None
     obstacles: tuple[Obstacle, ...] = ()
 
 
@@ -145,6 +148,27 @@ def check_breaking(found: UpgradeReport, *, allowed: bool) -> None:
         f"{found.name} {found.to_version} breaks callers of {found.from_version} "
         f"({first.subject}{place}: {first.text}), and its number does not say so: that takes "
         f"{found.next_version} or later. Allow it with --allow-breaking if no caller minds."
+    )
+
+
+def check_replayed(found: ReplayReport | None, *, accepted: bool) -> None:
+    """Refuse a version that does something else with recorded calls.
+
+    Raises:
+        Conflict
+    """
+    if found is None or found.same or accepted:
+        return
+    if not found.different:
+        raise Conflict(
+            f"{found.left_out} recorded calls could not be run in time; {found.replayed} did what "
+            "they had done. Replay fewer, or take it all the same with --accept-differences."
+        )
+    first = next(outcome for outcome in found.outcomes if not outcome.same)
+    raise Conflict(
+        f"{found.different} of {found.replayed} recorded calls do something else, the newest of "
+        f"them {first.call_id} of {first.function}. --dry-run shows the differences; take them "
+        "with --accept-differences."
     )
 
 

@@ -222,6 +222,17 @@ def test_a_schema_is_refused_with_the_path_of_what_is_wrong_in_it(
     assert caught.value.path == path
 
 
+def test_a_path_of_long_names_is_shortened() -> None:
+    schema: dict[str, Any] = {"pattern": "a{9999}"}
+    for _ in range(30):
+        schema = {"properties": {"n" * 250: schema}}
+
+    with pytest.raises(InvalidManifest) as caught:
+        ConfigSchema(schema)
+
+    assert len(caught.value.path or "") == 500
+
+
 CATASTROPHIC = ["^(a+)+$", "^(a|a)*$", "^(a|aa)+$", "^(.*a){20}$", "(x+x+)+y", r"^(\w+\s?)*$"]
 
 
