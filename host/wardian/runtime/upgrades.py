@@ -333,7 +333,11 @@ def _target(
 
 
 def _covered(held: Iterable[Permission], asked: Sequence[Permission]) -> tuple[str, ...]:
-    return tuple(sorted({str(each) for each in held if _asks_for(asked, each)}))
+    """Return what of the grants a manifest asks for, be it a grant or less than one."""
+    held = tuple(held)
+    kept = [each for each in held if _asks_for(asked, each)]
+    kept += [request for request in asked if any(each.covers(request) for each in held)]
+    return tuple(sorted({str(each) for each in kept}))
 
 
 def _uncovered(held: Iterable[Permission], asked: Sequence[Permission]) -> tuple[str, ...]:
