@@ -96,6 +96,7 @@ def _settings(directory: Path, data_dir: Path | None, port: int) -> Settings:
         database_url=None,
         host="127.0.0.1",
         port=port,
+        versions_kept=1,
     )
 
 

@@ -81,9 +81,19 @@ class Target:
 async def reload(host: PluginHost, name: str, package: bytes, tenant: str) -> None:
     """Let ``package`` take the place of the installed plugin of this name, if there is one."""
     installed = {view.name for view in await host.plugins(tenant=tenant)}
-    if name in installed:
-        await host.uninstall(name, tenant=tenant, actor=ACTOR)
-    await host.install(package, grants="all", tenant=tenant, actor=ACTOR)
+    if name not in installed:
+        await host.install(package, grants="all", tenant=tenant, actor=ACTOR)
+        return
+    await host.upgrade(
+        package,
+        name=name,
+        approve="all",
+        allow_breaking=True,
+        allow_older=True,
+        reload=True,
+        tenant=tenant,
+        actor=ACTOR,
+    )
 
 
 def _compared(before: Reloaded, after: Reloaded) -> Reloaded:
