@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from wardian import errors
 from wardian.api.problems import STATUS
+from wardian.plugins.documents import MAX_BYTES, MAX_VALUES
+from wardian.plugins.manifest import MAX_MANIFEST_BYTES
+from wardian.plugins.manifest_schema import FILE_NAME, manifest_schema
+from wardian.plugins.toml_text import MAX_KEY_PARTS
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import MIB, Limits
 from wardian.policy.meanings import EXHAUSTED, MEANINGS, amount
 from wardian.policy.permissions import DESCRIPTIONS
+from wardian.policy.risks import CHANGES, LEVEL_RISKS, RISKS, UNENCRYPTED, Reach
 from wardian.settings import Settings
 from wardian.worker.host_calls import EXHAUSTED_CALLS
 
@@ -95,16 +102,132 @@ def settings() -> str:
 
 
 def permissions() -> str:
-    """Every permission of the grammar."""
+    """Every permission of the grammar, with its risk."""
     rows = [[f"`{name}`", meaning] for name, meaning in DESCRIPTIONS.items()]
+    levels = [[f"`{level}`", found.risk, found.why] for level, found in LEVEL_RISKS.items()]
     return (
         "# Permissions\n\n"
         + NOTE
         + "A permission is text. A `*` in its target stands for any run of characters. A plugin\n"
         "has a permission when its manifest asks for it, the operator granted it, its level\n"
         "allows it and the host does not exclude it; a denial names the layer that refused.\n\n"
+        "In an address, method, scheme, host with port, and the rest are matched one by one. A\n"
+        "`*` in the host is all of it, or its first labels: `https://*.example.org/*` reaches the\n"
+        "hosts below `example.org` and no others. `https://*` alone is every address.\n\n"
         + _table(["permission", "allows"], rows)
+        + "\n## Risks\n\n"
+        "The risk is what a permission may do in the hands of a stranger. It is shown wherever\n"
+        "permissions are reviewed, and allows or refuses nothing. A target without a fixed\n"
+        "beginning counts as any; of an address it is the host that counts, and `*.org` is any.\n\n"
+        + _risks()
+        + "\nWhat running at a level risks, permissions apart, when a new version asks for one:\n\n"
+        + _table(["level", "risk", "why"], levels)
     )
+
+
+_REACHES = {Reach.ONE: "one", Reach.SOME: "some (`a.*`)", Reach.ANY: "any (`*`)"}
+_HOSTS = {Reach.ONE: "one host", Reach.SOME: "hosts of a domain", Reach.ANY: "any host"}
+
+
+def _risks() -> str:
+    rows = []
+    for (action, reach), found in RISKS.items():
+        reaches = _HOSTS if action == "http:request" else _REACHES
+        target = reaches[reach] if (action, Reach.ANY) in RISKS else ""
+        rows.append([f"`{action}`", target, found.risk, found.why])
+    raises = (
+        ("another method than `GET`, `HEAD`, `OPTIONS`, and a `*` in the path", CHANGES),
+        ("`http://`", UNENCRYPTED),
+    )
+    for target, found in raises:
+        rows.append(["`http:request`", target, f"at least {found.risk}", found.why])
+    return _table(["permission", "target", "risk", "why"], rows)
+
+
+def manifest() -> str:
+    """Every field of plugin.toml, from its JSON Schema."""
+    schema = manifest_schema()
+    tables = {name: table for name, table in schema["$defs"].items() if "properties" in table}
+    pages = "".join(
+        f"\n## {_where(schema, name)}\n\n{table['description'].replace('``', '`')}\n\n"
+        + _fields(table)
+        for name, table in tables.items()
+    )
+    return (
+        "# The manifest, `plugin.toml`\n\n"
+        + NOTE
+        + "There are no other fields. No text or name has characters that are invisible or change\n"
+        f"the direction of text. The file has at most {MAX_MANIFEST_BYTES // 1024} KiB, a dotted "
+        f"key at most {MAX_KEY_PARTS} parts;\n"
+        f"`config_schema` and `default_config` each have at most {MAX_VALUES:,} values and "
+        f"{MAX_BYTES // 1024} KiB as JSON.\n"
+        f"For editors there is the same as [JSON Schema]({FILE_NAME}).\n\n"
+        + _fields(schema)
+        + pages
+    )
+
+
+def manifest_schema_file() -> str:
+    """The JSON Schema of plugin.toml, for editors."""
+    return json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _where(schema: dict[str, Any], table: str) -> str:
+    """Say how a table is written: `[health_check]`, or `[[permissions]]` if there may be many."""
+    reference = {"$ref": f"#/$defs/{table}"}
+    for name, field in schema["properties"].items():
+        if field.get("items") == reference:
+            return f"`[[{name}]]`"
+        if field.get("$ref") == reference["$ref"]:
+            return f"`[{name}]`"
+    raise LookupError(table)
+
+
+def _fields(table: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"`{name}`",
+            _kind(field),
+            "required" if name in table.get("required", ()) else _default_value(field),
+            field["description"],
+        ]
+        for name, field in table["properties"].items()
+    ]
+    return _table(["field", "what it is", "default", "meaning"], rows)
+
+
+def _kind(field: dict[str, Any]) -> str:
+    """Say in words what a value must be."""
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "$ref" in field:
+        found = manifest_schema()["$defs"][field["$ref"].rpartition("/")[2]]
+        return _kind(found) if "enum" in found else "a table, below"
+    if field["type"] == "array":
+        items = _kind(field["items"]).replace("a table", "tables").replace("text", "texts")
+        return f"up to {field['maxItems']} {items}"
+    return _plain_kind(field)
+
+
+def _plain_kind(field: dict[str, Any]) -> str:
+    match field["type"]:
+        case "string":
+            least = f"{field['minLength']} to" if "minLength" in field else "up to"
+            return f"text of {least} {field['maxLength']:,} characters"
+        case "number":
+            least = f"from {field['minimum']}" if "minimum" in field else "more than 0"
+            return f"number, {least}, up to {field['maximum']:,}"
+        case "object" if "maxProperties" in field:
+            return f"table of up to {field['maxProperties']} names with texts"
+        case kind:
+            return {"object": "table"}.get(kind, kind)
+
+
+def _default_value(field: dict[str, Any]) -> str:
+    value = field.get("default")
+    if value in ("", []):
+        return "empty"
+    return "none" if value is None else f"`{json.dumps(value)}`"
 
 
 def _subclasses(kind: type[errors.WardianError]) -> set[type[errors.WardianError]]:
@@ -133,6 +256,8 @@ PAGES = {
     "errors.md": error_types,
     "settings.md": settings,
     "permissions.md": permissions,
+    "manifest.md": manifest,
+    FILE_NAME: manifest_schema_file,
 }
 
 

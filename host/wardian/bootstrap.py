@@ -25,8 +25,13 @@ from wardian.runtime.installs import Installer
 from wardian.runtime.intake import Intake, IntakePolicy
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor as AnyExecutor
+from wardian.runtime.recording import Recorder, RecordingPolicy
+from wardian.runtime.recordings import Recordings
+from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
@@ -75,6 +80,8 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             await parts.upgrader.recover(tenant.name)
             await parts.lifecycle.resume(parts.registry, tenant.name)
         await stack.enter_async_context(statistics.kept())
+        await stack.enter_async_context(parts.monitoring.kept())
+        await stack.enter_async_context(parts.recorder.kept())
         yield PluginHost(parts, bootstrap_token=token)
 
 
@@ -96,9 +103,12 @@ def compose(
     telemetry = Telemetry()
     telemetry.watch_workers(executor.workers)
     statistics = Statistics(database)
+    monitoring = Monitoring(database)
     quota = Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max)
     services = Services(database=database, events=events, kv_quota=quota)
     functions = HostFunctions(contract(), build(services), telemetry)
+    recorder = Recorder(database, telemetry, _recording_policy(settings))
+    recordings = Recordings(database, registry, journal, recorder)
     calls = Calls(
         CallServices(
             executor=executor,
@@ -106,6 +116,8 @@ def compose(
             files=files,
             telemetry=telemetry,
             statistics=statistics,
+            monitoring=monitoring,
+            recorder=recorder,
         ),
         policy,
     )
@@ -142,6 +154,7 @@ def compose(
             trust=trust,
             files=files,
             transitions=transitions,
+            calls=calls,
             steps=steps,
         )
     )
@@ -163,10 +176,25 @@ def compose(
         steps=steps,
         calls=calls,
         supervisor=Supervisor(crashes, lifecycle.quarantine),
+        monitoring=monitoring,
+        oversight=Oversight(registry, journal, calls, monitoring),
         executor=executor,
         telemetry=telemetry,
         keys=KeyRing(database, default_tenant=settings.default_tenant),
         tenants=Tenants(database),
+        recorder=recorder,
+        recordings=recordings,
+        replays=Replays(
+            ReplayParts(
+                database=database,
+                registry=registry,
+                recordings=recordings,
+                executor=executor,
+                files=files,
+                trust=trust,
+                policy=policy,
+            )
+        ),
     )
     return parts, statistics
 
@@ -220,6 +248,14 @@ def _policy(settings: Settings) -> CallPolicy:
         excluded=tuple(_excluded(text) for text in settings.excluded_permissions),
         ceilings={name: value for name, value in ceilings.items() if value is not None},
         ceiling=_ceiling(settings),
+    )
+
+
+def _recording_policy(settings: Settings) -> RecordingPolicy:
+    return RecordingPolicy(
+        calls_max=settings.recorded_calls_max,
+        bytes_max=settings.recording_bytes_max,
+        plugin_bytes_max=settings.recordings_bytes_max,
     )
 
 

@@ -15,7 +15,17 @@ from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
 from wardian.api.identity import RequestIdentity
 from wardian.api.problems import UnhandledFaults, install_handlers
-from wardian.api.v1 import config, functions, grants, keys, plugins, tenants, upgrades
+from wardian.api.v1 import (
+    config,
+    functions,
+    grants,
+    keys,
+    permissions,
+    plugins,
+    recordings,
+    tenants,
+    upgrades,
+)
 from wardian.bootstrap import open_host
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
@@ -68,7 +78,18 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
 
 def _v1() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    for noun in (functions, plugins, upgrades, grants, config, keys, tenants):
+    nouns = (
+        functions,
+        plugins,
+        upgrades,
+        grants,
+        permissions,
+        config,
+        recordings,
+        keys,
+        tenants,
+    )
+    for noun in nouns:
         api.include_router(noun.router)
     return api
 

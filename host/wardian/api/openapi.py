@@ -17,6 +17,8 @@ from wardian.api.problems import MEDIA_TYPE
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
+from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
+from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
 from wardian.api.v1.tenants import TenantRequest
 from wardian.api.v1.upgrades import RollbackRequest
 from wardian.policy.limits import Limits
@@ -24,11 +26,16 @@ from wardian.policy.usage import Usage
 from wardian.runtime.host import (
     GrantsView,
     PluginView,
+    SuggestionView,
     UpgradeEntry,
     UpgradeReport,
     UpgradeView,
+    UsesView,
     VersionView,
 )
+from wardian.runtime.recorded import Recording
+from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
+from wardian.runtime.rerun import ReplayOutcome
 from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
 
@@ -45,15 +52,26 @@ _SHAPES = (
     KeyRequest,
     KeyView,
     Limits,
+    MonitoringRequest,
+    MonitoringView,
     NewKey,
     PluginView,
+    RecordedPlugin,
+    Recording,
+    RecordingRequest,
+    RecordingsPage,
+    RemovedRecordings,
+    ReplayOutcome,
+    ReplayRequest,
     RollbackRequest,
+    SuggestionView,
     TenantRequest,
     TenantView,
     UpgradeEntry,
     UpgradeReport,
     UpgradeView,
     Usage,
+    UsesView,
     VersionView,
 )
 

@@ -62,6 +62,10 @@ class Client:
         headers = {"Content-Type": "application/zip", "Content-Length": str(size)}
         return self._exchange("POST", path, chunks, headers, query)
 
+    def download(self, path: str) -> bytes:
+        """GET ``path`` and return what it answers as it is."""
+        return self._answered("GET", path).content
+
     def _exchange(
         self,
         method: str,
@@ -70,6 +74,16 @@ class Client:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, Any] | None = None,
     ) -> Any:
+        return _decoded(self.url, self._answered(method, path, content, headers, query))
+
+    def _answered(
+        self,
+        method: str,
+        path: str,
+        content: bytes | Iterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> httpx.Response:
         try:
             answer = self._http.request(
                 method, f"/api/v1{path}", content=content, headers=headers, params=query
@@ -81,7 +95,7 @@ class Client:
             raise _foreign(self.url, answer)
         if answer.is_error:
             raise _refusal(self.url, answer)
-        return _decoded(self.url, answer)
+        return answer
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from wardian.cli.changes import show_changes
 from wardian.cli.client import Client, connect, plugin_path
 from wardian.cli.failures import failure
 from wardian.cli.plugins import Name, package_at, uploading
+from wardian.cli.reviews import RISK_STYLES
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.plugins.package import read_package
 
@@ -100,6 +101,8 @@ def show_report(terminal: Terminal, report: dict[str, Any]) -> None:
     terminal.line(f"{report['name']} {report['from_version']} → {report['to_version']}", "bold")
     _show_changes(terminal, report)
     _show_asked(terminal, report)
+    if report["needs_approval"]:
+        terminal.line(f"needs approval: {', '.join(report['needs_approval'])}", "bold yellow")
     for step in report["migrations"]:
         terminal.line(f"migrates stored data from {step['from_version']} to {step['to_version']}")
     for warning in report["warnings"]:
@@ -120,12 +123,12 @@ def _show_changes(terminal: Terminal, report: dict[str, Any]) -> None:
 
 
 def _show_asked(terminal: Terminal, report: dict[str, Any]) -> None:
-    for permission in report["new_permissions"]:
-        terminal.line(f"+ {permission} (needs approval)", "yellow")
     for permission in report["dropped_permissions"]:
-        terminal.line(f"- {permission} (not asked for any more)", "green")
-    if report["from_level"] != report["to_level"]:
-        terminal.line(f"level: {report['from_level']} → {report['to_level']}", "yellow")
+        terminal.line(f"It asks for {permission} no longer.", "green")
+    for item in report["widened"]:
+        terminal.line(f"{item['text']} {item['why']}", RISK_STYLES.get(item["risk"], ""))
+        if item["reason"]:
+            terminal.line(f"  its reason: {item['reason']}")
 
 
 def _asked(

@@ -25,11 +25,14 @@ from wardian.policy.permissions import Permission
 from wardian.policy.usage import Usage
 from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.call_log import CallLog, Ended
-from wardian.runtime.executor.job import Job, Known
+from wardian.runtime.executor.job import HostCalls, Job, Known
 from wardian.runtime.host_calls import HostFunctions
+from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
+from wardian.runtime.recording import Recorder
 from wardian.runtime.statistics import Statistics
+from wardian.runtime.tape import RecordedCall, Tape, is_recorded
 from wardian.runtime.views import CallOutcome
 from wardian.telemetry import Telemetry
 
@@ -99,6 +102,8 @@ class CallServices:
     files: PackageFiles
     telemetry: Telemetry
     statistics: Statistics
+    monitoring: Monitoring
+    recorder: Recorder
 
 
 class Calls:
@@ -129,10 +134,16 @@ class Calls:
         limits = limits_from(request.limits or {}, settled.limits)
         context = _context(settled, request, limits)
         job = self._job(settled, context, function, request.arguments)
+        if plugin.monitored:
+            self._watch(context)
+        answer: HostCalls = self._services.functions.serving(context)
+        if is_recorded(plugin, function):
+            recorded = RecordedCall(plugin, job, request.limits or {}, settled.configuration)
+            answer = self._services.recorder.tape(recorded, answer)
         key = id(context)
         self._running[key] = (plugin, context)
         try:
-            return await self._measured(plugin, job, context)
+            return await self._measured(plugin, job, context, answer)
         except InvalidArguments as error:
             _name_fault(error, request.arguments)
             raise
@@ -200,12 +211,34 @@ class Calls:
             return error.message
         return None
 
+    def authority(self, plugin: Installed) -> Authority:
+        """Return what a plugin may do now."""
+        return self._policy.authority(plugin)
+
     def regrant(self, plugin: Installed) -> None:
-        """Apply a plugin's present grants to its calls that are running, of any version."""
-        for running, context in self._running.values():
-            if running.id == plugin.id:
-                held = replace(running, granted=plugin.granted)
-                context.authority = self._policy.authority(held)
+        """Apply a plugin's present grants to its calls that are running, of any version.
+
+        What its manifest asks stays that of the version that runs.
+        """
+        for context in self._running_of(plugin):
+            context.authority = replace(context.authority, granted=plugin.granted)
+
+    def remonitor(self, plugin: Installed) -> None:
+        """Record from now on, or no longer, what the plugin's running calls need."""
+        for context in self._running_of(plugin):
+            if plugin.monitored:
+                self._watch(context)
+            else:
+                context.observer = None
+
+    def _running_of(self, plugin: Installed) -> list[CallContext]:
+        return [context for running, context in self._running.values() if running.id == plugin.id]
+
+    def _watch(self, context: CallContext) -> None:
+        facts = context.facts
+        context.observer = self._services.monitoring.observer(
+            facts.tenant, facts.plugin_id, facts.call_id
+        )
 
     def _settled_of(self, plugin: Installed) -> _Settled:
         """Work out once what is the same in every call of a plugin as it is now."""
@@ -217,17 +250,21 @@ class Calls:
                 self._settled.popitem(last=False)
         return found
 
-    async def _measured(self, plugin: Installed, job: Job, context: CallContext) -> CallOutcome:
+    async def _measured(
+        self, plugin: Installed, job: Job, context: CallContext, answer: HostCalls
+    ) -> CallOutcome:
         try:
-            outcome = await self._services.executor.call(
-                job, self._services.functions.serving(context)
-            )
+            outcome = await self._services.executor.call(job, answer)
         except CallError as error:
             error.usage = _merged(error.usage, context.budget)
             self._record(plugin, job, error.usage, error)
+            if isinstance(answer, Tape):
+                answer.ended(error.usage, error=error)
             raise
         usage = _merged(outcome.usage, context.budget)
         self._record(plugin, job, usage, None)
+        if isinstance(answer, Tape):
+            answer.ended(usage, outcome.result)
         return CallOutcome(outcome.result, usage, job.call_id)
 
     def _record(self, plugin: Installed, job: Job, usage: Usage, error: CallError | None) -> None:

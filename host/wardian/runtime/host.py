@@ -21,9 +21,15 @@ from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
-from wardian.runtime.permissions import change_config, change_grants
+from wardian.runtime.permission_views import SuggestionView, UsesView
+from wardian.runtime.permissions import change_config
 from wardian.runtime.ports import Executor
+from wardian.runtime.recording import Recorder
+from wardian.runtime.recordings import Recordings
+from wardian.runtime.replay import Replays
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
 from wardian.runtime.upgrade_report import UpgradeReport
@@ -41,7 +47,6 @@ from wardian.runtime.views import (
     PluginView,
     Readiness,
     UpgradeView,
-    grants_view,
     plugin_view,
 )
 from wardian.sandbox import wasmtime_version
@@ -57,9 +62,11 @@ __all__ = [
     "PluginHost",
     "PluginView",
     "Readiness",
+    "SuggestionView",
     "UpgradeEntry",
     "UpgradeReport",
     "UpgradeView",
+    "UsesView",
     "VersionView",
 ]
 
@@ -88,10 +95,15 @@ class HostParts:
     steps: Steps
     calls: Calls
     supervisor: Supervisor
+    monitoring: Monitoring
+    oversight: Oversight
     executor: Executor
     telemetry: Telemetry
     keys: KeyRing
     tenants: Tenants
+    recorder: Recorder
+    recordings: Recordings
+    replays: Replays
 
 
 class PluginHost:
@@ -101,6 +113,8 @@ class PluginHost:
         keys: API keys and who holds them.
         tenants: create and list tenants.
         events: what was published.
+        recordings: calls that can be run again, and which plugins' are recorded.
+        replays: run recorded calls again.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -109,6 +123,8 @@ class PluginHost:
         self.keys = parts.keys
         self.tenants = parts.tenants
         self.events = parts.events
+        self.recordings = parts.recordings
+        self.replays = parts.replays
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
@@ -140,7 +156,7 @@ class PluginHost:
         plugin = await self._parts.installer.install(
             delivery, grants=grants, enable=enable, tenant=tenant, actor=actor
         )
-        return plugin_view(plugin)
+        return plugin_view(plugin, self._parts.calls.authority(plugin), is_new=True)
 
     async def upgrade(  # noqa: PLR0913 -- what to install, and what of it is allowed
         self,
@@ -192,7 +208,7 @@ class PluginHost:
             reload=reload,
         )
         plugin, found = await self._parts.upgrader.upgrade(order)
-        return UpgradeView(plugin=plugin_view(plugin), report=found)
+        return UpgradeView(plugin=self._shown(plugin), report=found)
 
     async def upgrade_report(  # noqa: PLR0913 -- the same as `upgrade`
         self,
@@ -242,7 +258,7 @@ class PluginHost:
             InvalidArguments: the configuration does not fit it.
         """
         order = RollbackOrder(name=name, tenant=tenant, actor=actor, to=to, stored=stored)
-        return plugin_view(await self._parts.upgrader.rollback(order))
+        return self._shown(await self._parts.upgrader.rollback(order))
 
     async def versions(self, name: str, *, tenant: str = "default") -> list[VersionView]:
         """Return the versions of a plugin that are kept, the newest installation first.
@@ -285,7 +301,7 @@ class PluginHost:
                 plugin = await read_installed(change.connection, tenant, name)
                 if not plugin.is_callable:
                     plugin = await parts.lifecycle.enable(change, plugin)
-            return plugin_view(await parts.lifecycle.initialise(plugin, actor))
+            return self._shown(await parts.lifecycle.initialise(plugin, actor))
 
     async def disable(
         self, name: str, *, tenant: str = "default", actor: str = "host"
@@ -302,11 +318,11 @@ class PluginHost:
         ):
             plugin = await read_installed(change.connection, tenant, name)
             plugin = await parts.lifecycle.disable(change, plugin, f"disabled by {actor}")
-        return plugin_view(plugin)
+        return self._shown(plugin)
 
     async def plugins(self, *, tenant: str = "default") -> list[PluginView]:
         """Return every plugin of a tenant, by name."""
-        return [plugin_view(plugin) for plugin in await self._parts.registry.all(tenant)]
+        return [self._shown(plugin) for plugin in await self._parts.registry.all(tenant)]
 
     async def plugin(self, name: str, *, tenant: str = "default") -> PluginView:
         """Return one plugin.
@@ -314,7 +330,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin.
         """
-        return plugin_view(await self._parts.registry.get(tenant, name))
+        return self._shown(await self._parts.registry.get(tenant, name))
 
     async def grants(self, name: str, *, tenant: str = "default") -> GrantsView:
         """Return what a plugin asks for and what it was granted.
@@ -322,7 +338,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin.
         """
-        return grants_view(await self._parts.registry.get(tenant, name))
+        return await self._parts.oversight.grants(tenant, name)
 
     async def set_grants(
         self,
@@ -338,11 +354,47 @@ class PluginHost:
             NotFound: no such plugin.
             InvalidArguments: not a permission, or one that the plugin does not ask for.
         """
-        plugin = await change_grants(
-            self._parts.journal, name, permissions, tenant=tenant, actor=actor
-        )
-        self._parts.calls.regrant(plugin)
-        return grants_view(plugin)
+        return await self._parts.oversight.set_grants(tenant, name, permissions, actor=actor)
+
+    async def set_monitored(
+        self, name: str, monitored: bool, *, tenant: str = "default", actor: str = "host"
+    ) -> None:
+        """Record which permissions a plugin needs from now on, or no longer.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        await self._parts.oversight.set_monitored(tenant, name, monitored, actor=actor)
+
+    async def permission_uses(self, name: str, *, tenant: str = "default") -> UsesView:
+        """Return which permissions a plugin needed while it was monitored, denied ones too.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return await self._parts.oversight.uses(tenant, name)
+
+    async def clear_permission_uses(
+        self, name: str, *, tenant: str = "default", actor: str = "host"
+    ) -> None:
+        """Forget which permissions a plugin needed.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        await self._parts.oversight.clear_uses(tenant, name, actor=actor)
+
+    async def suggest_permissions(
+        self, name: str, *, include_denied: bool = False, tenant: str = "default"
+    ) -> SuggestionView:
+        """Return the smallest grant that covers what the plugin used while it was monitored.
+
+        ``include_denied`` covers what it was denied, too, as far as its manifest asks for it.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return await self._parts.oversight.suggestion(tenant, name, include_denied=include_denied)
 
     async def config(self, name: str, *, tenant: str = "default") -> dict[str, Any]:
         """Return a plugin's configuration: what was set, over the manifest's defaults.
@@ -443,6 +495,9 @@ class PluginHost:
             raise
         supervisor.survived(plugin)
         return outcome
+
+    def _shown(self, plugin: Installed) -> PluginView:
+        return plugin_view(plugin, self._parts.calls.authority(plugin))
 
     async def _callable(self, tenant: str, name: str) -> Installed:
         plugin = await self._parts.registry.get(tenant, name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,7 +119,7 @@ class Transitions:
         with self._held(plugin, target):
             try:
                 await self._change_data(plugin, target, row)
-                new = as_version(plugin, target.version, target.granted)
+                new = await self._arriving(plugin, target)
                 with steps.at(change, "probe"):
                     await self._probe(new)
                 self._parts.calls.prepare(new)
@@ -202,7 +202,13 @@ class Transitions:
                 async with self._parts.journal.change(tenant, row.actor) as change:
                     upgrades = UpgradeRepository(change.connection, tenant)
                     await upgrades.restore(target.restores, plugin.id)
-            await self._migrate(as_version(plugin, target.version, target.granted), target)
+            await self._migrate(await self._arriving(plugin, target), target)
+
+    async def _arriving(self, plugin: Installed, target: Target) -> Installed:
+        """Return the new version with what it may do now."""
+        async with self._parts.journal.change(plugin.tenant, "host") as change:
+            present = await self._check_unchanged(change, plugin)
+        return as_version(plugin, target.version, _still_granted(plugin, present, target))
 
     async def _migrate(self, new: Installed, target: Target) -> None:
         function = lifecycle_function(new, "migrate") or ""
@@ -228,19 +234,20 @@ class Transitions:
     ) -> Installed:
         changes = self._parts.registry.changes
         async with self._parts.journal.change(plugin.tenant, row.actor) as change:
-            await self._check_unchanged(change, plugin)
+            before = await self._check_unchanged(change, plugin)
+            granted = _still_granted(plugin, before, target)
             await change.plugins.use_version(
                 plugin.id,
                 target.version,
                 migrated=_path(target),
                 before=plugin.package_digest,
             )
-            await change.plugins.set_granted(plugin.id, target.granted, row.actor)
+            await change.plugins.set_granted(plugin.id, granted, row.actor)
             if target.arrival is not None:
                 await see(change, plugin.name, target.arrival.seen)
             upgrades = UpgradeRepository(change.connection, plugin.tenant)
             await upgrades.change(row.id, outcome=SWAPPED, step="swap")
-            await change.note(_NOTED[target.change], plugin.name, _detail(row, target))
+            await change.note(_NOTED[target.change], plugin.name, _detail(row, granted))
             present = await read_installed(change.connection, plugin.tenant, plugin.name)
             if present.state is PluginState.DEGRADED:
                 present = await self._parts.lifecycle.move(
@@ -296,7 +303,7 @@ class Transitions:
         async with self._parts.files.lock:
             await self._parts.files.drop_unused([row.to_package])
 
-    async def _check_unchanged(self, change: Change, plugin: Installed) -> None:
+    async def _check_unchanged(self, change: Change, plugin: Installed) -> Installed:
         """The lock is of this process: another host on the same database may have been faster."""
         try:
             present = await read_installed(change.connection, plugin.tenant, plugin.name)
@@ -305,6 +312,13 @@ class Transitions:
         before = plugin.id, plugin.package_digest
         if present is None or (present.id, present.package_digest) != before:
             raise Conflict(f"{plugin.name} was changed meanwhile. Look at it, and try again.")
+        return present
+
+
+def _still_granted(plugin: Installed, present: Installed, target: Target) -> tuple[str, ...]:
+    """Return the target's grants without those that were revoked since it was worked out."""
+    revoked = {str(permission) for permission in {*plugin.granted} - {*present.granted}}
+    return tuple(text for text in target.granted if text not in revoked)
 
 
 def _row(plugin: Installed, target: Target, actor: str, report: Mapping[str, Any]) -> UpgradeRow:
@@ -333,13 +347,13 @@ async def probe(calls: Calls, new: Installed) -> str | None:
 _NOTED = {"upgrade": "upgraded", "rollback": "rolled-back"}
 
 
-def _detail(row: UpgradeRow, target: Target) -> dict[str, Any]:
+def _detail(row: UpgradeRow, granted: Sequence[str]) -> dict[str, Any]:
     return {
         "upgrade": row.id,
         "from": row.from_version,
         "to": row.to_version,
         "package": row.to_package,
-        "granted": list(target.granted),
+        "granted": list(granted),
     }
 
 

@@ -9,12 +9,12 @@ import msgspec
 from wardian.config import ConfigSchema, overlaid
 from wardian.errors import Conflict, InvalidArguments
 from wardian.plugins import Installed, Manifest
-from wardian.plugins.ceiling import stricter
 from wardian.plugins.compatibility import Change, Compatibility, compare, next_version, reaches
+from wardian.plugins.demands import demands_of
 from wardian.plugins.versions import in_order, is_older
+from wardian.policy.grants import Authority
+from wardian.policy.reviews import Reviewed, Subject, Widening, review, widened
 from wardian.runtime.intake import Candidate, Delivery
-
-_LEVEL = "sandbox_level:"
 
 
 class MigrationStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +48,9 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
         changes: of functions and imports.
         new_permissions, dropped_permissions: what the new version asks for beside what the old one
             did, and the other way round.
-        needs_approval: what has to be approved, as text; new permissions and a less strict level.
+        widened: all that it newly asks for, also a level that trusts more and further scopes.
+        needs_approval: the same as text: what an approval names.
+        review: every permission, with its risk and its difference to the old version.
         migrations: the calls of ``migrate`` that bring the stored data along.
         warnings: about who signed it.
         obstacles: what stops the upgrade as it was asked for; none if nothing does.
@@ -66,18 +68,21 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     new_permissions: tuple[str, ...] = ()
     dropped_permissions: tuple[str, ...] = ()
+    widened: tuple[Widening, ...] = ()
     needs_approval: tuple[str, ...] = ()
+    review: tuple[Reviewed, ...] = ()
     migrations: tuple[MigrationStep, ...] = ()
     warnings: tuple[str, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
 
 
-def report(plugin: Installed, candidate: Candidate) -> UpgradeReport:
-    """Compare an installed plugin with what shall take its place."""
+def report(plugin: Installed, candidate: Candidate, authority: Authority) -> UpgradeReport:
+    """Compare an installed plugin with what shall take its place, and would have this authority."""
     manifest = candidate.manifest
     found: Compatibility = compare(plugin.description, candidate.description)
     wanted = next_version(plugin.version, found.advice)
-    added = _beyond(manifest, plugin.manifest)
+    old, new = demands_of(plugin.manifest), demands_of(manifest)
+    more = widened(old, new)
     return UpgradeReport(
         name=plugin.name,
         from_version=plugin.version,
@@ -89,9 +94,15 @@ def report(plugin: Installed, candidate: Candidate) -> UpgradeReport:
         breaking=found.breaking,
         announced=reaches(manifest.version, wanted),
         changes=found.changes,
-        new_permissions=added,
-        dropped_permissions=_beyond(plugin.manifest, manifest),
-        needs_approval=(*added, *_level_change(plugin, manifest)),
+        new_permissions=tuple(each.wanted for each in more if each.subject is Subject.PERMISSION),
+        dropped_permissions=tuple(
+            str(asked.permission)
+            for asked in old.permissions
+            if not any(kept.permission.covers(asked.permission) for kept in new.permissions)
+        ),
+        widened=more,
+        needs_approval=tuple(map(_named, more)),
+        review=review(new, authority, running=old),
         migrations=migrations(plugin, candidate),
         warnings=candidate.verdict.warnings,
     )
@@ -196,13 +207,15 @@ def _check_approved(approve: Sequence[str], found: UpgradeReport) -> None:
                 f"asks for {listed}.",
                 path=f"approve[{index}]",
             )
-    # A permission may stay ungranted; a level is what the new version runs at.
-    level = [item for item in found.needs_approval if item.startswith(_LEVEL)]
-    if not set(level) <= set(approve):
+    # A permission may stay ungranted; without the rest the new version is not what it is.
+    needed = [_named(each) for each in found.widened if each.subject is not Subject.PERMISSION]
+    missing = [name for name in needed if name not in approve]
+    if missing:
+        words = " ".join(f"--approve {name}" for name in missing)
         raise Conflict(
-            f"{found.name} {found.to_version} runs at the level {found.to_level!r}, which trusts "
-            f"it more than {found.from_level!r}; approve that with --approve {level[0]}.",
-            needs_approval=level,
+            f"{found.name} {found.to_version} cannot do without {', '.join(missing)}, which "
+            f"{found.from_version} did; approve that with {words}.",
+            needs_approval=missing,
         )
 
 
@@ -242,20 +255,8 @@ def migrations(plugin: Installed, candidate: Candidate) -> tuple[MigrationStep, 
     return tuple(steps)
 
 
-def _beyond(manifest: Manifest, other: Manifest) -> tuple[str, ...]:
-    """Return what one manifest asks for and another does not cover."""
-    covered = other.asked()
-    return tuple(
-        sorted(
-            str(permission)
-            for permission in manifest.asked()
-            if not any(held.covers(permission) for held in covered)
-        )
-    )
-
-
-def _level_change(plugin: Installed, manifest: Manifest) -> tuple[str, ...]:
-    level = manifest.sandbox_level
-    if level is plugin.level or stricter(level, plugin.level) is level:
-        return ()
-    return (f"{_LEVEL}{level.value}",)
+def _named(widening: Widening) -> str:
+    """Return how an approval names what it is for."""
+    if widening.subject is Subject.PERMISSION:
+        return widening.wanted
+    return f"{widening.subject}:{widening.wanted}"

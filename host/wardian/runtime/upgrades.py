@@ -16,6 +16,7 @@ from wardian.plugins.registry import as_version, read_installed
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime import intake
+from wardian.runtime.calls import Calls
 from wardian.runtime.intake import Candidate, Delivery, Intake
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.package_files import PackageFiles
@@ -117,6 +118,7 @@ class UpgraderParts:
     trust: Trust
     files: PackageFiles
     transitions: Transitions
+    calls: Calls
     steps: Steps
 
 
@@ -132,7 +134,7 @@ class Upgrader:
             plugin, candidate = await self._examined(order)
             async with self._parts.lifecycle.lock(plugin.tenant, plugin.name):
                 plugin = await self._fresh(plugin)
-                found = report(plugin, candidate)
+                found = self._report(plugin, candidate)
                 with self._parts.steps.at("upgrade", "compare"):
                     _compare(order, plugin, candidate, found)
                 with self._parts.steps.at("upgrade", "approve"):
@@ -148,7 +150,7 @@ class Upgrader:
             WardianError: the package cannot even be compared.
         """
         plugin, candidate = await self._examined(order)
-        found = report(plugin, candidate)
+        found = self._report(plugin, candidate)
         obstacles: list[Obstacle] = []
         with _noted(obstacles, "compare"):
             check_newer(plugin, candidate, order.delivery, reload=order.reload)
@@ -198,6 +200,11 @@ class Upgrader:
         async with self._parts.database.reading() as connection:
             rows = await UpgradeRepository(connection, tenant).of_plugin(plugin.id)
         return list(map(_entry, rows))
+
+    def _report(self, plugin: Installed, candidate: Candidate) -> UpgradeReport:
+        held = _covered(plugin.granted, candidate.manifest.asked())
+        new = as_version(plugin, candidate.version_row(""), held)
+        return report(plugin, candidate, self._parts.calls.authority(new))
 
     async def _examined(self, order: UpgradeOrder) -> tuple[Installed, Candidate]:
         change = intake.Change("upgrade", order.tenant)

@@ -146,3 +146,44 @@ class CallTotals:
     requests: int
     errors: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionUseRow:
+    """How often and when a plugin needed one permission.
+
+    Attributes:
+        refused_by: the layer that refused it; empty where it was allowed.
+    """
+
+    permission: str
+    refused_by: str
+    uses: int
+    first_at: datetime
+    last_at: datetime
+    last_call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSummary:
+    """One call that can be run again, without what was said in it."""
+
+    call_id: str
+    plugin_id: str
+    plugin_version: str
+    package_digest: str
+    function: str
+    outcome: str
+    recorded_at: datetime
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingRow(RecordingSummary):
+    """One call that can be run again.
+
+    Attributes:
+        document: see `wardian.runtime.recorded`.
+    """
+
+    document: bytes = field(repr=False)

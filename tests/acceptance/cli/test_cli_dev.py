@@ -181,10 +181,10 @@ def test_calls_of_others_are_told_with_how_they_ended(plugin: Path) -> None:
     (plugin / "plugin.wasm").write_bytes(guest("misbehaving"))
     with loop(plugin) as running:
         running.until("reloaded")
-        answer = running.call("adder", "trap")
+        answer = running.call("adder", "recurse")
         assert answer.is_error
         told = running.until("call")
-    assert (told["plugin"], told["function"]) == ("adder", "trap")
+    assert (told["plugin"], told["function"]) == ("adder", "recurse")
     assert told["outcome"] == answer.json()["type"].rpartition("/")[2]
 
 

@@ -13,8 +13,17 @@ from guests.lives import version
 from hosts import WASM, fake_host
 from packages import package
 from wardian import Settings, open_host
-from wardian.errors import Conflict, ImportRefused, InvalidArguments, NotFound, Overloaded
+from wardian.errors import (
+    Conflict,
+    GuestError,
+    ImportRefused,
+    InvalidArguments,
+    NotFound,
+    Overloaded,
+)
+from wardian.plugins import Installed
 from wardian.runtime.host import PluginHost
+from wardian.runtime.transition import Transitions
 from wardian.storage.kv import KvRepository
 from wardian.storage.plugins import PluginRepository
 
@@ -112,6 +121,26 @@ async def test_what_fails_is_undone_and_says_at_which_step(
     assert (entry.outcome, entry.step) == ("rolled-back", step)
     assert [kept.version for kept in await host.versions("lives")] == ["1.0.0"]
     await host.upgrade(version(3))
+
+
+@pytest.mark.parametrize("changes", [{}, {"migrate": "ok", "health": "degraded"}])
+async def test_what_is_revoked_in_the_middle_of_an_upgrade_stays_revoked(
+    host: PluginHost, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str]
+) -> None:
+    await host.install(version(1), grants="all")
+    probed = Transitions._probe
+
+    async def revoking(transitions: Transitions, new: Installed) -> None:
+        await host.set_grants("lives", ["kv:read"])
+        await probed(transitions, new)
+
+    monkeypatch.setattr(Transitions, "_probe", revoking)
+    await host.upgrade(version(2, **changes))
+
+    assert (await host.plugin("lives")).version == "2.0.0"
+    assert (await host.grants("lives")).granted == ["kv:read"]
+    with pytest.raises(GuestError):
+        await host.call("lives", "count", {})
 
 
 async def test_a_degraded_condition_does_not_stop_an_upgrade(host: PluginHost) -> None:
