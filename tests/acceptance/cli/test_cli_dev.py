@@ -127,6 +127,7 @@ def test_a_manifest_with_a_fault_leaves_the_plugin_as_it_runs(plugin: Path) -> N
             "kv:read",
             "events:publish:orders.*",
         ]
+        assert [warning["line"] for warning in mended["warnings"]] == [6, 10]
         assert sorted(mended["granted"]) == ["events:publish:orders.*", "kv:read"]
 
 

@@ -12,13 +12,14 @@ import msgspec
 from rich.text import Text
 
 from wardian.cli.access import curl_line
-from wardian.cli.authoring import BuildFailed, Fault, Progress
+from wardian.cli.authoring import BuildFailed, Progress, SourceFault
 from wardian.cli.dev.examples import example, function_to_try, short_name
 from wardian.cli.dev.hearing import Line
 from wardian.cli.dev.reloading import Reloaded
 from wardian.cli.failures import failure_of
 from wardian.cli.terminal import Terminal
 from wardian.cli.text import size, visible, visible_lines
+from wardian.cli.validate import described
 from wardian.errors import WardianError
 from wardian.plugins.compatibility import Change
 from wardian.runtime.call_log import Ended
@@ -74,7 +75,9 @@ class Screen:
         """What was saved gives the very package that runs."""
         self._event("unchanged", {}, self._print, ("The package is the same as before.", "dim"))
 
-    def failed(self, error: WardianError, faults: Sequence[Fault], serving: str | None) -> None:
+    def failed(
+        self, error: WardianError, faults: Sequence[SourceFault], serving: str | None
+    ) -> None:
         """There is no new version; ``serving`` is the one that goes on, if any does."""
         facts = {
             "error": failure_of(error).error,
@@ -83,7 +86,9 @@ class Screen:
         }
         self._event("failed", facts, self._failed, error, faults, serving)
 
-    def _failed(self, error: WardianError, faults: Sequence[Fault], serving: str | None) -> None:
+    def _failed(
+        self, error: WardianError, faults: Sequence[SourceFault], serving: str | None
+    ) -> None:
         for fault in faults:
             place, _, text = str(fault).partition(": ")
             self._print((place, "bold"), ": ", (text, "red"))
@@ -107,6 +112,7 @@ class Screen:
             "changes": msgspec.to_builtins(found.changes),
             "new_permissions": msgspec.to_builtins(found.asked),
             "granted": view.granted,
+            "warnings": [described(warning) for warning in found.warnings],
             "functions": view.functions,
             "curl": try_it,
         }
@@ -123,6 +129,8 @@ class Screen:
             self._print(*_change(change))
         for asked in found.asked:
             self._print("  granted ", (asked.permission, "magenta"), f"  {asked.reason}")
+        for warning in found.warnings:
+            self._print((f"  warning: {warning}", "yellow"))
         if found.first and try_it is not None:
             self._print("Try it:")
             self._print((try_it, "green"))
