@@ -31,10 +31,14 @@ _SHOWN_CHANGED = 5
 
 
 class Screen:
-    """Where everything that the loop has to tell goes, in the order in which it happens."""
+    """Where everything that the loop has to tell goes, in the order in which it happens.
 
-    def __init__(self, terminal: Terminal) -> None:
+    ``once`` says that there is one attempt, and nothing to wait for after it.
+    """
+
+    def __init__(self, terminal: Terminal, *, once: bool = False) -> None:
         self._terminal = terminal
+        self._once = once
         self._url = ""
         self._key = ""
 
@@ -48,7 +52,8 @@ class Screen:
         self._print((f"Wardian serves {directory} at {url}", "bold"))
         self._print(f"Documentation: {url}/docs")
         self._print("API key: ", (key, "green"))
-        self._print(("Everything that the plugin asks for is granted. Stop with Ctrl-C.", "dim"))
+        stop = "" if self._once else " Stop with Ctrl-C."
+        self._print((f"Everything that the plugin asks for is granted.{stop}", "dim"))
 
     @contextmanager
     def building(self, changed: Sequence[str]) -> Iterator[Progress]:
@@ -95,7 +100,8 @@ class Screen:
         if not faults or isinstance(error, BuildFailed):
             self._print(("error: ", "bold red"), visible_lines(error.message))
         kept = f"Version {serving} goes on serving." if serving else "Nothing serves yet."
-        self._print((f"{kept} Waiting for a change.", "yellow"))
+        if not self._once:
+            self._print((f"{kept} Waiting for a change.", "yellow"))
 
     def reloaded(self, found: Reloaded, seconds: float) -> None:
         """A new version takes the calls."""
