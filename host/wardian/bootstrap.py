@@ -16,6 +16,7 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
+from wardian.runtime.dependencies import Switches
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.host import HostParts, PluginHost
 from wardian.runtime.host_calls import HostFunctions
@@ -123,6 +124,7 @@ def compose(
         registry=registry,
         journal=journal,
         lifecycle=lifecycle,
+        switches=Switches(journal, lifecycle),
         installer=installer,
         files=files,
         trust=trust,

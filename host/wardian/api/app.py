@@ -14,12 +14,21 @@ from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
 from wardian.api.identity import RequestIdentity
 from wardian.api.problems import UnhandledFaults, install_handlers
-from wardian.api.v1 import config, functions, grants, keys, plugins, tenants
+from wardian.api.v1 import (
+    config,
+    dependencies,
+    functions,
+    grants,
+    installs,
+    keys,
+    plugins,
+    tenants,
+)
 from wardian.bootstrap import open_host
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
 
-UPLOAD_PATH = "/api/v1/plugins"
+UPLOAD_PATHS = ("/api/v1/plugins", "/api/v1/installs")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -67,14 +76,14 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
 
 def _v1() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    for noun in (functions, plugins, grants, config, keys, tenants):
+    for noun in (functions, plugins, installs, dependencies, grants, config, keys, tenants):
         api.include_router(noun.router)
     return api
 
 
 def _bytes_max(settings: Settings) -> Callable[[Scope], int]:
     def of(scope: Scope) -> int:
-        is_upload = scope["method"] == "POST" and scope["path"] == UPLOAD_PATH
+        is_upload = scope["method"] == "POST" and scope["path"] in UPLOAD_PATHS
         return settings.upload_bytes_max if is_upload else settings.body_bytes_max
 
     return of

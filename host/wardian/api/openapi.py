@@ -14,13 +14,14 @@ from wardian.api.answers import SCHEMAS, answer, answers, takes
 from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
 from wardian.api.exposure import describes_publicly
 from wardian.api.problems import MEDIA_TYPE
+from wardian.api.v1.dependencies import Uninstalled
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
 from wardian.api.v1.tenants import TenantRequest
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
-from wardian.runtime.host import GrantsView, PluginView
+from wardian.runtime.host import BatchView, DependenciesView, GrantsView, PluginView, SwitchedView
 from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
 
@@ -29,8 +30,10 @@ router = APIRouter(include_in_schema=False)
 Json = dict[str, Any]
 
 _SHAPES = (
+    BatchView,
     CallAnswer,
     CallRequest,
+    DependenciesView,
     FunctionDescription,
     GrantsRequest,
     GrantsView,
@@ -39,8 +42,10 @@ _SHAPES = (
     Limits,
     NewKey,
     PluginView,
+    SwitchedView,
     TenantRequest,
     TenantView,
+    Uninstalled,
     Usage,
 )
 

@@ -37,6 +37,7 @@ _COMMANDS = (
     ("uninstall", "plugins.uninstall", _PLUGINS),
     ("list", "plugins.list_plugins", _PLUGINS),
     ("show", "plugins.show", _PLUGINS),
+    ("deps", "dependencies.deps", _PLUGINS),
     ("enable", "plugins.enable", _PLUGINS),
     ("disable", "plugins.disable", _PLUGINS),
     ("call", "functions.call", _PLUGINS),

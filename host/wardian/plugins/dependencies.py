@@ -129,6 +129,25 @@ def check_all_on(plan: Plan) -> None:
         raise refusals.off(Routes(plan.wanted, releases), plan.wanted[-1], plan.off)
 
 
+def to_install(offered: Sequence[Release], installed: Sequence[Release], *, enable: bool) -> Plan:
+    """Return in which order packages are installed, and in which versions.
+
+    Raises:
+        Conflict: a plugin of that name is installed; what one needs is neither there nor offered;
+            or it is to be enabled and what it needs is off. With the chain of needs.
+    """
+    present = {release.name: release for release in installed}
+    for release in offered:
+        if release.name in present:
+            raise Conflict(
+                f"{present[release.name]} is installed already; upgrade it, or uninstall it first."
+            )
+    plan = resolve(offered, installed)
+    if enable:
+        check_all_on(plan)
+    return plan
+
+
 def to_enable(name: str, installed: Sequence[Release], *, cascade: bool) -> tuple[Release, ...]:
     """Return what is to be enabled for a plugin, each behind what it needs, and itself last.
 
@@ -176,6 +195,20 @@ def needing(name: str, installed: Iterable[Release]) -> tuple[Needing, ...]:
     links = _links_to(name, users)
     order = _users_first(name, users)
     return tuple(Needing(links[each][0], links) for each in order)
+
+
+def check_unneeded(
+    name: str, installed: Iterable[Release], *, verb: str, cascade: bool
+) -> tuple[Needing, ...]:
+    """Return what `needing` does for a plugin that is to be taken away, if that may be.
+
+    Raises:
+        Conflict: there are such plugins, and they may not be taken away with it (``cascade``).
+    """
+    found = needing(name, installed)
+    if found and not cascade:
+        raise refusals.needed(name, verb, [each.chain for each in found])
+    return found
 
 
 _Users = Mapping[str, Sequence[Release]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,6 +58,28 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
 
 
+class Affected(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin that was changed together with another."""
+
+    name: str
+    version: str
+    state: str
+    state_reason: str
+
+
+class SwitchedView(PluginView, frozen=True, kw_only=True):
+    """A plugin that was enabled or disabled, and what was with it, in order."""
+
+    also: list[Affected]
+
+
+class BatchView(msgspec.Struct, frozen=True, kw_only=True):
+    """What was installed, in order, and the versions that another was preferred to."""
+
+    installed: list[PluginView]
+    left_out: list[str]
+
+
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the host can do its work now, and with what."""
 
@@ -104,6 +127,21 @@ def plugin_view(plugin: Installed) -> PluginView:
         imports=list(plugin.description.imports),
         size_bytes=plugin.description.size_bytes,
     )
+
+
+def switched_view(plugins: Sequence[Installed]) -> SwitchedView:
+    """Show what was switched: a plugin, behind all that had to be with it."""
+    *others, plugin = plugins
+    also = [
+        Affected(
+            name=each.name,
+            version=each.version,
+            state=each.state.value,
+            state_reason=each.state_reason,
+        )
+        for each in others
+    ]
+    return SwitchedView(**msgspec.structs.asdict(plugin_view(plugin)), also=also)
 
 
 def grants_view(plugin: Installed) -> GrantsView:
