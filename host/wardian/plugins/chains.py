@@ -21,20 +21,26 @@ class Circle(Exception):
         self.names = tuple(names)
 
 
-def in_order(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> list[str]:
+Following = Callable[[str], Iterable[str]]
+"""Tells which names follow a name."""
+
+
+def in_order(starts: Iterable[str], following: Following, *, circles: bool = False) -> list[str]:
     """Return all that can be reached, each name behind all that follow it.
 
+    With ``circles``, of names that follow each other in one, any may come first.
+
     Raises:
-        Circle: there is no such order.
+        Circle: there is one, and there may be none.
     """
     done: dict[str, None] = {}
     for start in starts:
         if start not in done:
-            _walk(start, following, done)
+            _walk(start, following, done, circles)
     return list(done)
 
 
-def _walk(start: str, following: Callable[[str], Iterable[str]], done: dict[str, None]) -> None:
+def _walk(start: str, following: Following, done: dict[str, None], circles: bool) -> None:
     # A list in place of recursion: how deep it goes is for strangers to say.
     path: dict[str, Iterator[str]] = {start: iter(following(start))}
     while path:
@@ -43,11 +49,11 @@ def _walk(start: str, following: Callable[[str], Iterable[str]], done: dict[str,
         if follower is None:
             del path[name]
             done[name] = None
-        elif follower in path:
+        elif follower not in path:
+            path[follower] = iter(following(follower))
+        elif not circles:
             names = list(path)
             raise Circle([*names[names.index(follower) :], follower])
-        else:
-            path[follower] = iter(following(follower))
 
 
 class Routes:

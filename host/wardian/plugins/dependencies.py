@@ -240,11 +240,8 @@ def _users_first(name: str, users: _Users) -> list[str]:
     def following(each: str) -> list[str]:
         return [user.name for user in users.get(each, ())]
 
-    try:
-        return in_order([name], following)[:-1]
-    except Circle:
-        # Only a host that did not check could have installed one; any order is as good then.
-        return sorted(_links_to(name, users))
+    # Circles are never installed; a host that did not check yet may have some all the same.
+    return in_order([name], following, circles=True)[:-1]
 
 
 def _check_given(wanted: Sequence[Release]) -> None:

@@ -1,5 +1,9 @@
 """The search for one version of each plugin; the only module that knows resolvelib.
 
+Who needs is decided before what is needed. A version is then chosen once everybody has said which
+ones they take, and the search misses nothing. Only where offered versions need each other in a
+circle, which no order of installing could satisfy, may it give up early.
+
 Whether there is an assignment of versions to names that satisfies every range is NP-complete, and
 what is asked here was written by strangers. So the work is counted, and ends at a bound.
 """
@@ -13,6 +17,7 @@ from typing import Any
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep
 from resolvelib.resolvers import Resolution
 
+from wardian.plugins.chains import in_order
 from wardian.plugins.releases import Release
 from wardian.plugins.versions import VersionRange
 
@@ -55,7 +60,8 @@ def search(
         Unresolved: no choice satisfies every range.
         TooMuchWork: that would take more than ``steps_max`` steps to find out.
     """
-    provider = _Provider(choices, steps_max)
+    wanted = list(wanted)
+    provider = _Provider(choices, _ranks(wanted, choices), steps_max)
     reporter: BaseReporter[Requirement, Release, str] = BaseReporter()
     # Not through `Resolver`, which afterwards walks the found graph by recursion.
     resolution = Resolution(provider, reporter)
@@ -68,21 +74,29 @@ def search(
     return dict(state.mapping)
 
 
+def _ranks(wanted: Iterable[str], choices: Choices) -> dict[str, int]:
+    def following(name: str) -> list[str]:
+        return [need for release in choices.get(name, ()) for need in release.needs]
+
+    order = in_order(wanted, following, circles=True)
+    return {name: rank for rank, name in enumerate(reversed(order))}
+
+
 class _Provider(AbstractProvider[Requirement, Release, str]):
     """Answers resolvelib's questions from the choices, and counts them."""
 
-    def __init__(self, choices: Choices, steps_max: int) -> None:
+    def __init__(self, choices: Choices, ranks: Mapping[str, int], steps_max: int) -> None:
         self._choices = choices
+        self._ranks = ranks
         self._steps_left = steps_max
         self._known: dict[tuple[str, str], bool] = {}
 
     def identify(self, requirement_or_candidate: Requirement | Release) -> str:
         return requirement_or_candidate.name
 
-    def get_preference(self, identifier: str, *_: Any, **__: Any) -> tuple[int, str]:
-        """Prefer names with few releases: where there is no choice, a conflict shows early."""
+    def get_preference(self, identifier: str, *_: Any, **__: Any) -> int:
         self._step(1)
-        return len(self._choices.get(identifier, ())), identifier
+        return self._ranks[identifier]
 
     def find_matches(
         self,
