@@ -12,6 +12,7 @@ from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import MIB, Limits
 from wardian.policy.meanings import EXHAUSTED, MEANINGS, amount
 from wardian.policy.permissions import DESCRIPTIONS
+from wardian.policy.risks import CHANGES, LEVEL_RISKS, RISKS, UNENCRYPTED, Reach
 from wardian.settings import Settings
 from wardian.worker.host_calls import EXHAUSTED_CALLS
 
@@ -95,16 +96,46 @@ def settings() -> str:
 
 
 def permissions() -> str:
-    """Every permission of the grammar."""
+    """Every permission of the grammar, with its risk."""
     rows = [[f"`{name}`", meaning] for name, meaning in DESCRIPTIONS.items()]
+    levels = [[f"`{level}`", found.risk, found.why] for level, found in LEVEL_RISKS.items()]
     return (
         "# Permissions\n\n"
         + NOTE
         + "A permission is text. A `*` in its target stands for any run of characters. A plugin\n"
         "has a permission when its manifest asks for it, the operator granted it, its level\n"
         "allows it and the host does not exclude it; a denial names the layer that refused.\n\n"
+        "In an address, method, scheme, host with port, and the rest are matched one by one. A\n"
+        "`*` in the host is all of it, or its first labels: `https://*.example.org/*` reaches the\n"
+        "hosts below `example.org` and no others. `https://*` alone is every address.\n\n"
         + _table(["permission", "allows"], rows)
+        + "\n## Risks\n\n"
+        "The risk is what a permission may do in the hands of a stranger. It is shown wherever\n"
+        "permissions are reviewed, and allows or refuses nothing. A target without a fixed\n"
+        "beginning counts as any; of an address it is the host that counts, and `*.org` is any.\n\n"
+        + _risks()
+        + "\nWhat running at a level risks, permissions apart, when a new version asks for one:\n\n"
+        + _table(["level", "risk", "why"], levels)
     )
+
+
+_REACHES = {Reach.ONE: "one", Reach.SOME: "some (`a.*`)", Reach.ANY: "any (`*`)"}
+_HOSTS = {Reach.ONE: "one host", Reach.SOME: "hosts of a domain", Reach.ANY: "any host"}
+
+
+def _risks() -> str:
+    rows = []
+    for (action, reach), found in RISKS.items():
+        reaches = _HOSTS if action == "http:request" else _REACHES
+        target = reaches[reach] if (action, Reach.ANY) in RISKS else ""
+        rows.append([f"`{action}`", target, found.risk, found.why])
+    raises = (
+        ("another method than `GET`, `HEAD`, `OPTIONS`, and a `*` in the path", CHANGES),
+        ("`http://`", UNENCRYPTED),
+    )
+    for target, found in raises:
+        rows.append(["`http:request`", target, f"at least {found.risk}", found.why])
+    return _table(["permission", "target", "risk", "why"], rows)
 
 
 def _subclasses(kind: type[errors.WardianError]) -> set[type[errors.WardianError]]:

@@ -58,9 +58,16 @@ class CommandLine:
 @contextmanager
 def serve_process(*arguments: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """Start ``wardian serve`` in a process of its own; it is killed at the end if need be."""
+    with command_process("serve", *arguments, **environment) as process:
+        yield process
+
+
+@contextmanager
+def command_process(*arguments: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a command in a process of its own; it is killed at the end if need be."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WARDIAN_")}
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "wardian", "serve", *map(str, arguments)],
+        [sys.executable, "-W", "error", "-m", "wardian", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -59,6 +59,9 @@ class FakeExecutor:
             raise DeadlineExceeded(usage=usage) from None
         return Outcome(result, Usage(wall_seconds=0.001, fuel=7))
 
+    def prepare(self, job: Job) -> None:
+        """Nothing has to be loaded."""
+
     def workers(self) -> WorkersReport:
         return WorkersReport(idle=1, busy=0, queued=0, spawned=1, lost=0)
 

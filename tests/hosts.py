@@ -78,8 +78,10 @@ async def fake_host(
         token = await bootstrap(database, tenant="default")
         parts, statistics = compose(chosen, policy or CallPolicy(), database, executor, folder)
         await parts.files.sweep()
+        await parts.upgrader.recover("default")
         await parts.lifecycle.resume(parts.registry, "default")
         await stack.enter_async_context(statistics.kept())
+        await stack.enter_async_context(parts.monitoring.kept())
         yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor)
 
 

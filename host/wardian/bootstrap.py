@@ -5,12 +5,13 @@ from __future__ import annotations
 import fcntl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wardian.capabilities import Services, build
 from wardian.errors import HostUnusable, InvalidArguments
-from wardian.events import Events
+from wardian.events import Event, Events
 from wardian.plugins import PackageStore, Registry
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
@@ -18,17 +19,22 @@ from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.executor import Executor, ExecutorSettings
+from wardian.runtime.gates import Gates
 from wardian.runtime.host import HostParts, PluginHost
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.installs import Installer
 from wardian.runtime.intake import Intake, IntakePolicy
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor as AnyExecutor
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
+from wardian.runtime.transition import TransitionParts, Transitions, probe
+from wardian.runtime.upgrades import Upgrader, UpgraderParts
 from wardian.settings import Settings
 from wardian.storage import Database
 from wardian.storage.kv import Quota
@@ -69,8 +75,10 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         stack.callback(parts.calls.log.flush)
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
+            await parts.upgrader.recover(tenant.name)
             await parts.lifecycle.resume(parts.registry, tenant.name)
         await stack.enter_async_context(statistics.kept())
+        await stack.enter_async_context(parts.monitoring.kept())
         yield PluginHost(parts, bootstrap_token=token)
 
 
@@ -84,7 +92,7 @@ def compose(
     """Put a host's parts together over a database and an executor that are open."""
     events = Events(database)
     registry = Registry(database)
-    events.subscribe("plugin.*", lambda event: registry.forget(event.tenant))
+    events.subscribe("plugin.*", partial(_forget, registry))
     journal = Journal(database, events)
     files = PackageFiles(database, _store(folder))
     trust = Trust(database)
@@ -92,6 +100,7 @@ def compose(
     telemetry = Telemetry()
     telemetry.watch_workers(executor.workers)
     statistics = Statistics(database)
+    monitoring = Monitoring(database)
     quota = Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max)
     services = Services(database=database, events=events, kv_quota=quota)
     functions = HostFunctions(contract(), build(services), telemetry)
@@ -102,6 +111,7 @@ def compose(
             files=files,
             telemetry=telemetry,
             statistics=statistics,
+            monitoring=monitoring,
         ),
         policy,
     )
@@ -113,6 +123,33 @@ def compose(
             package_bytes_max=settings.upload_bytes_max * _UNPACKED_RATIO,
             ceiling=_ceiling(settings),
         ),
+        steps,
+    )
+    gates = Gates()
+    transitions = Transitions(
+        TransitionParts(
+            journal=journal,
+            lifecycle=lifecycle,
+            registry=registry,
+            calls=calls,
+            files=files,
+            gates=gates,
+            steps=steps,
+            probe=partial(probe, calls),
+        ),
+        versions_kept=settings.versions_kept,
+    )
+    upgrader = Upgrader(
+        UpgraderParts(
+            database=database,
+            registry=registry,
+            lifecycle=lifecycle,
+            intake=intake,
+            trust=trust,
+            files=files,
+            transitions=transitions,
+            steps=steps,
+        )
     )
     installer = Installer(database, journal, lifecycle, intake, files, steps)
     crashes = CrashPolicy(
@@ -126,17 +163,25 @@ def compose(
         lifecycle=lifecycle,
         switches=Switches(journal, lifecycle),
         installer=installer,
+        upgrader=upgrader,
+        gates=gates,
         files=files,
         trust=trust,
         steps=steps,
         calls=calls,
         supervisor=Supervisor(crashes, lifecycle.quarantine),
+        monitoring=monitoring,
+        oversight=Oversight(registry, journal, calls, monitoring),
         executor=executor,
         telemetry=telemetry,
         keys=KeyRing(database, default_tenant=settings.default_tenant),
         tenants=Tenants(database),
     )
     return parts, statistics
+
+
+def _forget(registry: Registry, event: Event) -> None:
+    registry.forget(event.tenant, event.value().get("plugin"))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ and a docstring that is its title and its default message. HTTP status codes liv
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ class WardianError(Exception):
 
     type: ClassVar[str] = "internal-error"
 
+    step: str | None = None
+    """At which step a change of several steps, such as an upgrade, met the fault."""
+
     def __init__(self, message: str | None = None) -> None:
         self.message = message or self.title()
         super().__init__(self.message)
@@ -49,6 +53,11 @@ class WardianError(Exception):
     def details(self) -> dict[str, Any]:
         """What a program wants to know beside the sentence, as JSON values."""
         return {}
+
+    def reword(self, message: str) -> None:
+        """Say the same in other words, where more is known of what was asked."""
+        self.message = message
+        self.args = (message,)
 
 
 class CallError(WardianError):
@@ -217,6 +226,14 @@ class Conflict(WardianError):
     """The request does not fit the present state."""
 
     type = "conflict"
+
+    def __init__(self, message: str | None = None, *, needs_approval: Sequence[str] = ()) -> None:
+        """``needs_approval`` is what an operator has to approve for the request to succeed."""
+        super().__init__(message)
+        self.needs_approval = tuple(needs_approval)
+
+    def details(self) -> dict[str, Any]:
+        return {"needs_approval": list(self.needs_approval)} if self.needs_approval else {}
 
 
 class PermissionDenied(WardianError):

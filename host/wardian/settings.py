@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     kv_keys_max: _Count = 100_000
     """Keys that one plugin may keep in one tenant."""
 
+    versions_kept: Annotated[int, Field(ge=1, le=100)] = 5
+    """Earlier versions of a plugin that are kept to roll back to."""
+
     call_wall_seconds_max: Annotated[float, Field(gt=0, le=MAX_WALL_SECONDS)] | None = None
     """Ceiling over every level's own wall clock."""
 

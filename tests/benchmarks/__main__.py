@@ -22,7 +22,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import crossings, memory, over_http, page, pressure, startup, table, workers
+from benchmarks import (
+    crossings,
+    memory,
+    over_http,
+    page,
+    pressure,
+    startup,
+    table,
+    upgrades,
+    workers,
+)
 from benchmarks.bench import Bench, Measurement, Skipped
 from benchmarks.figures import Figure, Row
 from benchmarks.measuring import FULL, QUICK
@@ -34,6 +44,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *over_http.MEASUREMENTS,
     *memory.MEASUREMENTS,
     *startup.MEASUREMENTS,
+    *upgrades.MEASUREMENTS,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,9 +25,14 @@ def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = No
     )
 
 
-def answers(kind: Any, status: int = 200, description: str = "Done.") -> dict[int | str, Any]:
-    """The ``responses`` of a route that answers a ``kind``."""
-    content = {"application/json": {"schema": schema_of(kind)}}
+def answers(
+    kind: Any, status: int = 200, description: str = "Done.", *, others: Sequence[Any] = ()
+) -> dict[int | str, Any]:
+    """The ``responses`` of a route that answers a ``kind``, or one of ``others``."""
+    schema = schema_of(kind)
+    if others:
+        schema = {"anyOf": [schema, *map(schema_of, others)]}
+    content = {"application/json": {"schema": schema}}
     return {status: {"description": description, "content": content}}
 
 

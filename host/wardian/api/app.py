@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -21,14 +22,16 @@ from wardian.api.v1 import (
     grants,
     installs,
     keys,
+    permissions,
     plugins,
     tenants,
+    upgrades,
 )
 from wardian.bootstrap import open_host
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
 
-UPLOAD_PATHS = ("/api/v1/plugins", "/api/v1/installs")
+UPLOAD_PATH = re.compile(r"/api/v1/(?:plugins(?:/[^/]+/upgrade)?|installs)")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -76,14 +79,25 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
 
 def _v1() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    for noun in (functions, plugins, installs, dependencies, grants, config, keys, tenants):
+    for noun in (
+        functions,
+        plugins,
+        installs,
+        upgrades,
+        dependencies,
+        grants,
+        permissions,
+        config,
+        keys,
+        tenants,
+    ):
         api.include_router(noun.router)
     return api
 
 
 def _bytes_max(settings: Settings) -> Callable[[Scope], int]:
     def of(scope: Scope) -> int:
-        is_upload = scope["method"] == "POST" and scope["path"] in UPLOAD_PATHS
+        is_upload = scope["method"] == "POST" and UPLOAD_PATH.fullmatch(scope["path"])
         return settings.upload_bytes_max if is_upload else settings.body_bytes_max
 
     return of

@@ -18,10 +18,24 @@ from wardian.api.v1.dependencies import Uninstalled
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
+from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.tenants import TenantRequest
+from wardian.api.v1.upgrades import RollbackRequest
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
-from wardian.runtime.host import BatchView, DependenciesView, GrantsView, PluginView, SwitchedView
+from wardian.runtime.host import (
+    BatchView,
+    DependenciesView,
+    GrantsView,
+    PluginView,
+    SuggestionView,
+    SwitchedView,
+    UpgradeEntry,
+    UpgradeReport,
+    UpgradeView,
+    UsesView,
+    VersionView,
+)
 from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
 
@@ -40,13 +54,22 @@ _SHAPES = (
     KeyRequest,
     KeyView,
     Limits,
+    MonitoringRequest,
+    MonitoringView,
     NewKey,
     PluginView,
+    RollbackRequest,
+    SuggestionView,
     SwitchedView,
     TenantRequest,
     TenantView,
     Uninstalled,
+    UpgradeEntry,
+    UpgradeReport,
+    UpgradeView,
     Usage,
+    UsesView,
+    VersionView,
 )
 
 _PROBLEM: Json = {
@@ -63,6 +86,8 @@ _PROBLEM: Json = {
         "request_id": {"type": "string"},
         "call_id": {"type": "string"},
         "usage": {"$ref": SCHEMAS.format(name="Usage")},
+        "step": {"type": "string", "description": "At which step a change of several stopped."},
+        "needs_approval": {"type": "array", "items": {"type": "string"}},
         "path": {"type": "string", "description": "Where in the input the fault is."},
         "payload": {"description": "The error value that the function itself answered."},
     },

@@ -111,6 +111,8 @@ def status_of(error: type[WardianError]) -> int:
 def problem_of(error: WardianError) -> Problem:
     """Describe a ``WardianError``."""
     members: dict[str, Any] = dict(to_json(error.details()))
+    if error.step is not None:
+        members["step"] = error.step
     if isinstance(error, CallError) and error.usage is not None:
         members["usage"] = error.usage
     kind = type(error)

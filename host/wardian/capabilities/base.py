@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wardian.errors import InvalidArguments
-from wardian.policy.grants import Authority
+from wardian.policy.grants import Authority, Layer
 from wardian.policy.limits import Limits
-from wardian.policy.permissions import parse_permission
+from wardian.policy.permissions import Permission, parse_permission
 from wardian.policy.usage import Usage
 
 Case = Literal["denied", "not-found", "invalid", "exhausted", "unavailable"]
 """The cases of the variant ``error`` in ``wit/v1/types.wit``."""
 
 Countable = Literal["host_calls", "http_requests", "events", "log_lines"]
+
+Observer = Callable[[Permission, Layer | None, Authority], None]
+"""Told of a permission that was needed, the layer that refused it, and what it was judged by."""
 
 _COUNTED: dict[Countable, str] = {
     "host_calls": "host calls",
@@ -93,12 +96,14 @@ class CallContext:
     Attributes:
         authority: replaced while the call runs when the operator changes the grants.
         configuration: the plugin's resolved values, the same throughout the call.
+        observer: told of every permission that is judged; set while the plugin is monitored.
     """
 
     facts: CallFacts
     authority: Authority
     budget: Budget
     configuration: Mapping[str, Any] = field(default_factory=dict)
+    observer: Observer | None = None
 
     def require(self, permission: str) -> None:
         """Check that the call holds ``permission``.
@@ -111,5 +116,7 @@ class CallContext:
         except InvalidArguments as exc:
             raise Refused("invalid", exc.message) from exc
         refusal = self.authority.refusal(wanted)
+        if self.observer is not None:
+            self.observer(wanted, None if refusal is None else refusal.layer, self.authority)
         if refusal is not None:
             raise Refused("denied", refusal.reason)

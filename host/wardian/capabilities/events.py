@@ -20,9 +20,9 @@ class EventsCapability:
             check_topic(topic)
         except InvalidArguments as exc:
             raise Refused("invalid", exc.message) from exc
-        call.require(f"events:publish:{topic}")
         if is_reserved(topic):
             raise Refused("denied", f"The topic {topic!r} is refused: the host alone publishes it.")
+        call.require(f"events:publish:{topic}")
         call.budget.spend("events")
         try:
             event = await self._events.publish(

@@ -28,13 +28,18 @@ _COMMANDS = (
     ("demo", "demo.demo", _HOST),
     ("doctor", "doctor.doctor", _HOST),
     ("new", "projects.new", _AUTHOR),
+    ("dev", "dev.command.dev", _AUTHOR),
     ("build", "projects.build", _AUTHOR),
     ("pack", "projects.pack", _AUTHOR),
     ("inspect", "components.inspect", _AUTHOR),
     ("run", "components.run", _AUTHOR),
     ("compat", "compatibility.compat", _AUTHOR),
+    ("review", "reviews.review_source", _PLUGINS),
     ("install", "plugins.install", _PLUGINS),
     ("uninstall", "plugins.uninstall", _PLUGINS),
+    ("upgrade", "upgrades.upgrade", _PLUGINS),
+    ("rollback", "upgrades.rollback", _PLUGINS),
+    ("versions", "upgrades.versions", _PLUGINS),
     ("list", "plugins.list_plugins", _PLUGINS),
     ("show", "plugins.show", _PLUGINS),
     ("deps", "dependencies.deps", _PLUGINS),
@@ -55,6 +60,18 @@ _GROUPS = (
         {"get": "config.get", "set": "config.set_values"},
     ),
     (
+        "permissions",
+        "Permissions of a plugin: what it asks for, what it uses, what it needs.",
+        _PLUGINS,
+        {
+            "show": "permissions.show",
+            "monitor": "permissions.monitor",
+            "uses": "permissions.uses",
+            "suggest": "permissions.suggest",
+            "clear": "permissions.clear",
+        },
+    ),
+    (
         "keys",
         "API keys of the tenant.",
         _HOST,
@@ -68,7 +85,7 @@ _GROUPS = (
     ),
 )
 
-_LOGGING = ("serve", "demo")
+_LOGGING = ("serve", "demo", "dev")
 """Commands whose standard error is a log, which has the warnings of others."""
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from wardian.cli.changes import show_changes
 from wardian.cli.local import inspect_once
 from wardian.cli.sources import Source, source_at
 from wardian.cli.terminal import Json, Terminal, command
@@ -62,16 +63,7 @@ def _show(
         terminal.line(f"{new} breaks callers of {old}.", "bold red")
     else:
         terminal.line(f"{new} serves callers of {old}.", "bold green")
-    rows = [
-        [
-            "breaking" if change.breaking else "",
-            change.kind,
-            f"{change.subject} ({change.place})" if change.place else change.subject,
-            change.text,
-        ]
-        for change in found.changes
-    ]
-    terminal.table(["", "change", "where", "what"], rows)
+    show_changes(terminal, msgspec.to_builtins(found.changes))
     if wanted is None:
         terminal.note(f"Semantic versioning asks for the next {found.advice} version.")
     elif reaches(sources[1].version, wanted):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,18 +13,17 @@ import msgspec
 import typer
 
 from wardian.cli import authoring
+from wardian.cli.access import curl_line, fresh_key
 from wardian.cli.authoring import ToolchainMissing
 from wardian.cli.failures import Failure
 from wardian.cli.logs import LogFormat, LogLevel, logging_to_stderr
 from wardian.cli.serve import DataDir, Port, chosen_settings, serving
 from wardian.cli.terminal import Json, Terminal, command
-from wardian.cli.text import as_json
 from wardian.crypto.digests import sha256_hex
 from wardian.errors import NotFound
 from wardian.plugins.package import read_directory
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
-from wardian.tenants import Scope
 
 SAMPLE = "csv-insights"
 KEY_NAME = "demo"
@@ -35,8 +33,6 @@ LEFT_OUT = "misbehaving"
 
 _PATH = f"/api/v1/plugins/{SAMPLE}/functions/analyze"
 _COLUMNS = ("name", "kind", "count", "missing", "unique", "minimum", "maximum", "mean", "median")
-
-_SOURCES = ("src", "wit", "plugin.toml", "build.toml", "package.json", "Cargo.toml")
 
 
 @command
@@ -65,7 +61,7 @@ async def _demonstrate(terminal: Terminal, settings: Settings, samples: Path, on
     async with serving(settings) as (host, server, url):
         built, skipped = await asyncio.to_thread(_build_all, terminal, samples)
         await _install_all(terminal, host, settings, built)
-        key = await _fresh_key(host, settings)
+        key = await fresh_key(host, settings.default_tenant, KEY_NAME)
         running = asyncio.create_task(server.run_until_stopped())
         try:
             answer = await _first_call(url, key, _text_of(samples / SAMPLE))
@@ -107,7 +103,7 @@ def _build_all(terminal: Terminal, samples: Path) -> tuple[list[Path], dict[str,
 
 
 def _build(terminal: Terminal, directory: Path) -> None:
-    if _is_built(directory):
+    if authoring.is_built(directory):
         terminal.note(f"{directory.name}: built already")
         return
     with terminal.busy(f"{directory.name}: building") as progress:
@@ -117,16 +113,6 @@ def _build(terminal: Terminal, directory: Path) -> None:
 
 def _prefixed(name: str, progress: Callable[[str], None]) -> Callable[[str], None]:
     return lambda text: progress(f"{name}: {text}")
-
-
-def _is_built(directory: Path) -> bool:
-    component = directory / "plugin.wasm"
-    if not component.is_file():
-        return False
-    roots = [directory / name for name in _SOURCES]
-    files = [path for root in roots if root.exists() for path in (root, *root.rglob("*"))]
-    newest = max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)
-    return component.stat().st_mtime >= newest
 
 
 async def _install_all(
@@ -152,16 +138,6 @@ async def _install(host: PluginHost, tenant: str, directory: Path) -> None:
     await host.install(directory, grants="all", tenant=tenant, actor=KEY_NAME)
 
 
-async def _fresh_key(host: PluginHost, settings: Settings) -> str:
-    """Make the demonstration's key; a token is stored nowhere, so an earlier one is replaced."""
-    tenant = settings.default_tenant
-    key = await host.keys.create(KEY_NAME, [Scope.ADMIN], tenant, actor=KEY_NAME)
-    for known in await host.keys.list(tenant):
-        if known.name == KEY_NAME and known.id != key.id and known.revoked_at is None:
-            await host.keys.revoke(known.id, tenant, actor=KEY_NAME)
-    return key.token
-
-
 async def _first_call(url: str, key: str, csv: str) -> dict[str, Any]:
     """Call the sample over HTTP, as a stranger would."""
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as client:
@@ -181,11 +157,7 @@ def _text_of(sample: Path) -> str:
 
 
 def _curl(url: str, key: str) -> str:
-    body = {"arguments": {"csv": "planet,moons\nEarth,1\nMars,2\nJupiter,97\n"}}
-    return (
-        f"curl -s {url}{_PATH} -H {shlex.quote(f'Authorization: Bearer {key}')} "
-        f"-d {shlex.quote(as_json(body))}"
-    )
+    return curl_line(url + _PATH, key, {"csv": "planet,moons\nEarth,1\nMars,2\nJupiter,97\n"})
 
 
 def _show(terminal: Terminal, found: dict[str, Any], once: bool) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from wardian.cli.client import connect, plugin_path
-from wardian.cli.plugins import Name, show_permissions
+from wardian.cli.plugins import Name
+from wardian.cli.reviews import show_review
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.errors import NotFound
 
@@ -53,4 +54,4 @@ def revoke(name: Name, permissions: Permissions, json: Json = False) -> None:
 
 
 def _answer(terminal: Terminal, view: dict[str, Any]) -> None:
-    terminal.answer(view, lambda: show_permissions(terminal, view["asked"], view["granted"]))
+    terminal.answer(view, lambda: show_review(terminal, view["review"]))

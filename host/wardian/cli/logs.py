@@ -49,6 +49,13 @@ def logging_to_stderr(form: LogFormat, least: LogLevel) -> Iterator[None]:
     """Send the log to standard error while this lasts."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form is LogFormat.JSON else TextLines())
+    with logging_to(handler, least):
+        yield
+
+
+@contextmanager
+def logging_to(handler: logging.Handler, least: LogLevel) -> Iterator[None]:
+    """Hand the log to ``handler`` while this lasts."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [(logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from wardian.cli.client import connect, plugin_path
 from wardian.cli.dependencies import dependents_of, install_together
 from wardian.cli.failures import failure
+from wardian.cli.reviews import note_how_to_grant, show_review
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.errors import InvalidArguments
 from wardian.plugins.package import pack
@@ -57,7 +58,7 @@ def install(
     (source,) = sources
     package = package_at(source)
     with connect() as client:
-        chunks = _uploading(terminal, package, source.name)
+        chunks = uploading(terminal, package, source.name)
         view = client.upload("/plugins", chunks, len(package), query)
     terminal.answer(view, lambda: _show_installed(terminal, view))
 
@@ -163,28 +164,6 @@ def package_at(source: Path) -> bytes:
         raise InvalidArguments(f"{str(source)!r} cannot be read: {error.strerror}.") from error
 
 
-def show_permissions(terminal: Terminal, asked: list[dict[str, Any]], granted: list[str]) -> None:
-    """Print what a plugin asks for, and which of it is granted."""
-    if not asked:
-        terminal.line("It asks for no permission.")
-        return
-    rows = [
-        [
-            "granted" if item["permission"] in granted else "not granted",
-            item["permission"],
-            item.get("reason") or "",
-        ]
-        for item in asked
-    ]
-    rows += [["granted", extra, ""] for extra in _beyond(asked, granted)]
-    terminal.table(["grant", "permission", "its reason"], rows)
-
-
-def _beyond(asked: list[dict[str, Any]], granted: list[str]) -> list[str]:
-    named = {item["permission"] for item in asked}
-    return [permission for permission in granted if permission not in named]
-
-
 def _switch_path(name: str, verb: str, cascade: bool) -> str:
     return plugin_path(name, f"/{verb}?cascade=true" if cascade else f"/{verb}")
 
@@ -195,7 +174,8 @@ def _show_switched(terminal: Terminal, view: dict[str, Any]) -> None:
         terminal.line(f"{each['name']} is {each['state']}{why}.")
 
 
-def _uploading(terminal: Terminal, package: bytes, label: str) -> Iterator[bytes]:
+def uploading(terminal: Terminal, package: bytes, label: str) -> Iterator[bytes]:
+    """Yield a package in pieces, with a bar for who watches."""
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -214,9 +194,8 @@ def _uploading(terminal: Terminal, package: bytes, label: str) -> Iterator[bytes
 
 def _show_installed(terminal: Terminal, view: dict[str, Any]) -> None:
     terminal.line(f"Installed {view['name']} {view['version']}: {view['state']}.", "bold")
-    show_permissions(terminal, view["asked"], view["granted"])
-    if any(item["permission"] not in view["granted"] for item in view["asked"]):
-        terminal.note(f"Grant more with `wardian grant {view['name']} PERMISSION`.")
+    show_review(terminal, view["review"])
+    note_how_to_grant(terminal, f"wardian grant {view['name']}", view["review"])
     for function in view["functions"]:
         terminal.line(f"  {function}")
 
@@ -246,6 +225,6 @@ def _show_plugin(
     for name in ("description", "state", "state_reason", "level", "digest", "installed_at"):
         if view.get(name):
             terminal.line(f"{name.replace('_', ' ')}: {view[name]}")
-    show_permissions(terminal, view["asked"], view["granted"])
+    show_review(terminal, view["review"])
     for name, function in functions.items():
         terminal.line(f"{name}: {function.get('signature', '')}")

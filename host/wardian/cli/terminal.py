@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, ParamSpec
 
@@ -65,13 +65,20 @@ class Terminal:
         """Print a JSON value for people."""
         self.out.print(Text(as_json(value, indent=2)))
 
-    def table(self, columns: list[str], rows: list[list[str]]) -> None:
-        """Print rows of text from anywhere."""
+    def table(
+        self,
+        columns: list[str],
+        rows: list[list[str]],
+        styles: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Print rows of text from anywhere; ``styles`` are by column and a cell's text."""
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
             table.add_column(column, overflow="fold")
+        styled = [(styles or {}).get(column, {}) for column in columns]
         for row in rows:
-            table.add_row(*(Text(visible(cell)) for cell in row))
+            cells = zip(row, styled, strict=True)
+            table.add_row(*(Text(visible(cell), style.get(cell, "")) for cell, style in cells))
         self.out.print(table)
 
     def spent(self, usage: dict[str, Any]) -> None:
@@ -83,9 +90,14 @@ class Terminal:
             f"{usage.get('host_calls', 0)} host calls"
         )
 
+    @property
+    def is_interactive(self) -> bool:
+        """Whether there is a person to ask."""
+        return not self.json and _is_person_there()
+
     def confirms(self, question: str) -> bool:
         """Ask a person; where there is none to ask, the command was the answer."""
-        if self.json or not _is_person_there():
+        if not self.is_interactive:
             return True
         return typer.confirm(visible(question), err=True)
 

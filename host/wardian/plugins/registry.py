@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from wardian.policy.permissions import Permission, parse_permission
 from wardian.sandbox.description import Description
 from wardian.storage import Connection, Database
 from wardian.storage.plugins import PluginRepository
-from wardian.storage.rows import PluginRow
+from wardian.storage.rows import PluginRow, VersionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,12 +106,26 @@ class Registry:
             names = await PluginRepository(connection, tenant).named_by_reason(reason)
         return [await self.get(tenant, name) for name in names]
 
-    def forget(self, tenant: str) -> None:
-        """Read the tenant's plugins anew from now on."""
+    @property
+    def changes(self) -> int:
+        """How often something was forgotten."""
+        return self._changes
+
+    def remember(self, plugin: Installed, *, changes: int) -> None:
+        """Know a plugin as a transaction has just read it, and spare its next call the reading.
+
+        Unless more was forgotten meanwhile than ``changes`` tells: then it may be outdated.
+        """
+        if self._changes == changes:
+            self._known[plugin.tenant, plugin.name] = plugin
+
+    def forget(self, tenant: str, name: str | None = None) -> None:
+        """Read a plugin anew from now on, or all of the tenant."""
         self._changes += 1
         self._lists.pop(tenant, None)
         for key in [key for key in self._known if key[0] == tenant]:
-            del self._known[key]
+            if name in (None, key[1]):
+                del self._known[key]
 
 
 async def read_installed(connection: Connection, tenant: str, name: str) -> Installed:
@@ -132,6 +146,23 @@ async def _all_installed(repository: PluginRepository) -> list[Installed]:
     rows = await repository.all()
     granted, configured = await repository.all_granted(), await repository.all_config()
     return [_installed(row, granted.get(row.id, ()), configured.get(row.id, {})) for row in rows]
+
+
+def as_version(plugin: Installed, row: VersionRow, granted: Iterable[str]) -> Installed:
+    """Return what a plugin would be at another of its versions, with these grants."""
+    manifest = Manifest.restored(row.manifest)
+    return replace(
+        plugin,
+        version=row.plugin_version,
+        digest=row.digest,
+        package_digest=row.package_digest,
+        level=Level(row.level),
+        manifest=manifest,
+        description=msgspec.convert(row.description, Description),
+        installed_at=row.installed_at,
+        asked=manifest.asked(),
+        granted=tuple(map(parse_permission, granted)),
+    )
 
 
 def _installed(row: PluginRow, granted: Iterable[str], configured: Mapping[str, Any]) -> Installed:

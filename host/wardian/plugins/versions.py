@@ -30,6 +30,11 @@ def is_older(version: str, than: str) -> bool:
     return _parsed(version) < _parsed(than)
 
 
+def in_order(version: str) -> Version:
+    """Return a key that sorts versions from old to new."""
+    return Version.parse(version)
+
+
 @dataclass(frozen=True, slots=True)
 class VersionRange:
     """Which versions are acceptable; made by `parse_range`."""

@@ -2,12 +2,18 @@
 
 Grammar (design, section 6): ``noun:verb`` or ``noun:verb:target``, where a ``*`` in the target
 stands for any run of characters. Nothing else is special, so people can read and grep them.
+
+An address is matched part by part, so that a ``*`` in its host ends where the host ends, and
+stands for whole labels only: ``https://*.example.org/*`` reaches no host outside that domain.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from wardian.errors import InvalidArguments
 
@@ -18,13 +24,21 @@ _TARGETS: dict[str, re.Pattern[str] | None] = {
     "kv:write": None,
     "events:publish": re.compile(r"[a-z0-9*][a-z0-9.*_-]*"),
     "events:subscribe": re.compile(r"[a-z0-9*][a-z0-9.*_-]*"),
-    "http:request": re.compile(r"(?:[A-Z]+|\*):https?://[^\s\\@#]+"),
+    "http:request": re.compile(
+        r"(?:[A-Z]+|\*):https?://(?:\*|(?:\*\.)?[^\s\\@#/?*]+)(?:[/?][^\s\\@#]*)?"
+    ),
     "credentials:use": re.compile(r"[a-z0-9*][a-z0-9.*_-]*"),
     "credentials:reveal": re.compile(r"[a-z0-9*][a-z0-9.*_-]*"),
     "plugins:call": re.compile(r"[a-z0-9*][a-z0-9.*_-]*"),
     "agents:ask": re.compile(r"[a-z0-9*][a-z0-9.*_-]*"),
 }
 """What may be asked for, and what its target looks like; None takes no target."""
+
+_ADDRESS = (
+    "METHOD:URL, where a * in the host is all of it or its first labels, as in "
+    "GET:https://*.example.org/*"
+)
+_NAME = "lower-case words, with * for any run of characters"
 
 
 DESCRIPTIONS: dict[str, str] = {
@@ -57,7 +71,35 @@ class Permission:
             return False
         if self.target is None or other.target is None:
             return self.target == other.target
-        return _matches(self.target, other.target)
+        return all(
+            map(_matches, _parts(self.action, self.target), _parts(self.action, other.target))
+        )
+
+    def overlaps(self, other: Permission) -> bool:
+        """Tell whether there is anything that both this and ``other`` cover."""
+        if self.action != other.action:
+            return False
+        if self.target is None or other.target is None:
+            return self.target == other.target
+        return all(map(_meet, _parts(self.action, self.target), _parts(self.action, other.target)))
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether the target has a wildcard."""
+        return self.target is not None and "*" in self.target
+
+    def address(self) -> Address:
+        """Return the parts of the target of an ``http:request``."""
+        return _address(self.target or "")
+
+
+class Address(NamedTuple):
+    """The target of an ``http:request``, in the parts that are matched one by one."""
+
+    method: str
+    scheme: str
+    authority: str
+    rest: str
 
 
 def parse_permission(text: str) -> Permission:
@@ -80,12 +122,63 @@ def parse_permission(text: str) -> Permission:
             raise InvalidArguments(f"The permission {action!r} takes no target: {text!r}.")
         return Permission(action)
     if not pattern.fullmatch(target):
-        raise InvalidArguments(f"The permission {action!r} needs a valid target: {text!r}.")
+        shape = _ADDRESS if action == "http:request" else _NAME
+        raise InvalidArguments(f"The permission {action!r} takes a target, {shape}; not {text!r}.")
     return Permission(action, target)
 
 
 def _described() -> list[str]:
     return [name if pattern is None else f"{name}:…" for name, pattern in _TARGETS.items()]
+
+
+def tightest(permissions: Iterable[Permission], wanted: Permission) -> Permission | None:
+    """Return the narrowest of ``permissions`` that covers ``wanted``, or None if none does."""
+    covering = [each for each in permissions if each.covers(wanted)]
+    return min(covering, key=_wideness, default=None)
+
+
+def widest(permission: Permission) -> Permission:
+    """Return the widest pattern that covers ``permission``; of an address the scheme stays."""
+    if permission.target is None:
+        return permission
+    if permission.action == "http:request":
+        return Permission(permission.action, f"*:{permission.address().scheme}://*")
+    return Permission(permission.action, "*")
+
+
+def _wideness(permission: Permission) -> tuple[bool, int, str]:
+    """A key that puts whatever is covered by another before that other."""
+    target = permission.target or ""
+    return "*" in target, -len(target.replace("*", "")), target
+
+
+@lru_cache(maxsize=1_024)
+def _address(target: str) -> Address:
+    method, _, url = target.partition(":")
+    scheme, _, tail = url.partition("://")
+    cut = min((at for at in map(tail.find, "/?") if at >= 0), default=len(tail))
+    authority, rest = tail[:cut], tail[cut:]
+    # `https://*` is everything, as everybody reads it.
+    return Address(method, scheme, authority, rest or ("*" if authority == "*" else ""))
+
+
+def _parts(action: str, target: str) -> tuple[str, ...]:
+    return _address(target) if action == "http:request" else (target,)
+
+
+def _meet(ours: str, theirs: str) -> bool:
+    """Tell whether some text matches both patterns.
+
+    Two with a wildcard each need only agree in how they begin and in how they end: what either
+    wants in the middle fits between.
+    """
+    if "*" not in ours:
+        return _matches(theirs, ours)
+    if "*" not in theirs:
+        return _matches(ours, theirs)
+    (ours_first, *_, ours_last), (first, *_, last) = ours.split("*"), theirs.split("*")
+    begins = ours_first.startswith(first) or first.startswith(ours_first)
+    return begins and (ours_last.endswith(last) or last.endswith(ours_last))
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.call_log import CallLog, Ended
 from wardian.runtime.executor.job import Job, Known
 from wardian.runtime.host_calls import HostFunctions
+from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
 from wardian.runtime.statistics import Statistics
@@ -98,6 +100,7 @@ class CallServices:
     files: PackageFiles
     telemetry: Telemetry
     statistics: Statistics
+    monitoring: Monitoring
 
 
 class Calls:
@@ -110,8 +113,9 @@ class Calls:
     def __init__(self, services: CallServices, policy: CallPolicy) -> None:
         self._services = services
         self._policy = policy
-        self._running: dict[int, tuple[str, CallContext]] = {}
-        self._settled: OrderedDict[str, _Settled] = OrderedDict()
+        self._running: dict[int, tuple[Installed, CallContext]] = {}
+        self._settled: OrderedDict[tuple[str, str], _Settled] = OrderedDict()
+        self._draining: dict[tuple[str, str], asyncio.Future[None]] = {}
         self.log = CallLog()
 
     async def run(self, plugin: Installed, request: CallRequest) -> CallOutcome:
@@ -126,20 +130,11 @@ class Calls:
         settled = self._settled_of(plugin)
         limits = limits_from(request.limits or {}, settled.limits)
         context = _context(settled, request, limits)
-        job = Job(
-            call_id=context.facts.call_id,
-            tenant=plugin.tenant,
-            level=settled.authority.level,
-            digest=plugin.digest,
-            load=partial(self._services.files.component, plugin.package_digest),
-            function=function,
-            arguments=request.arguments,
-            limits=limits,
-            on_output=lambda written: write_output(context, written),
-            known=settled.known,
-        )
+        job = self._job(settled, context, function, request.arguments)
+        if plugin.monitored:
+            self._watch(context)
         key = id(context)
-        self._running[key] = (plugin.id, context)
+        self._running[key] = (plugin, context)
         try:
             return await self._measured(plugin, job, context)
         except InvalidArguments as error:
@@ -147,6 +142,57 @@ class Calls:
             raise
         finally:
             del self._running[key]
+            if self._draining:
+                self._ended(plugin)
+
+    def prepare(self, plugin: Installed) -> None:
+        """Have what calls of a plugin need at hand before the first comes."""
+        settled = self._settled_of(plugin)
+        request = CallRequest(function="", arguments={})
+        context = _context(settled, request, settled.limits)
+        self._services.executor.prepare(self._job(settled, context, "", {}))
+
+    def _job(
+        self,
+        settled: _Settled,
+        context: CallContext,
+        function: str,
+        arguments: Mapping[str, Any],
+    ) -> Job:
+        plugin = settled.plugin
+        return Job(
+            call_id=context.facts.call_id,
+            tenant=plugin.tenant,
+            level=settled.authority.level,
+            digest=plugin.digest,
+            load=partial(self._services.files.component, plugin.package_digest),
+            function=function,
+            arguments=arguments,
+            limits=context.budget.limits,
+            on_output=lambda written: write_output(context, written),
+            known=settled.known,
+        )
+
+    async def drained(self, plugin: Installed) -> None:
+        """Wait until no call of this version of a plugin runs any more.
+
+        Calls end at their deadlines, whatever their guests do.
+        """
+        if self._runs(plugin):
+            loop = asyncio.get_running_loop()
+            await asyncio.shield(
+                self._draining.setdefault(_version_of(plugin), loop.create_future())
+            )
+
+    def _runs(self, plugin: Installed) -> bool:
+        version = _version_of(plugin)
+        return any(_version_of(running) == version for running, _ in self._running.values())
+
+    def _ended(self, plugin: Installed) -> None:
+        if not self._runs(plugin):
+            drained = self._draining.pop(_version_of(plugin), None)
+            if drained is not None:
+                drained.set_result(None)
 
     async def attempt(self, plugin: Installed, request: CallRequest) -> str | None:
         """Run one call of the host's own; return why it failed, or None if it did not."""
@@ -158,17 +204,41 @@ class Calls:
             return error.message
         return None
 
+    def authority(self, plugin: Installed) -> Authority:
+        """Return what a plugin may do now."""
+        return self._policy.authority(plugin)
+
     def regrant(self, plugin: Installed) -> None:
-        """Apply a plugin's present grants to its calls that are running."""
-        for plugin_id, context in self._running.values():
-            if plugin_id == plugin.id:
-                context.authority = self._policy.authority(plugin)
+        """Apply a plugin's present grants to its calls that are running, of any version.
+
+        What its manifest asks stays that of the version that runs.
+        """
+        for context in self._running_of(plugin):
+            context.authority = replace(context.authority, granted=plugin.granted)
+
+    def remonitor(self, plugin: Installed) -> None:
+        """Record from now on, or no longer, what the plugin's running calls need."""
+        for context in self._running_of(plugin):
+            if plugin.monitored:
+                self._watch(context)
+            else:
+                context.observer = None
+
+    def _running_of(self, plugin: Installed) -> list[CallContext]:
+        return [context for running, context in self._running.values() if running.id == plugin.id]
+
+    def _watch(self, context: CallContext) -> None:
+        facts = context.facts
+        context.observer = self._services.monitoring.observer(
+            facts.tenant, facts.plugin_id, facts.call_id
+        )
 
     def _settled_of(self, plugin: Installed) -> _Settled:
         """Work out once what is the same in every call of a plugin as it is now."""
-        found = self._settled.get(plugin.id)
+        version = _version_of(plugin)
+        found = self._settled.get(version)
         if found is None or found.plugin is not plugin:
-            found = self._settled[plugin.id] = _Settled.of(plugin, self._policy)
+            found = self._settled[version] = _Settled.of(plugin, self._policy)
             if len(self._settled) > SETTLED_MAX:
                 self._settled.popitem(last=False)
         return found
@@ -220,6 +290,10 @@ class _Settled:
             configuration,
             tuple(known) if uses_config else (),
         )
+
+
+def _version_of(plugin: Installed) -> tuple[str, str]:
+    return plugin.id, plugin.package_digest
 
 
 def _context(settled: _Settled, request: CallRequest, limits: Limits) -> CallContext:

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from wardian import __version__
 from wardian.config import overlaid
@@ -18,15 +18,28 @@ from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.dependency_views import DependenciesView, dependencies_view
+from wardian.runtime.gates import Gates
 from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
-from wardian.runtime.permissions import change_config, change_grants
+from wardian.runtime.permission_views import SuggestionView, UsesView
+from wardian.runtime.permissions import change_config
 from wardian.runtime.ports import Executor
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
+from wardian.runtime.upgrade_report import UpgradeReport
+from wardian.runtime.upgrades import (
+    Approval,
+    RollbackOrder,
+    UpgradeEntry,
+    UpgradeOrder,
+    Upgrader,
+    VersionView,
+)
 from wardian.runtime.views import (
     BatchView,
     CallOutcome,
@@ -34,7 +47,7 @@ from wardian.runtime.views import (
     PluginView,
     Readiness,
     SwitchedView,
-    grants_view,
+    UpgradeView,
     plugin_view,
     switched_view,
 )
@@ -54,7 +67,13 @@ __all__ = [
     "PluginHost",
     "PluginView",
     "Readiness",
+    "SuggestionView",
     "SwitchedView",
+    "UpgradeEntry",
+    "UpgradeReport",
+    "UpgradeView",
+    "UsesView",
+    "VersionView",
 ]
 
 _VERBS = {
@@ -76,11 +95,15 @@ class HostParts:
     lifecycle: Lifecycle
     switches: Switches
     installer: Installer
+    upgrader: Upgrader
+    gates: Gates
     files: PackageFiles
     trust: Trust
     steps: Steps
     calls: Calls
     supervisor: Supervisor
+    monitoring: Monitoring
+    oversight: Oversight
     executor: Executor
     telemetry: Telemetry
     keys: KeyRing
@@ -134,7 +157,125 @@ class PluginHost:
         plugin = await self._parts.installer.install(
             delivery, grants=grants, enable=enable, tenant=tenant, actor=actor
         )
-        return plugin_view(plugin)
+        return plugin_view(plugin, self._parts.calls.authority(plugin), is_new=True)
+
+    async def upgrade(  # noqa: PLR0913 -- what to install, and what of it is allowed
+        self,
+        source: bytes | str | Path,
+        *,
+        name: str | None = None,
+        signature: bytes | None = None,
+        approve: Approval = None,
+        allow_breaking: bool = False,
+        allow_older: bool = False,
+        reload: bool = False,
+        tenant: str = "default",
+        actor: str = "host",
+    ) -> UpgradeView:
+        """Have a newer version take the place of an installed plugin, or nothing happen at all.
+
+        Calls that are running end on the old version, and no call is refused meanwhile; where the
+        new version migrates stored data, calls wait for that.
+
+        Args:
+            source, signature: as for `install`.
+            name: of the plugin, where the package must be of that one.
+            approve: the new permissions to grant, ``all`` or ``none``. An upgrade that asks for
+                more than the version before is refused without it.
+            allow_breaking: take a version that breaks callers without its number saying so.
+            allow_older: take a version that is older than one the tenant had.
+            reload: take the same version number with other content.
+
+        Raises:
+            InvalidManifest, PayloadTooLarge, SignatureInvalid, Revoked, InvalidComponent,
+            ImportRefused, CompileExceeded: the package, as for `install`.
+            InvalidArguments: the configuration does not fit the new version; what is approved is
+                not asked for.
+            Conflict: it is not newer, breaks callers, needs approval, its ``migrate`` failed or it
+                is not healthy.
+            NotFound: no such plugin.
+
+            Every error's ``step`` says where it was met.
+        """
+        order = UpgradeOrder(
+            delivery=Delivery(
+                source=source, signature=signature, allow_older=allow_older or reload
+            ),
+            tenant=tenant,
+            actor=actor,
+            name=name,
+            approve=approve,
+            allow_breaking=allow_breaking,
+            reload=reload,
+        )
+        plugin, found = await self._parts.upgrader.upgrade(order)
+        return UpgradeView(plugin=self._shown(plugin), report=found)
+
+    async def upgrade_report(  # noqa: PLR0913 -- the same as `upgrade`
+        self,
+        source: bytes | str | Path,
+        *,
+        name: str | None = None,
+        signature: bytes | None = None,
+        approve: Approval = None,
+        allow_breaking: bool = False,
+        allow_older: bool = False,
+        tenant: str = "default",
+    ) -> UpgradeReport:
+        """Tell what `upgrade` would change and what would stop it; nothing is changed.
+
+        Raises:
+            WardianError: the package is refused before it can be compared.
+        """
+        order = UpgradeOrder(
+            delivery=Delivery(source=source, signature=signature, allow_older=allow_older),
+            tenant=tenant,
+            actor="host",
+            name=name,
+            approve=approve,
+            allow_breaking=allow_breaking,
+        )
+        return await self._parts.upgrader.survey(order)
+
+    async def rollback(
+        self,
+        name: str,
+        *,
+        to: str | None = None,
+        stored: Literal["keep", "restore"] | None = None,
+        tenant: str = "default",
+        actor: str = "host",
+    ) -> PluginView:
+        """Go back to a kept version of a plugin, the one before unless ``to`` names another.
+
+        Args:
+            to: a version, or the digest of its package.
+            stored: what becomes of stored data that was migrated since; must be said then.
+
+        Raises:
+            NotFound: no such plugin, or no such version is kept.
+            Conflict: the data was migrated, and nothing is said of it; the version is not healthy.
+            SignatureInvalid, Revoked: the tenant does not trust it any more.
+            InvalidArguments: the configuration does not fit it.
+        """
+        order = RollbackOrder(name=name, tenant=tenant, actor=actor, to=to, stored=stored)
+        return self._shown(await self._parts.upgrader.rollback(order))
+
+    async def versions(self, name: str, *, tenant: str = "default") -> list[VersionView]:
+        """Return the versions of a plugin that are kept, the newest installation first.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return await self._parts.upgrader.versions(tenant, name)
+
+    async def upgrades(self, name: str, *, tenant: str = "default") -> list[UpgradeEntry]:
+        """Return the upgrades and rollbacks of a plugin, also failed ones, the newest first.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return await self._parts.upgrader.history(tenant, name)
 
     async def install_all(
         self,
@@ -162,7 +303,10 @@ class PluginHost:
             deliveries, grants=grants, enable=enable, tenant=tenant, actor=actor
         )
         return BatchView(
-            installed=[plugin_view(plugin) for plugin in batch.plugins],
+            installed=[
+                plugin_view(plugin, self._parts.calls.authority(plugin), is_new=True)
+                for plugin in batch.plugins
+            ],
             left_out=[str(release) for release in batch.left_out],
         )
 
@@ -195,9 +339,10 @@ class PluginHost:
             Conflict: it is quarantined; or what it needs is not installed, is in another version
                 than it takes, or is not enabled; with the chain of needs.
         """
-        return switched_view(
-            await self._parts.switches.enable(name, cascade=cascade, tenant=tenant, actor=actor)
+        *others, plugin = await self._parts.switches.enable(
+            name, cascade=cascade, tenant=tenant, actor=actor
         )
+        return switched_view(self._shown(plugin), others)
 
     async def disable(
         self, name: str, *, cascade: bool = False, tenant: str = "default", actor: str = "host"
@@ -210,9 +355,10 @@ class PluginHost:
             NotFound: no such plugin.
             Conflict: it is enabled, and so are plugins that need it; with the chains of needs.
         """
-        return switched_view(
-            await self._parts.switches.disable(name, cascade=cascade, tenant=tenant, actor=actor)
+        *others, plugin = await self._parts.switches.disable(
+            name, cascade=cascade, tenant=tenant, actor=actor
         )
+        return switched_view(self._shown(plugin), others)
 
     async def dependencies(self, name: str, *, tenant: str = "default") -> DependenciesView:
         """Return what a plugin needs and what needs it, each as a tree.
@@ -225,7 +371,7 @@ class PluginHost:
 
     async def plugins(self, *, tenant: str = "default") -> list[PluginView]:
         """Return every plugin of a tenant, by name."""
-        return [plugin_view(plugin) for plugin in await self._parts.registry.all(tenant)]
+        return [self._shown(plugin) for plugin in await self._parts.registry.all(tenant)]
 
     async def plugin(self, name: str, *, tenant: str = "default") -> PluginView:
         """Return one plugin.
@@ -233,7 +379,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin.
         """
-        return plugin_view(await self._parts.registry.get(tenant, name))
+        return self._shown(await self._parts.registry.get(tenant, name))
 
     async def grants(self, name: str, *, tenant: str = "default") -> GrantsView:
         """Return what a plugin asks for and what it was granted.
@@ -241,7 +387,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin.
         """
-        return grants_view(await self._parts.registry.get(tenant, name))
+        return await self._parts.oversight.grants(tenant, name)
 
     async def set_grants(
         self,
@@ -257,11 +403,47 @@ class PluginHost:
             NotFound: no such plugin.
             InvalidArguments: not a permission, or one that the plugin does not ask for.
         """
-        plugin = await change_grants(
-            self._parts.journal, name, permissions, tenant=tenant, actor=actor
-        )
-        self._parts.calls.regrant(plugin)
-        return grants_view(plugin)
+        return await self._parts.oversight.set_grants(tenant, name, permissions, actor=actor)
+
+    async def set_monitored(
+        self, name: str, monitored: bool, *, tenant: str = "default", actor: str = "host"
+    ) -> None:
+        """Record which permissions a plugin needs from now on, or no longer.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        await self._parts.oversight.set_monitored(tenant, name, monitored, actor=actor)
+
+    async def permission_uses(self, name: str, *, tenant: str = "default") -> UsesView:
+        """Return which permissions a plugin needed while it was monitored, denied ones too.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return await self._parts.oversight.uses(tenant, name)
+
+    async def clear_permission_uses(
+        self, name: str, *, tenant: str = "default", actor: str = "host"
+    ) -> None:
+        """Forget which permissions a plugin needed.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        await self._parts.oversight.clear_uses(tenant, name, actor=actor)
+
+    async def suggest_permissions(
+        self, name: str, *, include_denied: bool = False, tenant: str = "default"
+    ) -> SuggestionView:
+        """Return the smallest grant that covers what the plugin used while it was monitored.
+
+        ``include_denied`` covers what it was denied, too, as far as its manifest asks for it.
+
+        Raises:
+            NotFound: no such plugin.
+        """
+        return await self._parts.oversight.suggestion(tenant, name, include_denied=include_denied)
 
     async def config(self, name: str, *, tenant: str = "default") -> dict[str, Any]:
         """Return a plugin's configuration: what was set, over the manifest's defaults.
@@ -338,8 +520,10 @@ class PluginHost:
         """
         plugin = await self._callable(tenant, name)
         supervisor = self._parts.supervisor
-        while supervisor.rests(plugin):
+        gates = self._parts.gates
+        while supervisor.rests(plugin) or gates.is_closed(plugin):
             await supervisor.rested(plugin)
+            await gates.opened(plugin)
             plugin = await self._callable(tenant, name)
         request = CallRequest(
             function=function,
@@ -360,6 +544,9 @@ class PluginHost:
             raise
         supervisor.survived(plugin)
         return outcome
+
+    def _shown(self, plugin: Installed) -> PluginView:
+        return plugin_view(plugin, self._parts.calls.authority(plugin))
 
     async def _callable(self, tenant: str, name: str) -> Installed:
         plugin = await self._parts.registry.get(tenant, name)

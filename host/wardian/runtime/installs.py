@@ -13,9 +13,10 @@ from wardian.plugins.dependencies import Plan, to_install
 from wardian.plugins.registry import read_installed
 from wardian.plugins.releases import Release, hold_releases, read_releases, release_of
 from wardian.plugins.versions import is_older
+from wardian.runtime import journal
 from wardian.runtime.dependencies import holding, leaving
-from wardian.runtime.intake import Candidate, Delivery, Intake
-from wardian.runtime.journal import Change, Journal
+from wardian.runtime.intake import Candidate, Change, Delivery, Intake
+from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permissions import wanted_grants
@@ -78,8 +79,7 @@ class Installer:
         async with self._intake.unpacked(delivery, tenant) as package:
             granted = wanted_grants(package.manifest, grants)
             await self._plan(tenant, [release_of(package.manifest)], enable=enable)
-            self._steps.reached("install", "examine")
-            candidate = await self._intake.examine(package, delivery, tenant)
+            candidate = await self._intake.examine(package, delivery, Change("install", tenant))
         accepted = Accepted(candidate=candidate, granted=granted)
         (plugin,) = await self._commit([accepted], enable=enable, tenant=tenant, actor=actor)
         return plugin
@@ -104,7 +104,6 @@ class Installer:
             async with self._intake.unpacked(delivery, tenant) as package:
                 offered.append(release_of(package.manifest))
         plan = await self._plan(tenant, offered, enable=enable)
-        self._steps.reached("install", "examine")
         sources = {
             id(release): delivery for release, delivery in zip(offered, deliveries, strict=True)
         }
@@ -117,7 +116,7 @@ class Installer:
     async def _accepted(self, delivery: Delivery, grants: Grants, tenant: str) -> Accepted:
         async with self._intake.unpacked(delivery, tenant) as package:
             granted = wanted_grants(package.manifest, grants)
-            candidate = await self._intake.examine(package, delivery, tenant)
+            candidate = await self._intake.examine(package, delivery, Change("install", tenant))
         # Small packages unpack to large components, and all of these wait for the last one.
         lean = replace(candidate, package=replace(candidate.package, component=b""))
         return Accepted(candidate=lean, granted=granted)
@@ -140,7 +139,7 @@ class Installer:
                 self._steps.reached("install", "init")
             return [await self._lifecycle.initialise(plugin, actor) for plugin in plugins]
 
-    async def _put(self, change: Change, accepted: Accepted, enable: bool) -> Installed:
+    async def _put(self, change: journal.Change, accepted: Accepted, enable: bool) -> Installed:
         await self._add(change, accepted.candidate)
         plugin = await self._grant(change, accepted.candidate.manifest, accepted.granted)
         return await self._lifecycle.enable(change, plugin) if enable else plugin
@@ -181,7 +180,7 @@ class Installer:
             await require_tenant(connection, tenant)
             return to_install(offered, await read_releases(connection, tenant), enable=enable)
 
-    async def _add(self, change: Change, candidate: Candidate) -> None:
+    async def _add(self, change: journal.Change, candidate: Candidate) -> None:
         manifest = candidate.manifest
         row = PluginRow(
             **asdict(candidate.version_row(change.actor)),
@@ -192,14 +191,16 @@ class Installer:
             state_reason="",
         )
         await change.plugins.add(row, candidate.package_row())
-        await see(change, candidate)
+        await see(change, manifest.name, candidate.seen_row())
         await change.note(
             "installed",
             manifest.name,
             {"version": manifest.version, "digest": row.digest, "package": row.package_digest},
         )
 
-    async def _grant(self, change: Change, manifest: Manifest, granted: Sequence[str]) -> Installed:
+    async def _grant(
+        self, change: journal.Change, manifest: Manifest, granted: Sequence[str]
+    ) -> Installed:
         plugin = await read_installed(change.connection, change.tenant, manifest.name)
         if not granted:
             return plugin
@@ -208,16 +209,8 @@ class Installer:
         return await read_installed(change.connection, change.tenant, manifest.name)
 
 
-async def see(change: Change, candidate: Candidate) -> None:
-    """Remember a version as the highest that the tenant had, if it is."""
-    manifest = candidate.manifest
-    seen = await change.plugins.seen(manifest.name)
-    if seen is None or not is_older(manifest.version, seen.plugin_version):
-        await change.plugins.see(
-            manifest.name,
-            SeenRow(
-                plugin_version=manifest.version,
-                package_digest=candidate.package.digest,
-                publisher=candidate.verdict.publisher,
-            ),
-        )
+async def see(change: journal.Change, name: str, row: SeenRow) -> None:
+    """Remember a version of a plugin's name as the highest that the tenant had, if it is."""
+    seen = await change.plugins.seen(name)
+    if seen is None or not is_older(row.plugin_version, seen.plugin_version):
+        await change.plugins.see(name, row)

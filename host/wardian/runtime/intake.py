@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from wardian.config import ConfigSchema
-from wardian.errors import InvalidManifest
+from wardian.errors import InvalidComponent, InvalidManifest
 from wardian.plugins import Manifest, Package
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.package import read_source
@@ -20,8 +21,9 @@ from wardian.plugins.trust import Trust, Verdict
 from wardian.policy.levels import LEVELS
 from wardian.runtime.package_files import to_the_end
 from wardian.runtime.ports import Executor
+from wardian.runtime.steps import Steps
 from wardian.sandbox.description import Description
-from wardian.storage.rows import PackageRow, VersionRow, now
+from wardian.storage.rows import PackageRow, SeenRow, VersionRow, now
 from wardian.worlds import HOST_VERSION
 
 PACKAGES_AT_ONCE = 2
@@ -67,6 +69,14 @@ class Candidate:
             envelope=self.verdict.envelope,
         )
 
+    def seen_row(self) -> SeenRow:
+        """Return the row that remembers this version when the plugin is gone."""
+        return SeenRow(
+            plugin_version=self.manifest.version,
+            package_digest=self.package.digest,
+            publisher=self.verdict.publisher,
+        )
+
     def version_row(self, actor: str) -> VersionRow:
         """Return the row of this version, installed now."""
         return VersionRow(
@@ -94,10 +104,20 @@ class IntakePolicy:
     ceiling: LevelCeiling
 
 
+class Change(NamedTuple):
+    """What the intake is for: the name of the change, and whose plugin it is of."""
+
+    name: str
+    tenant: str
+
+
 class Intake:
     """Turns deliveries into candidates, few at a time."""
 
-    def __init__(self, trust: Trust, executor: Executor, policy: IntakePolicy) -> None:
+    def __init__(
+        self, trust: Trust, executor: Executor, policy: IntakePolicy, steps: Steps
+    ) -> None:
+        self._steps = steps
         self._trust = trust
         self._executor = executor
         self._policy = policy
@@ -113,20 +133,34 @@ class Intake:
         async with self._unpacking:
             yield await to_the_end(partial(self._read, delivery.source, tenant))
 
-    async def examine(self, package: Package, delivery: Delivery, tenant: str) -> Candidate:
+    async def examine(self, package: Package, delivery: Delivery, change: Change) -> Candidate:
         """Judge who signed an unpacked package, audit its component and compile it.
 
         Raises:
             SignatureInvalid, Revoked: the tenant does not trust it.
             InvalidComponent, ImportRefused, CompileExceeded: the component.
         """
-        verdict = await self._trust.check_upload(
-            tenant, package, delivery.signature, allow_older=delivery.allow_older
-        )
-        description = await self._executor.admit(
-            package.component, wasi=LEVELS[package.manifest.sandbox_level].wasi
-        )
+        with self._steps.at(change.name, "verify"):
+            verdict = await self._trust.check_upload(
+                change.tenant, package, delivery.signature, allow_older=delivery.allow_older
+            )
+        description = await self.compile(package.component, package.manifest, change.name)
         return Candidate(package=package, description=description, verdict=verdict)
+
+    async def compile(self, component: bytes, manifest: Manifest, change: str) -> Description:
+        """Audit a component and compile it, both in a disposable process.
+
+        Raises:
+            InvalidComponent, ImportRefused, CompileExceeded
+        """
+        with self._steps.at(change, "compile"):
+            try:
+                return await self._executor.admit(
+                    component, wasi=LEVELS[manifest.sandbox_level].wasi
+                )
+            except InvalidComponent as error:
+                error.step = "audit"
+                raise
 
     def _read(self, source: bytes | str | Path, tenant: str) -> Package:
         """Unpack and check a package; this takes a while, and blocks."""

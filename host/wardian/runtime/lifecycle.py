@@ -18,7 +18,6 @@ from wardian.runtime.journal import Change, Journal
 
 __all__ = ["Lifecycle", "PluginState"]
 
-_LIFECYCLE = "wardian:plugin/lifecycle@"
 _INITIALISING = "its init is running"
 
 
@@ -75,18 +74,26 @@ class Lifecycle:
     async def enable(self, change: Change, plugin: Installed) -> Installed:
         """Enable a plugin within ``change``; it is active at once unless it has an ``init``."""
         if plugin.state is not PluginState.ENABLED:
-            reason = _INITIALISING if _init_of(plugin) else ""
+            reason = _INITIALISING if lifecycle_function(plugin, "init") else ""
             plugin = await self.move(change, plugin, PluginState.ENABLED, reason)
-        if _init_of(plugin) is None:
+        if lifecycle_function(plugin, "init") is None:
             plugin = await self.move(change, plugin, PluginState.ACTIVE, "")
         return plugin
+
+    async def start(self, plugin: Installed, actor: str) -> Installed:
+        """Have a plugin that is enabled and not active try again, as after an upgrade."""
+        if plugin.state is not PluginState.ENABLED:
+            return plugin
+        async with self._journal.change(plugin.tenant, actor) as change:
+            plugin = await self.enable(change, plugin)
+        return await self.initialise(plugin, actor)
 
     async def initialise(self, plugin: Installed, actor: str) -> Installed:
         """Run the ``init`` of a plugin that waits for it, and make it active if that succeeds.
 
         An ``init`` that fails leaves the plugin enabled, with the reason for people to read.
         """
-        function = _init_of(plugin)
+        function = lifecycle_function(plugin, "init")
         if plugin.state is not PluginState.ENABLED or function is None:
             return plugin
         fault = await self._calls.attempt(plugin, CallRequest(function=function, arguments={}))
@@ -124,12 +131,13 @@ class Lifecycle:
                 await self.move(change, present, PluginState.QUARANTINED, reason)
 
 
-def _init_of(plugin: Installed) -> str | None:
+def lifecycle_function(plugin: Installed, name: str) -> str | None:
+    """Return the full name of a function of ``lifecycle``, if the plugin has it."""
     return next(
         (
-            name
-            for name in plugin.description.functions
-            if name.startswith(_LIFECYCLE) and name.endswith("#init")
+            function
+            for function in plugin.description.functions
+            if function.startswith("wardian:plugin/lifecycle@") and function.endswith(f"#{name}")
         ),
         None,
     )

@@ -29,6 +29,10 @@ class Executor(Protocol):
         """
         ...
 
+    def prepare(self, job: Job) -> None:
+        """Expect calls like ``job``; nothing of the guest runs."""
+        ...
+
     def workers(self) -> WorkersReport:
         """Count the workers."""
         ...

@@ -6,13 +6,13 @@ counts of the last few seconds and nothing else.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from wardian.errors import WardianError
+from wardian.runtime.flushing import flushed
 from wardian.storage import Database
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import CallTotals
@@ -55,18 +55,8 @@ class Statistics:
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Flush every `FLUSH_SECONDS` while this is open, and once more at its end."""
-        task = asyncio.create_task(self._flush_forever(), name="wardian-statistics")
-        try:
+        async with flushed(self.flush, seconds=FLUSH_SECONDS, name="wardian-statistics"):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await self.flush()
-
-    async def _flush_forever(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_SECONDS)
-            await self.flush()
 
 
 @dataclass(slots=True)

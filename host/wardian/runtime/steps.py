@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from wardian.errors import WardianError
+
+_REACHED_BY_ALL = ("stage", "snapshot", "migrate", "probe", "swap", "drain", "commit")
+
+STEPS: dict[str, tuple[str, ...]] = {
+    "install": ("read", "verify", "compile", "store", "commit", "init"),
+    "upgrade": ("read", "verify", "compile", "compare", "approve", *_REACHED_BY_ALL),
+    "rollback": ("verify", "compile", "compare", *_REACHED_BY_ALL),
+    "uninstall": ("commit", "files"),
+}
+"""Every step of every change, in order; `snapshot` and `migrate` only where stored data changes."""
 
 _log = logging.getLogger("wardian.steps")
 
@@ -19,6 +32,16 @@ class Steps:
         _log.debug("%s: %s", change, step)
         for watcher in self._watchers:
             watcher(change, step)
+
+    @contextmanager
+    def at(self, change: str, step: str) -> Iterator[None]:
+        """Begin a step; an error within the block names it, unless it names one already."""
+        self.reached(change, step)
+        try:
+            yield
+        except WardianError as error:
+            error.step = error.step or step
+            raise
 
     def watch(self, watcher: Callable[[str, str], None]) -> None:
         """Call ``watcher`` with the change and the step from now on."""

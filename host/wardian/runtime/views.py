@@ -10,8 +10,12 @@ from typing import Any
 import msgspec
 
 from wardian.plugins import Installed
+from wardian.plugins.demands import demands_of
+from wardian.policy.grants import Authority
+from wardian.policy.reviews import Reviewed, review
 from wardian.policy.usage import Usage
 from wardian.runtime.executor.job import WorkersReport
+from wardian.runtime.upgrade_report import UpgradeReport
 from wardian.worker.protections import Protections
 
 
@@ -30,10 +34,23 @@ class AskedGrant(AskedPermission, frozen=True, kw_only=True):
 
 
 class GrantsView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plugin asks for, and what it was granted."""
+    """What a plugin asks for, and what it was granted.
+
+    Attributes:
+        level, effective_level: its manifest's, and the one it runs at: the host may lower it.
+        oauth_scopes: each as ``provider:scope``.
+        monitored: whether its use of permissions is recorded.
+    """
 
     asked: list[AskedGrant]
     granted: list[str]
+    review: list[Reviewed]
+    version: str
+    level: str
+    effective_level: str
+    required_scopes: list[str]
+    oauth_scopes: list[str]
+    monitored: bool
 
 
 class PluginView(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +70,7 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     installed_at: datetime
     asked: list[AskedPermission]
     granted: list[str]
+    review: list[Reviewed]
     functions: list[str]
     imports: list[str]
     size_bytes: int
@@ -80,6 +98,13 @@ class BatchView(msgspec.Struct, frozen=True, kw_only=True):
     left_out: list[str]
 
 
+class UpgradeView(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin after an upgrade, and what that changed."""
+
+    plugin: PluginView
+    report: UpgradeReport
+
+
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the host can do its work now, and with what."""
 
@@ -100,8 +125,8 @@ class CallOutcome:
     call_id: str
 
 
-def plugin_view(plugin: Installed) -> PluginView:
-    """Show an installed plugin."""
+def plugin_view(plugin: Installed, authority: Authority, *, is_new: bool = False) -> PluginView:
+    """Show an installed plugin, which has this authority; ``is_new`` if none was there before."""
     manifest = plugin.manifest
     return PluginView(
         name=plugin.name,
@@ -123,15 +148,15 @@ def plugin_view(plugin: Installed) -> PluginView:
             for request in manifest.permissions
         ],
         granted=[str(permission) for permission in plugin.granted],
+        review=_review(plugin, authority, is_new=is_new),
         functions=sorted(plugin.description.functions),
         imports=list(plugin.description.imports),
         size_bytes=plugin.description.size_bytes,
     )
 
 
-def switched_view(plugins: Sequence[Installed]) -> SwitchedView:
+def switched_view(view: PluginView, others: Sequence[Installed]) -> SwitchedView:
     """Show what was switched: a plugin, behind all that had to be with it."""
-    *others, plugin = plugins
     also = [
         Affected(
             name=each.name,
@@ -141,11 +166,12 @@ def switched_view(plugins: Sequence[Installed]) -> SwitchedView:
         )
         for each in others
     ]
-    return SwitchedView(**msgspec.structs.asdict(plugin_view(plugin)), also=also)
+    return SwitchedView(**msgspec.structs.asdict(view), also=also)
 
 
-def grants_view(plugin: Installed) -> GrantsView:
-    """Show a plugin's permissions."""
+def grants_view(plugin: Installed, authority: Authority) -> GrantsView:
+    """Show a plugin's permissions; it has this authority."""
+    demands = demands_of(plugin.manifest)
     return GrantsView(
         asked=[
             AskedGrant(
@@ -157,4 +183,16 @@ def grants_view(plugin: Installed) -> GrantsView:
             for request in plugin.manifest.permissions
         ],
         granted=[str(permission) for permission in plugin.granted],
+        review=_review(plugin, authority),
+        version=plugin.version,
+        level=plugin.level.value,
+        effective_level=authority.level.value,
+        required_scopes=list(demands.required_scopes),
+        oauth_scopes=list(demands.oauth_scopes),
+        monitored=plugin.monitored,
     )
+
+
+def _review(plugin: Installed, authority: Authority, *, is_new: bool = False) -> list[Reviewed]:
+    demands = demands_of(plugin.manifest)
+    return list(review(demands, authority, running=None if is_new else demands))

@@ -22,6 +22,8 @@ from wardian.storage.tables import (
     versions,
 )
 
+_MIGRATIONS_KEPT = 100
+
 _COLUMNS = tuple(plugins.c[name] for name in PluginRow.__dataclass_fields__)
 _PACKAGE_COLUMNS = tuple(packages.c[name] for name in PackageRow.__dataclass_fields__)
 _VERSION_COLUMNS = tuple(versions.c[name] for name in VersionRow.__dataclass_fields__)
@@ -109,10 +111,39 @@ class PluginRepository:
             )
         )
 
-    async def use_version(self, plugin_id: str, row: VersionRow) -> None:
-        """Have a plugin be this version of it from now on."""
+    async def use_version(
+        self, plugin_id: str, row: VersionRow, *, migrated: Iterable[Mapping[str, str]], before: str
+    ) -> None:
+        """Have a plugin be this version of it from now on.
+
+        ``migrated`` are the steps that its data took, and ``before`` the package it was made of.
+        """
         values = {name: getattr(row, name) for name in VersionRow.__dataclass_fields__}
+        history = await self._history(plugin_id)
+        path = [*history["migration_path"], *map(dict, migrated)]
+        values |= {
+            "migration_path": path[-_MIGRATIONS_KEPT:],
+            "schema_version": history["schema_version"] + len(list(migrated)),
+            "rollback_data": {"package_digest": before},
+        }
         await self._update(plugin_id, values)
+
+    async def migration_path(self, plugin_id: str) -> list[Mapping[str, str]]:
+        """Return the steps that a plugin's data took since it was installed, the oldest first."""
+        return list((await self._history(plugin_id))["migration_path"])
+
+    async def previous_package(self, plugin_id: str) -> str | None:
+        """Return the digest of the package that a plugin was made of before its last change."""
+        data = (await self._history(plugin_id))["rollback_data"]
+        return None if data is None else str(data["package_digest"])
+
+    async def _history(self, plugin_id: str) -> RowMapping:
+        found = await self._connection.execute(
+            select(
+                plugins.c.migration_path, plugins.c.schema_version, plugins.c.rollback_data
+            ).where(plugins.c.tenant == self._tenant, plugins.c.id == plugin_id)
+        )
+        return found.mappings().one()
 
     async def seen(self, name: str) -> SeenRow | None:
         """Return the highest version that the tenant ever had of a plugin's name."""
@@ -139,6 +170,15 @@ class PluginRepository:
         found = await self._connection.execute(self._plugins().where(plugins.c.name == name))
         row = found.mappings().one_or_none()
         return None if row is None else _plugin(row)
+
+    async def name_of(self, plugin_id: str) -> str:
+        """Return the name of the plugin of this id, which must be installed."""
+        found = await self._connection.execute(
+            select(plugins.c.name).where(
+                plugins.c.tenant == self._tenant, plugins.c.id == plugin_id
+            )
+        )
+        return str(found.scalar_one())
 
     async def all(self) -> list[PluginRow]:
         """Return every plugin of the tenant, by name."""

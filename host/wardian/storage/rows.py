@@ -161,3 +161,19 @@ class CallTotals:
     requests: int
     errors: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionUseRow:
+    """How often and when a plugin needed one permission.
+
+    Attributes:
+        refused_by: the layer that refused it; empty where it was allowed.
+    """
+
+    permission: str
+    refused_by: str
+    uses: int
+    first_at: datetime
+    last_at: datetime
+    last_call_id: str

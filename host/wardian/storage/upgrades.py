@@ -12,6 +12,10 @@ from wardian.storage.rows import UpgradeRow, now
 from wardian.storage.tables import kv, kv_snapshots, kv_usage, upgrades
 
 RUNNING = "running"
+SWAPPED = "swapped"
+COMMITTED = "committed"
+ROLLED_BACK = "rolled-back"
+"""How far an upgrade is, or how it ended."""
 
 _COLUMNS = tuple(upgrades.c[name] for name in UpgradeRow.__dataclass_fields__)
 
@@ -40,9 +44,13 @@ class UpgradeRepository:
         """Write down how an upgrade ended."""
         await self.change(upgrade_id, outcome=outcome, reason=reason, ended_at=now())
 
+    async def find(self, upgrade_id: str) -> UpgradeRow | None:
+        """Return an upgrade."""
+        return next(iter(await self._where(upgrades.c.id == upgrade_id)), None)
+
     async def running(self) -> list[UpgradeRow]:
         """Return the upgrades that have not ended."""
-        return await self._where(upgrades.c.outcome == RUNNING)
+        return await self._where(upgrades.c.outcome.in_((RUNNING, SWAPPED)))
 
     async def of_plugin(self, plugin_id: str) -> list[UpgradeRow]:
         """Return a plugin's upgrades, the newest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections import OrderedDict
@@ -105,6 +106,10 @@ class _Runner:
         """Remember what calls have in common."""
         limits = _with_slack(plan.limits)
         self._plans[plan.plan % PLANS_MAX] = _Plan(plan, limits, answers_of(plan.known))
+        if plan.ahead:
+            # Code that does not load fails the call that needs it, and nothing before.
+            with contextlib.suppress(errors.WardianError):
+                self._load(plan)
 
     def run(self, call: Call) -> Done | Failed:
         plan = self._plans[call.plan]

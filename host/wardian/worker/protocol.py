@@ -57,7 +57,8 @@ class Plan(Message, frozen=True):
 
     ``plan`` is below ``PLANS_MAX``, and another plan of that number is forgotten. ``code`` is the
     path of the compiled code. ``reuse`` lets the instance live on for the next call of the same
-    component; ``once`` tells that the worker ends after one call.
+    component; ``once`` tells that the worker ends after one call; ``ahead`` has it load the code
+    now, since calls will come.
     """
 
     plan: int
@@ -67,6 +68,7 @@ class Plan(Message, frozen=True):
     once: bool
     limits: Limits
     known: list[Known]
+    ahead: bool = False
 
 
 class Call(Message, frozen=True):

@@ -146,6 +146,9 @@ def _serve_request(control: socket.socket, sandbox: Sandbox, confinement: Confin
     return True
 
 
+COMPILER_NICE = 10
+
+
 def _become_child(
     request: Spawn, descriptors: list[int], sandbox: Sandbox, confinement: Confinement
 ) -> None:
@@ -160,6 +163,9 @@ def _become_child(
             cpu_seconds=request.cpu_seconds,
         )
         connection = socket.socket(fileno=descriptors[0])
+        if request.compiles:
+            # A compiler takes all processors it finds; calls are not to wait for it.
+            os.setpriority(os.PRIO_PROCESS, 0, COMPILER_NICE)
         confinement.enter(bounds, set(descriptors), compiles=request.compiles)
         if request.compiles:
             compile_once(connection, *descriptors[1:])

@@ -34,8 +34,16 @@ ROUTES = [
     ("POST", f"{PLUGINS}/nothing/disable", "admin"),
     ("GET", f"{PLUGINS}/calculator/dependencies", "read"),
     ("POST", "/api/v1/installs", "admin"),
+    ("POST", f"{PLUGINS}/nothing/upgrade", "admin"),
+    ("POST", f"{PLUGINS}/nothing/rollback", "admin"),
+    ("GET", f"{PLUGINS}/calculator/versions", "read"),
+    ("GET", f"{PLUGINS}/calculator/upgrades", "read"),
     ("GET", f"{PLUGINS}/calculator/grants", "read"),
     ("PUT", f"{PLUGINS}/nothing/grants", "admin"),
+    ("PUT", f"{PLUGINS}/nothing/monitoring", "admin"),
+    ("GET", f"{PLUGINS}/calculator/permissions/uses", "read"),
+    ("DELETE", f"{PLUGINS}/nothing/permissions/uses", "admin"),
+    ("GET", f"{PLUGINS}/calculator/permissions/suggestion", "read"),
     ("GET", f"{PLUGINS}/calculator/config", "read"),
     ("PUT", f"{PLUGINS}/nothing/config", "admin"),
     ("GET", f"{PLUGINS}/calculator/functions", "read"),
@@ -112,9 +120,13 @@ async def test_a_tenant_sees_nothing_of_another_one(
         for method, path in (
             ("GET", ""), ("GET", "/grants"), ("PUT", "/grants"), ("GET", "/config"),
             ("GET", "/functions"), ("POST", "/functions/divide"), ("POST", "/enable"),
-            ("POST", "/disable"), ("DELETE", ""),
+            ("POST", "/disable"), ("DELETE", ""), ("PUT", "/monitoring"),
+            ("GET", "/permissions/uses"), ("DELETE", "/permissions/uses"),
+            ("GET", "/permissions/suggestion"),
         ):  # fmt: skip
-            body = {"granted": []} if method == "PUT" else {}
+            body = {"PUT/grants": {"granted": []}, "PUT/monitoring": {"enabled": True}}.get(
+                method + path, {}
+            )
             theirs = await other.request(method, f"{PLUGINS}/{calculator}{path}", json=body)
             nobody_s = await other.request(method, f"{PLUGINS}/no-such-one{path}", json=body)
             assert theirs.status_code == nobody_s.status_code == 404, (method, path)

@@ -25,7 +25,9 @@ async def test_a_package_is_installed_shown_and_uninstalled(admin: httpx.AsyncCl
         "kv:read",
         "events:publish:orders.*",
     ]
-    assert (await admin.get(f"{PLUGINS}/whole")).json() == made.json()
+    shown = (await admin.get(f"{PLUGINS}/whole")).json()
+    assert {item["change"] for item in made.json().pop("review")} == {"new"}
+    assert {**shown, "review": made.json()["review"]} == made.json()
     assert "whole" in [item["name"] for item in (await admin.get(PLUGINS)).json()]
     assert (await admin.delete(f"{PLUGINS}/whole")).status_code == 204
     assert (await admin.get(f"{PLUGINS}/whole")).status_code == 404

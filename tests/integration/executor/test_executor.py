@@ -275,7 +275,7 @@ async def test_a_tenant_that_takes_all_workers_does_not_make_another_wait(
 ) -> None:
     await call(guest("misbehaving"), "fine")
     greedy = spins(call, "greedy", 4, 3.0)
-    while executor.workers().queued < 2:
+    while executor.workers().busy < 2:
         await asyncio.sleep(0.01)
 
     for _ in range(10):

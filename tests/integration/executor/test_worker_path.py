@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import Any
 
 import pytest
 
-from executors import Call
+from executors import Call, no_host_calls
 from guests import component, guest
 from wardian import errors
+from wardian.policy.levels import LEVELS as POLICIES
 from wardian.policy.levels import Level
 from wardian.runtime.executor import Executor
+from wardian.runtime.executor.compiler import Compiler
 from wardian.runtime.executor.frames import Frames
-from wardian.runtime.executor.job import Known
+from wardian.runtime.executor.job import Job, Known
+from wardian.runtime.executor.process import Process
+from wardian.sandbox.audit import Offer
 from wardian.worker.protocol import NOTES_MAX, PLANS_MAX, Message, Notes
+from wardian.worker.zygote import COMPILER_NICE
 
 pytestmark = pytest.mark.anyio
 
 OK = {"tag": "ok", "val": None}
+LIMITS = POLICIES[Level.RESTRICTED].limits
 
 TALKER = """(component
   (import "wardian:plugin/types@1.0.0" (instance $types
@@ -200,3 +208,81 @@ async def test_an_instance_made_ahead_is_not_used_under_lower_limits(call: Call)
 
     with pytest.raises(errors.MemoryExceeded):
         await call(guest("dirty"), "traces", memory_bytes=65_536)
+
+
+async def test_code_that_is_expected_is_loaded_before_the_first_call(
+    executor: Executor, call: Call
+) -> None:
+    """By an idle worker at once, and by one that runs a call when that has ended."""
+    await call(guest("misbehaving"), "fine")
+    description = await executor.admit(guest("calculator"))
+
+    async def gone() -> bytes:
+        raise AssertionError("the code was not loaded ahead")
+
+    job = Job(
+        call_id="test",
+        tenant="default",
+        level=Level.RESTRICTED,
+        digest=description.digest,
+        load=gone,
+        function="add",
+        arguments={"a": 2, "b": 3},
+        limits=LIMITS,
+    )
+    executor.prepare(job)
+    await call(guest("misbehaving"), "fine")  # what was sent before it is done by then
+    artifact = executor._checked[description.digest]
+    artifact.path.rename(artifact.path.with_suffix(".away"))
+
+    assert (await executor.call(job, no_host_calls)).result == 5
+
+
+async def test_a_worker_that_runs_a_call_loads_what_is_expected_after_it(
+    executor: Executor, call: Call
+) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def answer(interface: str, function: str, arguments: list[Any]) -> Any:
+        asked.set()
+        await answered.wait()
+        return {"tag": "ok", "val": "1"}
+
+    running = asyncio.create_task(call(component(TALKER), "ask", answer=answer))
+    await asked.wait()
+    description = await executor.admit(guest("calculator"))
+    expected = Job(
+        call_id="test",
+        tenant="default",
+        level=Level.RESTRICTED,
+        digest=description.digest,
+        load=no_host_calls,  # type: ignore[arg-type]  # never called
+        function="add",
+        arguments={},
+        limits=LIMITS,
+    )
+    executor.prepare(expected)
+    answered.set()
+    await running
+
+    (worker,) = (worker for workers in executor._pool._idle.values() for worker in workers)
+    assert description.digest in {key[0] for key in worker._plans._numbers}
+    assert worker.ahead is None
+
+
+async def test_compilers_step_back_behind_calls(
+    executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converse, found = Compiler._converse, set[int]()
+
+    async def watched(self: Compiler, frames: Frames, process: Process, offer: Offer) -> Any:
+        compiling = asyncio.ensure_future(converse(self, frames, process, offer))
+        while not compiling.done():
+            found.add(os.getpriority(os.PRIO_PROCESS, process.pid))
+            await asyncio.sleep(0)
+        return await compiling
+
+    monkeypatch.setattr(Compiler, "_converse", watched)
+    await executor.admit(guest("misbehaving"))
+
+    assert max(found) == COMPILER_NICE

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from hosts import WASM, fake_host, package
 from wardian.errors import (
@@ -46,13 +47,17 @@ async def test_an_installed_plugin_is_shown_with_all_it_is(tmp_path: Path) -> No
         ]
         assert view.functions == ["run"]
         assert view.size_bytes == len(WASM)
-        assert await made.host.plugin("stores") == view
-        assert await made.host.plugins() == [view]
+        assert {item.change for item in view.review} == {"new"}
+        shown = await made.host.plugin("stores")
+        assert {item.change for item in shown.review} == {"same"}
+        assert structs.replace(shown, review=view.review) == view
+        assert await made.host.plugins() == [shown]
 
 
 async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     async with fake_host(tmp_path) as made:
-        view = await made.host.install(package(), grants="all")
+        await made.host.install(package(), grants="all")
+        view = await made.host.plugin("stores")
         await made.host.set_config("stores", {"step": 7})
 
     async with fake_host(tmp_path) as made:
@@ -237,7 +242,8 @@ VERBS: list[Verb] = [
 async def test_another_tenants_plugin_is_not_found(tmp_path: Path, verb: Verb) -> None:
     async with fake_host(tmp_path) as made:
         await made.host.tenants.create("acme")
-        before = await made.host.install(package())
+        await made.host.install(package())
+        before = await made.host.plugin("stores")
 
         for tenant in ("acme", "nobody"):
             with pytest.raises(NotFound):

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from hosts import FakeHost, fake_host, package
+from hosts import WASM, FakeHost, fake_host, package
 from wardian.errors import Conflict, GuestError, NotFound
 from wardian.plugins import TRANSITIONS, Installed, PluginState
+from wardian.plugins.archive import write_archive
 from wardian.storage.events import AuditRepository
 
 pytestmark = pytest.mark.anyio
@@ -178,3 +179,24 @@ async def test_an_init_cut_off_with_its_host_runs_at_the_next_start(tmp_path: Pa
         async with fake_host(tmp_path, {INIT: init}) as made:
             assert (await made.host.plugin("stores")).state == "active"
     assert runs == ["again"]
+
+
+async def test_an_upgrade_has_a_plugin_whose_init_failed_try_again(tmp_path: Path) -> None:
+    answers = iter([GuestError(payload="no"), None])
+
+    async def init(arguments: Mapping[str, Any], answer: Any) -> None:
+        fault = next(answers)
+        if fault is not None:
+            raise fault
+
+    async with fake_host(tmp_path, {INIT: init}) as made:
+        assert (await made.host.install(package())).state == "enabled"
+
+        done = await made.host.upgrade(rewritten("1.0.1"))
+
+        assert (done.plugin.version, done.plugin.state) == ("1.0.1", "active")
+
+
+def rewritten(version: str) -> bytes:
+    manifest = f'name = "stores"\nversion = "{version}"\n'
+    return write_archive({"plugin.toml": manifest.encode(), "plugin.wasm": WASM})

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/plugins", tags=["plugins"])
 
 _BINARY = {"type": "string", "format": "binary"}
 _FORM = {"type": "object", "required": ["package"], "properties": {"package": _BINARY}}
-_PACKAGE = {
+PACKAGE = {
     "requestBody": {
         "required": True,
         "content": {kind: {"schema": _BINARY} for kind in PACKAGE_TYPES}
@@ -28,7 +28,7 @@ _PACKAGE = {
 
 
 @router.post(
-    "", status_code=201, responses=answers(PluginView, 201, "Installed."), openapi_extra=_PACKAGE
+    "", status_code=201, responses=answers(PluginView, 201, "Installed."), openapi_extra=PACKAGE
 )
 async def install(
     request: Request,

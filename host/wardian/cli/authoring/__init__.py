@@ -7,23 +7,35 @@ from wardian.cli.authoring.building import build
 from wardian.cli.authoring.contract import sdk_directory, wit_directory
 from wardian.cli.authoring.errors import (
     BuildFailed,
+    BuildHalted,
     NotAPlugin,
     ScaffoldRefused,
     ToolchainMissing,
 )
+from wardian.cli.authoring.faults import Fault, faults_of
+from wardian.cli.authoring.halting import Halt
 from wardian.cli.authoring.language import Language, detect_language
 from wardian.cli.authoring.manifest import check_configuration
 from wardian.cli.authoring.scaffold import scaffold
+from wardian.cli.authoring.sources import has_sources, is_built
+from wardian.cli.authoring.steps import Progress
 
 __all__ = [
     "BuildFailed",
+    "BuildHalted",
+    "Fault",
+    "Halt",
     "Language",
     "NotAPlugin",
+    "Progress",
     "ScaffoldRefused",
     "ToolchainMissing",
     "build",
     "check_configuration",
     "detect_language",
+    "faults_of",
+    "has_sources",
+    "is_built",
     "scaffold",
     "sdk_directory",
     "wit_directory",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wardian.cli.authoring import python, rust, typescript
 from wardian.cli.authoring.errors import NotAPlugin
+from wardian.cli.authoring.halting import Halt
 from wardian.cli.authoring.language import Language, detect_language
 from wardian.cli.authoring.manifest import check_configuration
 from wardian.cli.authoring.options import read_options
@@ -23,13 +24,14 @@ _BUILDERS = {
 }
 
 
-def build(directory: Path, *, progress: Progress) -> Path:
+def build(directory: Path, *, progress: Progress, halt: Halt | None = None) -> Path:
     """Build the plugin in ``directory`` and return the path of its ``plugin.wasm``.
 
     ``progress`` is told each step in a few words. What was there before stays as it was unless
-    the build succeeds. Raises ``NotAPlugin``, ``InvalidManifest``, ``ToolchainMissing`` or
-    ``BuildFailed``.
+    the build succeeds. ``halt`` ends it early. Raises ``NotAPlugin``, ``InvalidManifest``,
+    ``ToolchainMissing``, ``BuildHalted`` or ``BuildFailed``.
     """
+    halt = halt or Halt()
     directory = directory.resolve()
     language = detect_language(directory)
     manifest = directory / MANIFEST_NAME
@@ -49,9 +51,10 @@ def build(directory: Path, *, progress: Progress) -> Path:
             wit=stage_wit(directory, Path(staging)),
             world=world,
             options=options,
-            steps=Steps(scratch / "build.log", progress, Path(staging), directory),
+            steps=Steps(scratch / "build.log", progress, Path(staging), directory, halt),
         )
         component = _BUILDERS[language](project)
+        halt.check()
         result = directory / "plugin.wasm"
         os.replace(component, result)
     return result

@@ -2,7 +2,7 @@
 
 * WardianError
   + BuildFailed
-    - ToolchainMissing
+    - ToolchainMissing · BuildHalted
   + ScaffoldRefused · NotAPlugin
 """
 
@@ -26,6 +26,10 @@ class BuildFailed(WardianError):
 
 class ToolchainMissing(BuildFailed):
     """A program that this plugin's language needs is not installed."""
+
+
+class BuildHalted(BuildFailed):
+    """The build was given up before its end."""
 
 
 class ScaffoldRefused(WardianError):

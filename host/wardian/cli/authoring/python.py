@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from wardian.cli.authoring.contract import sdk_directory, wit_directory
-from wardian.cli.authoring.errors import BuildFailed, ToolchainMissing
+from wardian.cli.authoring.errors import BuildFailed, BuildHalted, ToolchainMissing
 from wardian.cli.authoring.language import Language
 from wardian.cli.authoring.project import Project
 
@@ -67,8 +67,10 @@ def build(project: Project) -> Path:
         project.steps.run(
             "building the component with componentize-py", command, environment=environment
         )
+    except BuildHalted:
+        raise
     except BuildFailed as failed:
-        raise _explained(failed.output) or failed from failed
+        raise _explained(failed.output) or _with_paths(failed, project) from failed
     return project.component
 
 
@@ -98,6 +100,14 @@ def _explained(output: str) -> BuildFailed | None:
         "A function of the world, or of an interface that it exports, is a method of this class, "
         "with the function's name in snake_case.",
         output=output,
+    )
+
+
+def _with_paths(failed: BuildFailed, project: Project) -> BuildFailed:
+    """Name the author's files as the author does: the guest's Python has its own root for them."""
+    mounted, sources = 'File "/0/', f'File "{project.directory / "src"}/'
+    return BuildFailed(
+        failed.message.replace(mounted, sources), output=failed.output.replace(mounted, sources)
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from wardian.cli.authoring.errors import BuildFailed, ToolchainMissing
+from wardian.cli.authoring.halting import Halt
 
 SHOWN_LINES = 40
 
@@ -21,7 +22,15 @@ class Steps:
     author knows and that what was staged is a copy of.
     """
 
-    def __init__(self, log: Path, progress: Progress, staging: Path, original: Path) -> None:
+    def __init__(
+        self,
+        log: Path,
+        progress: Progress,
+        staging: Path,
+        original: Path,
+        halt: Halt | None = None,
+    ) -> None:
+        self._halt = halt or Halt()
         self._log = log
         self._progress = progress
         self._staging = str(staging)
@@ -39,11 +48,13 @@ class Steps:
         """Announce ``what``, run ``command`` to its end and return its output.
 
         ``environment`` is added to this process's own. Raises ``BuildFailed`` with the last
-        lines when the program fails, ``ToolchainMissing`` when there is no such program.
+        lines when the program fails, ``ToolchainMissing`` when there is no such program and
+        ``BuildHalted`` when the build is given up.
         """
+        self._halt.check()
         self._progress(what)
         try:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 list(command),
                 cwd=cwd,
                 env={**os.environ, **(environment or {})},
@@ -52,15 +63,18 @@ class Steps:
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
-                check=False,
+                process_group=0,
             )
         except FileNotFoundError as error:
             raise ToolchainMissing(f"{what} needs `{command[0]}`, which was not found.") from error
-        output = done.stdout.replace(self._staging, self._original)
+        with process, self._halt.over(process):
+            written, _ = process.communicate()
+        self._halt.check()
+        output = written.replace(self._staging, self._original)
         with self._log.open("a", encoding="utf-8") as log:
             log.write(f"# {what}\n{output}\n")
-        if done.returncode != 0:
-            raise BuildFailed(self._failure(what, done.returncode, output), output=output)
+        if process.returncode != 0:
+            raise BuildFailed(self._failure(what, process.returncode, output), output=output)
         return output
 
     def _failure(self, what: str, code: int, output: str) -> str:

@@ -106,6 +106,12 @@ class Executor:
             "not load the compiled code."
         )
 
+    def prepare(self, job: Job) -> None:
+        """Have workers load what calls like ``job`` need, if its component was admitted lately."""
+        artifact = self._checked.get(job.digest)
+        if artifact is not None and LEVELS[job.level].runs_in is not RunsIn.NEW_PROCESS:
+            self._pool.prepare(job, artifact)
+
     def protections(self) -> Protections:
         """Tell what holds workers on this machine."""
         return self._zygote.protections

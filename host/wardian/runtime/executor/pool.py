@@ -11,7 +11,8 @@ from time import monotonic
 
 from wardian.errors import Overloaded, WardianError
 from wardian.policy.levels import LEVELS, Level, RunsIn
-from wardian.runtime.executor.job import ExecutorSettings, WorkersReport
+from wardian.runtime.executor.artifacts import Artifact
+from wardian.runtime.executor.job import ExecutorSettings, Job, WorkersReport
 from wardian.runtime.executor.long_calls import LOOK_SECONDS, Function, LongCalls
 from wardian.runtime.executor.worker import Worker, spawn_worker, start_thread_worker
 from wardian.runtime.executor.zygote import Zygote
@@ -68,7 +69,7 @@ class Pool:
         self._running: Counter[str] = Counter()
         self._call_seconds = 0.0
         self._seconds_of: dict[str, float] = {}
-        self._lent: dict[Worker, str] = {}
+        self._lent: dict[Worker, Key] = {}
         # How many calls of a tenant run that have been running for LOOK_SECONDS.
         self._lasting: Counter[str] = Counter()
         self._first: dict[str, Worker] = {}
@@ -107,12 +108,23 @@ class Pool:
             worker.lent_at = monotonic()
             # Of the processors, one is this process's.
             worker.awake = self._long_calls.quick() + 1 < self._processors
-            self._lent[worker] = tenant
+            self._lent[worker] = tenant, level, priority
             self._long_calls.begin(worker, function)
             return worker
         except BaseException:
             self._free_slot(tenant)
             raise
+
+    def prepare(self, job: Job, artifact: Artifact) -> None:
+        """Have the workers that may run calls like ``job`` load what these need."""
+        wanted = job.tenant, job.level
+        for key, workers in self._idle.items():
+            if key[:2] == wanted:
+                for worker in workers:
+                    worker.prepare(job, artifact)
+        for worker, key in self._lent.items():
+            if key[:2] == wanted:
+                worker.ahead = job, artifact
 
     async def warm(self) -> None:
         """Have a worker ready for whoever comes first."""
@@ -220,7 +232,7 @@ class Pool:
     def _look(self) -> None:
         """Find the calls that have begun to last; who waits because of them waits no more."""
         begun = monotonic() - LOOK_SECONDS
-        for worker, tenant in self._lent.items():
+        for worker, (tenant, _, _) in self._lent.items():
             if not worker.lasts and worker.lent_at <= begun:
                 worker.lasts = True
                 self._lasting[tenant] += 1
@@ -292,6 +304,9 @@ class Pool:
         if worker.lost or once or worn or self._closed:
             worker.close()
         else:
+            if worker.ahead is not None:
+                worker.prepare(*worker.ahead)
+                worker.ahead = None
             self._idle.setdefault(key, []).append(worker)
         self._free_slot(tenant)
 

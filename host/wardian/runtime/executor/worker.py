@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections import OrderedDict
 from typing import Any, Protocol
+
+import msgspec
 
 from wardian.errors import (
     CallError,
@@ -104,6 +107,7 @@ class Worker:
         calls: that it has begun.
         lent_at: the monotonic time at which the pool lent it last.
         lasts: whether the pool has seen its call take longer than most.
+        ahead: what it is to load when its call has ended.
         lost: it is not to be used again.
         priority: of its process; it stays low.
         awake: whether it may keep a processor busy for a moment after its next call.
@@ -116,6 +120,7 @@ class Worker:
         self.calls = 0
         self.lent_at = 0.0
         self.lasts = False
+        self.ahead: tuple[Job, Artifact] | None = None
         self.lost = False
         self.priority = Priority.FIRST
         self.awake = False
@@ -162,6 +167,17 @@ class Worker:
             elif plan is not None and not conversation.heard:
                 self._plans.forget(job)  # the call could not be sent, and the plan with it
             raise
+
+    def prepare(self, job: Job, artifact: Artifact) -> None:
+        """Have the worker load what calls like ``job`` need, before the first of them comes.
+
+        Nothing is heard of it: a worker that is gone, or cannot load it, fails the call that needs
+        it.
+        """
+        _, plan = self._plans.of(job, artifact)
+        if plan is not None:
+            with contextlib.suppress(Lost):
+                self._frames.send(msgspec.structs.replace(plan, ahead=True))
 
     def cpu_seconds(self) -> float:
         """Return the processor time that the worker has used; of a thread, 0."""

@@ -1,0 +1,200 @@
+"""Versions of an installed plugin: upgrade, roll back, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wardian.cli.changes import show_changes
+from wardian.cli.client import Client, connect, plugin_path
+from wardian.cli.failures import failure
+from wardian.cli.plugins import Name, package_at, uploading
+from wardian.cli.terminal import Json, Terminal, command
+from wardian.plugins.package import read_package
+
+
+@command
+def upgrade(
+    source: Annotated[Path, typer.Argument(help="A .wardian file, or a built plugin's directory.")],
+    approve: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--approve", help="A new permission to grant; repeat it for more. Or `all`, or `none`."
+        ),
+    ] = None,
+    allow_breaking: Annotated[
+        bool,
+        typer.Option("--allow-breaking", help="Take it though it breaks callers unannounced."),
+    ] = False,
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Take it though a newer version was here.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Upgrade an installed plugin: everything is checked first, and a failure changes nothing.
+
+    With --dry-run it exits with 1 if something would stop the upgrade.
+    """
+    terminal = Terminal(json=json)
+    package = package_at(source)
+    name = read_package(package).manifest.name
+    query: dict[str, Any] = {
+        "approve": approve or [],
+        "allow_breaking": str(allow_breaking).lower(),
+        "allow_older": str(allow_older).lower(),
+        "dry_run": str(dry_run).lower(),
+    }
+    with connect() as client:
+        if not (dry_run or approve or json):
+            query["approve"] = _asked(terminal, client, name, package, query)
+        answer = _send(terminal, client, name, package, query)
+    if dry_run:
+        terminal.answer(answer, lambda: show_report(terminal, answer))
+        if answer["obstacles"]:
+            raise typer.Exit(1)
+        return
+    terminal.answer(answer, lambda: _show_upgraded(terminal, answer))
+
+
+@command
+def rollback(
+    name: Name,
+    to: Annotated[
+        str | None, typer.Option("--to", help="A kept version; the one before unless given.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="What becomes of data migrated since: keep or restore."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Go back to a version that is kept (`wardian versions` lists them)."""
+    terminal = Terminal(json=json)
+    with connect() as client, terminal.busy(f"Rolling {name} back"):
+        view = client.post(plugin_path(name, "/rollback"), {"to": to, "stored": data})
+    terminal.answer(
+        view,
+        lambda: terminal.line(f"{name} is {view['version']} again: {view['state']}.", "bold"),
+    )
+
+
+@command
+def versions(name: Name, json: Json = False) -> None:
+    """List the kept versions of a plugin, and how upgrades of it went."""
+    terminal = Terminal(json=json)
+    with connect() as client:
+        kept = client.get(plugin_path(name, "/versions"))
+        upgrades = client.get(plugin_path(name, "/upgrades"))
+    answer = {"versions": kept, "upgrades": upgrades}
+    terminal.answer(answer, lambda: _show_versions(terminal, kept, upgrades))
+
+
+def show_report(terminal: Terminal, report: dict[str, Any]) -> None:
+    """Print what an upgrade changes, and what stops it."""
+    terminal.line(f"{report['name']} {report['from_version']} → {report['to_version']}", "bold")
+    _show_changes(terminal, report)
+    _show_asked(terminal, report)
+    for step in report["migrations"]:
+        terminal.line(f"migrates stored data from {step['from_version']} to {step['to_version']}")
+    for warning in report["warnings"]:
+        terminal.line(f"warning: {warning}", "yellow")
+    for obstacle in report["obstacles"]:
+        terminal.line(f"stops at '{obstacle['step']}': {obstacle['detail']}", "bold red")
+    if not report["obstacles"]:
+        terminal.line("Nothing stops this upgrade but its migration and health.", "bold green")
+
+
+def _show_changes(terminal: Terminal, report: dict[str, Any]) -> None:
+    if not report["changes"]:
+        terminal.line("Functions and imports are the same.", "green")
+        return
+    show_changes(terminal, report["changes"])
+    if report["breaking"] and not report["announced"]:
+        terminal.line(f"Semantic versioning asks for {report['next_version']} or later.", "yellow")
+
+
+def _show_asked(terminal: Terminal, report: dict[str, Any]) -> None:
+    for permission in report["new_permissions"]:
+        terminal.line(f"+ {permission} (needs approval)", "yellow")
+    for permission in report["dropped_permissions"]:
+        terminal.line(f"- {permission} (not asked for any more)", "green")
+    if report["from_level"] != report["to_level"]:
+        terminal.line(f"level: {report['from_level']} → {report['to_level']}", "yellow")
+
+
+def _asked(
+    terminal: Terminal, client: Client, name: str, package: bytes, query: dict[str, Any]
+) -> list[str]:
+    """Have a person look at what needs approval before anything is changed."""
+    if not terminal.is_interactive:
+        return []
+    report = _send(terminal, client, name, package, {**query, "dry_run": "true"})
+    if not report["needs_approval"]:
+        return []
+    show_report(terminal, report)
+    if not terminal.confirms(f"Approve and grant {', '.join(report['needs_approval'])}?"):
+        raise failure("refused", "Nothing was done.", f"{name} stays at {report['from_version']}.")
+    return list(report["needs_approval"])
+
+
+def _send(
+    terminal: Terminal, client: Client, name: str, package: bytes, query: dict[str, Any]
+) -> dict[str, Any]:
+    chunks: Iterable[bytes] = uploading(terminal, package, f"{name}")
+    answer: dict[str, Any] = client.upload(
+        plugin_path(name, "/upgrade"), iter(chunks), len(package), query
+    )
+    return answer
+
+
+def _show_upgraded(terminal: Terminal, answer: dict[str, Any]) -> None:
+    report, plugin = answer["report"], answer["plugin"]
+    terminal.line(
+        f"{report['name']} {report['from_version']} → {report['to_version']}: {plugin['state']}.",
+        "bold",
+    )
+    _show_changes(terminal, report)
+    _show_asked(terminal, report)
+    for warning in report["warnings"]:
+        terminal.note(f"warning: {warning}", "yellow")
+
+
+def _show_versions(
+    terminal: Terminal, kept: list[dict[str, Any]], upgrades: list[dict[str, Any]]
+) -> None:
+    terminal.table(
+        ["", "version", "level", "installed", "by", "package"],
+        [
+            [
+                "in use" if row["in_use"] else "",
+                row["version"],
+                row["level"],
+                row["installed_at"],
+                row["installed_by"],
+                row["package_digest"][:16],
+            ]
+            for row in kept
+        ],
+    )
+    if upgrades:
+        terminal.table(
+            ["what", "from", "to", "outcome", "at step", "when", "why"],
+            [
+                [
+                    row["kind"],
+                    row["from_version"],
+                    row["to_version"],
+                    row["outcome"],
+                    row["step"] if row["outcome"] == "rolled-back" else "",
+                    row["started_at"],
+                    row["reason"],
+                ]
+                for row in upgrades
+            ],
+        )

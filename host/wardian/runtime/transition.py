@@ -1,0 +1,374 @@
+"""From one version of a plugin to another, in steps that undo themselves where one fails.
+
+Until ``swap`` nothing that callers see has changed, and the swap is one commit. What was done to
+the plugin's stored data before it is undone from a snapshot: by this process, or if that was killed
+by the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from wardian.crypto.identifiers import new_id
+from wardian.errors import Conflict, NotFound
+from wardian.plugins import Installed, PluginState, Registry
+from wardian.plugins.registry import as_version, read_installed
+from wardian.runtime.calls import CallRequest, Calls
+from wardian.runtime.gates import Gates
+from wardian.runtime.installs import see
+from wardian.runtime.journal import Change, Journal
+from wardian.runtime.lifecycle import Lifecycle, lifecycle_function
+from wardian.runtime.package_files import PackageFiles
+from wardian.runtime.steps import Steps
+from wardian.runtime.upgrade_report import MigrationStep
+from wardian.storage.rows import PackageRow, SeenRow, UpgradeRow, VersionRow, now
+from wardian.storage.upgrades import (
+    COMMITTED,
+    ROLLED_BACK,
+    RUNNING,
+    SWAPPED,
+    UpgradeRepository,
+)
+
+DRAIN_SECONDS = 60.0
+"""How long calls of the old version are waited for; their own deadlines are shorter by default."""
+
+UPGRADES_KEPT = 100
+"""How many upgrades of a plugin its history shows."""
+
+Probe = Callable[[Installed], Awaitable[str | None]]
+"""Asks a version how it feels; answers why it must not take over, or None."""
+
+_log = logging.getLogger("wardian.upgrades")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A package that comes with the new version; one that is kept already needs none."""
+
+    row: PackageRow
+    content: bytes = field(repr=False)
+    seen: SeenRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a plugin shall be.
+
+    Attributes:
+        change: ``upgrade`` or ``rollback``.
+        granted: the grants from then on.
+        dropped: grants that the new version has no use for; a rollback brings them back.
+        migrations: calls of the new version's ``migrate``, in order.
+        restores: the upgrade whose snapshot becomes the plugin's data, if one does.
+    """
+
+    change: str
+    version: VersionRow
+    granted: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
+    arrival: Arrival | None = None
+    migrations: tuple[MigrationStep, ...] = ()
+    restores: str | None = None
+
+    @property
+    def changes_data(self) -> bool:
+        """Whether stored data is not what it was."""
+        return bool(self.migrations) or self.restores is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionParts:
+    """What transitions are made with."""
+
+    journal: Journal
+    lifecycle: Lifecycle
+    registry: Registry
+    calls: Calls
+    files: PackageFiles
+    gates: Gates
+    steps: Steps
+    probe: Probe
+
+
+class Transitions:
+    """Takes plugins from version to version; whoever asks holds the plugin's lock."""
+
+    def __init__(self, parts: TransitionParts, *, versions_kept: int) -> None:
+        self._parts = parts
+        self._versions_kept = versions_kept
+
+    async def make(self, plugin: Installed, target: Target, actor: str) -> Installed:
+        """Make ``plugin`` the target's version.
+
+        Raises:
+            Conflict: calls of the old version do not end, ``migrate`` answers an error, or the new
+                version is not healthy; everything is as it was then.
+            WardianError: the database or the disk did not do as they should.
+        """
+        steps, change = self._parts.steps, target.change
+        with steps.at(change, "stage"):
+            row = await self._stage(plugin, target, actor)
+        with self._held(plugin, target):
+            try:
+                await self._change_data(plugin, target, row)
+                new = await self._arriving(plugin, target)
+                with steps.at(change, "probe"):
+                    await self._probe(new)
+                self._parts.calls.prepare(new)
+                with steps.at(change, "swap"):
+                    present = await self._swap(plugin, target, row, new)
+            except BaseException as error:
+                await asyncio.shield(self._undo(plugin, row, error))
+                raise
+        steps.reached(change, "drain")
+        await self._drained(plugin)
+        steps.reached(change, "commit")
+        await asyncio.shield(self._finish(plugin, row))
+        return present
+
+    async def recover(self, tenant: str) -> None:
+        """Undo, or finish, the upgrades in whose middle the host was killed."""
+        async with self._parts.journal.change(tenant, "host") as change:
+            left = await UpgradeRepository(change.connection, tenant).running()
+        for row in left:
+            async with self._parts.journal.change(tenant, "host") as change:
+                name = await change.plugins.name_of(row.plugin_id)
+                plugin = await read_installed(change.connection, tenant, name)
+            if row.outcome == SWAPPED:
+                await self._finish(plugin, row)
+            else:
+                await self._undo(plugin, row, Conflict("the host was stopped"))
+
+    # -- before the swap --
+
+    async def _stage(self, plugin: Installed, target: Target, actor: str) -> UpgradeRow:
+        """Keep the new version beside the old one, and write down what is about to happen."""
+        if target.arrival is None:
+            return await self._begin(plugin, target, actor)
+        async with self._parts.files.stored(target.arrival.content, target.arrival.row.digest):
+            return await self._begin(plugin, target, actor)
+
+    async def _begin(self, plugin: Installed, target: Target, actor: str) -> UpgradeRow:
+        async with self._parts.journal.change(plugin.tenant, actor) as change:
+            await self._check_unchanged(change, plugin)
+            kept = {row.package_digest for row in await change.plugins.versions(plugin.id)}
+            if target.arrival is not None:
+                await change.plugins.add_package(target.arrival.row)
+                await change.plugins.keep_version(plugin.id, target.version)
+            arrived = target.version.package_digest not in kept
+            report = {
+                "dropped": list(target.dropped),
+                "arrived": arrived,
+                "migrations": [msgspec.to_builtins(step) for step in target.migrations],
+            }
+            row = _row(plugin, target, actor, report)
+            await UpgradeRepository(change.connection, plugin.tenant).add(row)
+        return row
+
+    @contextmanager
+    def _held(self, plugin: Installed, target: Target) -> Iterator[None]:
+        """Hold back the plugin's calls while its data changes hands, and only then."""
+        if not target.changes_data:
+            yield
+            return
+        with self._parts.gates.closed(plugin):
+            yield
+
+    async def _change_data(self, plugin: Installed, target: Target, row: UpgradeRow) -> None:
+        if not target.changes_data:
+            return
+        steps, tenant = self._parts.steps, plugin.tenant
+        with steps.at(target.change, "snapshot"):
+            if not await self._drained(plugin):
+                raise Conflict(
+                    f"Calls of {plugin.name} {plugin.version} have been running for "
+                    f"{DRAIN_SECONDS:g} s, and its data cannot be migrated under them. Try again "
+                    "later."
+                )
+            async with self._parts.journal.change(tenant, row.actor) as change:
+                upgrades = UpgradeRepository(change.connection, tenant)
+                await upgrades.snapshot(row.id, plugin.id)
+                await upgrades.change(row.id, migrated=True, step="snapshot")
+        with steps.at(target.change, "migrate"):
+            if target.restores is not None:
+                async with self._parts.journal.change(tenant, row.actor) as change:
+                    upgrades = UpgradeRepository(change.connection, tenant)
+                    await upgrades.restore(target.restores, plugin.id)
+            await self._migrate(await self._arriving(plugin, target), target)
+
+    async def _arriving(self, plugin: Installed, target: Target) -> Installed:
+        """Return the new version with what it may do now."""
+        async with self._parts.journal.change(plugin.tenant, "host") as change:
+            present = await self._check_unchanged(change, plugin)
+        return as_version(plugin, target.version, _still_granted(plugin, present, target))
+
+    async def _migrate(self, new: Installed, target: Target) -> None:
+        function = lifecycle_function(new, "migrate") or ""
+        for step in target.migrations:
+            arguments = {"from-version": step.from_version, "to-version": step.to_version}
+            fault = await self._parts.calls.attempt(
+                new, CallRequest(function=function, arguments=arguments, subject="host")
+            )
+            if fault is not None:
+                raise Conflict(
+                    f"Its migrate from {step.from_version} to {step.to_version} failed: {fault}"
+                )
+
+    async def _probe(self, new: Installed) -> None:
+        complaint = await self._parts.probe(new)
+        if complaint is not None:
+            raise Conflict(f"{new.name} {new.version} is not healthy: {complaint}")
+
+    # -- the swap, and after --
+
+    async def _swap(
+        self, plugin: Installed, target: Target, row: UpgradeRow, new: Installed
+    ) -> Installed:
+        changes = self._parts.registry.changes
+        async with self._parts.journal.change(plugin.tenant, row.actor) as change:
+            before = await self._check_unchanged(change, plugin)
+            granted = _still_granted(plugin, before, target)
+            await change.plugins.use_version(
+                plugin.id,
+                target.version,
+                migrated=_path(target),
+                before=plugin.package_digest,
+            )
+            await change.plugins.set_granted(plugin.id, granted, row.actor)
+            if target.arrival is not None:
+                await see(change, plugin.name, target.arrival.seen)
+            upgrades = UpgradeRepository(change.connection, plugin.tenant)
+            await upgrades.change(row.id, outcome=SWAPPED, step="swap")
+            await change.note(_NOTED[target.change], plugin.name, _detail(row, granted))
+            present = await read_installed(change.connection, plugin.tenant, plugin.name)
+            if present.state is PluginState.DEGRADED:
+                present = await self._parts.lifecycle.move(
+                    change, present, PluginState.ACTIVE, f"{target.change} to {present.version}"
+                )
+        # What was prepared for `new` is found again by this very object.
+        present = new if present == new else present
+        self._parts.registry.remember(present, changes=changes + len(change.noted))
+        return present
+
+    async def _drained(self, plugin: Installed) -> bool:
+        """Wait for the calls of the old version; tell whether all have ended."""
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._parts.calls.drained(plugin)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _finish(self, plugin: Installed, row: UpgradeRow) -> None:
+        """Write down that it is done, and let go of versions that are too old to be kept."""
+        async with self._parts.journal.change(plugin.tenant, row.actor) as change:
+            upgrades = UpgradeRepository(change.connection, plugin.tenant)
+            await upgrades.end(row.id, COMMITTED)
+            kept = await change.plugins.versions(plugin.id)
+            others = [version for version in kept if version.package_digest != row.to_package]
+            gone = [version.package_digest for version in others[self._versions_kept :]]
+            for digest in gone:
+                await change.plugins.forget_version(plugin.id, digest)
+            await _forget_outdated(upgrades, plugin.id, gone)
+        if gone:
+            async with self._parts.files.lock:
+                await self._parts.files.drop_unused(gone)
+
+    async def _undo(self, plugin: Installed, row: UpgradeRow, error: BaseException) -> None:
+        """Have everything as it was before the upgrade began."""
+        reason = getattr(error, "message", None) or type(error).__name__
+        step = getattr(error, "step", None) or ""
+        async with self._parts.journal.change(plugin.tenant, row.actor) as change:
+            upgrades = UpgradeRepository(change.connection, plugin.tenant)
+            present = await upgrades.find(row.id)
+            if present is None or present.outcome != RUNNING:
+                return  # it was swapped, and the caller left in the same moment
+            if present.migrated:
+                await upgrades.restore(row.id, plugin.id)
+                await upgrades.forget_snapshot(row.id)
+            if row.report["arrived"]:
+                await change.plugins.forget_version(plugin.id, row.to_package)
+            await upgrades.change(row.id, migrated=False, step=step)
+            await upgrades.end(row.id, ROLLED_BACK, reason)
+            detail = {"from": row.from_version, "to": row.to_version, "reason": reason}
+            await change.note(f"{row.kind}-failed", plugin.name, detail | {"step": step})
+        async with self._parts.files.lock:
+            await self._parts.files.drop_unused([row.to_package])
+
+    async def _check_unchanged(self, change: Change, plugin: Installed) -> Installed:
+        """The lock is of this process: another host on the same database may have been faster."""
+        try:
+            present = await read_installed(change.connection, plugin.tenant, plugin.name)
+        except NotFound:
+            present = None
+        before = plugin.id, plugin.package_digest
+        if present is None or (present.id, present.package_digest) != before:
+            raise Conflict(f"{plugin.name} was changed meanwhile. Look at it, and try again.")
+        return present
+
+
+def _still_granted(plugin: Installed, present: Installed, target: Target) -> tuple[str, ...]:
+    """Return the target's grants without those that were revoked since it was worked out."""
+    revoked = {str(permission) for permission in {*plugin.granted} - {*present.granted}}
+    return tuple(text for text in target.granted if text not in revoked)
+
+
+def _row(plugin: Installed, target: Target, actor: str, report: Mapping[str, Any]) -> UpgradeRow:
+    return UpgradeRow(
+        id=new_id(),
+        plugin_id=plugin.id,
+        kind=target.change,
+        from_version=plugin.version,
+        to_version=target.version.plugin_version,
+        from_package=plugin.package_digest,
+        to_package=target.version.package_digest,
+        actor=actor,
+        started_at=now(),
+        report=report,
+    )
+
+
+async def probe(calls: Calls, new: Installed) -> str | None:
+    """Ask a version how it feels, if it has a ``health``."""
+    function = lifecycle_function(new, "health")
+    if function is None:
+        return None
+    return await calls.attempt(new, CallRequest(function=function, arguments={}))
+
+
+_NOTED = {"upgrade": "upgraded", "rollback": "rolled-back"}
+
+
+def _detail(row: UpgradeRow, granted: Sequence[str]) -> dict[str, Any]:
+    return {
+        "upgrade": row.id,
+        "from": row.from_version,
+        "to": row.to_version,
+        "package": row.to_package,
+        "granted": list(granted),
+    }
+
+
+def _path(target: Target) -> list[Mapping[str, str]]:
+    at = now().isoformat()
+    return [
+        {name: str(value) for name, value in msgspec.to_builtins(step).items()} | {"at": at}
+        for step in target.migrations
+    ]
+
+
+async def _forget_outdated(upgrades: UpgradeRepository, plugin_id: str, gone: list[str]) -> None:
+    """Let go of snapshots that no rollback can use any more, and of a history too long to read."""
+    for index, row in enumerate(await upgrades.of_plugin(plugin_id)):
+        if index >= UPGRADES_KEPT:
+            await upgrades.remove(row.id)
+        elif row.migrated and row.from_package in gone:
+            await upgrades.forget_snapshot(row.id)

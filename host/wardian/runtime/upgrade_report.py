@@ -1,0 +1,261 @@
+"""What an upgrade would change, and what stands in its way: known before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from wardian.config import ConfigSchema, overlaid
+from wardian.errors import Conflict, InvalidArguments
+from wardian.plugins import Installed, Manifest
+from wardian.plugins.ceiling import stricter
+from wardian.plugins.compatibility import Change, Compatibility, compare, next_version, reaches
+from wardian.plugins.versions import in_order, is_older
+from wardian.runtime.intake import Candidate, Delivery
+
+_LEVEL = "sandbox_level:"
+
+
+class MigrationStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of the new version's ``migrate``."""
+
+    from_version: str
+    to_version: str
+    description: str = ""
+
+
+class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
+    """What stops an upgrade.
+
+    Attributes:
+        type: of the error that it would be.
+    """
+
+    step: str
+    type: str
+    detail: str
+
+
+class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What one version of a plugin changes from another.
+
+    Attributes:
+        advice, next_version: the part of the version that semantic versioning asks to grow, and the
+            first version that says so.
+        breaking: whether callers of the old version may fail with the new one.
+        announced: whether the new version's number says as much.
+        changes: of functions and imports.
+        new_permissions, dropped_permissions: what the new version asks for beside what the old one
+            did, and the other way round.
+        needs_approval: what has to be approved, as text; new permissions and a less strict level.
+        migrations: the calls of ``migrate`` that bring the stored data along.
+        warnings: about who signed it.
+        obstacles: what stops the upgrade as it was asked for; none if nothing does.
+    """
+
+    name: str
+    from_version: str
+    to_version: str
+    from_level: str
+    to_level: str
+    advice: str
+    next_version: str
+    breaking: bool
+    announced: bool
+    changes: tuple[Change, ...] = ()
+    new_permissions: tuple[str, ...] = ()
+    dropped_permissions: tuple[str, ...] = ()
+    needs_approval: tuple[str, ...] = ()
+    migrations: tuple[MigrationStep, ...] = ()
+    warnings: tuple[str, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+
+
+def report(plugin: Installed, candidate: Candidate) -> UpgradeReport:
+    """Compare an installed plugin with what shall take its place."""
+    manifest = candidate.manifest
+    found: Compatibility = compare(plugin.description, candidate.description)
+    wanted = next_version(plugin.version, found.advice)
+    added = _beyond(manifest, plugin.manifest)
+    return UpgradeReport(
+        name=plugin.name,
+        from_version=plugin.version,
+        to_version=manifest.version,
+        from_level=plugin.level.value,
+        to_level=manifest.sandbox_level.value,
+        advice=found.advice.value,
+        next_version=wanted,
+        breaking=found.breaking,
+        announced=reaches(manifest.version, wanted),
+        changes=found.changes,
+        new_permissions=added,
+        dropped_permissions=_beyond(plugin.manifest, manifest),
+        needs_approval=(*added, *_level_change(plugin, manifest)),
+        migrations=migrations(plugin, candidate),
+        warnings=candidate.verdict.warnings,
+    )
+
+
+def check_newer(
+    plugin: Installed, candidate: Candidate, delivery: Delivery, *, reload: bool
+) -> None:
+    """Refuse what is no newer version.
+
+    Raises:
+        Conflict
+    """
+    name, version = plugin.name, candidate.manifest.version
+    if candidate.package.digest == plugin.package_digest:
+        raise Conflict(f"Exactly this package of {name} {version} is in use already.")
+    if version == plugin.version and not reload:
+        raise Conflict(
+            f"{name} {version} is in use with other content. A version is one package: give the "
+            "new one a number of its own."
+        )
+    if is_older(version, plugin.version) and not delivery.allow_older:
+        raise Conflict(
+            f"{name} {version} is older than {plugin.version}, which is in use. Go back to a kept "
+            f"version with `wardian rollback {name}`, or allow it with --allow-older."
+        )
+
+
+def check_breaking(found: UpgradeReport, *, allowed: bool) -> None:
+    """Refuse a version that breaks callers and does not say so.
+
+    Raises:
+        Conflict
+    """
+    if not found.breaking or found.announced or allowed:
+        return
+    first = next(change for change in found.changes if change.breaking)
+    place = f", {first.place}" if first.place else ""
+    raise Conflict(
+        f"{found.name} {found.to_version} breaks callers of {found.from_version} "
+        f"({first.subject}{place}: {first.text}), and its number does not say so: that takes "
+        f"{found.next_version} or later. Allow it with --allow-breaking if no caller minds."
+    )
+
+
+def check_configuration(plugin: Installed, manifest: Manifest) -> None:
+    """Check that what the operator set fits the new version's schema.
+
+    Raises:
+        InvalidArguments: it does not; with the path of the fault.
+    """
+    if manifest.config_schema is not None:
+        try:
+            ConfigSchema(manifest.config_schema).check(
+                overlaid(manifest.default_config, plugin.configured)
+            )
+        except InvalidArguments as exc:
+            raise InvalidArguments(
+                f"{exc.message} That is what {manifest.name} {manifest.version} asks for; change "
+                "the configuration first, in a way that both versions take.",
+                path=exc.path,
+            ) from exc
+
+
+def approved_grants(found: UpgradeReport, approve: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Return the new permissions that are granted with the upgrade.
+
+    ``approve`` lists them, or is ``all`` or ``none``; None approves nothing, not even that the
+    others stay ungranted.
+
+    Raises:
+        Conflict: something needs approval and has none.
+        InvalidArguments: what is approved is not asked for.
+    """
+    if approve is None:
+        if found.needs_approval:
+            raise Conflict(
+                f"{found.name} {found.to_version} asks for more than {found.from_version}: "
+                f"{', '.join(found.needs_approval)}. Approve all of it with --approve all, some by "
+                "naming them, or upgrade and grant none of it with --approve none.",
+                needs_approval=found.needs_approval,
+            )
+        return ()
+    if isinstance(approve, str):
+        if approve not in ("all", "none"):
+            raise InvalidArguments(
+                "What is approved is a list of permissions, 'all' or 'none'; not "
+                f"{approve[:80]!r}.",
+                path="approve",
+            )
+        approve = found.needs_approval if approve == "all" else ()
+    _check_approved(approve, found)
+    return tuple(sorted(set(approve) & set(found.new_permissions)))
+
+
+def _check_approved(approve: Sequence[str], found: UpgradeReport) -> None:
+    for index, permission in enumerate(approve):
+        if permission not in found.needs_approval:
+            listed = ", ".join(found.needs_approval) or "nothing"
+            raise InvalidArguments(
+                f"{permission[:200]!r} needs no approval: {found.name} {found.to_version} newly "
+                f"asks for {listed}.",
+                path=f"approve[{index}]",
+            )
+    # A permission may stay ungranted; a level is what the new version runs at.
+    level = [item for item in found.needs_approval if item.startswith(_LEVEL)]
+    if not set(level) <= set(approve):
+        raise Conflict(
+            f"{found.name} {found.to_version} runs at the level {found.to_level!r}, which trusts "
+            f"it more than {found.from_level!r}; approve that with --approve {level[0]}.",
+            needs_approval=level,
+        )
+
+
+def migrations(plugin: Installed, candidate: Candidate) -> tuple[MigrationStep, ...]:
+    """Return the calls of ``migrate`` that bring a plugin's data from its version to the new one.
+
+    A manifest that lists ``migration_scripts`` is taken at its word: each that begins at or before
+    the version that the data has, and ends after it and not after the new version, is one call.
+    Without a list there is one call, from the old version to the new one.
+    """
+    functions = candidate.description.functions
+    migrates = any(
+        name.startswith("wardian:plugin/lifecycle@") and name.endswith("#migrate")
+        for name in functions
+    )
+    target = candidate.manifest.version
+    if not migrates or not is_older(plugin.version, target):
+        return ()
+    if not candidate.manifest.migration_scripts:
+        return (MigrationStep(from_version=plugin.version, to_version=target),)
+    steps: list[MigrationStep] = []
+    present = plugin.version
+    scripts = candidate.manifest.migration_scripts
+    for script in sorted(scripts, key=lambda script: in_order(script.to_version)):
+        begins = not is_older(present, script.from_version)
+        if begins and is_older(present, script.to_version):
+            if is_older(target, script.to_version):
+                continue
+            steps.append(
+                MigrationStep(
+                    from_version=present,
+                    to_version=script.to_version,
+                    description=script.description,
+                )
+            )
+            present = script.to_version
+    return tuple(steps)
+
+
+def _beyond(manifest: Manifest, other: Manifest) -> tuple[str, ...]:
+    """Return what one manifest asks for and another does not cover."""
+    covered = other.asked()
+    return tuple(
+        sorted(
+            str(permission)
+            for permission in manifest.asked()
+            if not any(held.covers(permission) for held in covered)
+        )
+    )
+
+
+def _level_change(plugin: Installed, manifest: Manifest) -> tuple[str, ...]:
+    level = manifest.sandbox_level
+    if level is plugin.level or stricter(level, plugin.level) is level:
+        return ()
+    return (f"{_LEVEL}{level.value}",)

@@ -1,0 +1,365 @@
+"""Upgrades and rollbacks: everything about the new version is known before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from wardian.errors import Conflict, InvalidArguments, NotFound, WardianError
+from wardian.plugins import Installed, Manifest, Registry
+from wardian.plugins.registry import as_version, read_installed
+from wardian.plugins.trust import Trust
+from wardian.policy.permissions import Permission, parse_permission
+from wardian.runtime import intake
+from wardian.runtime.intake import Candidate, Delivery, Intake
+from wardian.runtime.lifecycle import Lifecycle
+from wardian.runtime.package_files import PackageFiles
+from wardian.runtime.steps import Steps
+from wardian.runtime.transition import Arrival, Target, Transitions
+from wardian.runtime.upgrade_report import (
+    MigrationStep,
+    Obstacle,
+    UpgradeReport,
+    approved_grants,
+    check_breaking,
+    check_configuration,
+    check_newer,
+    report,
+)
+from wardian.storage import Database
+from wardian.storage.plugins import PluginRepository
+from wardian.storage.rows import UpgradeRow, VersionRow
+from wardian.storage.upgrades import COMMITTED, UpgradeRepository
+
+Approval = Sequence[str] | Literal["all", "none"] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeOrder:
+    """What is asked for.
+
+    Attributes:
+        name: of the plugin, if the caller named one; the package must be of it.
+        approve: new permissions that are granted with it, ``all`` or ``none``; None stops an
+            upgrade that asks for more than the version before.
+        allow_breaking: take a version that breaks callers without its number saying so.
+        reload: take the same version number with other content, as an author does.
+    """
+
+    delivery: Delivery
+    tenant: str
+    actor: str
+    name: str | None = None
+    approve: Approval = None
+    allow_breaking: bool = False
+    reload: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackOrder:
+    """What is asked for.
+
+    Attributes:
+        to: a kept version, or the digest of its package; None is the one before.
+        stored: what becomes of stored data that was migrated since: ``keep`` it as it is, or
+            ``restore`` it as it was.
+    """
+
+    name: str
+    tenant: str
+    actor: str
+    to: str | None = None
+    stored: Literal["keep", "restore"] | None = None
+
+
+class VersionView(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a plugin that is kept."""
+
+    version: str
+    package_digest: str
+    digest: str
+    level: str
+    installed_at: datetime
+    installed_by: str
+    in_use: bool
+
+
+class UpgradeEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One upgrade or rollback in a plugin's history."""
+
+    id: str
+    kind: str
+    from_version: str
+    to_version: str
+    outcome: str
+    step: str
+    reason: str
+    migrated: bool
+    migrations: list[MigrationStep]
+    actor: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgraderParts:
+    """What upgrades are made with."""
+
+    database: Database
+    registry: Registry
+    lifecycle: Lifecycle
+    intake: Intake
+    trust: Trust
+    files: PackageFiles
+    transitions: Transitions
+    steps: Steps
+
+
+class Upgrader:
+    """Judges new versions, and has those that pass take the place of the old."""
+
+    def __init__(self, parts: UpgraderParts) -> None:
+        self._parts = parts
+
+    async def upgrade(self, order: UpgradeOrder) -> tuple[Installed, UpgradeReport]:
+        """Upgrade a plugin; see `PluginHost.upgrade`."""
+        with _told("upgrade"):
+            plugin, candidate = await self._examined(order)
+            async with self._parts.lifecycle.lock(plugin.tenant, plugin.name):
+                plugin = await self._fresh(plugin)
+                found = report(plugin, candidate)
+                with self._parts.steps.at("upgrade", "compare"):
+                    _compare(order, plugin, candidate, found)
+                with self._parts.steps.at("upgrade", "approve"):
+                    approved = approved_grants(found, order.approve)
+                target = _target(plugin, candidate, found, approved, order.actor)
+                present = await self._parts.transitions.make(plugin, target, order.actor)
+                return await self._parts.lifecycle.start(present, order.actor), found
+
+    async def survey(self, order: UpgradeOrder) -> UpgradeReport:
+        """Tell what an upgrade would change and what would stop it, and change nothing.
+
+        Raises:
+            WardianError: the package cannot even be compared.
+        """
+        plugin, candidate = await self._examined(order)
+        found = report(plugin, candidate)
+        obstacles: list[Obstacle] = []
+        with _noted(obstacles, "compare"):
+            check_newer(plugin, candidate, order.delivery, reload=order.reload)
+        with _noted(obstacles, "compare"):
+            check_breaking(found, allowed=order.allow_breaking)
+        with _noted(obstacles, "compare"):
+            check_configuration(plugin, candidate.manifest)
+        with _noted(obstacles, "approve"):
+            approved_grants(found, order.approve)
+        return msgspec.structs.replace(found, obstacles=tuple(obstacles))
+
+    async def rollback(self, order: RollbackOrder) -> Installed:
+        """Go back to a kept version; see `PluginHost.rollback`."""
+        with _told("rollback"):
+            async with self._parts.lifecycle.lock(order.tenant, order.name):
+                plugin = await self._parts.registry.get(order.tenant, order.name)
+                plugin = await self._fresh(plugin)
+                row, history = await self._kept(plugin, order.to)
+                target = await self._back(plugin, row, history, order)
+                return await self._parts.transitions.make(plugin, target, order.actor)
+
+    async def recover(self, tenant: str) -> None:
+        """Undo, or finish, what was under way when the host was killed."""
+        await self._parts.transitions.recover(tenant)
+
+    async def versions(self, tenant: str, name: str) -> list[VersionView]:
+        """Return the kept versions of a plugin, the newest installation first."""
+        plugin = await self._parts.registry.get(tenant, name)
+        async with self._parts.database.reading() as connection:
+            rows = await PluginRepository(connection, tenant).versions(plugin.id)
+        return [
+            VersionView(
+                version=row.plugin_version,
+                package_digest=row.package_digest,
+                digest=row.digest,
+                level=row.level,
+                installed_at=row.installed_at,
+                installed_by=row.installed_by,
+                in_use=row.package_digest == plugin.package_digest,
+            )
+            for row in rows
+        ]
+
+    async def history(self, tenant: str, name: str) -> list[UpgradeEntry]:
+        """Return the upgrades and rollbacks of a plugin, the newest first."""
+        plugin = await self._parts.registry.get(tenant, name)
+        async with self._parts.database.reading() as connection:
+            rows = await UpgradeRepository(connection, tenant).of_plugin(plugin.id)
+        return list(map(_entry, rows))
+
+    async def _examined(self, order: UpgradeOrder) -> tuple[Installed, Candidate]:
+        change = intake.Change("upgrade", order.tenant)
+        self._parts.steps.reached("upgrade", "read")
+        async with self._parts.intake.unpacked(order.delivery, order.tenant) as package:
+            name = package.manifest.name
+            if order.name not in (None, name):
+                raise Conflict(f"The package is of {name!r}, and cannot upgrade {order.name!r}.")
+            plugin = await self._parts.registry.get(order.tenant, name)
+            return plugin, await self._parts.intake.examine(package, order.delivery, change)
+
+    async def _fresh(self, plugin: Installed) -> Installed:
+        """Read a plugin under its lock: it may have changed while the new version was compiled."""
+        async with self._parts.database.reading() as connection:
+            return await read_installed(connection, plugin.tenant, plugin.name)
+
+    # -- rollback --
+
+    async def _kept(
+        self, plugin: Installed, wanted: str | None
+    ) -> tuple[VersionRow, list[UpgradeRow]]:
+        """Find the version to go back to, and the upgrades since it was left, oldest first."""
+        async with self._parts.database.reading() as connection:
+            repository = PluginRepository(connection, plugin.tenant)
+            kept = await repository.versions(plugin.id)
+            before = await repository.previous_package(plugin.id)
+            history = await UpgradeRepository(connection, plugin.tenant).of_plugin(plugin.id)
+        others = [row for row in kept if row.package_digest != plugin.package_digest]
+        chosen = [row for row in others if _is_meant(row, wanted or before)]
+        if not chosen:
+            listed = ", ".join(row.plugin_version for row in others) or "no other"
+            what = f"version {wanted!r} of {plugin.name}" if wanted else "version to go back to"
+            raise NotFound(f"There is no {what[:200]} here; {listed} is kept.")
+        done = [entry for entry in history if entry.outcome == COMMITTED]
+        return chosen[0], _since(done, chosen[0].package_digest)
+
+    async def _back(
+        self, plugin: Installed, row: VersionRow, since: list[UpgradeRow], order: RollbackOrder
+    ) -> Target:
+        manifest = Manifest.restored(row.manifest)
+        dropped = [grant for entry in since for grant in entry.report.get("dropped", ())]
+        held = [*plugin.granted, *map(parse_permission, dropped)]
+        target = Target(
+            change="rollback",
+            version=row,
+            granted=_covered(held, manifest.asked()),
+            dropped=_uncovered(plugin.granted, manifest.asked()),
+            restores=_restored(plugin, row, since, order.stored),
+        )
+        with self._parts.steps.at("rollback", "verify"):
+            await self._parts.trust.check_load(as_version(plugin, row, target.granted))
+        component = await self._parts.files.component(row.package_digest)
+        await self._parts.intake.compile(component, manifest, "rollback")
+        with self._parts.steps.at("rollback", "compare"):
+            check_configuration(plugin, manifest)
+        return target
+
+
+def _entry(row: UpgradeRow) -> UpgradeEntry:
+    values: dict[str, Any] = {
+        name: getattr(row, name, None) for name in UpgradeEntry.__struct_fields__
+    }
+    values["migrations"] = msgspec.convert(row.report["migrations"], list[MigrationStep])
+    return UpgradeEntry(**values)
+
+
+def _compare(
+    order: UpgradeOrder, plugin: Installed, candidate: Candidate, found: UpgradeReport
+) -> None:
+    check_newer(plugin, candidate, order.delivery, reload=order.reload)
+    check_breaking(found, allowed=order.allow_breaking)
+    check_configuration(plugin, candidate.manifest)
+
+
+def _target(
+    plugin: Installed,
+    candidate: Candidate,
+    found: UpgradeReport,
+    approved: Sequence[str],
+    actor: str,
+) -> Target:
+    asked = candidate.manifest.asked()
+    return Target(
+        change="upgrade",
+        version=candidate.version_row(actor),
+        granted=tuple(sorted({*_covered(plugin.granted, asked), *approved})),
+        dropped=_uncovered(plugin.granted, asked),
+        arrival=Arrival(
+            row=candidate.package_row(),
+            content=candidate.package.content,
+            seen=candidate.seen_row(),
+        ),
+        migrations=found.migrations,
+    )
+
+
+def _covered(held: Iterable[Permission], asked: Sequence[Permission]) -> tuple[str, ...]:
+    return tuple(sorted({str(each) for each in held if _asks_for(asked, each)}))
+
+
+def _uncovered(held: Iterable[Permission], asked: Sequence[Permission]) -> tuple[str, ...]:
+    return tuple(sorted({str(each) for each in held if not _asks_for(asked, each)}))
+
+
+def _asks_for(asked: Sequence[Permission], permission: Permission) -> bool:
+    return any(request.covers(permission) for request in asked)
+
+
+def _is_meant(row: VersionRow, wanted: str | None) -> bool:
+    return wanted in (row.plugin_version, row.package_digest)
+
+
+def _since(done: list[UpgradeRow], package: str) -> list[UpgradeRow]:
+    """Return what happened since a package was last left, oldest first."""
+    since: list[UpgradeRow] = []
+    for entry in done:
+        since.append(entry)
+        if entry.from_package == package:
+            break
+    return since[::-1]
+
+
+def _restored(
+    plugin: Installed, row: VersionRow, since: list[UpgradeRow], stored: str | None
+) -> str | None:
+    """Return the upgrade whose snapshot becomes the plugin's data, if one shall."""
+    migrated = next((entry.id for entry in since if entry.migrated), None)
+    if stored == "restore":
+        if migrated is None:
+            raise InvalidArguments(
+                f"Stored data of {plugin.name} was not migrated since {row.plugin_version}, so "
+                "there is nothing to restore; it stays as it is.",
+                path="stored",
+            )
+        return migrated
+    if migrated is not None and stored is None:
+        raise Conflict(
+            f"Stored data of {plugin.name} was migrated since {row.plugin_version}. Say what "
+            "becomes of it: --data restore brings it back to what it was then and loses what was "
+            "stored since, --data keep leaves it, which the older version has to understand."
+        )
+    return None
+
+
+@contextmanager
+def _told(change: str) -> Iterator[None]:
+    """Say in an error at which step a change stopped, and that nothing has changed."""
+    try:
+        yield
+    except WardianError as error:
+        if error.step is not None:
+            error.reword(
+                f"The {change} stopped at the step '{error.step}' and changed nothing. "
+                f"{error.message}"
+            )
+        raise
+
+
+@contextmanager
+def _noted(obstacles: list[Obstacle], step: str) -> Iterator[None]:
+    """Collect what would stop an upgrade."""
+    try:
+        yield
+    except WardianError as error:
+        obstacles.append(Obstacle(step=step, type=error.type, detail=error.message))
