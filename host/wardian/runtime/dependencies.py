@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
-from wardian.plugins import Installed
-from wardian.plugins.dependencies import Needing, check_unneeded, to_enable
+from wardian.plugins import Installed, Manifest
+from wardian.plugins.dependencies import (
+    Needing,
+    check_unneeded,
+    check_upgrade,
+    to_enable,
+)
 from wardian.plugins.registry import read_installed
 from wardian.plugins.releases import hold_releases
 from wardian.plugins.states import SWITCHED_ON
@@ -113,6 +118,16 @@ async def leaving(
     going = check_unneeded(name, there, verb=verb, cascade=cascade)
     check_held((each.release.name for each in going), held)
     return going
+
+
+async def check_still_fits(change: Change, manifest: Manifest) -> None:
+    """Check that a plugin may become the version of it that a manifest is of, within ``change``.
+
+    Raises:
+        Conflict: an enabled plugin does not take it, or what it needs is not there.
+    """
+    there = await hold_releases(change.connection, change.tenant)
+    check_upgrade(manifest.name, manifest.version, manifest, there)
 
 
 def check_held(names: Iterable[str], held: frozenset[str]) -> None:

@@ -11,6 +11,8 @@ from wardian.errors import Conflict, InvalidArguments
 from wardian.plugins import Installed, Manifest
 from wardian.plugins.ceiling import stricter
 from wardian.plugins.compatibility import Change, Compatibility, compare, next_version, reaches
+from wardian.plugins.dependencies import dependents
+from wardian.plugins.releases import Release
 from wardian.plugins.versions import in_order, is_older
 from wardian.runtime.intake import Candidate, Delivery
 
@@ -37,6 +39,19 @@ class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class DependentView(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin that needs the one that is upgraded, and whether it takes the new version.
+
+    One that is not enabled does not stop the upgrade, and is not enabled after it if it does not.
+    """
+
+    name: str
+    version: str
+    state: str
+    range: str
+    takes_it: bool
+
+
 class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
     """What one version of a plugin changes from another.
 
@@ -50,6 +65,7 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
             did, and the other way round.
         needs_approval: what has to be approved, as text; new permissions and a less strict level.
         migrations: the calls of ``migrate`` that bring the stored data along.
+        dependents: the plugins that need this one.
         warnings: about who signed it.
         obstacles: what stops the upgrade as it was asked for; none if nothing does.
     """
@@ -68,12 +84,13 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
     dropped_permissions: tuple[str, ...] = ()
     needs_approval: tuple[str, ...] = ()
     migrations: tuple[MigrationStep, ...] = ()
+    dependents: tuple[DependentView, ...] = ()
     warnings: tuple[str, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
 
 
-def report(plugin: Installed, candidate: Candidate) -> UpgradeReport:
-    """Compare an installed plugin with what shall take its place."""
+def report(plugin: Installed, candidate: Candidate, there: Sequence[Release]) -> UpgradeReport:
+    """Compare an installed plugin, which is ``there`` too, with what shall take its place."""
     manifest = candidate.manifest
     found: Compatibility = compare(plugin.description, candidate.description)
     wanted = next_version(plugin.version, found.advice)
@@ -93,6 +110,16 @@ def report(plugin: Installed, candidate: Candidate) -> UpgradeReport:
         dropped_permissions=_beyond(plugin.manifest, manifest),
         needs_approval=(*added, *_level_change(plugin, manifest)),
         migrations=migrations(plugin, candidate),
+        dependents=tuple(
+            DependentView(
+                name=each.release.name,
+                version=each.release.version,
+                state=str(each.release.state),
+                range=str(each.accepts),
+                takes_it=manifest.version in each.accepts,
+            )
+            for each in dependents(plugin.name, there)
+        ),
         warnings=candidate.verdict.warnings,
     )
 

@@ -12,7 +12,9 @@ import msgspec
 
 from wardian.errors import Conflict, InvalidArguments, NotFound, WardianError
 from wardian.plugins import Installed, Manifest, Registry
+from wardian.plugins.dependencies import check_upgrade
 from wardian.plugins.registry import as_version, read_installed
+from wardian.plugins.releases import Release, read_releases
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime import intake
@@ -132,9 +134,11 @@ class Upgrader:
             plugin, candidate = await self._examined(order)
             async with self._parts.lifecycle.lock(plugin.tenant, plugin.name):
                 plugin = await self._fresh(plugin)
-                found = report(plugin, candidate)
+                there = await self._there(plugin.tenant)
+                found = report(plugin, candidate, there)
                 with self._parts.steps.at("upgrade", "compare"):
                     _compare(order, plugin, candidate, found)
+                    _check_dependencies(candidate.manifest, there)
                 with self._parts.steps.at("upgrade", "approve"):
                     approved = approved_grants(found, order.approve)
                 target = _target(plugin, candidate, found, approved, order.actor)
@@ -148,7 +152,8 @@ class Upgrader:
             WardianError: the package cannot even be compared.
         """
         plugin, candidate = await self._examined(order)
-        found = report(plugin, candidate)
+        there = await self._there(plugin.tenant)
+        found = report(plugin, candidate, there)
         obstacles: list[Obstacle] = []
         with _noted(obstacles, "compare"):
             check_newer(plugin, candidate, order.delivery, reload=order.reload)
@@ -156,6 +161,8 @@ class Upgrader:
             check_breaking(found, allowed=order.allow_breaking)
         with _noted(obstacles, "compare"):
             check_configuration(plugin, candidate.manifest)
+        with _noted(obstacles, "compare"):
+            _check_dependencies(candidate.manifest, there)
         with _noted(obstacles, "approve"):
             approved_grants(found, order.approve)
         return msgspec.structs.replace(found, obstacles=tuple(obstacles))
@@ -214,6 +221,10 @@ class Upgrader:
         async with self._parts.database.reading() as connection:
             return await read_installed(connection, plugin.tenant, plugin.name)
 
+    async def _there(self, tenant: str) -> tuple[Release, ...]:
+        async with self._parts.database.reading() as connection:
+            return await read_releases(connection, tenant)
+
     # -- rollback --
 
     async def _kept(
@@ -253,6 +264,7 @@ class Upgrader:
         await self._parts.intake.compile(component, manifest, "rollback")
         with self._parts.steps.at("rollback", "compare"):
             check_configuration(plugin, manifest)
+            _check_dependencies(manifest, await self._there(plugin.tenant))
         return target
 
 
@@ -270,6 +282,10 @@ def _compare(
     check_newer(plugin, candidate, order.delivery, reload=order.reload)
     check_breaking(found, allowed=order.allow_breaking)
     check_configuration(plugin, candidate.manifest)
+
+
+def _check_dependencies(manifest: Manifest, there: Sequence[Release]) -> None:
+    check_upgrade(manifest.name, manifest.version, manifest, there)
 
 
 def _target(

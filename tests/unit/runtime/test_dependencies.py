@@ -13,14 +13,13 @@ import pytest
 from hosts import WASM, FakeHost, fake_host
 from packages import package
 from wardian.errors import Conflict, GuestError, InvalidArguments, InvalidComponent, NotFound
-from wardian.plugins.dependencies import check_upgrade, dependents
-from wardian.plugins.releases import read_releases
 from wardian.runtime.host import Delivery
 from wardian.runtime.installs import DELIVERIES_MAX
 
 pytestmark = pytest.mark.anyio
 
 INIT = "wardian:plugin/lifecycle@1.0.0#init"
+HEALTH = "wardian:plugin/lifecycle@1.0.0#health"
 
 
 def needing(name: str, version: str = "1.0.0", wasm: bytes = WASM, **needs: str) -> bytes:
@@ -378,14 +377,82 @@ async def test_a_tree_with_exponentially_many_ways_through_it_is_shown_once(
     assert shown == 2 * 2 * (layers - 1) - 2
 
 
-async def test_what_an_upgrade_asks_is_answered_from_the_change_s_own_view(tmp_path: Path) -> None:
+async def test_an_upgrade_is_refused_when_an_enabled_plugin_does_not_take_the_new_version(
+    tmp_path: Path,
+) -> None:
     async with fake_host(tmp_path) as made:
         await three(made)
-        manifest = (await made.parts.registry.get("default", "billing")).manifest
-        async with made.parts.journal.change("default", "bob") as change:
-            there = await read_releases(change.connection, "default")
+        newer, newest = needing("billing", "2.1.0"), needing("billing", "3.0.0")
 
-            check_upgrade("billing", "2.1.0", manifest, there)
-            with pytest.raises(Conflict, match=r"orders 1\.0\.0 → billing \^2"):
-                check_upgrade("billing", "3.0.0", manifest, there)
-            assert [each.release.name for each in dependents("billing", there)] == ["orders"]
+        with pytest.raises(Conflict, match=r"orders 1\.0\.0 → billing \^2") as caught:
+            await made.host.upgrade(newest)
+        assert caught.value.step == "compare"
+        found = await made.host.upgrade_report(newest)
+        assert [(obstacle.step, obstacle.type) for obstacle in found.obstacles] == [
+            ("compare", "conflict")
+        ]
+        (user,) = found.dependents
+        assert (user.name, user.range, user.state, user.takes_it) == (
+            "orders",
+            "^2",
+            "active",
+            False,
+        )
+        upgraded = await made.host.upgrade(newer)
+        assert upgraded.report.dependents[0].takes_it
+
+        # The way on: what is off holds nothing, and says what it misses when it is enabled.
+        await made.host.disable("orders", cascade=True)
+        assert (await made.host.upgrade(newest)).plugin.version == "3.0.0"
+        with pytest.raises(Conflict, match=r"needs billing \^2, but billing 3\.0\.0 is installed"):
+            await made.host.enable("orders")
+        assert (await made.host.rollback("billing")).version == "2.1.0"
+        await made.host.enable("reports", cascade=True)
+
+
+async def test_an_upgrade_is_refused_without_what_the_new_version_needs(tmp_path: Path) -> None:
+    async with fake_host(tmp_path) as made:
+        await made.host.install(BILLING)
+
+        with pytest.raises(Conflict, match=r"billing 2\.1\.0 → ledger \^1: no plugin named"):
+            await made.host.upgrade(needing("billing", "2.1.0", ledger="^1"))
+
+        await made.host.install(needing("ledger"))
+        await made.host.upgrade(needing("billing", "2.1.0", ledger="^1"))
+        with pytest.raises(Conflict, match="ledger is needed by"):
+            await made.host.disable("ledger")
+
+
+async def test_a_rollback_is_refused_when_an_enabled_plugin_needs_the_newer_version(
+    tmp_path: Path,
+) -> None:
+    async with fake_host(tmp_path) as made:
+        await made.host.install(needing("billing", "1.4.0"))
+        await made.host.upgrade(BILLING)
+        await made.host.install(ORDERS)
+
+        with pytest.raises(Conflict, match=r"orders 1\.0\.0 → billing \^2") as caught:
+            await made.host.rollback("billing")
+
+        assert caught.value.step == "compare"
+        assert (await made.host.plugin("billing")).version == "2.0.0"
+
+
+async def test_a_plugin_that_is_enabled_in_the_middle_of_an_upgrade_stops_it(
+    tmp_path: Path,
+) -> None:
+    enabled: list[str] = []
+
+    async def health(arguments: Mapping[str, Any], answer: Any) -> None:
+        enabled.append((await made.host.enable("orders")).state)
+
+    async with fake_host(tmp_path, {HEALTH: health}) as made:
+        await made.host.install(BILLING)
+        await made.host.install(ORDERS, enable=False)
+
+        with pytest.raises(Conflict, match=r"orders 1\.0\.0 → billing \^2") as caught:
+            await made.host.upgrade(needing("billing", "3.0.0"))
+
+        assert caught.value.step == "swap"
+        assert enabled == ["active"]
+        assert (await made.host.plugin("billing")).version == "2.0.0"
