@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from wardian import errors
 from wardian.api.problems import STATUS
+from wardian.plugins.documents import MAX_BYTES, MAX_VALUES
+from wardian.plugins.manifest import MAX_MANIFEST_BYTES
+from wardian.plugins.manifest_schema import FILE_NAME, manifest_schema
+from wardian.plugins.toml_text import MAX_KEY_PARTS
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import MIB, Limits
 from wardian.policy.meanings import EXHAUSTED, MEANINGS, amount
@@ -138,6 +144,92 @@ def _risks() -> str:
     return _table(["permission", "target", "risk", "why"], rows)
 
 
+def manifest() -> str:
+    """Every field of plugin.toml, from its JSON Schema."""
+    schema = manifest_schema()
+    tables = {name: table for name, table in schema["$defs"].items() if "properties" in table}
+    pages = "".join(
+        f"\n## {_where(schema, name)}\n\n{table['description'].replace('``', '`')}\n\n"
+        + _fields(table)
+        for name, table in tables.items()
+    )
+    return (
+        "# The manifest, `plugin.toml`\n\n"
+        + NOTE
+        + "There are no other fields. No text or name has characters that are invisible or change\n"
+        f"the direction of text. The file has at most {MAX_MANIFEST_BYTES // 1024} KiB, a dotted "
+        f"key at most {MAX_KEY_PARTS} parts;\n"
+        f"`config_schema` and `default_config` each have at most {MAX_VALUES:,} values and "
+        f"{MAX_BYTES // 1024} KiB as JSON.\n"
+        f"For editors there is the same as [JSON Schema]({FILE_NAME}).\n\n"
+        + _fields(schema)
+        + pages
+    )
+
+
+def manifest_schema_file() -> str:
+    """The JSON Schema of plugin.toml, for editors."""
+    return json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _where(schema: dict[str, Any], table: str) -> str:
+    """Say how a table is written: `[health_check]`, or `[[permissions]]` if there may be many."""
+    reference = {"$ref": f"#/$defs/{table}"}
+    for name, field in schema["properties"].items():
+        if field.get("items") == reference:
+            return f"`[[{name}]]`"
+        if field.get("$ref") == reference["$ref"]:
+            return f"`[{name}]`"
+    raise LookupError(table)
+
+
+def _fields(table: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"`{name}`",
+            _kind(field),
+            "required" if name in table.get("required", ()) else _default_value(field),
+            field["description"],
+        ]
+        for name, field in table["properties"].items()
+    ]
+    return _table(["field", "what it is", "default", "meaning"], rows)
+
+
+def _kind(field: dict[str, Any]) -> str:
+    """Say in words what a value must be."""
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "$ref" in field:
+        found = manifest_schema()["$defs"][field["$ref"].rpartition("/")[2]]
+        return _kind(found) if "enum" in found else "a table, below"
+    if field["type"] == "array":
+        items = _kind(field["items"]).replace("a table", "tables").replace("text", "texts")
+        return f"up to {field['maxItems']} {items}"
+    return _plain_kind(field)
+
+
+def _plain_kind(field: dict[str, Any]) -> str:
+    match field["type"]:
+        case "string":
+            least = f"{field['minLength']} to" if "minLength" in field else "up to"
+            return f"text of {least} {field['maxLength']:,} characters"
+        case "number":
+            least = f"from {field['minimum']}" if "minimum" in field else "more than 0"
+            return f"number, {least}, up to {field['maximum']:,}"
+        case "object" if "maxProperties" in field:
+            return f"table of up to {field['maxProperties']} names with texts"
+        case kind:
+            return {"object": "table"}.get(kind, kind)
+
+
+def _default_value(field: dict[str, Any]) -> str:
+    value = field.get("default")
+    if value in ("", []):
+        return "empty"
+    return "none" if value is None else f"`{json.dumps(value)}`"
+
+
 def _subclasses(kind: type[errors.WardianError]) -> set[type[errors.WardianError]]:
     found = {kind}
     for child in kind.__subclasses__():
@@ -164,6 +256,8 @@ PAGES = {
     "errors.md": error_types,
     "settings.md": settings,
     "permissions.md": permissions,
+    "manifest.md": manifest,
+    FILE_NAME: manifest_schema_file,
 }
 
 

@@ -82,6 +82,7 @@ async def fake_host(
         await parts.lifecycle.resume(parts.registry, "default")
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.monitoring.kept())
+        await stack.enter_async_context(parts.recorder.kept())
         yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor)
 
 

@@ -19,7 +19,7 @@ async def changed(host: PluginHost, change: str) -> None:
         case "install":
             await host.install(version(1), grants="all")
         case "upgrade":
-            await host.upgrade(version(2, migrate="ok", health="healthy"))
+            await host.upgrade(version(2, migrate="ok", health="healthy"), replay=5)
         case "rollback":
             await host.rollback("lives", stored="restore")
         case "uninstall":

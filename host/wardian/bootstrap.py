@@ -30,6 +30,9 @@ from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor as AnyExecutor
+from wardian.runtime.recording import Recorder, RecordingPolicy
+from wardian.runtime.recordings import Recordings
+from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
@@ -79,6 +82,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             await parts.lifecycle.resume(parts.registry, tenant.name)
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.monitoring.kept())
+        await stack.enter_async_context(parts.recorder.kept())
         yield PluginHost(parts, bootstrap_token=token)
 
 
@@ -104,6 +108,8 @@ def compose(
     quota = Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max)
     services = Services(database=database, events=events, kv_quota=quota)
     functions = HostFunctions(contract(), build(services), telemetry)
+    recorder = Recorder(database, telemetry, _recording_policy(settings))
+    recordings = Recordings(database, registry, journal, recorder)
     calls = Calls(
         CallServices(
             executor=executor,
@@ -112,6 +118,7 @@ def compose(
             telemetry=telemetry,
             statistics=statistics,
             monitoring=monitoring,
+            recorder=recorder,
         ),
         policy,
     )
@@ -139,6 +146,17 @@ def compose(
         ),
         versions_kept=settings.versions_kept,
     )
+    replays = Replays(
+        ReplayParts(
+            database=database,
+            registry=registry,
+            recordings=recordings,
+            executor=executor,
+            files=files,
+            trust=trust,
+            policy=policy,
+        )
+    )
     upgrader = Upgrader(
         UpgraderParts(
             database=database,
@@ -148,6 +166,8 @@ def compose(
             trust=trust,
             files=files,
             transitions=transitions,
+            calls=calls,
+            replays=replays,
             steps=steps,
         )
     )
@@ -176,6 +196,9 @@ def compose(
         telemetry=telemetry,
         keys=KeyRing(database, default_tenant=settings.default_tenant),
         tenants=Tenants(database),
+        recorder=recorder,
+        recordings=recordings,
+        replays=replays,
     )
     return parts, statistics
 
@@ -229,6 +252,14 @@ def _policy(settings: Settings) -> CallPolicy:
         excluded=tuple(_excluded(text) for text in settings.excluded_permissions),
         ceilings={name: value for name, value in ceilings.items() if value is not None},
         ceiling=_ceiling(settings),
+    )
+
+
+def _recording_policy(settings: Settings) -> RecordingPolicy:
+    return RecordingPolicy(
+        calls_max=settings.recorded_calls_max,
+        bytes_max=settings.recording_bytes_max,
+        plugin_bytes_max=settings.recordings_bytes_max,
     )
 
 

@@ -24,6 +24,7 @@ and a docstring that is its title and its default message. HTTP status codes liv
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -191,17 +192,48 @@ class CompileExceeded(WardianError):
     type = "compile-exceeded"
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of a manifest.
+
+    Attributes:
+        message: a sentence.
+        path: which field it is, such as ``permissions[1].reason``; None if it is none of them.
+        line: the line of the manifest, from 1, where its text is known.
+    """
+
+    message: str
+    path: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        if self.line is None:
+            return self.message
+        told = self.path is None or self.path in self.message
+        where = "" if told else f"{self.path}: "
+        return f"plugin.toml:{self.line}: {where}{self.message}"
+
+
 class InvalidManifest(WardianError):
     """The plugin's manifest has a fault."""
 
     type = "invalid-manifest"
 
-    def __init__(self, message: str | None = None, *, path: str | None = None) -> None:
-        super().__init__(message)
-        self.path = path
+    def __init__(
+        self, message: str | None = None, *, path: str | None = None, faults: Sequence[Fault] = ()
+    ) -> None:
+        """Take one ``message``, or all ``faults`` that were found, of which the first speaks."""
+        self.faults = tuple(faults) or (Fault(message or self.title(), path),)
+        first = self.faults[0]
+        super().__init__(str(first))
+        self.path = first.path
+        self.line = first.line
 
     def details(self) -> dict[str, Any]:
-        return {} if self.path is None else {"path": self.path}
+        if self.path is None and self.line is None:
+            return {}
+        faults = [_given(asdict(fault)) for fault in self.faults]
+        return _given({"path": self.path, "line": self.line}) | {"faults": faults}
 
 
 class SignatureInvalid(WardianError):
@@ -249,8 +281,7 @@ class PermissionDenied(WardianError):
         self.layer = layer
 
     def details(self) -> dict[str, Any]:
-        found = {"permission": self.permission, "layer": self.layer}
-        return {name: value for name, value in found.items() if value is not None}
+        return _given({"permission": self.permission, "layer": self.layer})
 
 
 class Unauthenticated(WardianError):
@@ -294,3 +325,7 @@ class BuildFailed(WardianError):
     """The plugin's source does not build."""
 
     type = "build-failed"
+
+
+def _given(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if value is not None}

@@ -81,6 +81,16 @@ class Settings(BaseSettings):
     versions_kept: Annotated[int, Field(ge=1, le=100)] = 5
     """Earlier versions of a plugin that are kept to roll back to."""
 
+    recorded_calls_max: Annotated[int, Field(ge=0)] = 100
+    """Calls of one plugin that may be kept for replay; whether any are is set for each plugin.
+    0 forbids it."""
+
+    recording_bytes_max: _Count = MIB
+    """Size of one recorded call; a larger one is not kept."""
+
+    recordings_bytes_max: _Count = 64 * MIB
+    """What the recorded calls of one plugin may take together; the oldest go first."""
+
     call_wall_seconds_max: Annotated[float, Field(gt=0, le=MAX_WALL_SECONDS)] | None = None
     """Ceiling over every level's own wall clock."""
 

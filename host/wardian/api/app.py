@@ -24,6 +24,7 @@ from wardian.api.v1 import (
     keys,
     permissions,
     plugins,
+    recordings,
     tenants,
     upgrades,
 )
@@ -79,7 +80,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
 
 def _v1() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    for noun in (
+    nouns = (
         functions,
         plugins,
         installs,
@@ -88,9 +89,11 @@ def _v1() -> APIRouter:
         grants,
         permissions,
         config,
+        recordings,
         keys,
         tenants,
-    ):
+    )
+    for noun in nouns:
         api.include_router(noun.router)
     return api
 

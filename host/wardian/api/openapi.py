@@ -19,6 +19,7 @@ from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
+from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
 from wardian.api.v1.tenants import TenantRequest
 from wardian.api.v1.upgrades import RollbackRequest
 from wardian.policy.limits import Limits
@@ -36,6 +37,9 @@ from wardian.runtime.host import (
     UsesView,
     VersionView,
 )
+from wardian.runtime.recorded import Recording
+from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
+from wardian.runtime.rerun import ReplayOutcome
 from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
 
@@ -58,6 +62,13 @@ _SHAPES = (
     MonitoringView,
     NewKey,
     PluginView,
+    RecordedPlugin,
+    Recording,
+    RecordingRequest,
+    RecordingsPage,
+    RemovedRecordings,
+    ReplayOutcome,
+    ReplayRequest,
     RollbackRequest,
     SuggestionView,
     SwitchedView,

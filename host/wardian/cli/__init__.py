@@ -12,7 +12,7 @@ import typer
 from wardian import __version__
 from wardian.cli.announced import announce
 from wardian.cli.environment import complaints
-from wardian.cli.group import Commands
+from wardian.cli.group import Commands, NamedCommands
 from wardian.cli.streams import standard_streams
 
 __all__ = ["application", "main"]
@@ -30,6 +30,7 @@ _COMMANDS = (
     ("new", "projects.new", _AUTHOR),
     ("dev", "dev.command.dev", _AUTHOR),
     ("build", "projects.build", _AUTHOR),
+    ("validate", "validate.validate", _AUTHOR),
     ("pack", "projects.pack", _AUTHOR),
     ("inspect", "components.inspect", _AUTHOR),
     ("run", "components.run", _AUTHOR),
@@ -49,6 +50,8 @@ _COMMANDS = (
     ("grants", "grants.grants", _PLUGINS),
     ("grant", "grants.grant", _PLUGINS),
     ("revoke", "grants.revoke", _PLUGINS),
+    ("record", "recordings.record", _PLUGINS),
+    ("replay", "replays.replay", _PLUGINS),
 )
 
 # A group of commands, its help, what help lists it under, and its commands.
@@ -83,7 +86,21 @@ _GROUPS = (
         _HOST,
         {"list": "tenants.list_tenants", "create": "tenants.create"},
     ),
+    (
+        "recordings",
+        "Recorded calls of a plugin: `recordings NAME` lists them.",
+        _PLUGINS,
+        {
+            "list": "recordings.list_recordings",
+            "show": "recordings.show",
+            "export": "recordings.export",
+            "remove": "recordings.remove",
+        },
+    ),
 )
+
+_NAMED = ("recordings",)
+"""Groups that list what they are given a name instead of a command."""
 
 _LOGGING = ("serve", "demo", "dev")
 """Commands whose standard error is a log, which has the warnings of others."""
@@ -106,18 +123,16 @@ def application(arguments: Sequence[str] = ()) -> typer.Typer:
     for name, place, panel in commands:
         announce(app, name, place, panel)
     for name, text, panel, members in groups:
-        group = _group(text)
+        group = _group(text, NamedCommands if name in _NAMED else Commands)
         for member, place in members.items():
             announce(group, member, place)
         app.add_typer(group, name=name, rich_help_panel=panel)
     return app
 
 
-def _group(text: str) -> typer.Typer:
+def _group(text: str, kind: type[Commands] = Commands) -> typer.Typer:
     # Typer's own tracebacks show local variables, and these may hold a key.
-    return typer.Typer(
-        cls=Commands, help=text, no_args_is_help=True, pretty_exceptions_enable=False
-    )
+    return typer.Typer(cls=kind, help=text, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def _version(wanted: bool) -> None:

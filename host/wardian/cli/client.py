@@ -68,6 +68,10 @@ class Client:
         """POST a form of files, each with its field's name, its own name and its content."""
         return self._exchange("POST", path, query=query, files=files)
 
+    def download(self, path: str) -> bytes:
+        """GET ``path`` and return what it answers as it is."""
+        return self._answered("GET", path).content
+
     def _exchange(
         self,
         method: str,
@@ -77,6 +81,17 @@ class Client:
         query: Mapping[str, Any] | None = None,
         files: list[tuple[str, tuple[str, bytes]]] | None = None,
     ) -> Any:
+        return _decoded(self.url, self._answered(method, path, content, headers, query, files))
+
+    def _answered(
+        self,
+        method: str,
+        path: str,
+        content: bytes | Iterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        files: list[tuple[str, tuple[str, bytes]]] | None = None,
+    ) -> httpx.Response:
         try:
             answer = self._http.request(
                 method,
@@ -93,7 +108,7 @@ class Client:
             raise _foreign(self.url, answer)
         if answer.is_error:
             raise _refusal(self.url, answer)
-        return _decoded(self.url, answer)
+        return answer
 
 
 @contextmanager

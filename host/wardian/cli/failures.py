@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wardian.errors import CallError, WardianError
+from wardian.errors import CallError, Fault, WardianError
 from wardian.policy.usage import Usage
 from wardian.sandbox import to_json
 
@@ -25,7 +25,17 @@ class Failure(Exception):
         super().__init__(error["detail"])
         self.error = error
         self.usage = usage
-        self.notes: list[str] = []
+        self.notes = _further_faults(error)
+
+
+def _further_faults(error: dict[str, Any]) -> list[str]:
+    """Return all faults of a manifest but the first, which is the error's detail."""
+    faults = error.get("faults")
+    return [
+        str(Fault(str(fault.get("message")), str(fault.get("path", "")) or None, fault.get("line")))
+        for fault in (faults[1:] if isinstance(faults, list) else [])
+        if isinstance(fault, dict)
+    ]
 
 
 def failure(kind: str, title: str, detail: str) -> Failure:

@@ -47,6 +47,16 @@ class Commands(TyperGroup):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+class NamedCommands(Commands):
+    """Commands of which ``list`` is meant where the first argument names none of them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse ``args``, with the command put in that was left out."""
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
 def _asks_for_json(arguments: list[str]) -> bool:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     return _JSON in arguments[:end]

@@ -18,9 +18,11 @@ from typing import Any
 import msgspec
 
 from wardian.cli.guest import Listener
+from wardian.cli.sources import Source
 from wardian.crypto.digests import sha256_hex
 from wardian.crypto.identifiers import new_id
 from wardian.errors import CallError, InvalidArguments, Trap
+from wardian.plugins import Manifest
 from wardian.plugins.ceiling import stricter
 from wardian.policy.grants import Authority
 from wardian.policy.levels import LEVELS, Level
@@ -28,6 +30,8 @@ from wardian.policy.limits import Limits
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.policy.usage import Usage
 from wardian.runtime.executor import Executor, ExecutorSettings, Job
+from wardian.runtime.recorded import Recording
+from wardian.runtime.rerun import Performer, ReplayOutcome, rerun
 from wardian.sandbox import Description, Outcome
 from wardian.settings import load_settings
 from wardian.worlds import contract
@@ -103,14 +107,45 @@ def _can_speak(description: Description) -> bool:
     return any(imported.startswith(names) for imported in description.imports)
 
 
-async def inspect_once(component: bytes) -> Description:
-    """Say what a component imports and which functions it has.
+async def inspect_once(component: bytes, *, wasi: bool = True) -> Description:
+    """Say what a component imports and which functions it has; may it import ``wasi``?
 
     Raises:
         InvalidComponent, ImportRefused, CompileExceeded
     """
     async with Executor(_settings(), contract().offer()) as executor:
-        return await executor.admit(component, wasi=True)
+        return await executor.admit(component, wasi=wasi)
+
+
+async def replay_once(recording: Recording, source: Source) -> ReplayOutcome:
+    """Run a recorded call again, in a worker of its own and with the recorded answers alone.
+
+    A component that came without a manifest runs at the recording's level, within what a manifest
+    could ask for.
+
+    Raises:
+        InvalidComponent, ImportRefused, CompileExceeded: the component.
+        InvalidArguments: the recording has a limit that there is not.
+    """
+
+    async def load() -> bytes:
+        return source.component
+
+    manifest = None if source.manifest is None else Manifest.restored(source.manifest)
+    level = level_to_run_at(None, recording.level if manifest is None else source.level)
+    async with Executor(_settings(), contract().offer()) as executor:
+        description = await executor.admit(source.component, wasi=LEVELS[level].wasi)
+        performer = Performer(
+            tenant=TENANT,
+            version=source.version or source.name,
+            package_digest="",
+            level=level,
+            limits=LEVELS[level].limits,
+            description=description,
+            load=load,
+            manifest=manifest,
+        )
+        return await rerun(executor, recording, performer)
 
 
 class LocalHost:

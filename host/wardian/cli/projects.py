@@ -9,11 +9,13 @@ import typer
 
 from wardian.cli import authoring
 from wardian.cli.authoring import Language
+from wardian.cli.authoring.manifest import Checked
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.cli.text import size
+from wardian.cli.validate import described, warn
 from wardian.errors import InvalidArguments
-from wardian.plugins.package import file_name, read_package
-from wardian.plugins.package import pack as pack_directory
+from wardian.plugins.package import file_name, read_directory
+from wardian.sandbox.binary import declared_imports
 
 Directory = Annotated[Path, typer.Argument(help="The plugin's directory.")]
 
@@ -58,15 +60,22 @@ def pack(
 ) -> None:
     """Pack a built plugin into one .wardian file; the same content gives the same bytes."""
     terminal = Terminal(json=json)
-    package = pack_directory(directory)
-    manifest = read_package(package).manifest
-    authoring.check_configuration(manifest)
+    package = read_directory(directory)
+    manifest = authoring.check_source(package.manifest_source)
+    checked = Checked(manifest=manifest, source=package.manifest_source)
+    # Read and not compiled, which takes seconds: `wardian validate` does that.
+    warnings = checked.remarks(declared_imports(package.component))
     target = output or Path(file_name(manifest))
     try:
-        target.write_bytes(package)
+        target.write_bytes(package.content)
     except OSError as error:
         raise InvalidArguments(f"{str(target)!r} cannot be written: {error.strerror}.") from error
     terminal.answer(
-        {"package": str(target), "size_bytes": len(package)},
-        lambda: terminal.line(f"Packed {target} ({size(len(package))})."),
+        {
+            "package": str(target),
+            "size_bytes": len(package.content),
+            "warnings": [described(warning) for warning in warnings],
+        },
+        lambda: terminal.line(f"Packed {target} ({size(len(package.content))})."),
     )
+    warn(terminal, warnings)

@@ -12,6 +12,8 @@ from wardian.cli.changes import show_changes
 from wardian.cli.client import Client, connect, plugin_path
 from wardian.cli.failures import failure
 from wardian.cli.plugins import Name, package_at, uploading
+from wardian.cli.replays import show_outcome
+from wardian.cli.reviews import RISK_STYLES
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.plugins.package import read_package
 
@@ -32,6 +34,12 @@ def upgrade(
     allow_older: Annotated[
         bool, typer.Option("--allow-older", help="Take it though a newer version was here.")
     ] = False,
+    replay: Annotated[
+        int, typer.Option("--replay", help="Try it with so many of the last recorded calls first.")
+    ] = 0,
+    accept_differences: Annotated[
+        bool, typer.Option("--accept-differences", help="Take it though some do something else.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
     ] = False,
@@ -48,6 +56,8 @@ def upgrade(
         "approve": approve or [],
         "allow_breaking": str(allow_breaking).lower(),
         "allow_older": str(allow_older).lower(),
+        "replay": replay,
+        "accept_differences": str(accept_differences).lower(),
         "dry_run": str(dry_run).lower(),
     }
     with connect() as client:
@@ -100,12 +110,15 @@ def show_report(terminal: Terminal, report: dict[str, Any]) -> None:
     terminal.line(f"{report['name']} {report['from_version']} → {report['to_version']}", "bold")
     _show_changes(terminal, report)
     _show_asked(terminal, report)
+    if report["needs_approval"]:
+        terminal.line(f"needs approval: {', '.join(report['needs_approval'])}", "bold yellow")
     for step in report["migrations"]:
         terminal.line(f"migrates stored data from {step['from_version']} to {step['to_version']}")
     for user in report["dependents"]:
         takes = "takes it" if user["takes_it"] else f"takes {user['range']}, which this is not"
         style = "" if user["takes_it"] else "yellow"
         terminal.line(f"{user['name']} {user['version']}, {user['state']}, {takes}", style)
+    _show_replayed(terminal, report["replay"])
     for warning in report["warnings"]:
         terminal.line(f"warning: {warning}", "yellow")
     for obstacle in report["obstacles"]:
@@ -123,13 +136,26 @@ def _show_changes(terminal: Terminal, report: dict[str, Any]) -> None:
         terminal.line(f"Semantic versioning asks for {report['next_version']} or later.", "yellow")
 
 
+def _show_replayed(terminal: Terminal, replay: dict[str, Any] | None) -> None:
+    if replay is None:
+        return
+    if not replay["replayed"] and not replay["left_out"]:
+        terminal.line("No call is recorded, so none was replayed: `wardian record`.", "yellow")
+        return
+    same = replay["replayed"] - replay["different"]
+    terminal.line(f"{same} of {replay['replayed']} recorded calls do what they had done.")
+    for outcome in replay["outcomes"]:
+        if not outcome["same"]:
+            show_outcome(terminal, outcome)
+
+
 def _show_asked(terminal: Terminal, report: dict[str, Any]) -> None:
-    for permission in report["new_permissions"]:
-        terminal.line(f"+ {permission} (needs approval)", "yellow")
     for permission in report["dropped_permissions"]:
-        terminal.line(f"- {permission} (not asked for any more)", "green")
-    if report["from_level"] != report["to_level"]:
-        terminal.line(f"level: {report['from_level']} → {report['to_level']}", "yellow")
+        terminal.line(f"It asks for {permission} no longer.", "green")
+    for item in report["widened"]:
+        terminal.line(f"{item['text']} {item['why']}", RISK_STYLES.get(item["risk"], ""))
+        if item["reason"]:
+            terminal.line(f"  its reason: {item['reason']}")
 
 
 def _asked(
@@ -165,6 +191,7 @@ def _show_upgraded(terminal: Terminal, answer: dict[str, Any]) -> None:
     )
     _show_changes(terminal, report)
     _show_asked(terminal, report)
+    _show_replayed(terminal, report["replay"])
     for warning in report["warnings"]:
         terminal.note(f"warning: {warning}", "yellow")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from wardian.plugins.manifest import Manifest, PermissionRequest, parse_manifest
+from wardian.plugins.manifest import Manifest, parse_manifest
 from wardian.plugins.package import Package, pack, read_directory, read_package
 from wardian.plugins.states import TRANSITIONS, PluginState
 from wardian.plugins.store import PackageStore
+from wardian.plugins.tables import PermissionRequest
 
 if TYPE_CHECKING:
     from wardian.plugins.registry import Installed, Registry

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-import tomllib
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from wardian.errors import InvalidArguments, InvalidManifest
+from wardian.plugins.documents import JsonObject
+from wardian.plugins.faults import refusal
+from wardian.plugins.tables import (
+    MANY,
+    ApiEndpoint,
+    HealthCheck,
+    MigrationScript,
+    OAuth,
+    PermissionRequest,
+    Table,
+    UiComponent,
+    Webhook,
+    distinct,
+)
 from wardian.plugins.text import (
     ApiVersion,
-    AssetPath,
     CapabilityName,
     Line,
     Name,
@@ -21,159 +30,115 @@ from wardian.plugins.text import (
     Version,
     VersionRange,
 )
+from wardian.plugins.toml_text import parse_toml
+from wardian.plugins.versions import parse_range
 from wardian.policy.levels import Level
-from wardian.policy.permissions import Permission, parse_permission
-from wardian.storage.documents import check_json, dump_json, path_of
+from wardian.policy.permissions import Permission
 
 MANIFEST_NAME = "plugin.toml"
 MAX_MANIFEST_BYTES = 64 * 1024
-MAX_SCHEMA_BYTES = 64 * 1024
-MAX_KEY_PARTS = 16
-"""How many parts a dotted key may have: ``[a.b.c]`` has three."""
-
-_MANY = 256
-_MAX_VALUES = 5_000
-_SHOWN_CHARS = 80
-_LONG_INTEGER = re.compile(r"[0-9_]{4000,}")
-
-# A string that does not end runs to the end of its line or of the text: it is no TOML, and what
-# would follow is never read. Nothing here goes back, so the time is linear in the text.
-_PART = r"""(?:
-    \"{3}(?:[^\\"]++|\\.|"(?!""))*+(?:"{3,5})?+
-  | '{3}(?:[^']++|'(?!''))*+(?:'{3,5})?+
-  | "(?:[^"\\\n]++|\\[^\n])*+"?+
-  | '[^'\n]*+'?+
-  | [A-Za-z0-9_-]++
-)"""
-_DOT = r"[ \t]*+\.[ \t]*+"
-_TOKEN = re.compile(
-    rf"\#[^\n]*+|{_PART}(?:{_DOT}{_PART}){{0,{MAX_KEY_PARTS - 1}}}+(?P<beyond>{_DOT}{_PART})?+",
-    re.VERBOSE | re.DOTALL,
-)
-
-JsonObject = dict[str, Any]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class PermissionRequest(_Table):
-    """One permission the plugin asks for, and why."""
-
-    permission: Annotated[str, Field(max_length=512)]
-    reason: Annotated[Line, Field(min_length=1)]
-    optional: bool = False
-
-    @field_validator("permission")
-    @classmethod
-    def _is_permission(cls, text: str) -> str:
-        _as_value_error(parse_permission, text)
-        return text
-
-    def parsed(self) -> Permission:
-        """Return the permission as a value."""
-        return parse_permission(self.permission)
-
-
-class ApiEndpoint(_Table):
-    """An HTTP path of the host's that answers with one of the plugin's functions."""
-
-    path: Line
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    function: Line
-    description: Prose = ""
-
-
-class UiComponent(_Table):
-    """A page or widget in the package's ``ui`` folder."""
-
-    name: Name
-    entry: AssetPath
-    title: Line = ""
-
-
-class Webhook(_Table):
-    """A webhook the plugin receives: who sends it, and with which credential it is verified."""
-
-    name: Name
-    recipe: Name
-    credential: Line | None = None
-    description: Prose = ""
-
-
-class HealthCheck(_Table):
-    """How often the host asks the plugin how it feels, and how long it waits."""
-
-    interval_seconds: Annotated[float, Field(ge=1, le=86_400, strict=False)] = 60.0
-    timeout_seconds: Annotated[float, Field(gt=0, le=60, strict=False)] = 5.0
-
-
-class MigrationScript(_Table):
-    """One step that the plugin's ``migrate`` takes."""
-
-    from_version: Version
-    to_version: Version
-    description: Prose = ""
-
-
-class OAuth(_Table):
-    """An OAuth provider whose tokens the plugin uses."""
-
-    provider: Name
-    scopes: Annotated[tuple[Line, ...], Field(max_length=_MANY, strict=False)] = ()
-    authorize_url: Line | None = None
-    token_url: Line | None = None
-
-
-class Manifest(_Table):
+class Manifest(Table):
     """A plugin's manifest. Only ``name`` and ``version`` are required."""
 
-    name: Name
-    version: Version
-    api_version: ApiVersion = "1.0"
-    description: Prose = ""
-    author: Line = ""
-    license: Line = ""
-    category: Literal["integration", "ai_agent", "workflow", "ui"] = "integration"
-    tags: Annotated[tuple[Name, ...], Field(max_length=32, strict=False)] = ()
-    sandbox_level: Annotated[Level, Field(strict=False)] = Level.RESTRICTED
-    capabilities: Annotated[tuple[CapabilityName, ...], Field(max_length=_MANY, strict=False)] = ()
-    dependencies: Annotated[dict[Name, VersionRange], Field(max_length=_MANY)] = {}
+    name: Annotated[
+        Name, Field(description="The plugin's name: lower-case words with dashes between them.")
+    ]
+    version: Annotated[Version, Field(description="Its semantic version, such as `1.2.0`.")]
+    api_version: Annotated[
+        ApiVersion, Field(description="The version of the contract with the host that it needs.")
+    ] = "1.0"
+    description: Annotated[Prose, Field(description="What it does, in a sentence or two.")] = ""
+    author: Annotated[Line, Field(description="Who wrote it.")] = ""
+    license: Annotated[
+        Line, Field(description="Its licence, best as an SPDX identifier: `Apache-2.0`.")
+    ] = ""
+    category: Annotated[
+        Literal["integration", "ai_agent", "workflow", "ui"], Field(description="Its kind.")
+    ] = "integration"
+    tags: Annotated[
+        tuple[Name, ...],
+        Field(max_length=32, strict=False, description="Words that it is found by."),
+    ] = ()
+    sandbox_level: Annotated[
+        Level,
+        Field(strict=False, description="How much the host has to trust it; the less, the better."),
+    ] = Level.RESTRICTED
+    capabilities: Annotated[
+        tuple[CapabilityName, ...],
+        Field(max_length=MANY, strict=False, description="What it offers to other plugins."),
+    ] = ()
+    dependencies: Annotated[
+        dict[Name, VersionRange],
+        Field(
+            default_factory=dict,
+            max_length=MANY,
+            description="The plugins that it needs, each with the versions that will do: `^1.2`.",
+        ),
+    ]
     permissions: Annotated[
-        tuple[PermissionRequest, ...], Field(max_length=_MANY, strict=False)
+        tuple[PermissionRequest, ...],
+        Field(max_length=MANY, strict=False, description="What it asks the operator for, and why."),
+        distinct("permission"),
     ] = ()
-    config_schema: JsonObject | None = None
-    default_config: JsonObject = {}
-    api_endpoints: Annotated[tuple[ApiEndpoint, ...], Field(max_length=_MANY, strict=False)] = ()
-    ui_components: Annotated[tuple[UiComponent, ...], Field(max_length=_MANY, strict=False)] = ()
-    webhooks: Annotated[tuple[Webhook, ...], Field(max_length=_MANY, strict=False)] = ()
-    health_check: HealthCheck | None = None
+    config_schema: Annotated[
+        JsonObject | None,
+        Field(description="A JSON Schema (draft 2020-12) of what an operator may configure."),
+    ] = None
+    default_config: Annotated[
+        JsonObject,
+        Field(
+            default_factory=dict,
+            description="The configuration where the operator sets nothing else.",
+        ),
+    ]
+    api_endpoints: Annotated[
+        tuple[ApiEndpoint, ...],
+        Field(max_length=MANY, strict=False, description="HTTP paths that its functions answer."),
+        distinct("method", "path"),
+    ] = ()
+    ui_components: Annotated[
+        tuple[UiComponent, ...],
+        Field(max_length=MANY, strict=False, description="Pages and widgets that it brings."),
+        distinct("name"),
+    ] = ()
+    webhooks: Annotated[
+        tuple[Webhook, ...],
+        Field(max_length=MANY, strict=False, description="Webhooks that it receives."),
+        distinct("name"),
+    ] = ()
+    health_check: Annotated[
+        HealthCheck | None, Field(description="When the host asks whether it is well.")
+    ] = None
     migration_scripts: Annotated[
-        tuple[MigrationScript, ...], Field(max_length=_MANY, strict=False)
+        tuple[MigrationScript, ...],
+        Field(max_length=MANY, strict=False, description="The steps that its `migrate` takes."),
+        distinct("from_version", "to_version"),
     ] = ()
-    oauth: Annotated[tuple[OAuth, ...], Field(max_length=_MANY, strict=False)] = ()
-    required_scopes: Annotated[tuple[Line, ...], Field(max_length=_MANY, strict=False)] = ()
+    oauth: Annotated[
+        tuple[OAuth, ...],
+        Field(max_length=MANY, strict=False, description="OAuth providers whose tokens it uses."),
+        distinct("provider"),
+    ] = ()
+    required_scopes: Annotated[
+        tuple[Line, ...],
+        Field(max_length=MANY, strict=False, description="Scopes that a caller's key must have."),
+    ] = ()
 
-    @field_validator("config_schema", "default_config")
+    @field_validator("dependencies")
     @classmethod
-    def _is_bounded_json(cls, value: JsonObject | None) -> JsonObject | None:
-        if value is not None:
-            _check_amount(value)
-            _as_value_error(check_json, value)
-            if len(dump_json(value)) > MAX_SCHEMA_BYTES:
-                raise ValueError(f"may take {MAX_SCHEMA_BYTES} bytes as JSON")
+    def _can_be_met(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if parse_range(text).is_empty():
+                raise ValueError(f"asks for a version of {name!r} that cannot be: {text!r}")
         return value
 
-    @field_validator("permissions")
-    @classmethod
-    def _asks_once(cls, value: tuple[PermissionRequest, ...]) -> tuple[PermissionRequest, ...]:
-        seen: set[str] = set()
-        for request in value:
-            if request.permission in seen:
-                raise ValueError(f"asks for {request.permission!r} twice")
-            seen.add(request.permission)
-        return value
+    @model_validator(mode="after")
+    def _needs_others_only(self) -> Self:
+        if self.name in self.dependencies:
+            raise ValueError("dependencies has the plugin itself")
+        return self
 
     def asked(self) -> tuple[Permission, ...]:
         """Return the permissions asked for, optional ones too."""
@@ -193,114 +158,11 @@ def parse_manifest(source: bytes) -> Manifest:
     """Parse the bytes of a ``plugin.toml``.
 
     Raises:
-        InvalidManifest: it is too large, not UTF-8, not TOML (with the line), or a field is wrong
-            (with its path).
+        InvalidManifest: it is too large, not UTF-8 or not TOML, or fields are wrong: all that are,
+            as ``faults``, each with its path and its line.
     """
-    if len(source) > MAX_MANIFEST_BYTES:
-        raise InvalidManifest(
-            f"{MANIFEST_NAME} has {len(source)} bytes; at most {MAX_MANIFEST_BYTES} are allowed."
-        )
-    try:
-        text = source.decode()
-    except UnicodeDecodeError as exc:
-        line = f"line {source[: exc.start].count(10) + 1}"
-        raise InvalidManifest(f"{MANIFEST_NAME} is not UTF-8 text at {line}.", path=line) from exc
-    document = _document(text)
+    text, document = parse_toml(source, max_bytes=MAX_MANIFEST_BYTES)
     try:
         return Manifest.model_validate(document)
     except ValidationError as exc:
-        raise _translated(exc) from exc
-
-
-def _document(text: str) -> dict[str, Any]:
-    _check_keys(text)
-    try:
-        return tomllib.loads(text)
-    except RecursionError as exc:
-        raise InvalidManifest(f"{MANIFEST_NAME} is nested too deeply.") from exc
-    except tomllib.TOMLDecodeError as exc:
-        line = _line(exc, text)
-        # The parser quotes whole keys, which are as long as their author likes.
-        reason = str(exc)[:200]
-        raise InvalidManifest(
-            f"{MANIFEST_NAME} is not TOML at {line}: {reason}.", path=line
-        ) from exc
-    except ValueError as exc:
-        # Python refuses to read integers of more than 4,300 digits, and says it in its own way.
-        found = _LONG_INTEGER.search(text)
-        line = _line_at(text, found.start()) if found else ""
-        where = f" at {line}" if line else ""
-        raise InvalidManifest(
-            f"{MANIFEST_NAME} holds a number that is too long{where}.", path=line or None
-        ) from exc
-
-
-def _check_keys(text: str) -> None:
-    """Refuse long dotted keys before the parser, which takes quadratic time and memory for them."""
-    for token in _TOKEN.finditer(text):
-        if token["beyond"] is not None:
-            line = _line_at(text, token.start())
-            raise InvalidManifest(
-                f"{MANIFEST_NAME} has a key of more than {MAX_KEY_PARTS} parts at {line}.",
-                path=line,
-            )
-
-
-def _line_at(text: str, position: int) -> str:
-    return f"line {text.count(chr(10), 0, position) + 1}"
-
-
-def _check_amount(value: JsonObject) -> None:
-    """Bound what `check_json` writes paths for: a long name above many values costs their product.
-
-    Raises:
-        ValueError: too many values, or a name too long.
-    """
-    pending: list[Any] = [value]
-    count = 0
-    while pending:
-        current = pending.pop()
-        count += 1
-        if isinstance(current, dict):
-            if any(len(name) > _MANY for name in current):
-                raise ValueError(f"has a name of more than {_MANY} characters")
-            pending += current.values()
-        elif isinstance(current, list):
-            pending += current
-    if count > _MAX_VALUES:
-        raise ValueError(f"has more than {_MAX_VALUES} values")
-
-
-def _as_value_error(check: Callable[[Any], object], value: object) -> None:
-    """Run one of the host's own checks where pydantic, which adds the path, hears of its fault."""
-    try:
-        check(value)
-    except InvalidArguments as exc:
-        raise ValueError(exc.message) from exc
-
-
-def _line(exc: tomllib.TOMLDecodeError, text: str) -> str:
-    found = re.search(r"line \d+", str(exc))
-    return found.group() if found else f"line {text.rstrip().count(chr(10)) + 1}"
-
-
-def _translated(exc: ValidationError) -> InvalidManifest:
-    fault = exc.errors(include_url=False)[0]
-    steps = [
-        step if isinstance(step, int) else step[:_SHOWN_CHARS]
-        for step in fault["loc"]
-        if step != "[key]"
-    ]
-    path = path_of(steps)
-    message = _sentence(fault["type"], fault["msg"], steps)
-    return InvalidManifest(f"{MANIFEST_NAME}: {path} {message}.", path=path or None)
-
-
-def _sentence(kind: str, message: str, steps: list[Any]) -> str:
-    if kind == "missing":
-        return "is missing"
-    if kind == "extra_forbidden":
-        close = difflib.get_close_matches(str(steps[-1]), Manifest.model_fields, n=1)
-        return "is not a field of the manifest" + (f"; did you mean {close[0]!r}?" if close else "")
-    text = message.removeprefix("Value error, ").rstrip(".")
-    return text if kind == "value_error" else f"is wrong: {text[:1].lower()}{text[1:]}"
+        raise refusal(exc, text, Manifest) from exc

@@ -6,7 +6,6 @@ A ``.wardian`` file is a zip archive of ``plugin.toml``, one component at the ro
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from wardian.crypto.digests import sha256_hex
-from wardian.errors import InvalidManifest, NotFound, PayloadTooLarge
+from wardian.errors import Fault, InvalidArguments, InvalidManifest, NotFound, PayloadTooLarge
 from wardian.plugins.archive import check_names, read_archive, write_archive
+from wardian.plugins.faults import MAX_FAULTS, located
 from wardian.plugins.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, parse_manifest
-from wardian.storage.documents import dump_json
+from wardian.storage.documents import dump_json, parse_json
 
 SUFFIX = ".wardian"
 COMPONENT_NAME = "plugin.wasm"
@@ -37,12 +37,14 @@ class Package:
     Attributes:
         content: the whole ``.wardian`` file.
         manifest: parsed and checked.
+        manifest_source: the text it was parsed from.
         component: the bytes of the WebAssembly component, not yet looked at.
         files: the SHA-256 of everything else in the package, by name.
     """
 
     content: bytes = field(repr=False)
     manifest: Manifest
+    manifest_source: bytes = field(repr=False)
     component: bytes = field(repr=False)
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -76,7 +78,7 @@ def component_of(content: bytes, *, max_bytes: int = MAX_PACKAGE_BYTES) -> bytes
     if content.startswith(_WASM_MAGIC):
         return content
     archive = read_archive(
-        content, max_bytes=max_bytes, room=lambda name: max_bytes if _is_component(name) else 0
+        content, max_bytes=max_bytes, room=lambda name: max_bytes if is_component(name) else 0
     )
     return next(iter(archive.kept.values()))
 
@@ -94,8 +96,8 @@ def read_directory(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Packa
     """
     members: dict[str, bytes] = {}
     left = max_bytes
-    files = _files(folder)
-    if MANIFEST_NAME in files and not any(map(_is_component, files)):
+    files = package_files(folder)
+    if MANIFEST_NAME in files and not any(map(is_component, files)):
         raise InvalidManifest(
             f"There is no {COMPONENT_NAME} in {str(folder)!r}. Make it with: "
             f"wardian build {shlex.quote(str(folder))}",
@@ -110,7 +112,8 @@ def read_directory(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Packa
     members[COMPONENT_NAME] = members.pop(_component_among(members))
     digests = {name: sha256_hex(content) for name, content in sorted(members.items())}
     content = write_archive(members | {DIGESTS_NAME: dump_json(digests).encode()})
-    return _package(content, members, digests)
+    # What can be packed can be installed: it is judged as if it came from somebody else.
+    return read_package(content, max_bytes=max_bytes)
 
 
 def read_source(source: bytes | str | Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Package:
@@ -152,15 +155,21 @@ def _room(name: str, max_bytes: int) -> int:
         return MAX_MANIFEST_BYTES
     if name == DIGESTS_NAME:
         return _MAX_DIGESTS_BYTES
-    return max_bytes if _is_component(name) else 0
+    return max_bytes if is_component(name) else 0
 
 
-def _is_component(name: str) -> bool:
+def is_component(name: str) -> bool:
+    """Tell whether the file of this name is the component of its package."""
     return name.endswith(".wasm") and "/" not in name
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """Return the files of a directory that are its package's, by their names in it."""
+def package_files(folder: Path) -> dict[str, Path]:
+    """Return the files of a directory that are its package's, by their names in it.
+
+    Raises:
+        NotFound: there is no such directory.
+        InvalidManifest: a file has a name that no package takes, or is a link to somewhere else.
+    """
     if not folder.is_dir():
         raise NotFound(f"There is no directory {folder.name!r} to read a plugin from.")
     names = [MANIFEST_NAME, README_NAME, *(path.name for path in sorted(folder.glob("*.wasm")))]
@@ -174,7 +183,6 @@ def _files(folder: Path) -> dict[str, Path]:
         for path in paths
         if path.is_file() and not path.is_symlink()
     }
-    # What is read here can be packed, and what was packed can be installed.
     check_names([*files, DIGESTS_NAME])
     return files
 
@@ -187,21 +195,39 @@ def _package(content: bytes, kept: Mapping[str, bytes], digests: Mapping[str, st
         if name not in (MANIFEST_NAME, component_name)
     }
     _check_others(others)
-    manifest = parse_manifest(kept[MANIFEST_NAME])
-    for index, component in enumerate(manifest.ui_components):
-        if component.entry not in others:
-            raise InvalidManifest(
-                f"The package does not hold {component.entry!r}.",
-                path=f"ui_components[{index}].entry",
-            )
-    return Package(content=content, manifest=manifest, component=kept[component_name], files=others)
+    source = kept[MANIFEST_NAME]
+    manifest = parse_manifest(source)
+    with located(source):
+        check_entries(manifest, others)
+    return Package(
+        content=content,
+        manifest=manifest,
+        manifest_source=source,
+        component=kept[component_name],
+        files=others,
+    )
+
+
+def check_entries(manifest: Manifest, files: Collection[str]) -> None:
+    """Check that the package of these ``files`` holds what the manifest's user interface shows.
+
+    Raises:
+        InvalidManifest: it does not; with the paths.
+    """
+    faults = [
+        Fault(f"The package does not hold {component.entry!r}.", f"ui_components[{index}].entry")
+        for index, component in enumerate(manifest.ui_components)
+        if component.entry not in files
+    ]
+    if faults:
+        raise InvalidManifest(faults=faults[:MAX_FAULTS])
 
 
 def _component_among(names: Collection[str]) -> str:
     """Return the name of the component, of a package that has what every package must have."""
     if MANIFEST_NAME not in names:
         raise InvalidManifest(f"The package has no {MANIFEST_NAME}.", path=MANIFEST_NAME)
-    components = [name for name in names if _is_component(name)]
+    components = [name for name in names if is_component(name)]
     if len(components) != 1:
         found = ", ".join(components) or "none"
         raise InvalidManifest(
@@ -220,10 +246,10 @@ def _check_digests(statement: bytes | None, digests: Mapping[str, str]) -> None:
     if statement is None:
         return
     try:
-        # Only compared, so it need not be sound: whatever is not exactly the digests is refused.
-        stated: Any = json.loads(statement)
-    except (ValueError, RecursionError) as exc:
-        raise InvalidManifest(f"{DIGESTS_NAME} is not JSON.", path=DIGESTS_NAME) from exc
+        stated = parse_json(statement.decode(), max_bytes=_MAX_DIGESTS_BYTES)
+    except (UnicodeDecodeError, InvalidArguments) as exc:
+        reason = exc.message if isinstance(exc, InvalidArguments) else "It is not UTF-8."
+        raise InvalidManifest(f"{DIGESTS_NAME} is not JSON. {reason}", path=DIGESTS_NAME) from exc
     real = {name: digest for name, digest in digests.items() if name != DIGESTS_NAME}
     if stated != real:
         differing = _differing(stated, real)

@@ -56,6 +56,11 @@ class VersionRange:
     def __str__(self) -> str:
         return self.text
 
+    def is_empty(self) -> bool:
+        """Tell whether no version can be in it, as in ``>2, <1``."""
+        least = max((least for least, _ in self.bounds), default=_FIRST)
+        return any(below is not None and below <= least for _, below in self.bounds)
+
 
 @lru_cache(_KEPT)
 def parse_range(text: str) -> VersionRange:

@@ -127,6 +127,15 @@ def parse_permission(text: str) -> Permission:
     return Permission(action, target)
 
 
+def expression() -> str:
+    """Return a regular expression for a permission, of the kind that JSON Schema has too."""
+    alternatives = [
+        action if pattern is None else f"{action}:(?:{pattern.pattern})"
+        for action, pattern in _TARGETS.items()
+    ]
+    return f"^(?:{'|'.join(alternatives)})$"
+
+
 def _described() -> list[str]:
     return [name if pattern is None else f"{name}:…" for name, pattern in _TARGETS.items()]
 

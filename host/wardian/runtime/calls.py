@@ -25,12 +25,14 @@ from wardian.policy.permissions import Permission
 from wardian.policy.usage import Usage
 from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.call_log import CallLog, Ended
-from wardian.runtime.executor.job import Job, Known
+from wardian.runtime.executor.job import HostCalls, Job, Known
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
+from wardian.runtime.recording import Recorder
 from wardian.runtime.statistics import Statistics
+from wardian.runtime.tape import RecordedCall, Tape, is_recorded
 from wardian.runtime.views import CallOutcome
 from wardian.telemetry import Telemetry
 
@@ -101,6 +103,7 @@ class CallServices:
     telemetry: Telemetry
     statistics: Statistics
     monitoring: Monitoring
+    recorder: Recorder
 
 
 class Calls:
@@ -133,10 +136,14 @@ class Calls:
         job = self._job(settled, context, function, request.arguments)
         if plugin.monitored:
             self._watch(context)
+        answer: HostCalls = self._services.functions.serving(context)
+        if is_recorded(plugin, function):
+            recorded = RecordedCall(plugin, job, request.limits or {}, settled.configuration)
+            answer = self._services.recorder.tape(recorded, answer)
         key = id(context)
         self._running[key] = (plugin, context)
         try:
-            return await self._measured(plugin, job, context)
+            return await self._measured(plugin, job, context, answer)
         except InvalidArguments as error:
             _name_fault(error, request.arguments)
             raise
@@ -243,17 +250,21 @@ class Calls:
                 self._settled.popitem(last=False)
         return found
 
-    async def _measured(self, plugin: Installed, job: Job, context: CallContext) -> CallOutcome:
+    async def _measured(
+        self, plugin: Installed, job: Job, context: CallContext, answer: HostCalls
+    ) -> CallOutcome:
         try:
-            outcome = await self._services.executor.call(
-                job, self._services.functions.serving(context)
-            )
+            outcome = await self._services.executor.call(job, answer)
         except CallError as error:
             error.usage = _merged(error.usage, context.budget)
             self._record(plugin, job, error.usage, error)
+            if isinstance(answer, Tape):
+                answer.ended(error.usage, error=error)
             raise
         usage = _merged(outcome.usage, context.budget)
         self._record(plugin, job, usage, None)
+        if isinstance(answer, Tape):
+            answer.ended(usage, outcome.result)
         return CallOutcome(outcome.result, usage, job.call_id)
 
     def _record(self, plugin: Installed, job: Job, usage: Usage, error: CallError | None) -> None:

@@ -29,6 +29,9 @@ from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permission_views import SuggestionView, UsesView
 from wardian.runtime.permissions import change_config
 from wardian.runtime.ports import Executor
+from wardian.runtime.recording import Recorder
+from wardian.runtime.recordings import Recordings
+from wardian.runtime.replay import Replays
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
 from wardian.runtime.upgrade_report import UpgradeReport
@@ -108,6 +111,9 @@ class HostParts:
     telemetry: Telemetry
     keys: KeyRing
     tenants: Tenants
+    recorder: Recorder
+    recordings: Recordings
+    replays: Replays
 
 
 class PluginHost:
@@ -117,6 +123,8 @@ class PluginHost:
         keys: API keys and who holds them.
         tenants: create and list tenants.
         events: what was published.
+        recordings: calls that can be run again, and which plugins' are recorded.
+        replays: run recorded calls again.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -125,6 +133,8 @@ class PluginHost:
         self.keys = parts.keys
         self.tenants = parts.tenants
         self.events = parts.events
+        self.recordings = parts.recordings
+        self.replays = parts.replays
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
@@ -168,6 +178,8 @@ class PluginHost:
         approve: Approval = None,
         allow_breaking: bool = False,
         allow_older: bool = False,
+        replay: int = 0,
+        accept_differences: bool = False,
         reload: bool = False,
         tenant: str = "default",
         actor: str = "host",
@@ -184,6 +196,8 @@ class PluginHost:
                 more than the version before is refused without it.
             allow_breaking: take a version that breaks callers without its number saying so.
             allow_older: take a version that is older than one the tenant had.
+            replay: so many of the last recorded calls are run by the new version first; it is
+                refused if one of them does something else, unless ``accept_differences``.
             reload: take the same version number with other content.
 
         Raises:
@@ -206,6 +220,8 @@ class PluginHost:
             name=name,
             approve=approve,
             allow_breaking=allow_breaking,
+            replay=replay,
+            accept_differences=accept_differences,
             reload=reload,
         )
         plugin, found = await self._parts.upgrader.upgrade(order)
@@ -220,6 +236,8 @@ class PluginHost:
         approve: Approval = None,
         allow_breaking: bool = False,
         allow_older: bool = False,
+        replay: int = 0,
+        accept_differences: bool = False,
         tenant: str = "default",
     ) -> UpgradeReport:
         """Tell what `upgrade` would change and what would stop it; nothing is changed.
@@ -234,6 +252,8 @@ class PluginHost:
             name=name,
             approve=approve,
             allow_breaking=allow_breaking,
+            replay=replay,
+            accept_differences=accept_differences,
         )
         return await self._parts.upgrader.survey(order)
 

@@ -12,19 +12,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from wardian.config import ConfigSchema
-from wardian.errors import InvalidComponent, InvalidManifest
+from wardian.errors import InvalidComponent
 from wardian.plugins import Manifest, Package
 from wardian.plugins.ceiling import LevelCeiling
+from wardian.plugins.faults import located
 from wardian.plugins.package import read_source
 from wardian.plugins.trust import Trust, Verdict
 from wardian.policy.levels import LEVELS
+from wardian.runtime.manifests import check_manifest
 from wardian.runtime.package_files import to_the_end
 from wardian.runtime.ports import Executor
 from wardian.runtime.steps import Steps
 from wardian.sandbox.description import Description
 from wardian.storage.rows import PackageRow, SeenRow, VersionRow, now
-from wardian.worlds import HOST_VERSION
 
 PACKAGES_AT_ONCE = 2
 """How many packages are in memory unpacked; others wait, so that uploads cannot add up."""
@@ -165,25 +165,7 @@ class Intake:
     def _read(self, source: bytes | str | Path, tenant: str) -> Package:
         """Unpack and check a package; this takes a while, and blocks."""
         package = read_source(source, max_bytes=self._policy.package_bytes_max)
-        self._policy.ceiling.check(package.manifest, tenant)
-        check_manifest(package.manifest)
+        with located(package.manifest_source):
+            self._policy.ceiling.check(package.manifest, tenant)
+            check_manifest(package.manifest)
         return package
-
-
-def check_manifest(manifest: Manifest) -> None:
-    """Check what a manifest says against this host and against itself.
-
-    Raises:
-        InvalidManifest: another contract than this host's, a config_schema that is none, or
-            defaults that do not fit it.
-    """
-    wanted = [int(part) for part in manifest.api_version.split(".")]
-    offered = [int(part) for part in HOST_VERSION.split(".")]
-    if wanted[0] != offered[0] or wanted > offered[: len(wanted)]:
-        raise InvalidManifest(
-            f"The plugin needs version {manifest.api_version} of the contract; this host offers "
-            f"{HOST_VERSION}.",
-            path="api_version",
-        )
-    if manifest.config_schema is not None:
-        ConfigSchema(manifest.config_schema).check_defaults(manifest.default_config)

@@ -12,7 +12,7 @@ _REACHED_BY_ALL = ("stage", "snapshot", "migrate", "probe", "swap", "drain", "co
 
 STEPS: dict[str, tuple[str, ...]] = {
     "install": ("read", "verify", "compile", "store", "commit", "init"),
-    "upgrade": ("read", "verify", "compile", "compare", "approve", *_REACHED_BY_ALL),
+    "upgrade": ("read", "verify", "compile", "compare", "approve", "replay", *_REACHED_BY_ALL),
     "rollback": ("verify", "compile", "compare", *_REACHED_BY_ALL),
     "uninstall": ("commit", "files"),
 }

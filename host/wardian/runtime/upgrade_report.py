@@ -9,14 +9,15 @@ import msgspec
 from wardian.config import ConfigSchema, overlaid
 from wardian.errors import Conflict, InvalidArguments
 from wardian.plugins import Installed, Manifest
-from wardian.plugins.ceiling import stricter
 from wardian.plugins.compatibility import Change, Compatibility, compare, next_version, reaches
+from wardian.plugins.demands import demands_of
 from wardian.plugins.dependencies import dependents
 from wardian.plugins.releases import Release
 from wardian.plugins.versions import in_order, is_older
+from wardian.policy.grants import Authority
+from wardian.policy.reviews import Reviewed, Subject, Widening, review, widened
 from wardian.runtime.intake import Candidate, Delivery
-
-_LEVEL = "sandbox_level:"
+from wardian.runtime.rerun import ReplayReport
 
 
 class MigrationStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,10 +64,13 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
         changes: of functions and imports.
         new_permissions, dropped_permissions: what the new version asks for beside what the old one
             did, and the other way round.
-        needs_approval: what has to be approved, as text; new permissions and a less strict level.
+        widened: all that it newly asks for, also a level that trusts more and further scopes.
+        needs_approval: the same as text: what an approval names.
+        review: every permission, with its risk and its difference to the old version.
         migrations: the calls of ``migrate`` that bring the stored data along.
         dependents: the plugins that need this one.
         warnings: about who signed it.
+        replay: what the new version did with calls that were recorded, if any were to be replayed.
         obstacles: what stops the upgrade as it was asked for; none if nothing does.
     """
 
@@ -82,19 +86,23 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     new_permissions: tuple[str, ...] = ()
     dropped_permissions: tuple[str, ...] = ()
+    widened: tuple[Widening, ...] = ()
     needs_approval: tuple[str, ...] = ()
+    review: tuple[Reviewed, ...] = ()
     migrations: tuple[MigrationStep, ...] = ()
     dependents: tuple[DependentView, ...] = ()
     warnings: tuple[str, ...] = ()
+    replay: ReplayReport | None = None
     obstacles: tuple[Obstacle, ...] = ()
 
 
-def report(plugin: Installed, candidate: Candidate, there: Sequence[Release]) -> UpgradeReport:
-    """Compare an installed plugin, which is ``there`` too, with what shall take its place."""
+def report(plugin: Installed, candidate: Candidate, authority: Authority) -> UpgradeReport:
+    """Compare an installed plugin with what shall take its place, and would have this authority."""
     manifest = candidate.manifest
     found: Compatibility = compare(plugin.description, candidate.description)
     wanted = next_version(plugin.version, found.advice)
-    added = _beyond(manifest, plugin.manifest)
+    old, new = demands_of(plugin.manifest), demands_of(manifest)
+    more = widened(old, new)
     return UpgradeReport(
         name=plugin.name,
         from_version=plugin.version,
@@ -106,21 +114,31 @@ def report(plugin: Installed, candidate: Candidate, there: Sequence[Release]) ->
         breaking=found.breaking,
         announced=reaches(manifest.version, wanted),
         changes=found.changes,
-        new_permissions=added,
-        dropped_permissions=_beyond(plugin.manifest, manifest),
-        needs_approval=(*added, *_level_change(plugin, manifest)),
-        migrations=migrations(plugin, candidate),
-        dependents=tuple(
-            DependentView(
-                name=each.release.name,
-                version=each.release.version,
-                state=str(each.release.state),
-                range=str(each.accepts),
-                takes_it=manifest.version in each.accepts,
-            )
-            for each in dependents(plugin.name, there)
+        new_permissions=tuple(each.wanted for each in more if each.subject is Subject.PERMISSION),
+        dropped_permissions=tuple(
+            str(asked.permission)
+            for asked in old.permissions
+            if not any(kept.permission.covers(asked.permission) for kept in new.permissions)
         ),
+        widened=more,
+        needs_approval=tuple(map(_named, more)),
+        review=review(new, authority, running=old),
+        migrations=migrations(plugin, candidate),
         warnings=candidate.verdict.warnings,
+    )
+
+
+def dependents_of(name: str, version: str, there: Sequence[Release]) -> tuple[DependentView, ...]:
+    """Tell which plugins need one, and whether they take a version of it."""
+    return tuple(
+        DependentView(
+            name=each.release.name,
+            version=each.release.version,
+            state=str(each.release.state),
+            range=str(each.accepts),
+            takes_it=version in each.accepts,
+        )
+        for each in dependents(name, there)
     )
 
 
@@ -161,6 +179,27 @@ def check_breaking(found: UpgradeReport, *, allowed: bool) -> None:
         f"{found.name} {found.to_version} breaks callers of {found.from_version} "
         f"({first.subject}{place}: {first.text}), and its number does not say so: that takes "
         f"{found.next_version} or later. Allow it with --allow-breaking if no caller minds."
+    )
+
+
+def check_replayed(found: ReplayReport | None, *, accepted: bool) -> None:
+    """Refuse a version that does something else with recorded calls.
+
+    Raises:
+        Conflict
+    """
+    if found is None or found.same or accepted:
+        return
+    if not found.different:
+        raise Conflict(
+            f"{found.left_out} recorded calls could not be run in time; {found.replayed} did what "
+            "they had done. Replay fewer, or take it all the same with --accept-differences."
+        )
+    first = next(outcome for outcome in found.outcomes if not outcome.same)
+    raise Conflict(
+        f"{found.different} of {found.replayed} recorded calls do something else, the newest of "
+        f"them {first.call_id} of {first.function}. --dry-run shows the differences; take them "
+        "with --accept-differences."
     )
 
 
@@ -223,13 +262,15 @@ def _check_approved(approve: Sequence[str], found: UpgradeReport) -> None:
                 f"asks for {listed}.",
                 path=f"approve[{index}]",
             )
-    # A permission may stay ungranted; a level is what the new version runs at.
-    level = [item for item in found.needs_approval if item.startswith(_LEVEL)]
-    if not set(level) <= set(approve):
+    # A permission may stay ungranted; without the rest the new version is not what it is.
+    needed = [_named(each) for each in found.widened if each.subject is not Subject.PERMISSION]
+    missing = [name for name in needed if name not in approve]
+    if missing:
+        words = " ".join(f"--approve {name}" for name in missing)
         raise Conflict(
-            f"{found.name} {found.to_version} runs at the level {found.to_level!r}, which trusts "
-            f"it more than {found.from_level!r}; approve that with --approve {level[0]}.",
-            needs_approval=level,
+            f"{found.name} {found.to_version} cannot do without {', '.join(missing)}, which "
+            f"{found.from_version} did; approve that with {words}.",
+            needs_approval=missing,
         )
 
 
@@ -269,20 +310,8 @@ def migrations(plugin: Installed, candidate: Candidate) -> tuple[MigrationStep, 
     return tuple(steps)
 
 
-def _beyond(manifest: Manifest, other: Manifest) -> tuple[str, ...]:
-    """Return what one manifest asks for and another does not cover."""
-    covered = other.asked()
-    return tuple(
-        sorted(
-            str(permission)
-            for permission in manifest.asked()
-            if not any(held.covers(permission) for held in covered)
-        )
-    )
-
-
-def _level_change(plugin: Installed, manifest: Manifest) -> tuple[str, ...]:
-    level = manifest.sandbox_level
-    if level is plugin.level or stricter(level, plugin.level) is level:
-        return ()
-    return (f"{_LEVEL}{level.value}",)
+def _named(widening: Widening) -> str:
+    """Return how an approval names what it is for."""
+    if widening.subject is Subject.PERMISSION:
+        return widening.wanted
+    return f"{widening.subject}:{widening.wanted}"

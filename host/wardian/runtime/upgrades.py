@@ -18,9 +18,12 @@ from wardian.plugins.releases import Release, read_releases
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime import intake
+from wardian.runtime.calls import Calls
 from wardian.runtime.intake import Candidate, Delivery, Intake
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.package_files import PackageFiles
+from wardian.runtime.replay import Replays
+from wardian.runtime.rerun import ReplayReport
 from wardian.runtime.steps import Steps
 from wardian.runtime.transition import Arrival, Target, Transitions
 from wardian.runtime.upgrade_report import (
@@ -31,6 +34,8 @@ from wardian.runtime.upgrade_report import (
     check_breaking,
     check_configuration,
     check_newer,
+    check_replayed,
+    dependents_of,
     report,
 )
 from wardian.storage import Database
@@ -50,6 +55,8 @@ class UpgradeOrder:
         approve: new permissions that are granted with it, ``all`` or ``none``; None stops an
             upgrade that asks for more than the version before.
         allow_breaking: take a version that breaks callers without its number saying so.
+        replay: so many of the last recorded calls are run by the new version first.
+        accept_differences: take it though some of them do something else.
         reload: take the same version number with other content, as an author does.
     """
 
@@ -59,6 +66,8 @@ class UpgradeOrder:
     name: str | None = None
     approve: Approval = None
     allow_breaking: bool = False
+    replay: int = 0
+    accept_differences: bool = False
     reload: bool = False
 
 
@@ -119,6 +128,8 @@ class UpgraderParts:
     trust: Trust
     files: PackageFiles
     transitions: Transitions
+    calls: Calls
+    replays: Replays
     steps: Steps
 
 
@@ -132,15 +143,17 @@ class Upgrader:
         """Upgrade a plugin; see `PluginHost.upgrade`."""
         with _told("upgrade"):
             plugin, candidate = await self._examined(order)
+            there = await self._there(plugin.tenant)
+            found, _ = self._judged(order, plugin, candidate, there)
+            replayed = await self._replayed(order, plugin, candidate)
+            with self._parts.steps.at("upgrade", "replay"):
+                check_replayed(replayed, accepted=order.accept_differences)
             async with self._parts.lifecycle.lock(plugin.tenant, plugin.name):
+                # It may have changed while the new version was compiled and tried.
                 plugin = await self._fresh(plugin)
                 there = await self._there(plugin.tenant)
-                found = report(plugin, candidate, there)
-                with self._parts.steps.at("upgrade", "compare"):
-                    _compare(order, plugin, candidate, found)
-                    _check_dependencies(candidate.manifest, there)
-                with self._parts.steps.at("upgrade", "approve"):
-                    approved = approved_grants(found, order.approve)
+                found, approved = self._judged(order, plugin, candidate, there)
+                found = msgspec.structs.replace(found, replay=replayed)
                 target = _target(plugin, candidate, found, approved, order.actor)
                 present = await self._parts.transitions.make(plugin, target, order.actor)
                 return await self._parts.lifecycle.start(present, order.actor), found
@@ -153,7 +166,8 @@ class Upgrader:
         """
         plugin, candidate = await self._examined(order)
         there = await self._there(plugin.tenant)
-        found = report(plugin, candidate, there)
+        found = self._report(plugin, candidate, there)
+        replayed = await self._replayed(order, plugin, candidate)
         obstacles: list[Obstacle] = []
         with _noted(obstacles, "compare"):
             check_newer(plugin, candidate, order.delivery, reload=order.reload)
@@ -165,7 +179,9 @@ class Upgrader:
             _check_dependencies(candidate.manifest, there)
         with _noted(obstacles, "approve"):
             approved_grants(found, order.approve)
-        return msgspec.structs.replace(found, obstacles=tuple(obstacles))
+        with _noted(obstacles, "replay"):
+            check_replayed(replayed, accepted=order.accept_differences)
+        return msgspec.structs.replace(found, replay=replayed, obstacles=tuple(obstacles))
 
     async def rollback(self, order: RollbackOrder) -> Installed:
         """Go back to a kept version; see `PluginHost.rollback`."""
@@ -205,6 +221,39 @@ class Upgrader:
         async with self._parts.database.reading() as connection:
             rows = await UpgradeRepository(connection, tenant).of_plugin(plugin.id)
         return list(map(_entry, rows))
+
+    def _judged(
+        self,
+        order: UpgradeOrder,
+        plugin: Installed,
+        candidate: Candidate,
+        there: Sequence[Release],
+    ) -> tuple[UpgradeReport, tuple[str, ...]]:
+        """Compare an installed plugin with a candidate; return what is granted with it, too."""
+        found = self._report(plugin, candidate, there)
+        with self._parts.steps.at("upgrade", "compare"):
+            _compare(order, plugin, candidate, found)
+            _check_dependencies(candidate.manifest, there)
+        with self._parts.steps.at("upgrade", "approve"):
+            return found, approved_grants(found, order.approve)
+
+    async def _replayed(
+        self, order: UpgradeOrder, plugin: Installed, candidate: Candidate
+    ) -> ReplayReport | None:
+        if not order.replay:
+            return None
+        new = as_version(plugin, candidate.version_row(order.actor), ())
+        return await self._parts.replays.against(plugin, new, order.replay)
+
+    def _report(
+        self, plugin: Installed, candidate: Candidate, there: Sequence[Release]
+    ) -> UpgradeReport:
+        held = _covered(plugin.granted, candidate.manifest.asked())
+        new = as_version(plugin, candidate.version_row(""), held)
+        found = report(plugin, candidate, self._parts.calls.authority(new))
+        return msgspec.structs.replace(
+            found, dependents=dependents_of(plugin.name, candidate.manifest.version, there)
+        )
 
     async def _examined(self, order: UpgradeOrder) -> tuple[Installed, Candidate]:
         change = intake.Change("upgrade", order.tenant)

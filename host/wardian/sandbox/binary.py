@@ -26,6 +26,8 @@ _MAX_ITEMS = 10_000
 _OUTER = 2
 _COMPONENT_SORT = 4
 _CORE_MODULE_SORT = b"\0\x11"
+_VALUE_SORT = 2
+_BOUNDED_SORTS = (_VALUE_SORT, 3)  # values and types, which say whether an index follows
 
 
 class Section(IntEnum):
@@ -36,6 +38,7 @@ class Section(IntEnum):
     COMPONENT = 4
     INSTANCE = 5
     ALIAS = 6
+    IMPORT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,40 @@ def declared_functions(wasm: bytes) -> int:
         return sys.maxsize
     except (IndexError, ValueError):
         return 0
+
+
+def declared_imports(wasm: bytes) -> list[str]:
+    """Return the names of what a component imports, as far as they can be read.
+
+    Nothing was validated then: this is for telling people, not for deciding.
+    """
+    names: list[str] = []
+    component = memoryview(wasm)
+    try:
+        if bytes(component[4:8]) == _COMPONENT_LAYER:
+            for section, content in _sections(component):
+                if section == Section.IMPORT:
+                    names.extend(_imported(content))
+    except (IndexError, ValueError):
+        return names
+    return names
+
+
+def _imported(content: memoryview) -> Iterator[str]:
+    count, at = _unsigned(content, 0)
+    for _ in range(_bounded(count)):
+        length, at = _unsigned(content, at + 1)  # behind what kind of name it is
+        yield bytes(content[at : at + length]).decode()
+        at = _after_extern(content, at + length)
+
+
+def _after_extern(content: memoryview, at: int) -> int:
+    """Return where the description of what is imported ends: its sort, and mostly an index."""
+    sort, at = content[at], _after_sort(content, at)
+    if sort in _BOUNDED_SORTS:
+        by_index = content[at] == 0 or sort == _VALUE_SORT
+        return _unsigned(content, at + 1)[1] if by_index else at + 1
+    return _unsigned(content, at)[1]
 
 
 def _functions_of(wasm: memoryview, depth: int) -> int:

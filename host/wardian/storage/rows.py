@@ -177,3 +177,28 @@ class PermissionUseRow:
     first_at: datetime
     last_at: datetime
     last_call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSummary:
+    """One call that can be run again, without what was said in it."""
+
+    call_id: str
+    plugin_id: str
+    plugin_version: str
+    package_digest: str
+    function: str
+    outcome: str
+    recorded_at: datetime
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingRow(RecordingSummary):
+    """One call that can be run again.
+
+    Attributes:
+        document: see `wardian.runtime.recorded`.
+    """
+
+    document: bytes = field(repr=False)

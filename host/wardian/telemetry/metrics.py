@@ -61,6 +61,12 @@ class Telemetry:
             ("interface", "outcome"),
             registry=self._registry,
         )
+        self._recordings = Counter(
+            "wardian_recordings",
+            "Calls that were to be recorded: 'kept', or why not.",
+            ("outcome",),
+            registry=self._registry,
+        )
 
     def call_ended(self, tenant: str, plugin: str, outcome: str, seconds: float) -> None:
         """Count one call. ``outcome`` is ``ok`` or an error's type."""
@@ -77,6 +83,10 @@ class Telemetry:
     def host_call_ended(self, interface: str, outcome: str) -> None:
         """Count one host call. ``outcome`` is ``ok`` or the case of the refusal."""
         self._host_calls.labels(interface, outcome).inc()
+
+    def recording_ended(self, outcome: str, count: int = 1) -> None:
+        """Count calls that were recorded. ``outcome`` is ``kept``, or why they are not."""
+        self._recordings.labels(outcome).inc(count)
 
     def watch_workers(self, count: Callable[[], WorkerCounts]) -> None:
         """Report what ``count`` says of the workers, each time the metrics are rendered."""

@@ -83,7 +83,8 @@ def test_a_person_is_asked_to_approve(
 
     kept = remote("upgrade", files / "asking.wardian", stdin="n\n")
     assert kept.code == 1
-    assert "+ plugins:call:markdown (needs approval)" in kept.out
+    assert "It asks for plugins:call:markdown." in kept.out
+    assert "needs approval: plugins:call:markdown" in kept.out
     assert "stays at 1.0.0" in kept.err
 
     done = remote("upgrade", files / "asking.wardian", stdin="y\n")

@@ -236,3 +236,40 @@ async def test_upgrades_are_events_and_audit_entries(host: PluginHost) -> None:
     failed = next(event for event in events if event.topic == "plugin.upgrade-failed")
     assert failed.value()["step"] == "migrate"
     assert "no good" in failed.value()["reason"]
+
+
+async def recorded(host: PluginHost, *functions: str) -> list[str]:
+    """Call functions and have the calls kept; return their ids."""
+    await host.recordings.set_calls("lives", 10)
+    return [(await host.call("lives", function, {})).call_id for function in functions]
+
+
+async def test_recorded_calls_are_tried_with_the_new_version_first(host: PluginHost) -> None:
+    await host.install(version(1), grants="all")
+    _, differing = await recorded(host, "count", "version")
+
+    stopped = await refused(host, version(2), "replay", replay=5)
+    assert "1 of 2 recorded calls do something else" in stopped.message
+    assert differing in stopped.message
+    found = await host.upgrade_report(version(2), replay=5)
+    assert [each.step for each in found.obstacles] == ["replay"]
+    assert found.replay is not None
+    (outcome,) = (each for each in found.replay.outcomes if not each.same)
+    assert [(each.place, each.before, each.after) for each in outcome.differences] == [
+        ("result", 1, 2)
+    ]
+
+    done = await host.upgrade(version(2), replay=5, accept_differences=True)
+    assert done.report.replay is not None
+    assert (done.report.replay.replayed, done.report.replay.different) == (2, 1)
+    assert (await host.call("lives", "count", {})).result == 2  # no replay has counted
+
+
+async def test_a_version_that_does_the_same_passes_a_replay(host: PluginHost) -> None:
+    await host.install(version(1), grants="all")
+    await recorded(host, "count", "count")
+
+    done = await host.upgrade(version(2, migrate="ok"), replay=1)
+
+    assert done.report.replay is not None
+    assert (done.report.replay.same, done.report.replay.replayed) == (True, 1)

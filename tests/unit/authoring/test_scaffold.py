@@ -7,9 +7,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 
 from wardian.cli.authoring import Language, ScaffoldRefused, detect_language, scaffold
 from wardian.plugins.manifest import parse_manifest
+from wardian.plugins.manifest_schema import manifest_schema
 
 LANGUAGES = list(Language)
 
@@ -37,6 +39,22 @@ def test_the_manifest_of_a_new_plugin_is_valid(tmp_path: Path, language: Languag
     made = scaffold("first", language, tmp_path)
 
     assert parse_manifest((made / "plugin.toml").read_bytes()).name == "first"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_first_line_of_a_new_manifest_leads_editors_to_its_schema(
+    tmp_path: Path, language: Language
+) -> None:
+    made = scaffold("first", language, tmp_path)
+
+    first, *_ = (made / "plugin.toml").read_text(encoding="utf-8").splitlines()
+    directive, _, place = first.partition(" ")
+
+    assert directive == "#:schema"
+    schema = json.loads((made / place).read_text(encoding="utf-8"))
+    assert schema == manifest_schema()
+    manifest = tomllib.loads((made / "plugin.toml").read_text(encoding="utf-8"))
+    assert Draft202012Validator(schema).is_valid(manifest)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

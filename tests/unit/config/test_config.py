@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import socket
 import time
 from typing import Any
 
@@ -97,6 +99,32 @@ def _doubling(levels: int) -> dict[str, Any]:
     return {"$defs": {**steps, f"d{levels}": {"type": "object"}}, "$ref": "#/$defs/d0"}
 
 
+def _deep(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object"}
+    for _ in range(levels):
+        schema = {"not": schema}
+    return schema
+
+
+def _chained(references: int, levels: int) -> dict[str, Any]:
+    """References that each lead to one further down, so that together they are deep."""
+    steps: dict[str, Any] = {f"d{references}": {"type": "object"}}
+    for number in range(references):
+        step: dict[str, Any] = {"$ref": f"#/$defs/d{number + 1}"}
+        for _ in range(levels):
+            step = {"not": step}
+        steps[f"d{number}"] = step
+    return {"$defs": steps, "$ref": "#/$defs/d0"}
+
+
+def _long_texts() -> dict[str, Any]:
+    """One long text that each of many errors would repeat."""
+    return {
+        "$defs": {"a": {"enum": ["a" * 60_000]}},
+        "properties": {"a": {"anyOf": [{"$ref": "#/$defs/a"}] * 500}},
+    }
+
+
 @pytest.mark.parametrize(
     ("schema", "reason"),
     [
@@ -120,6 +148,20 @@ def _doubling(levels: int) -> dict[str, Any]:
         ({"properties": {"a": {"$dynamicRef": "#x"}}}, "not supported"),
         ({"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}, "$ref": "#/$defs/a"}, "itself"),
         ({"$ref": "#"}, "itself"),
+        ({"$ref": "#name"}, "outside"),
+        ({"$defs": {"a b": {}, "a%20b": {}}, "$ref": "#/$defs/a%20b"}, "outside"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#"}, "2020-12"),
+        ({"pattern": "a{1,100000}"}, "repeats"),
+        ({"pattern": "a{100000,}"}, "repeats"),
+        ({"patternProperties": {"(a{1,9999}){1,9999}": {}}}, "repeats"),
+        ({"pattern": r"^(?!a)b$"}, "regex"),
+        ({"pattern": r"^(a+)\1$"}, "regex"),
+        ({"patternProperties": {"(?<=a)b": {}}}, "regex"),
+        ({"propertyNames": {"pattern": "(?=a)"}}, "regex"),
+        ({"pattern": r"\p{L}{1000}"}, "regex"),
+        (_deep(200), "nested deeper"),
+        (_chained(31, 60), "nested deeper"),
+        (_long_texts(), "nodes"),
         (_doubling(30), "nodes"),
         (_doubling(300), "nested deeper"),
     ],
@@ -159,3 +201,118 @@ def test_patterns_of_everyday_are_taken(pattern: str, text: str) -> None:
     schema.check({"a": text})
     with pytest.raises(InvalidArguments):
         schema.check({"a": "?"})
+
+
+@pytest.mark.parametrize(
+    ("schema", "path"),
+    [
+        ({"properties": {"a": {"pattern": "a{9999}"}}}, "config_schema.properties.a.pattern"),
+        ({"allOf": [{}, {"$ref": "#/x"}]}, "config_schema.allOf[1].$ref"),
+        ({"properties": {"a": {"$id": "x"}}}, "config_schema.properties.a.$id"),
+        ({"patternProperties": {"a{9999}": {}}}, "config_schema.patternProperties.a{9999}"),
+        ({"properties": {"a": {"type": "text"}}}, "config_schema.properties.a.type"),
+    ],
+)
+def test_a_schema_is_refused_with_the_path_of_what_is_wrong_in_it(
+    schema: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(InvalidManifest) as caught:
+        ConfigSchema(schema)
+
+    assert caught.value.path == path
+
+
+def test_a_path_of_long_names_is_shortened() -> None:
+    schema: dict[str, Any] = {"pattern": "a{9999}"}
+    for _ in range(30):
+        schema = {"properties": {"n" * 250: schema}}
+
+    with pytest.raises(InvalidManifest) as caught:
+        ConfigSchema(schema)
+
+    assert len(caught.value.path or "") == 500
+
+
+CATASTROPHIC = ["^(a+)+$", "^(a|a)*$", "^(a|aa)+$", "^(.*a){20}$", "(x+x+)+y", r"^(\w+\s?)*$"]
+
+
+@pytest.mark.parametrize("pattern", CATASTROPHIC)
+@pytest.mark.parametrize("keyword", ["pattern", "patternProperties", "propertyNames"])
+def test_a_pattern_that_backtracking_would_never_finish_gives_its_answer(
+    pattern: str, keyword: str
+) -> None:
+    """On a backtracking engine none of these would end, or it would give up with an error."""
+    text = "a" * 30_000 + "!"
+    schemas: dict[str, dict[str, Any]] = {
+        "pattern": {"properties": {"v": {"pattern": pattern}}},
+        "patternProperties": {"patternProperties": {pattern: False}},
+        "propertyNames": {"propertyNames": {"pattern": pattern}},
+    }
+    schema = ConfigSchema(schemas[keyword])
+    values = {"v": text} if keyword == "pattern" else {text: 1}
+
+    if keyword == "patternProperties":
+        schema.check(values)
+    else:
+        with pytest.raises(InvalidArguments, match="does not match"):
+            schema.check(values)
+
+
+def test_nothing_is_fetched_for_a_schema() -> None:
+    """Neither for a reference nor for a dialect nor for the schema of a content."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/schema"
+        for schema in (
+            {"$ref": address},
+            {"$schema": address},
+            {"$id": address, "$ref": "other"},
+            {"properties": {"a": {"$dynamicRef": address}}},
+            {"dependentSchemas": {"a": {"allOf": [{"$ref": f"{address}#/$defs/a"}]}}},
+            {"contentMediaType": "application/json", "contentSchema": {"$ref": address}},
+        ):
+            with pytest.raises(InvalidManifest):
+                ConfigSchema(schema)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def test_a_format_is_a_remark_and_no_check() -> None:
+    ConfigSchema({"properties": {"a": {"format": "regex"}}}).check({"a": "("})
+
+
+ALTERNATIVES = ConfigSchema(
+    {"properties": {"x": {"items": {"anyOf": [{"const": number} for number in range(2_000)]}}}}
+)
+
+
+@pytest.mark.parametrize("values", [{"x": [-1] * 2_000}, {"x": ["a" * 60_000]}])
+def test_to_say_where_a_large_value_fails_takes_no_memory(values: dict[str, Any]) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(InvalidArguments, match="too large to say where") as refused:
+        ALTERNATIVES.check(values)
+    with pytest.raises(InvalidManifest, match="too large to say where"):
+        ALTERNATIVES.check_defaults(values)
+
+    assert refused.value.path is None
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+
+
+def test_a_small_value_of_a_large_schema_is_told_where_it_fails() -> None:
+    ALTERNATIVES.check({"x": [0, 1_999]})
+    with pytest.raises(InvalidArguments) as caught:
+        ALTERNATIVES.check({"x": [0, -1]})
+
+    assert caught.value.path == "x[1]"
+
+
+def test_every_default_that_does_not_fit_is_told() -> None:
+    with pytest.raises(InvalidManifest) as caught:
+        ConfigSchema(SCHEMA).check_defaults({"url": 1, "limits": {"daily": 0}, "other": 1})
+
+    assert sorted(fault.path or "" for fault in caught.value.faults) == [
+        "default_config",
+        "default_config.limits.daily",
+        "default_config.url",
+    ]

@@ -8,10 +8,13 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from wardian.errors import InvalidManifest
 from wardian.plugins import Manifest, parse_manifest
-from wardian.plugins.manifest import MAX_KEY_PARTS, MAX_MANIFEST_BYTES
+from wardian.plugins.faults import MAX_FAULTS, located
+from wardian.plugins.manifest import MAX_MANIFEST_BYTES
+from wardian.plugins.toml_text import MAX_KEY_PARTS
 from wardian.policy.levels import Level
 
 SMALLEST = 'name = "counter"\nversion = "1.0.0"\n'
@@ -147,9 +150,6 @@ def test_a_stored_manifest_comes_back_as_it_was(text: str) -> None:
         (SMALLEST + "[health_check]\ninterval_seconds = 0", "health_check.interval_seconds"),
         (SMALLEST + "[dependencies]\nmarkdown = 'latest'", "dependencies.markdown"),
         (SMALLEST + "[dependencies]\n'Mark Down' = '*'", "dependencies.Mark Down"),
-        (SMALLEST + "x = ", "line 3"),
-        ("\n\nname = 'a", "line 3"),
-        (SMALLEST + SMALLEST, "line 3"),
     ],
 )
 def test_a_fault_is_refused_with_its_path(text: str, path: str) -> None:
@@ -160,6 +160,29 @@ def test_a_fault_is_refused_with_its_path(text: str, path: str) -> None:
     assert len(found.message) < 600
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        (SMALLEST + "x = ", 3, "not TOML"),
+        (SMALLEST + "x = ?\ny = 1", 3, "column 5"),
+        ("\n\nname = 'a", 3, "not TOML"),
+        (SMALLEST + SMALLEST, 3, "overwrite"),
+        (SMALLEST + "[health_check]\n\n[health_check]", 5, "twice"),
+        (SMALLEST + "default_config = { a = 1, a = 2 }", 3, "Duplicate"),
+        (SMALLEST + "# \u202e", 3, "direction"),
+        (SMALLEST + "author = 'a\u2066b'", 3, "direction"),
+        (SMALLEST + "author = 'a\x1bb'", 3, "invalid character"),
+        (SMALLEST + "author = 'a\0b'", 3, "invalid character"),
+    ],
+)
+def test_what_is_no_toml_is_refused_with_its_line(text: str, line: int, reason: str) -> None:
+    found = fault(text)
+
+    assert (found.line, found.path) == (line, None)
+    assert found.message.startswith(f"plugin.toml:{line}: ")
+    assert reason in found.message
+
+
 def test_a_misspelt_field_gets_a_suggestion() -> None:
     assert "did you mean 'description'" in fault(SMALLEST + "descripton = 'x'").message
 
@@ -168,11 +191,11 @@ def test_text_that_is_not_utf_8_is_refused_with_the_line() -> None:
     with pytest.raises(InvalidManifest) as caught:
         parse_manifest(SMALLEST.encode() + b"description = '\xff'")
 
-    assert caught.value.path == "line 3"
+    assert caught.value.line == 3
 
 
 def test_a_manifest_too_large_is_refused_before_it_is_parsed() -> None:
-    with pytest.raises(InvalidManifest, match="at most"):
+    with pytest.raises(InvalidManifest, match="it may have 65536"):
         parse_manifest(b"#" * (MAX_MANIFEST_BYTES + 1))
 
 
@@ -222,7 +245,7 @@ def test_a_key_of_many_parts_is_refused_with_its_line_before_it_is_parsed(
         tracemalloc.stop()
 
     assert "parts" in found.message
-    assert found.path == f"line {text.count(chr(10)) + 1}"
+    assert found.line == text.count("\n") + 1
     assert peak < 2_000_000
 
 
@@ -250,7 +273,7 @@ def test_dots_in_strings_comments_and_numbers_are_no_parts_of_keys(text: str) ->
 @pytest.mark.parametrize("digits", ["9" * 4_301, "-" + "9" * 60_000, "1_" * 4_301 + "1"])
 @pytest.mark.parametrize("name", ["x", "name", "default_config.n"])
 def test_an_integer_of_thousands_of_digits_is_refused_with_its_line(name: str, digits: str) -> None:
-    assert fault(f'version = "1.0.0"\n{name} = {digits}').path == "line 2"
+    assert fault(f'version = "1.0.0"\n{name} = {digits}').line == 2
 
 
 @pytest.mark.parametrize(
@@ -293,3 +316,146 @@ def test_a_long_name_above_many_values_is_refused_in_little_memory() -> None:
 def test_a_fault_in_a_key_of_any_length_is_told_in_a_sentence() -> None:
     assert len(fault(SMALLEST + "k" * 60_000 + " = 1").message) < 600
     assert len(fault(SMALLEST + ("[" + "k" * 30_000 + "]\n") * 2).message) < 600
+
+
+def test_every_fault_is_told_with_its_path_and_line_the_first_in_the_message() -> None:
+    found = fault(
+        """name = "Counter"
+version = "1"
+
+[[permissions]]
+permission = "kv:read"
+reason = "Reads."
+
+[[permissions]]
+permission = "kv:reed"
+
+[health_check]
+interval_seconds = 0
+intervall = 5
+
+[dependencies]
+markdown = "latest"
+"""
+    )
+
+    assert [(each.path, each.line) for each in found.faults] == [
+        ("name", 1),
+        ("version", 2),
+        ("permissions[1].reason", 8),
+        ("permissions[1].permission", 9),
+        ("health_check.interval_seconds", 12),
+        ("health_check.intervall", 13),
+        ("dependencies.markdown", 16),
+    ]
+    assert (found.path, found.line) == ("name", 1)
+    assert found.message.startswith("plugin.toml:1: name must be lower-case words")
+    assert "did you mean 'interval_seconds'" in found.faults[5].message
+    assert found.details()["faults"][2] == {
+        "message": "permissions[1].reason is missing.",
+        "path": "permissions[1].reason",
+        "line": 8,
+    }
+
+
+def test_a_field_that_is_missing_altogether_is_missed_on_the_first_line() -> None:
+    assert [(each.path, each.line) for each in fault("# nothing\n").faults] == [
+        ("name", 1),
+        ("version", 1),
+    ]
+
+
+def test_of_many_faults_some_are_told() -> None:
+    found = fault(SMALLEST + "".join(f"x{number} = 1\n" for number in range(3_000)))
+
+    assert len(found.faults) == MAX_FAULTS
+    assert found.faults[-1].line == 2 + MAX_FAULTS
+
+
+@pytest.mark.parametrize(
+    "character",
+    ["\x1b", "\x07", "\x00", "\x9b", "\u202e", "\u2066", "\u200b", "\u200f", "\ufeff", "\u2028",
+     "\u2029", "\u00ad", "\u061c", "\U000e0041", "\x7f"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('description = "a{}b"', "description"),
+        ('author = "{}"', "author"),
+        ('license = "{}"', "license"),
+        ('required_scopes = ["{}"]', "required_scopes[0]"),
+        ('permissions = [{{ permission = "kv:read", reason = "{}" }}]', "permissions[0].reason"),
+        ('ui_components = [{{ name = "a", entry = "ui/a", title = "{}" }}]', "ui_components[0]"),
+        ('webhooks = [{{ name = "a", recipe = "b", credential = "{}" }}]', "webhooks[0]"),
+        ('oauth = [{{ provider = "a", scopes = ["{}"] }}]', "oauth[0].scopes[0]"),
+        ('migration_scripts = [{{ from_version = "1.0.0", to_version = "2.0.0", '
+         'description = "{}" }}]', "migration_scripts[0].description"),
+        ('config_schema.title = "{}"', "config_schema"),
+        ('config_schema.properties."{}".type = "string"', "config_schema"),
+        ('default_config.a = ["{}"]', "default_config"),
+        ('default_config.a."{}" = 1', "default_config"),
+        ('"na{}me" = 1', "na"),
+    ],
+)  # fmt: skip
+def test_what_does_not_show_as_what_it_is_is_refused_in_every_text(
+    text: str, path: str, character: str
+) -> None:
+    found = fault(SMALLEST + text.format(f"\\U{ord(character):08x}"))
+
+    assert (found.path or "").startswith(path)
+    assert found.line == 3
+    assert character not in found.message
+
+
+@pytest.mark.parametrize(
+    "text", ["Zoë \u05d0\u05d1 \u0645\u06cc\u200c\u062e", "a\nb\tc", "👩\u200d🌾"]
+)
+def test_prose_of_every_script_is_taken(text: str) -> None:
+    source = SMALLEST + f'description = """{text}"""\n[default_config]\nx = """{text}\\r"""'
+
+    assert parse_manifest(source.encode()).description == text
+
+
+@pytest.mark.parametrize("field", ["author", "license"])
+def test_what_is_one_line_to_people_has_no_second_one(field: str) -> None:
+    assert fault(SMALLEST + f'{field} = "me\\nGranted: everything"').path == field
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[dependencies]\ncounter = '*'", "itself"),
+        ("[dependencies]\nmarkdown = '>=2, <1'", "cannot be"),
+        (2 * "[[webhooks]]\nname = 'a'\nrecipe = 'b'\n", "twice"),
+        (2 * "[[ui_components]]\nname = 'a'\nentry = 'ui/a'\n", "twice"),
+        (2 * "[[oauth]]\nprovider = 'a'\n", "twice"),
+        (2 * "[[api_endpoints]]\npath = '/a'\nfunction = 'b'\n", "twice"),
+        ("[[api_endpoints]]\npath = 'a'\nfunction = 'b'\n", "starts with '/'"),
+        ("[[oauth]]\nprovider = 'a'\ntoken_url = 'javascript:x'\n", "https"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(text: str, reason: str) -> None:
+    assert reason in fault(SMALLEST + text).message
+
+
+def test_a_manifest_does_not_change() -> None:
+    manifest = parse_manifest(SMALLEST.encode())
+
+    with pytest.raises(ValidationError, match="frozen"):
+        manifest.name = "other"  # type: ignore[misc]
+
+
+def test_a_fault_found_later_gets_its_line_too() -> None:
+    source = FULL.encode()
+
+    with pytest.raises(InvalidManifest) as caught, located(source):
+        raise InvalidManifest("Too low.", path="config_schema.properties.limit.minimum")
+
+    assert caught.value.line == 28
+    assert caught.value.message == (
+        "plugin.toml:28: config_schema.properties.limit.minimum: Too low."
+    )
+
+    with pytest.raises(InvalidManifest, match=r"^Damaged") as caught, located(source):
+        raise InvalidManifest("Damaged.", path="digests.json")
+    assert caught.value.line is None

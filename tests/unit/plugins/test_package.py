@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
+import time
 import tracemalloc
 import zipfile
 from hashlib import sha256
@@ -17,7 +19,8 @@ from hypothesis import strategies as st
 
 from wardian.errors import InvalidManifest, NotFound, PayloadTooLarge, WardianError
 from wardian.plugins import pack, read_directory, read_package
-from wardian.plugins.package import file_name, read_source
+from wardian.plugins.archive import write_archive
+from wardian.plugins.package import component_of, file_name, read_source
 
 MANIFEST = b'name = "counter"\nversion = "1.0.0"\n'
 WASM = b"\0asm\x0d\0\x01\0"
@@ -295,3 +298,85 @@ def test_what_can_be_packed_has_no_more_files_than_can_be_installed(folder: Path
     (folder / "ui" / "one-more").write_text("")
     with pytest.raises(InvalidManifest, match="members"):
         pack(folder)
+
+
+def copied(folder: Path, target: Path, *, backwards: bool) -> Path:
+    """The same files, made in another order."""
+    files = sorted((path for path in folder.rglob("*") if path.is_file()), reverse=backwards)
+    for path in files:
+        copy = target / path.relative_to(folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    return target
+
+
+def test_packing_gives_the_same_bytes_whatever_order_umask_platform_time_and_locale(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = pack(copied(folder, tmp_path / "one", backwards=False))
+    former = os.umask(0o077)
+    try:
+        second = copied(folder, tmp_path / "two", backwards=True)
+    finally:
+        os.umask(former)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(2_000_000_000))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "2000000000")
+    monkeypatch.setattr(Path, "rglob", lambda path, pattern: reversed([*RGLOB(path, pattern)]))
+
+    assert pack(second) == first
+
+
+RGLOB = Path.rglob
+
+
+def test_the_structure_of_a_package_never_changes() -> None:
+    """What zlib makes of a text may differ between its versions; everything else may not."""
+    content = write_archive({"b": b"", "a": b""})
+    packed = b"\x03\x00"  # nothing, deflated
+
+    assert content.count(packed) >= 2
+    assert sha256(content).hexdigest() == (
+        "453272cb3d979193770f7cd628b13065232017099293a102c1344c7df1c74272"
+    )
+
+
+def test_a_folder_that_holds_an_archive_is_not_packed(folder: Path) -> None:
+    (folder / "ui" / "a.js.gz").write_bytes(b"\x1f\x8b\x08")
+
+    with pytest.raises(InvalidManifest, match="archive itself"):
+        pack(folder)
+
+
+def test_a_folder_that_inflates_like_a_bomb_is_not_packed(folder: Path) -> None:
+    (folder / "ui" / "zeros").write_bytes(b"\0" * 5_000_000)
+
+    with pytest.raises(InvalidManifest, match="inflates"):
+        pack(folder)
+
+
+def test_every_ui_component_that_is_missing_is_told_with_its_line(folder: Path) -> None:
+    missing = '\n[[ui_components]]\nname = "{0}"\nentry = "ui/{0}.html"\n'
+    (folder / "plugin.toml").write_bytes(
+        MANIFEST + (missing.format("a") + missing.format("b")).encode()
+    )
+
+    with pytest.raises(InvalidManifest) as caught:
+        read_directory(folder)
+    assert [(fault.path, fault.line) for fault in caught.value.faults] == [
+        ("ui_components[0].entry", 6),
+        ("ui_components[1].entry", 10),
+    ]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_plain_archive_of_python_s_is_read_whatever_its_members_are_packed_with(
+    method: int,
+) -> None:
+    members = {"plugin.toml": MANIFEST, "a.wasm": WASM + os.urandom(700_000)}
+
+    package = read_package(archive(*members.items(), method=method))
+
+    assert package.component == members["a.wasm"]
+    assert package.manifest_source == MANIFEST
+    assert component_of(package.content) == members["a.wasm"]

@@ -22,6 +22,8 @@ from wardian.runtime.host import (
 
 router = APIRouter(prefix="/plugins/{name}", tags=["upgrades"])
 
+REPLAYED_MAX = 1_000
+
 _WORDS = ("all", "none")
 
 
@@ -51,6 +53,10 @@ async def upgrade(  # noqa: PLR0913, PLR0917 -- a request's parameters are its a
     ] = None,
     allow_breaking: bool = False,
     allow_older: bool = False,
+    replay: Annotated[
+        int, Query(ge=0, le=REPLAYED_MAX, description="Recorded calls to try it with first.")
+    ] = 0,
+    accept_differences: bool = False,
     dry_run: Annotated[
         bool, Query(description="Change nothing: answer the report, with what would stop it.")
     ] = False,
@@ -61,6 +67,8 @@ async def upgrade(  # noqa: PLR0913, PLR0917 -- a request's parameters are its a
         "approve": _approval(approve),
         "allow_breaking": allow_breaking,
         "allow_older": allow_older,
+        "replay": replay,
+        "accept_differences": accept_differences,
         "tenant": caller.tenant,
     }
     await host.plugin(name, tenant=caller.tenant)

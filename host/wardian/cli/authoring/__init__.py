@@ -15,7 +15,7 @@ from wardian.cli.authoring.errors import (
 from wardian.cli.authoring.faults import Fault, faults_of
 from wardian.cli.authoring.halting import Halt
 from wardian.cli.authoring.language import Language, detect_language
-from wardian.cli.authoring.manifest import check_configuration
+from wardian.cli.authoring.manifest import check_at, check_source
 from wardian.cli.authoring.scaffold import scaffold
 from wardian.cli.authoring.sources import has_sources, is_built
 from wardian.cli.authoring.steps import Progress
@@ -31,7 +31,8 @@ __all__ = [
     "ScaffoldRefused",
     "ToolchainMissing",
     "build",
-    "check_configuration",
+    "check_at",
+    "check_source",
     "detect_language",
     "faults_of",
     "has_sources",

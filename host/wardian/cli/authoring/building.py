@@ -10,12 +10,12 @@ from wardian.cli.authoring import python, rust, typescript
 from wardian.cli.authoring.errors import NotAPlugin
 from wardian.cli.authoring.halting import Halt
 from wardian.cli.authoring.language import Language, detect_language
-from wardian.cli.authoring.manifest import check_configuration
+from wardian.cli.authoring.manifest import check_source, write_schema
 from wardian.cli.authoring.options import read_options
 from wardian.cli.authoring.project import SCRATCH, Project
 from wardian.cli.authoring.staging import stage_wit, world_name
 from wardian.cli.authoring.steps import Progress, Steps
-from wardian.plugins.manifest import MANIFEST_NAME, parse_manifest
+from wardian.plugins.manifest import MANIFEST_NAME
 
 _BUILDERS = {
     Language.PYTHON: python.build,
@@ -37,11 +37,11 @@ def build(directory: Path, *, progress: Progress, halt: Halt | None = None) -> P
     manifest = directory / MANIFEST_NAME
     if not manifest.is_file():
         raise NotAPlugin(f"{directory} has no {MANIFEST_NAME}, the plugin's manifest.")
-    check_configuration(parse_manifest(manifest.read_bytes()))
+    check_source(manifest.read_bytes())
     world = world_name(directory)
     options = read_options(directory)
+    write_schema(directory)
     scratch = directory / SCRATCH
-    scratch.mkdir(exist_ok=True)
     # Beside the result, so that moving it into place is one step that cannot half succeed.
     with tempfile.TemporaryDirectory(dir=scratch, prefix="staging-") as staging:
         project = Project(

@@ -11,6 +11,7 @@ from pathlib import Path
 from wardian.cli.authoring.contract import wit_directory
 from wardian.cli.authoring.errors import ScaffoldRefused
 from wardian.cli.authoring.language import Language
+from wardian.cli.authoring.manifest import write_schema
 from wardian.cli.authoring.staging import CONTRACT
 
 LONGEST_NAME = 64
@@ -35,6 +36,7 @@ def scaffold(name: str, language: Language, parent: Path) -> Path:
         target.mkdir(parents=True, exist_ok=True)
         _write(template, target, name)
         shutil.copytree(wit_directory(), target / "wit" / CONTRACT)
+        write_schema(target)
     except OSError as error:
         raise ScaffoldRefused(f"{target} cannot be written: {error.strerror}.") from error
     return target

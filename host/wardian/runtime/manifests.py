@@ -1,0 +1,27 @@
+"""Manifests against this host: the contract that they need, and what they say of configuration."""
+
+from __future__ import annotations
+
+from wardian.config import ConfigSchema
+from wardian.errors import InvalidManifest
+from wardian.plugins.manifest import Manifest
+from wardian.worlds import HOST_VERSION
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Check what a manifest says against this host and against itself.
+
+    Raises:
+        InvalidManifest: another contract than this host's, a config_schema that is none, or
+            defaults that do not fit it.
+    """
+    wanted = [int(part) for part in manifest.api_version.split(".")]
+    offered = [int(part) for part in HOST_VERSION.split(".")]
+    if wanted[0] != offered[0] or wanted > offered[: len(wanted)]:
+        raise InvalidManifest(
+            f"The plugin needs version {manifest.api_version} of the contract; this host offers "
+            f"{HOST_VERSION}.",
+            path="api_version",
+        )
+    if manifest.config_schema is not None:
+        ConfigSchema(manifest.config_schema).check_defaults(manifest.default_config)
