@@ -25,7 +25,9 @@ Following = Callable[[str], Iterable[str]]
 """Tells which names follow a name."""
 
 
-def in_order(starts: Iterable[str], following: Following, *, circles: bool = False) -> list[str]:
+def followers_first(
+    starts: Iterable[str], following: Following, *, circles: bool = False
+) -> list[str]:
     """Return all that can be reached, each name behind all that follow it.
 
     With ``circles``, of names that follow each other in one, any may come first.

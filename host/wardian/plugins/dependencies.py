@@ -12,16 +12,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cmp_to_key
 
 from wardian.errors import Conflict
 from wardian.plugins import refusals
-from wardian.plugins.chains import Circle, Routes, in_order, joined, shortened
+from wardian.plugins.chains import Circle, Routes, followers_first, joined, shortened
 from wardian.plugins.manifest import Manifest
 from wardian.plugins.releases import Release, release_of
 from wardian.plugins.resolution import STEPS_MAX, Choices, TooMuchWork, Unresolved, search
 from wardian.plugins.states import PluginState
-from wardian.plugins.versions import VersionRange, is_older
+from wardian.plugins.versions import VersionRange, in_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +102,7 @@ def resolve(
     allowed = {**choices, **{name: _allowed(choices[name], holders[name]) for name in names}}
     try:
         chosen = search(names, allowed, steps_max=steps_max)
-        order = in_order(names, lambda name: chosen[name].needs)
+        order = followers_first(names, lambda name: chosen[name].needs)
     except Unresolved as exc:
         asked = refusals.Asked(wanted, installed, choices, holders)
         raise refusals.unresolved(asked, exc.requirements) from exc
@@ -241,7 +240,7 @@ def _users_first(name: str, users: _Users) -> list[str]:
         return [user.name for user in users.get(each, ())]
 
     # Circles are never installed; a host that did not check yet may have some all the same.
-    return in_order([name], following, circles=True)[:-1]
+    return followers_first([name], following, circles=True)[:-1]
 
 
 def _check_given(wanted: Sequence[Release]) -> None:
@@ -258,15 +257,11 @@ def _choices(wanted: Sequence[Release], installed: Sequence[Release]) -> Choices
     given: dict[str, list[Release]] = {}
     for release in wanted:
         given.setdefault(release.name, []).append(release)
-    newest_first = {name: sorted(each, key=_AGE) for name, each in given.items()}
+    newest_first = {
+        name: sorted(each, key=lambda release: in_order(release.version), reverse=True)
+        for name, each in given.items()
+    }
     return {release.name: [release] for release in installed} | newest_first
-
-
-def _age(one: Release, other: Release) -> int:
-    return is_older(one.version, other.version) - is_older(other.version, one.version)
-
-
-_AGE = cmp_to_key(_age)
 
 
 def _holders(

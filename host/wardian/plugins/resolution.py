@@ -17,7 +17,7 @@ from typing import Any
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep
 from resolvelib.resolvers import Resolution
 
-from wardian.plugins.chains import in_order
+from wardian.plugins.chains import followers_first
 from wardian.plugins.releases import Release
 from wardian.plugins.versions import VersionRange
 
@@ -78,7 +78,7 @@ def _ranks(wanted: Iterable[str], choices: Choices) -> dict[str, int]:
     def following(name: str) -> list[str]:
         return [need for release in choices.get(name, ()) for need in release.needs]
 
-    order = in_order(wanted, following, circles=True)
+    order = followers_first(wanted, following, circles=True)
     return {name: rank for rank, name in enumerate(reversed(order))}
 
 

@@ -18,7 +18,6 @@ _COMPARISON = re.compile(r"(\^|~|>=|<=|>|<|=|)(\d+)(?:\.(\d+))?(?:\.(\d+))?")
 
 Numbers = tuple[int, int, int]
 
-
 _KEPT = 4096
 
 # Kept, because the same few versions and ranges are compared again and again.
