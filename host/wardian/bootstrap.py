@@ -17,6 +17,7 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
+from wardian.runtime.dependencies import Switches
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health, HealthParts, HealthPolicy
@@ -203,6 +204,7 @@ def compose(  # noqa: PLR0915 -- a list of parts is as long as there are parts
         registry=registry,
         journal=journal,
         lifecycle=lifecycle,
+        switches=Switches(journal, lifecycle),
         installer=installer,
         upgrader=upgrader,
         gates=gates,

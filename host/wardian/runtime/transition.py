@@ -18,10 +18,11 @@ import msgspec
 
 from wardian.crypto.identifiers import new_id
 from wardian.errors import Conflict, NotFound
-from wardian.plugins import Installed, Registry
+from wardian.plugins import Installed, Manifest, Registry
 from wardian.plugins.registry import as_version, read_installed
 from wardian.policy.permissions import parse_permission
 from wardian.runtime.calls import CallRequest, Calls
+from wardian.runtime.dependencies import check_still_fits
 from wardian.runtime.gates import Gates
 from wardian.runtime.installs import see
 from wardian.runtime.journal import Change, Journal
@@ -236,6 +237,7 @@ class Transitions:
         changes = self._parts.registry.changes
         async with self._parts.journal.change(plugin.tenant, row.actor) as change:
             before = await self._check_unchanged(change, plugin)
+            await check_still_fits(change, Manifest.restored(target.version.manifest))
             granted = _still_granted(plugin, before, target)
             await change.plugins.use_version(
                 plugin.id,

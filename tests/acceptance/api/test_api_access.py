@@ -32,6 +32,8 @@ ROUTES = [
     ("DELETE", f"{PLUGINS}/nothing", "admin"),
     ("POST", f"{PLUGINS}/nothing/enable", "admin"),
     ("POST", f"{PLUGINS}/nothing/disable", "admin"),
+    ("GET", f"{PLUGINS}/calculator/dependencies", "read"),
+    ("POST", "/api/v1/installs", "admin"),
     ("POST", f"{PLUGINS}/nothing/upgrade", "admin"),
     ("POST", f"{PLUGINS}/nothing/rollback", "admin"),
     ("GET", f"{PLUGINS}/calculator/versions", "read"),
