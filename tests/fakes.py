@@ -24,11 +24,14 @@ class FakeExecutor:
         self._functions = functions
         self.jobs: list[Job] = []
         self.admitted: list[bytes] = []
+        self.waiting = 0
         self.admitting = asyncio.Event()
         self.admitting.set()
 
     async def admit(self, component: bytes, *, wasi: bool = True) -> Description:
+        self.waiting += 1
         await self.admitting.wait()
+        self.waiting -= 1
         if not component.startswith(b"\0asm"):
             raise InvalidComponent("This is not a WebAssembly component.")
         self.admitted.append(component)

@@ -17,6 +17,7 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
+from wardian.runtime.dependencies import Switches
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health, HealthParts
@@ -195,6 +196,7 @@ def compose(
         registry=registry,
         journal=journal,
         lifecycle=lifecycle,
+        switches=Switches(journal, lifecycle),
         installer=installer,
         upgrader=upgrader,
         gates=gates,

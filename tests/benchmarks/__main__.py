@@ -28,6 +28,7 @@ from benchmarks import (
     over_http,
     page,
     pressure,
+    reloading,
     startup,
     table,
     upgrades,
@@ -44,6 +45,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *over_http.MEASUREMENTS,
     *memory.MEASUREMENTS,
     *startup.MEASUREMENTS,
+    *reloading.MEASUREMENTS,
     *upgrades.MEASUREMENTS,
 )
 

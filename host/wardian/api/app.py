@@ -17,8 +17,10 @@ from wardian.api.identity import RequestIdentity
 from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.v1 import (
     config,
+    dependencies,
     functions,
     grants,
+    installs,
     keys,
     permissions,
     plugins,
@@ -30,7 +32,7 @@ from wardian.bootstrap import open_host
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
 
-UPLOAD_PATH = re.compile(r"/api/v1/plugins(?:/[^/]+/upgrade)?")
+UPLOAD_PATH = re.compile(r"/api/v1/(?:plugins(?:/[^/]+/upgrade)?|installs)")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -81,7 +83,9 @@ def _v1() -> APIRouter:
     nouns = (
         functions,
         plugins,
+        installs,
         upgrades,
+        dependencies,
         grants,
         permissions,
         config,

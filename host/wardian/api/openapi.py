@@ -14,6 +14,7 @@ from wardian.api.answers import SCHEMAS, answer, answers, takes
 from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
 from wardian.api.exposure import describes_publicly
 from wardian.api.problems import MEDIA_TYPE
+from wardian.api.v1.dependencies import Uninstalled
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
@@ -24,9 +25,13 @@ from wardian.api.v1.upgrades import RollbackRequest
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
 from wardian.runtime.host import (
+    BatchView,
+    CheckView,
+    DependenciesView,
     GrantsView,
     PluginView,
     SuggestionView,
+    SwitchedView,
     UpgradeEntry,
     UpgradeReport,
     UpgradeView,
@@ -44,8 +49,11 @@ router = APIRouter(include_in_schema=False)
 Json = dict[str, Any]
 
 _SHAPES = (
+    BatchView,
     CallAnswer,
     CallRequest,
+    CheckView,
+    DependenciesView,
     FunctionDescription,
     GrantsRequest,
     GrantsView,
@@ -65,8 +73,10 @@ _SHAPES = (
     ReplayRequest,
     RollbackRequest,
     SuggestionView,
+    SwitchedView,
     TenantRequest,
     TenantView,
+    Uninstalled,
     UpgradeEntry,
     UpgradeReport,
     UpgradeView,

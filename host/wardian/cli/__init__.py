@@ -44,6 +44,7 @@ _COMMANDS = (
     ("list", "plugins.list_plugins", _PLUGINS),
     ("show", "plugins.show", _PLUGINS),
     ("health", "health.health", _PLUGINS),
+    ("deps", "dependencies.deps", _PLUGINS),
     ("enable", "plugins.enable", _PLUGINS),
     ("disable", "plugins.disable", _PLUGINS),
     ("call", "functions.call", _PLUGINS),

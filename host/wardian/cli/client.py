@@ -62,6 +62,12 @@ class Client:
         headers = {"Content-Type": "application/zip", "Content-Length": str(size)}
         return self._exchange("POST", path, chunks, headers, query)
 
+    def upload_files(
+        self, path: str, files: list[tuple[str, tuple[str, bytes]]], query: Mapping[str, Any]
+    ) -> Any:
+        """POST a form of files, each with its field's name, its own name and its content."""
+        return self._exchange("POST", path, query=query, files=files)
+
     def download(self, path: str) -> bytes:
         """GET ``path`` and return what it answers as it is."""
         return self._answered("GET", path).content
@@ -73,8 +79,9 @@ class Client:
         content: bytes | Iterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, Any] | None = None,
+        files: list[tuple[str, tuple[str, bytes]]] | None = None,
     ) -> Any:
-        return _decoded(self.url, self._answered(method, path, content, headers, query))
+        return _decoded(self.url, self._answered(method, path, content, headers, query, files))
 
     def _answered(
         self,
@@ -83,10 +90,16 @@ class Client:
         content: bytes | Iterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, Any] | None = None,
+        files: list[tuple[str, tuple[str, bytes]]] | None = None,
     ) -> httpx.Response:
         try:
             answer = self._http.request(
-                method, f"/api/v1{path}", content=content, headers=headers, params=query
+                method,
+                f"/api/v1{path}",
+                content=content,
+                headers=headers,
+                params=query,
+                files=files,
             )
         except httpx.HTTPError as error:
             raise _unreachable(self.url, error) from error

@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from wardian.cli.client import connect, plugin_path
+from wardian.cli.dependencies import dependents_of, install_together
 from wardian.cli.failures import failure
 from wardian.cli.reviews import note_how_to_grant, show_review
 from wardian.cli.terminal import Json, Terminal, command
@@ -19,12 +20,16 @@ from wardian.plugins.package import pack
 
 Name = Annotated[str, typer.Argument(help="The plugin's name.")]
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
 _CHUNK_BYTES = 256 * 1024
 
 
 @command
 def install(
-    source: Annotated[Path, typer.Argument(help="A .wardian file, or a built plugin's directory.")],
+    sources: Annotated[
+        list[Path], typer.Argument(help="A .wardian file, or a built plugin's directory.")
+    ],
     grant: Annotated[
         list[str] | None,
         typer.Option("--grant", help="A permission to grant; repeat it for more."),
@@ -37,13 +42,22 @@ def install(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Install a plugin and show what it asks for and what it was granted."""
+    """Install a plugin and show what it asks for and what it was granted.
+
+    Several that need each other are installed together, in whatever order they are named: all of
+    them, or none.
+    """
     terminal = Terminal(json=json)
-    package = package_at(source)
     query = {
         "grant": ["all"] if grant_all else grant or [],
         "enable": "false" if disabled else "true",
     }
+    if len(sources) > 1:
+        batch = install_together([(each.name, package_at(each)) for each in sources], query)
+        terminal.answer(batch, lambda: _show_batch(terminal, batch))
+        return
+    (source,) = sources
+    package = package_at(source)
     with connect() as client:
         chunks = uploading(terminal, package, source.name)
         view = client.upload("/plugins", chunks, len(package), query)
@@ -53,7 +67,10 @@ def install(
 @command
 def uninstall(
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    cascade: Annotated[
+        bool, typer.Option("--cascade", help="Uninstall the enabled plugins that need it before.")
+    ] = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Uninstall a plugin, with its stored values, configuration and grants.
@@ -61,12 +78,16 @@ def uninstall(
     In a terminal it asks first.
     """
     terminal = Terminal(json=json)
-    question = f"Uninstall {name}, with its stored values, configuration and grants?"
-    if not yes and not terminal.confirms(question):
-        raise failure("refused", "Nothing was done.", f"{name} stays installed.")
     with connect() as client:
-        client.delete(plugin_path(name))
-    terminal.answer({"uninstalled": name}, lambda: terminal.line(f"Uninstalled {name}."))
+        others = dependents_of(client, name) if cascade else []
+        what = f"{', '.join([*others, name])}, with {'their' if others else 'its'}"
+        question = f"Uninstall {what} stored values, configuration and grants?"
+        if not yes and not terminal.confirms(question):
+            raise failure("refused", "Nothing was done.", f"{name} stays installed.")
+        answered = client.send("DELETE", plugin_path(name, "?cascade=true" if cascade else ""))
+    gone = answered["uninstalled"] if cascade else [name]
+    found = {"uninstalled": name} | ({"also": gone[:-1]} if cascade else {})
+    terminal.answer(found, lambda: terminal.line(f"Uninstalled {', '.join(gone)}."))
 
 
 @command
@@ -91,15 +112,41 @@ def show(name: Name, json: Json = False) -> None:
 
 
 @command
-def enable(name: Name, json: Json = False) -> None:
+def enable(
+    name: Name,
+    with_dependencies: Annotated[
+        bool, typer.Option("--with-dependencies", help="Enable all that it needs before.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Let a plugin take calls."""
-    _switch(name, "enable", json)
+    terminal = Terminal(json=json)
+    with connect() as client:
+        view = client.post(_switch_path(name, "enable", with_dependencies))
+    terminal.answer(view, lambda: _show_switched(terminal, view))
 
 
 @command
-def disable(name: Name, json: Json = False) -> None:
-    """Let a plugin take no more calls, until it is enabled again."""
-    _switch(name, "disable", json)
+def disable(
+    name: Name,
+    cascade: Annotated[
+        bool, typer.Option("--cascade", help="Disable the enabled plugins that need it before.")
+    ] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Let a plugin take no more calls, until it is enabled again.
+
+    In a terminal it asks first, if others go with it.
+    """
+    terminal = Terminal(json=json)
+    with connect() as client:
+        others = dependents_of(client, name) if cascade else []
+        question = f"Disable {name}, and before it {', '.join(others)}, which need it?"
+        if others and not yes and not terminal.confirms(question):
+            raise failure("refused", "Nothing was done.", f"{name} stays as it is.")
+        view = client.post(_switch_path(name, "disable", cascade))
+    terminal.answer(view, lambda: _show_switched(terminal, view))
 
 
 def package_at(source: Path) -> bytes:
@@ -118,11 +165,14 @@ def package_at(source: Path) -> bytes:
         raise InvalidArguments(f"{str(source)!r} cannot be read: {error.strerror}.") from error
 
 
-def _switch(name: str, verb: str, json: bool) -> None:
-    terminal = Terminal(json=json)
-    with connect() as client:
-        view = client.post(plugin_path(name, f"/{verb}"))
-    terminal.answer(view, lambda: terminal.line(f"{name} is {view['state']}."))
+def _switch_path(name: str, verb: str, cascade: bool) -> str:
+    return plugin_path(name, f"/{verb}?cascade=true" if cascade else f"/{verb}")
+
+
+def _show_switched(terminal: Terminal, view: dict[str, Any]) -> None:
+    for each in (*view["also"], view):
+        why = f" ({each['state_reason']})" if each["state_reason"] else ""
+        terminal.line(f"{each['name']} is {each['state']}{why}.")
 
 
 def uploading(terminal: Terminal, package: bytes, label: str) -> Iterator[bytes]:
@@ -149,6 +199,13 @@ def _show_installed(terminal: Terminal, view: dict[str, Any]) -> None:
     note_how_to_grant(terminal, f"wardian grant {view['name']}", view["review"])
     for function in view["functions"]:
         terminal.line(f"  {function}")
+
+
+def _show_batch(terminal: Terminal, batch: dict[str, Any]) -> None:
+    for view in batch["installed"]:
+        _show_installed(terminal, view)
+    for release in batch["left_out"]:
+        terminal.note(f"{release} was left out: another version of it was installed.")
 
 
 def _show_list(terminal: Terminal, found: list[dict[str, Any]]) -> None:

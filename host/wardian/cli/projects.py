@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,7 @@ def new(
     made = authoring.scaffold(name, language, parent)
     found = {"directory": str(made), "language": language}
     terminal.answer(found, lambda: terminal.line(f"Made {made}."))
-    terminal.note(f"Next: wardian build {made} && wardian install {made}")
+    terminal.note(f"Next: wardian dev {shlex.quote(str(made))}")
 
 
 @command

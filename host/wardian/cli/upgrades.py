@@ -114,6 +114,10 @@ def show_report(terminal: Terminal, report: dict[str, Any]) -> None:
         terminal.line(f"needs approval: {', '.join(report['needs_approval'])}", "bold yellow")
     for step in report["migrations"]:
         terminal.line(f"migrates stored data from {step['from_version']} to {step['to_version']}")
+    for user in report["dependents"]:
+        takes = "takes it" if user["takes_it"] else f"takes {user['range']}, which this is not"
+        style = "" if user["takes_it"] else "yellow"
+        terminal.line(f"{user['name']} {user['version']}, {user['state']}, {takes}", style)
     _show_replayed(terminal, report["replay"])
     for warning in report["warnings"]:
         terminal.line(f"warning: {warning}", "yellow")

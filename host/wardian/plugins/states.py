@@ -52,3 +52,6 @@ TRANSITIONS: dict[PluginState, frozenset[PluginState]] = {
 
 CALLABLE = frozenset({PluginState.ACTIVE, PluginState.DEGRADED})
 """The states in which a plugin takes calls."""
+
+SWITCHED_ON = CALLABLE | {PluginState.ENABLED}
+"""The states in which others may rely on a plugin: it takes calls, or will after its ``init``."""

@@ -111,7 +111,7 @@ class HealthCheck(Table):
             ge=1,
             le=86_400,
             strict=False,
-            description="Seconds between two questions; those of the host's setting unless given.",
+            description="Seconds between two questions; the host's setting unless it is given.",
         ),
     ] = None
     timeout_seconds: Annotated[
@@ -121,13 +121,11 @@ class HealthCheck(Table):
         int, Field(ge=1, le=100, description="Bad answers in a row that make it degraded.")
     ] = 3
     success_threshold: Annotated[
-        int, Field(ge=1, le=100, description="Good answers in a row that make it active again.")
+        int, Field(ge=1, le=100, description="Good ones in a row that make it active again.")
     ] = 1
     quarantine_after: Annotated[
         int,
-        Field(
-            ge=0, le=1000, description="Further bad answers in a row that quarantine it; 0 never."
-        ),
+        Field(ge=0, le=1000, description="Further bad ones that quarantine it; 0 is never."),
     ] = 0
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from semver import Version
 
@@ -17,10 +18,15 @@ _COMPARISON = re.compile(r"(\^|~|>=|<=|>|<|=|)(\d+)(?:\.(\d+))?(?:\.(\d+))?")
 
 Numbers = tuple[int, int, int]
 
+_KEPT = 4096
+
+# Kept, because the same few versions and ranges are compared again and again.
+_parsed = lru_cache(_KEPT)(Version.parse)
+
 
 def is_older(version: str, than: str) -> bool:
     """Tell whether a version comes before another; build metadata does not count."""
-    return Version.parse(version) < Version.parse(than)
+    return _parsed(version) < _parsed(than)
 
 
 def in_order(version: str) -> Version:
@@ -36,7 +42,7 @@ class VersionRange:
     bounds: tuple[tuple[Numbers, Numbers | None], ...]
 
     def __contains__(self, version: str) -> bool:
-        parsed = Version.parse(version)
+        parsed = _parsed(version)
         if not self.bounds:
             return True
         if parsed.prerelease is not None:
@@ -55,6 +61,7 @@ class VersionRange:
         return any(below is not None and below <= least for _, below in self.bounds)
 
 
+@lru_cache(_KEPT)
 def parse_range(text: str) -> VersionRange:
     """Parse a range that the manifest's own check has let pass.
 

@@ -259,7 +259,12 @@ class Calls:
         return found
 
     async def _measured(
-        self, plugin: Installed, job: Job, context: CallContext, answer: HostCalls, counted: bool
+        self,
+        plugin: Installed,
+        job: Job,
+        context: CallContext,
+        answer: HostCalls,
+        counted: bool,
     ) -> CallOutcome:
         try:
             outcome = await self._services.executor.call(job, answer)

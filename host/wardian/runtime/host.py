@@ -14,9 +14,11 @@ from wardian.config import overlaid
 from wardian.errors import CallError, Conflict, WardianError, WorkerLost
 from wardian.events import Events
 from wardian.plugins import Installed, PluginState, Registry
-from wardian.plugins.registry import read_installed
+from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
+from wardian.runtime.dependencies import Switches
+from wardian.runtime.dependency_views import DependenciesView, dependencies_view
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health
 from wardian.runtime.installs import Grants, Installer
@@ -47,14 +49,17 @@ from wardian.runtime.upgrades import (
     VersionView,
 )
 from wardian.runtime.views import (
+    BatchView,
     CallOutcome,
     CheckView,
     GrantsView,
     PluginView,
     Readiness,
+    SwitchedView,
     UpgradeView,
     check_view,
     plugin_view,
+    switched_view,
 )
 from wardian.sandbox import wasmtime_version
 from wardian.sandbox.description import FunctionDescription
@@ -65,14 +70,18 @@ from wardian.telemetry import Telemetry
 from wardian.tenants import KeyRing, Tenants
 
 __all__ = [
+    "BatchView",
     "CallOutcome",
     "CheckView",
+    "Delivery",
+    "DependenciesView",
     "GrantsView",
     "HostParts",
     "PluginHost",
     "PluginView",
     "Readiness",
     "SuggestionView",
+    "SwitchedView",
     "UpgradeEntry",
     "UpgradeReport",
     "UpgradeView",
@@ -97,6 +106,7 @@ class HostParts:
     registry: Registry
     journal: Journal
     lifecycle: Lifecycle
+    switches: Switches
     installer: Installer
     upgrader: Upgrader
     gates: Gates
@@ -105,12 +115,12 @@ class HostParts:
     steps: Steps
     calls: Calls
     supervisor: Supervisor
+    monitoring: Monitoring
+    oversight: Oversight
     traffic: Traffic
     health: Health
     rounds: Rounds
     statistics: Statistics
-    monitoring: Monitoring
-    oversight: Oversight
     executor: Executor
     telemetry: Telemetry
     keys: KeyRing
@@ -163,14 +173,15 @@ class PluginHost:
                 level than this host allows.
             InvalidComponent, ImportRefused, CompileExceeded: the component.
             InvalidArguments: a grant that the manifest does not ask for.
-            Conflict: a plugin of this name is installed.
+            Conflict: a plugin of this name is installed; or one that it needs is not, is installed
+                in another version than it takes, or is not enabled; with the chain of needs.
             NotFound: no such path, or no such tenant.
         """
         delivery = Delivery(source=source, signature=signature, allow_older=allow_older)
         plugin = await self._parts.installer.install(
             delivery, grants=grants, enable=enable, tenant=tenant, actor=actor
         )
-        return await self._shown(plugin, is_new=True)
+        return await self._view(plugin, is_new=True)
 
     async def upgrade(  # noqa: PLR0913 -- what to install, and what of it is allowed
         self,
@@ -228,7 +239,7 @@ class PluginHost:
             reload=reload,
         )
         plugin, found = await self._parts.upgrader.upgrade(order)
-        return UpgradeView(plugin=await self._shown(plugin), report=found)
+        return UpgradeView(plugin=await self._view(plugin), report=found)
 
     async def upgrade_report(  # noqa: PLR0913 -- the same as `upgrade`
         self,
@@ -282,7 +293,7 @@ class PluginHost:
             InvalidArguments: the configuration does not fit it.
         """
         order = RollbackOrder(name=name, tenant=tenant, actor=actor, to=to, stored=stored)
-        return await self._shown(await self._parts.upgrader.rollback(order))
+        return await self._view(await self._parts.upgrader.rollback(order))
 
     async def versions(self, name: str, *, tenant: str = "default") -> list[VersionView]:
         """Return the versions of a plugin that are kept, the newest installation first.
@@ -300,49 +311,94 @@ class PluginHost:
         """
         return await self._parts.upgrader.history(tenant, name)
 
-    async def uninstall(self, name: str, *, tenant: str = "default", actor: str = "host") -> None:
+    async def install_all(
+        self,
+        sources: Sequence[bytes | str | Path | Delivery],
+        *,
+        grants: Grants = (),
+        enable: bool = True,
+        tenant: str = "default",
+        actor: str = "host",
+    ) -> BatchView:
+        """Install several packages in one change: all of them, or none.
+
+        They may need each other, and come in any order. Of a plugin that is delivered in several
+        versions, the newest that all can live with is installed. ``grants`` holds for each. A
+        source that has a signature is a `Delivery` of the two.
+
+        Raises:
+            As for `install`, and InvalidArguments: none, or too many.
+        """
+        deliveries = [
+            source if isinstance(source, Delivery) else Delivery(source=source)
+            for source in sources
+        ]
+        batch = await self._parts.installer.install_all(
+            deliveries, grants=grants, enable=enable, tenant=tenant, actor=actor
+        )
+        return BatchView(
+            installed=[await self._view(plugin, is_new=True) for plugin in batch.plugins],
+            left_out=[str(release) for release in batch.left_out],
+        )
+
+    async def uninstall(
+        self, name: str, *, cascade: bool = False, tenant: str = "default", actor: str = "host"
+    ) -> Sequence[str]:
         """Remove a plugin with its key-value entries, configuration and grants.
 
-        Calls that are running finish, and can store nothing any more.
+        Calls that are running finish, and can store nothing any more. With ``cascade`` the enabled
+        plugins that need it are removed before, in the same change. Returns the names of all that
+        was removed, in order.
 
         Raises:
             NotFound: no such plugin.
+            Conflict: enabled plugins need it; with the chains of needs.
         """
-        await self._parts.installer.uninstall(name, tenant=tenant, actor=actor)
+        return await self._parts.installer.uninstall(
+            name, cascade=cascade, tenant=tenant, actor=actor
+        )
 
     async def enable(
-        self, name: str, *, tenant: str = "default", actor: str = "host"
-    ) -> PluginView:
+        self, name: str, *, cascade: bool = False, tenant: str = "default", actor: str = "host"
+    ) -> SwitchedView:
         """Let a plugin take calls; one that does so already stays as it is.
 
+        With ``cascade`` whatever it needs is enabled before, in the same change.
+
         Raises:
             NotFound: no such plugin.
-            Conflict: it is quarantined.
+            Conflict: it is quarantined; or what it needs is not installed, is in another version
+                than it takes, or is not enabled; with the chain of needs.
         """
-        parts = self._parts
-        async with parts.lifecycle.lock(tenant, name):
-            async with parts.journal.change(tenant, actor) as change:
-                plugin = await read_installed(change.connection, tenant, name)
-                if not plugin.is_callable:
-                    plugin = await parts.lifecycle.enable(change, plugin)
-            return await self._shown(await parts.lifecycle.initialise(plugin, actor))
+        *others, plugin = await self._parts.switches.enable(
+            name, cascade=cascade, tenant=tenant, actor=actor
+        )
+        return switched_view(await self._view(plugin), others)
 
     async def disable(
-        self, name: str, *, tenant: str = "default", actor: str = "host"
-    ) -> PluginView:
+        self, name: str, *, cascade: bool = False, tenant: str = "default", actor: str = "host"
+    ) -> SwitchedView:
         """Let a plugin take no more calls; those that are running finish.
+
+        With ``cascade`` the enabled plugins that need it are disabled before, in the same change.
+
+        Raises:
+            NotFound: no such plugin.
+            Conflict: it is enabled, and so are plugins that need it; with the chains of needs.
+        """
+        *others, plugin = await self._parts.switches.disable(
+            name, cascade=cascade, tenant=tenant, actor=actor
+        )
+        return switched_view(await self._view(plugin), others)
+
+    async def dependencies(self, name: str, *, tenant: str = "default") -> DependenciesView:
+        """Return what a plugin needs and what needs it, each as a tree.
 
         Raises:
             NotFound: no such plugin.
         """
-        parts = self._parts
-        async with (
-            parts.lifecycle.lock(tenant, name),
-            parts.journal.change(tenant, actor) as change,
-        ):
-            plugin = await read_installed(change.connection, tenant, name)
-            plugin = await parts.lifecycle.disable(change, plugin, f"disabled by {actor}")
-        return await self._shown(plugin)
+        async with self._parts.database.reading() as connection:
+            return dependencies_view(name, await read_releases(connection, tenant))
 
     async def check_health(self, name: str, *, tenant: str = "default") -> CheckView:
         """Ask a plugin how it feels, and act on the answer as if its check had been due.
@@ -373,7 +429,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin.
         """
-        return await self._shown(await self._parts.registry.get(tenant, name))
+        return await self._view(await self._parts.registry.get(tenant, name))
 
     async def grants(self, name: str, *, tenant: str = "default") -> GrantsView:
         """Return what a plugin asks for and what it was granted.
@@ -543,10 +599,6 @@ class PluginHost:
             await traffic.ended(plugin, None, lowered=bool(limits))
         return outcome
 
-    async def _shown(self, plugin: Installed, *, is_new: bool = False) -> PluginView:
-        vitals = await self._parts.statistics.vitals(plugin.tenant, plugin.id)
-        return plugin_view(plugin, self._parts.calls.authority(plugin), vitals, is_new=is_new)
-
     async def _callable(self, tenant: str, name: str) -> Installed:
         plugin = await self._parts.registry.get(tenant, name)
         if not plugin.is_callable:
@@ -580,6 +632,10 @@ class PluginHost:
             async with self._parts.database.reading() as connection:
                 plugins = await survey(connection)
         return self._parts.telemetry.render(plugins)
+
+    async def _view(self, plugin: Installed, *, is_new: bool = False) -> PluginView:
+        vitals = await self._parts.statistics.vitals(plugin.tenant, plugin.id)
+        return plugin_view(plugin, self._parts.calls.authority(plugin), vitals, is_new=is_new)
 
 
 def _resolved(plugin: Installed) -> dict[str, Any]:

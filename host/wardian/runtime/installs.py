@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from wardian.crypto.identifiers import new_id
-from wardian.errors import Conflict
+from wardian.errors import InvalidArguments
 from wardian.plugins import Installed, Manifest, PluginState
+from wardian.plugins.dependencies import Plan, to_install
 from wardian.plugins.registry import read_installed
+from wardian.plugins.releases import Release, hold_releases, read_releases, release_of
 from wardian.plugins.versions import is_older
 from wardian.runtime import journal
+from wardian.runtime.dependencies import holding, leaving
 from wardian.runtime.intake import Candidate, Change, Delivery, Intake
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
@@ -19,11 +22,34 @@ from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permissions import wanted_grants
 from wardian.runtime.steps import Steps
 from wardian.storage import Database
-from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import PluginRow, SeenRow
 from wardian.tenants.tenants import require_tenant
 
 Grants = Sequence[str] | Literal["all"]
+
+DELIVERIES_MAX = 64
+"""How many packages one change may install."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A package that may be installed, and what it is granted."""
+
+    candidate: Candidate
+    granted: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What became of several packages.
+
+    Attributes:
+        plugins: what was installed, in order: what is needed first.
+        left_out: versions that were not, because another of the same name was.
+    """
+
+    plugins: Sequence[Installed]
+    left_out: Sequence[Release]
 
 
 class Installer:
@@ -52,44 +78,109 @@ class Installer:
         self._steps.reached("install", "read")
         async with self._intake.unpacked(delivery, tenant) as package:
             granted = wanted_grants(package.manifest, grants)
-            await self._refuse_installed(tenant, package.manifest.name)
+            await self._plan(tenant, [release_of(package.manifest)], enable=enable)
             candidate = await self._intake.examine(package, delivery, Change("install", tenant))
-        async with self._lifecycle.lock(tenant, candidate.manifest.name):
-            await self._refuse_installed(tenant, candidate.manifest.name)
+        accepted = Accepted(candidate=candidate, granted=granted)
+        (plugin,) = await self._commit([accepted], enable=enable, tenant=tenant, actor=actor)
+        return plugin
+
+    async def install_all(
+        self,
+        deliveries: Sequence[Delivery],
+        *,
+        grants: Grants,
+        enable: bool,
+        tenant: str,
+        actor: str,
+    ) -> Batch:
+        """Install several packages or none; see `PluginHost.install_all`."""
+        if not 0 < len(deliveries) <= DELIVERIES_MAX:
+            raise InvalidArguments(
+                f"One change installs 1 to {DELIVERIES_MAX} packages, not {len(deliveries)}."
+            )
+        self._steps.reached("install", "read")
+        offered: list[Release] = []
+        for delivery in deliveries:
+            async with self._intake.unpacked(delivery, tenant) as package:
+                offered.append(release_of(package.manifest))
+        plan = await self._plan(tenant, offered, enable=enable)
+        sources = {
+            id(release): delivery for release, delivery in zip(offered, deliveries, strict=True)
+        }
+        accepted = [
+            await self._accepted(sources[id(release)], grants, tenant) for release in plan.wanted
+        ]
+        plugins = await self._commit(accepted, enable=enable, tenant=tenant, actor=actor)
+        return Batch(plugins=plugins, left_out=plan.left_out)
+
+    async def _accepted(self, delivery: Delivery, grants: Grants, tenant: str) -> Accepted:
+        async with self._intake.unpacked(delivery, tenant) as package:
+            granted = wanted_grants(package.manifest, grants)
+            candidate = await self._intake.examine(package, delivery, Change("install", tenant))
+        # Small packages unpack to large components, and all of these wait for the last one.
+        lean = replace(candidate, package=replace(candidate.package, component=b""))
+        return Accepted(candidate=lean, granted=granted)
+
+    async def _commit(
+        self, accepted: Sequence[Accepted], *, enable: bool, tenant: str, actor: str
+    ) -> list[Installed]:
+        """Install in this order, in one transaction, what turns out to be right still."""
+        packages = [each.candidate.package for each in accepted]
+        async with self._lifecycle.locks(tenant, (each.manifest.name for each in packages)):
             self._steps.reached("install", "store")
-            async with self._files.stored(candidate.package.content, candidate.package.digest):
+            contents = {package.digest: package.content for package in packages}
+            async with self._files.stored_all(contents):
                 self._steps.reached("install", "commit")
                 async with self._journal.change(tenant, actor) as change:
-                    await self._add(change, candidate)
-                    plugin = await self._grant(change, candidate.manifest, granted)
-                    if enable:
-                        plugin = await self._lifecycle.enable(change, plugin)
+                    there = await hold_releases(change.connection, tenant)
+                    offered = [release_of(package.manifest) for package in packages]
+                    to_install(offered, there, enable=enable)
+                    plugins = [await self._put(change, each, enable) for each in accepted]
                 self._steps.reached("install", "init")
-            return await self._lifecycle.initialise(plugin, actor)
+            return [await self._lifecycle.initialise(plugin, actor) for plugin in plugins]
 
-    async def uninstall(self, name: str, *, tenant: str, actor: str) -> None:
+    async def _put(self, change: journal.Change, accepted: Accepted, enable: bool) -> Installed:
+        await self._add(change, accepted.candidate)
+        plugin = await self._grant(change, accepted.candidate.manifest, accepted.granted)
+        return await self._lifecycle.enable(change, plugin) if enable else plugin
+
+    async def uninstall(
+        self, name: str, *, cascade: bool, tenant: str, actor: str
+    ) -> Sequence[str]:
         """Remove a plugin and all that belongs to it; see `PluginHost.uninstall`."""
-        async with self._lifecycle.lock(tenant, name), self._files.lock:
-            self._steps.reached("uninstall", "commit")
-            async with self._journal.change(tenant, actor) as change:
-                plugin = await read_installed(change.connection, tenant, name)
-                kept = await change.plugins.versions(plugin.id)
-                await self._lifecycle.move(
-                    change, plugin, PluginState.UNINSTALLED, f"uninstalled by {actor}"
-                )
-            self._steps.reached("uninstall", "files")
-            await self._files.drop_unused(version.package_digest for version in kept)
 
-    async def _refuse_installed(self, tenant: str, name: str) -> None:
-        """Say so before compiling for seconds; the table's own rule decides in the end."""
+        async def attempt(held: frozenset[str]) -> list[str]:
+            async with self._files.lock:
+                return await self._removed(name, cascade, held, tenant=tenant, actor=actor)
+
+        return await holding(self._lifecycle, tenant, name, attempt)
+
+    async def _removed(
+        self, name: str, cascade: bool, held: frozenset[str], *, tenant: str, actor: str
+    ) -> list[str]:
+        self._steps.reached("uninstall", "commit")
+        kept: list[str] = []
+        async with self._journal.change(tenant, actor) as change:
+            await read_installed(change.connection, tenant, name)
+            before = await leaving(change, name, "uninstall", cascade=cascade, held=held)
+            reason = f"was uninstalled by {actor}"
+            going = {each.release.name: each.reason(reason) for each in before} | {
+                name: f"uninstalled by {actor}"
+            }
+            for each, why in going.items():
+                plugin = await read_installed(change.connection, tenant, each)
+                versions = await change.plugins.versions(plugin.id)
+                kept += [version.package_digest for version in versions]
+                await self._lifecycle.move(change, plugin, PluginState.UNINSTALLED, why)
+        self._steps.reached("uninstall", "files")
+        await self._files.drop_unused(kept)
+        return list(going)
+
+    async def _plan(self, tenant: str, offered: Sequence[Release], *, enable: bool) -> Plan:
+        """Say what is wrong before compiling for seconds; the change itself decides in the end."""
         async with self._database.reading() as connection:
             await require_tenant(connection, tenant)
-            row = await PluginRepository(connection, tenant).find(name)
-        if row is not None:
-            raise Conflict(
-                f"{name} {row.plugin_version} is installed already; upgrade it, or uninstall it "
-                "first."
-            )
+            return to_install(offered, await read_releases(connection, tenant), enable=enable)
 
     async def _add(self, change: journal.Change, candidate: Candidate) -> None:
         manifest = candidate.manifest

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 from weakref import WeakValueDictionary
 
 from wardian.errors import Conflict, NotFound
 from wardian.plugins import TRANSITIONS, Installed, PluginState, Registry
+from wardian.plugins.dependencies import needing
 from wardian.plugins.registry import read_installed
+from wardian.plugins.releases import read_releases
 from wardian.plugins.states import Cause, Move
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.journal import Change, Journal
@@ -33,6 +38,14 @@ class Lifecycle:
             lock = self._locks[tenant, name] = asyncio.Lock()
         return lock
 
+    @asynccontextmanager
+    async def locks(self, tenant: str, names: Iterable[str]) -> AsyncIterator[None]:
+        """Hold the locks of several plugins; in one order, so that nobody waits in a circle."""
+        async with AsyncExitStack() as stack:
+            for name in sorted(set(names)):
+                await stack.enter_async_context(self.lock(tenant, name))
+            yield
+
     async def move(
         self,
         change: Change,
@@ -50,7 +63,15 @@ class Lifecycle:
         """
         if to not in TRANSITIONS[plugin.state]:
             raise Conflict(f"{plugin.name} is {plugin.state} and cannot become {to}.")
-        detail = {"from": plugin.state.value, "reason": reason, "version": plugin.version}
+        detail: dict[str, Any] = {
+            "from": plugin.state.value,
+            "reason": reason,
+            "version": plugin.version,
+        }
+        if to is PluginState.QUARANTINED:
+            # Those that need it stay as they are, and whoever watches them wants to know.
+            there = await read_releases(change.connection, plugin.tenant)
+            detail["needed_by"] = [each.release.name for each in needing(plugin.name, there)]
         if to is PluginState.UNINSTALLED:
             await change.plugins.remove(plugin.id)
             await change.note(to.value, plugin.name, detail)

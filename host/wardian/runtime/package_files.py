@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeVar
@@ -31,12 +31,19 @@ class PackageFiles:
     @asynccontextmanager
     async def stored(self, package: bytes, digest: str) -> AsyncIterator[None]:
         """Keep a package's file if the block, which writes its row, succeeds."""
+        async with self.stored_all({digest: package}):
+            yield
+
+    @asynccontextmanager
+    async def stored_all(self, packages: Mapping[str, bytes]) -> AsyncIterator[None]:
+        """Do as `stored` does with several packages, given by their digests."""
         async with self.lock:
             try:
-                await to_the_end(partial(self._store.write, package))
+                for package in packages.values():
+                    await to_the_end(partial(self._store.write, package))
                 yield
             except BaseException:
-                await asyncio.shield(self.drop_unused([digest]))
+                await asyncio.shield(self.drop_unused(packages))
                 raise
 
     async def component(self, package_digest: str) -> bytes:

@@ -18,9 +18,11 @@ import msgspec
 
 from wardian.crypto.identifiers import new_id
 from wardian.errors import Conflict, NotFound
-from wardian.plugins import Installed, Registry
+from wardian.plugins import Installed, Manifest, Registry
 from wardian.plugins.registry import as_version, read_installed
+from wardian.policy.permissions import parse_permission
 from wardian.runtime.calls import CallRequest, Calls
+from wardian.runtime.dependencies import check_still_fits
 from wardian.runtime.gates import Gates
 from wardian.runtime.installs import see
 from wardian.runtime.journal import Change, Journal
@@ -235,6 +237,7 @@ class Transitions:
         changes = self._parts.registry.changes
         async with self._parts.journal.change(plugin.tenant, row.actor) as change:
             before = await self._check_unchanged(change, plugin)
+            await check_still_fits(change, Manifest.restored(target.version.manifest))
             granted = _still_granted(plugin, before, target)
             await change.plugins.use_version(
                 plugin.id,
@@ -316,8 +319,14 @@ class Transitions:
 
 def _still_granted(plugin: Installed, present: Installed, target: Target) -> tuple[str, ...]:
     """Return the target's grants without those that were revoked since it was worked out."""
-    revoked = {str(permission) for permission in {*plugin.granted} - {*present.granted}}
-    return tuple(text for text in target.granted if text not in revoked)
+    revoked = {*plugin.granted} - {*present.granted}
+    gone = [
+        wanted
+        for wanted in map(parse_permission, target.granted)
+        if any(each.covers(wanted) for each in revoked)
+        and not any(each.covers(wanted) for each in present.granted)
+    ]
+    return tuple(text for text in target.granted if parse_permission(text) not in gone)
 
 
 def _row(plugin: Installed, target: Target, actor: str, report: Mapping[str, Any]) -> UpgradeRow:

@@ -11,6 +11,8 @@ from wardian.errors import Conflict, InvalidArguments
 from wardian.plugins import Installed, Manifest
 from wardian.plugins.compatibility import Change, Compatibility, compare, next_version, reaches
 from wardian.plugins.demands import demands_of
+from wardian.plugins.dependencies import dependents
+from wardian.plugins.releases import Release
 from wardian.plugins.versions import in_order, is_older
 from wardian.policy.grants import Authority
 from wardian.policy.reviews import Reviewed, Subject, Widening, review, widened
@@ -38,6 +40,19 @@ class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class DependentView(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin that needs the one that is upgraded, and whether it takes the new version.
+
+    One that is not enabled does not stop the upgrade, and is not enabled after it if it does not.
+    """
+
+    name: str
+    version: str
+    state: str
+    range: str
+    takes_it: bool
+
+
 class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
     """What one version of a plugin changes from another.
 
@@ -53,6 +68,7 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
         needs_approval: the same as text: what an approval names.
         review: every permission, with its risk and its difference to the old version.
         migrations: the calls of ``migrate`` that bring the stored data along.
+        dependents: the plugins that need this one.
         warnings: about who signed it.
         replay: what the new version did with calls that were recorded, if any were to be replayed.
         obstacles: what stops the upgrade as it was asked for; none if nothing does.
@@ -74,6 +90,7 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
     needs_approval: tuple[str, ...] = ()
     review: tuple[Reviewed, ...] = ()
     migrations: tuple[MigrationStep, ...] = ()
+    dependents: tuple[DependentView, ...] = ()
     warnings: tuple[str, ...] = ()
     replay: ReplayReport | None = None
     obstacles: tuple[Obstacle, ...] = ()
@@ -108,6 +125,20 @@ def report(plugin: Installed, candidate: Candidate, authority: Authority) -> Upg
         review=review(new, authority, running=old),
         migrations=migrations(plugin, candidate),
         warnings=candidate.verdict.warnings,
+    )
+
+
+def dependents_of(name: str, version: str, there: Sequence[Release]) -> tuple[DependentView, ...]:
+    """Tell which plugins need one, and whether they take a version of it."""
+    return tuple(
+        DependentView(
+            name=each.release.name,
+            version=each.release.version,
+            state=str(each.release.state),
+            range=str(each.accepts),
+            takes_it=version in each.accepts,
+        )
+        for each in dependents(name, there)
     )
 
 

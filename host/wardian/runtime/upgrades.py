@@ -12,7 +12,9 @@ import msgspec
 
 from wardian.errors import Conflict, InvalidArguments, NotFound, WardianError
 from wardian.plugins import Installed, Manifest, Registry
+from wardian.plugins.dependencies import check_upgrade
 from wardian.plugins.registry import as_version, read_installed
+from wardian.plugins.releases import Release, read_releases
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime import intake
@@ -33,6 +35,7 @@ from wardian.runtime.upgrade_report import (
     check_configuration,
     check_newer,
     check_replayed,
+    dependents_of,
     report,
 )
 from wardian.storage import Database
@@ -140,14 +143,16 @@ class Upgrader:
         """Upgrade a plugin; see `PluginHost.upgrade`."""
         with _told("upgrade"):
             plugin, candidate = await self._examined(order)
-            found, _ = self._judged(order, plugin, candidate)
+            there = await self._there(plugin.tenant)
+            found, _ = self._judged(order, plugin, candidate, there)
             replayed = await self._replayed(order, plugin, candidate)
             with self._parts.steps.at("upgrade", "replay"):
                 check_replayed(replayed, accepted=order.accept_differences)
             async with self._parts.lifecycle.lock(plugin.tenant, plugin.name):
                 # It may have changed while the new version was compiled and tried.
                 plugin = await self._fresh(plugin)
-                found, approved = self._judged(order, plugin, candidate)
+                there = await self._there(plugin.tenant)
+                found, approved = self._judged(order, plugin, candidate, there)
                 found = msgspec.structs.replace(found, replay=replayed)
                 target = _target(plugin, candidate, found, approved, order.actor)
                 present = await self._parts.transitions.make(plugin, target, order.actor)
@@ -160,7 +165,8 @@ class Upgrader:
             WardianError: the package cannot even be compared.
         """
         plugin, candidate = await self._examined(order)
-        found = self._report(plugin, candidate)
+        there = await self._there(plugin.tenant)
+        found = self._report(plugin, candidate, there)
         replayed = await self._replayed(order, plugin, candidate)
         obstacles: list[Obstacle] = []
         with _noted(obstacles, "compare"):
@@ -169,6 +175,8 @@ class Upgrader:
             check_breaking(found, allowed=order.allow_breaking)
         with _noted(obstacles, "compare"):
             check_configuration(plugin, candidate.manifest)
+        with _noted(obstacles, "compare"):
+            _check_dependencies(candidate.manifest, there)
         with _noted(obstacles, "approve"):
             approved_grants(found, order.approve)
         with _noted(obstacles, "replay"):
@@ -215,12 +223,17 @@ class Upgrader:
         return list(map(_entry, rows))
 
     def _judged(
-        self, order: UpgradeOrder, plugin: Installed, candidate: Candidate
+        self,
+        order: UpgradeOrder,
+        plugin: Installed,
+        candidate: Candidate,
+        there: Sequence[Release],
     ) -> tuple[UpgradeReport, tuple[str, ...]]:
         """Compare an installed plugin with a candidate; return what is granted with it, too."""
-        found = self._report(plugin, candidate)
+        found = self._report(plugin, candidate, there)
         with self._parts.steps.at("upgrade", "compare"):
             _compare(order, plugin, candidate, found)
+            _check_dependencies(candidate.manifest, there)
         with self._parts.steps.at("upgrade", "approve"):
             return found, approved_grants(found, order.approve)
 
@@ -232,10 +245,15 @@ class Upgrader:
         new = as_version(plugin, candidate.version_row(order.actor), ())
         return await self._parts.replays.against(plugin, new, order.replay)
 
-    def _report(self, plugin: Installed, candidate: Candidate) -> UpgradeReport:
+    def _report(
+        self, plugin: Installed, candidate: Candidate, there: Sequence[Release]
+    ) -> UpgradeReport:
         held = _covered(plugin.granted, candidate.manifest.asked())
         new = as_version(plugin, candidate.version_row(""), held)
-        return report(plugin, candidate, self._parts.calls.authority(new))
+        found = report(plugin, candidate, self._parts.calls.authority(new))
+        return msgspec.structs.replace(
+            found, dependents=dependents_of(plugin.name, candidate.manifest.version, there)
+        )
 
     async def _examined(self, order: UpgradeOrder) -> tuple[Installed, Candidate]:
         change = intake.Change("upgrade", order.tenant)
@@ -251,6 +269,10 @@ class Upgrader:
         """Read a plugin under its lock: it may have changed while the new version was compiled."""
         async with self._parts.database.reading() as connection:
             return await read_installed(connection, plugin.tenant, plugin.name)
+
+    async def _there(self, tenant: str) -> tuple[Release, ...]:
+        async with self._parts.database.reading() as connection:
+            return await read_releases(connection, tenant)
 
     # -- rollback --
 
@@ -291,6 +313,7 @@ class Upgrader:
         await self._parts.intake.compile(component, manifest, "rollback")
         with self._parts.steps.at("rollback", "compare"):
             check_configuration(plugin, manifest)
+            _check_dependencies(manifest, await self._there(plugin.tenant))
         return target
 
 
@@ -308,6 +331,10 @@ def _compare(
     check_newer(plugin, candidate, order.delivery, reload=order.reload)
     check_breaking(found, allowed=order.allow_breaking)
     check_configuration(plugin, candidate.manifest)
+
+
+def _check_dependencies(manifest: Manifest, there: Sequence[Release]) -> None:
+    check_upgrade(manifest.name, manifest.version, manifest, there)
 
 
 def _target(
@@ -333,7 +360,11 @@ def _target(
 
 
 def _covered(held: Iterable[Permission], asked: Sequence[Permission]) -> tuple[str, ...]:
-    return tuple(sorted({str(each) for each in held if _asks_for(asked, each)}))
+    """Return what of the grants a manifest asks for, be it a grant or less than one."""
+    held = tuple(held)
+    kept = [each for each in held if _asks_for(asked, each)]
+    kept += [request for request in asked if any(each.covers(request) for each in held)]
+    return tuple(sorted({str(each) for each in kept}))
 
 
 def _uncovered(held: Iterable[Permission], asked: Sequence[Permission]) -> tuple[str, ...]:

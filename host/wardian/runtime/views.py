@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -117,6 +118,28 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     statistics: StatisticsView
 
 
+class Affected(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin that was changed together with another."""
+
+    name: str
+    version: str
+    state: str
+    state_reason: str
+
+
+class SwitchedView(PluginView, frozen=True, kw_only=True):
+    """A plugin that was enabled or disabled, and what was with it, in order."""
+
+    also: list[Affected]
+
+
+class BatchView(msgspec.Struct, frozen=True, kw_only=True):
+    """What was installed, in order, and the versions that another was preferred to."""
+
+    installed: list[PluginView]
+    left_out: list[str]
+
+
 class UpgradeView(msgspec.Struct, frozen=True, kw_only=True):
     """A plugin after an upgrade, and what that changed."""
 
@@ -192,6 +215,20 @@ def _health(vitals: Vitals) -> dict[str, Any]:
         "failures": health.health_failures,
         "last_check": health.last_health_check,
     }
+
+
+def switched_view(view: PluginView, others: Sequence[Installed]) -> SwitchedView:
+    """Show what was switched: a plugin, behind all that had to be with it."""
+    also = [
+        Affected(
+            name=each.name,
+            version=each.version,
+            state=each.state.value,
+            state_reason=each.state_reason,
+        )
+        for each in others
+    ]
+    return SwitchedView(**msgspec.structs.asdict(view), also=also)
 
 
 def grants_view(plugin: Installed, authority: Authority) -> GrantsView:

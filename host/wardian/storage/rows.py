@@ -150,6 +150,21 @@ class UpgradeRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyRow:
+    """What of an installed plugin matters to those that need it, or that it needs.
+
+    Attributes:
+        dependencies: the range of versions by the name of each plugin that it needs.
+    """
+
+    name: str
+    plugin_version: str
+    state: str
+    state_reason: str
+    dependencies: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
     """One API key, without the key."""
 

@@ -64,6 +64,7 @@ class Loop:
             json={"arguments": arguments},
             headers={"Authorization": f"Bearer {self.serving['api_key']}"},
             trust_env=False,
+            timeout=60,
         )
 
 
@@ -126,7 +127,43 @@ def test_a_manifest_with_a_fault_leaves_the_plugin_as_it_runs(plugin: Path) -> N
             "kv:read",
             "events:publish:orders.*",
         ]
+        assert [warning["line"] for warning in mended["warnings"]] == [6, 10]
         assert sorted(mended["granted"]) == ["events:publish:orders.*", "kv:read"]
+
+
+def test_a_component_that_no_host_takes_leaves_the_plugin_as_it_runs(plugin: Path) -> None:
+    with loop(plugin) as running:
+        running.until("reloaded")
+        save(plugin / "plugin.wasm", b"\0asm and nothing of it")
+        failed = running.until("reloaded", "failed")
+        assert failed["error"]["type"] == "invalid-component"
+        assert failed["serving"] == "1.0.0"
+        assert running.call("adder", "add", to=5).json()["result"] == 6
+
+        save(plugin / "plugin.wasm", adder(3))
+        running.until("reloaded", "failed")
+        assert running.call("adder", "add", to=5).json()["result"] == 8
+
+
+def test_an_older_version_is_loaded_too(plugin: Path) -> None:
+    with loop(plugin) as running:
+        running.until("reloaded")
+        save(plugin / "plugin.toml", manifest("adder", version="0.9.0"))
+        assert running.until("reloaded", "failed")["version"] == "0.9.0"
+
+
+def test_what_the_plugin_has_stored_is_there_after_a_reload(plugin: Path) -> None:
+    kept = '[[permissions]]\npermission = "kv:write"\nreason = "Keeps."\n'
+    kept += '[[permissions]]\npermission = "kv:read"\nreason = "Reads."'
+    (plugin / "plugin.wasm").write_bytes(guest("stores"))
+    (plugin / "plugin.toml").write_text(manifest("adder", kept))
+    with loop(plugin) as running:
+        running.until("reloaded")
+        first = running.call("adder", "bump", key="n", by=1).json()
+        save(plugin / "plugin.toml", manifest("adder", kept, version="1.0.1"))
+        running.until("reloaded", "failed")
+        second = running.call("adder", "bump", key="n", by=1).json()
+    assert (first["result"], second["result"]) == (1, 2)
 
 
 def test_a_call_that_is_wanted_is_made_after_every_reload(plugin: Path) -> None:

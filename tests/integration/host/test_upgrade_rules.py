@@ -112,6 +112,41 @@ async def test_new_permissions_may_stay_ungranted(host: PluginHost) -> None:
     assert done.report.new_permissions == ("events:publish:orders.*",)
 
 
+async def test_what_a_version_asks_less_of_is_granted_as_far_as_it_asks(host: PluginHost) -> None:
+    await host.install(version(1, more=PUBLISHES), grants="all")
+    narrower = PUBLISHES.replace("orders.*", "orders.new")
+
+    done = await host.upgrade(version(2, more=narrower))
+
+    assert done.plugin.granted == ["events:publish:orders.new", "kv:read", "kv:write"]
+    assert done.report.needs_approval == ()
+    back = await host.rollback("lives")
+    assert "events:publish:orders.*" in back.granted
+
+
+async def test_scopes_need_approval_too_and_the_report_says_what_each_thing_risks(
+    host: PluginHost,
+) -> None:
+    await host.install(version(1), grants="all")
+    scoped = 'required_scopes = ["repo"]\noauth = [{ provider = "hub" }]\n'
+
+    found = await host.upgrade_report(version(2, more=scoped + PUBLISHES))
+
+    assert found.needs_approval == (
+        "events:publish:orders.*",
+        "required_scope:repo",
+        "oauth_scope:hub",
+    )
+    assert [(item.wanted, item.risk) for item in found.widened] == [
+        ("events:publish:orders.*", "medium"),
+        ("repo", "medium"),
+        ("hub", "high"),
+    ]
+    scopes = found.needs_approval[1:]
+    done = await host.upgrade(version(2, more=scoped + PUBLISHES), approve=scopes)
+    assert done.plugin.granted == ["kv:read", "kv:write"]
+
+
 async def test_a_level_that_trusts_more_is_approved_or_refused(host: PluginHost) -> None:
     await host.install(version(1, more='sandbox_level = "isolated"'), grants="all")
     trusting = version(2, more='sandbox_level = "standard"')

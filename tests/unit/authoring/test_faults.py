@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wardian.cli.authoring import BuildFailed, Fault, faults_of
-from wardian.errors import Conflict, InvalidManifest
+from wardian.cli.authoring import BuildFailed, SourceFault, faults_of
+from wardian.errors import Conflict, Fault, InvalidManifest
 
 PYTHON = """\
 Traceback (most recent call last):
@@ -87,12 +87,15 @@ def test_the_place_is_found_in_what_a_toolchain_prints(
     assert [str(fault) for fault in faults_of(failed, tmp_path)] == places
 
 
-def test_a_fault_of_the_manifest_has_its_line(tmp_path: Path) -> None:
-    error = InvalidManifest("plugin.toml is not TOML at line 3: no value.", path="line 3")
+def test_each_fault_of_the_manifest_has_its_line_if_it_has_one(tmp_path: Path) -> None:
+    faults = (Fault("must be text", "name", 3), Fault("version is missing.", "version"))
 
-    (fault,) = faults_of(error, tmp_path)
+    found = faults_of(InvalidManifest(faults=faults), tmp_path)
 
-    assert (fault.file, fault.line) == ("plugin.toml", 3)
+    assert [str(fault) for fault in found] == [
+        "plugin.toml:3: name: must be text",
+        "plugin.toml: version is missing.",
+    ]
 
 
 def test_what_is_no_fault_of_a_file_has_no_place(tmp_path: Path) -> None:
@@ -101,5 +104,5 @@ def test_what_is_no_fault_of_a_file_has_no_place(tmp_path: Path) -> None:
 
 
 def test_a_fault_without_a_column_is_shown_without_one() -> None:
-    assert str(Fault(file="src/plugin.py", line=3, text="x")) == "src/plugin.py:3: x"
-    assert str(Fault(file="src/plugin.py", line=3)) == "src/plugin.py:3"
+    assert str(SourceFault(file="src/plugin.py", line=3, text="x")) == "src/plugin.py:3: x"
+    assert str(SourceFault(file="src/plugin.py", line=3)) == "src/plugin.py:3"

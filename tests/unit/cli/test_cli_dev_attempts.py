@@ -58,6 +58,7 @@ class Author:
     ) -> None:
         self.directory = directory
         self.host = opened.host
+        self.parts = opened.parts
         self.builds = builds
         self._capture = capture
         screen = Screen(Terminal(json=True))
@@ -146,6 +147,19 @@ async def test_a_plugin_whose_manifest_went_goes_on_serving(author: Author) -> N
 
     assert (failed["event"], failed["serving"]) == ("failed", "0.1.0")
     assert "plugin.toml" in failed["error"]["detail"]
+
+
+async def test_a_plugin_that_was_quarantined_takes_calls_again_once_it_is_changed(
+    author: Author,
+) -> None:
+    await author.attempt()
+    plugin = await author.parts.registry.get("default", "hello")
+    await author.parts.lifecycle.quarantine(plugin, "it crashed")
+    assert (await author.host.plugin("hello")).state == "quarantined"
+    (author.directory / "src" / "plugin.py").write_text("mended = True")
+    author.builds.component = WASM + b"mended"
+
+    assert (await author.attempt())[-1]["state"] == "active"
 
 
 async def test_only_newer_sources_overtake_a_build(author: Author) -> None:

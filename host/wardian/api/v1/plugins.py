@@ -11,7 +11,8 @@ from starlette.responses import Response
 from wardian.api.answers import answer, answers
 from wardian.api.bodies import FORM_TYPE, PACKAGE_TYPES, package_of
 from wardian.api.dependencies import Admin, Host, Reader
-from wardian.runtime.host import CheckView, PluginView
+from wardian.api.v1.dependencies import CascadeToDependents, CascadeToNeeds, Uninstalled
+from wardian.runtime.host import CheckView, PluginView, SwitchedView
 
 router = APIRouter(prefix="/plugins", tags=["plugins"])
 
@@ -60,23 +61,32 @@ async def show(host: Host, caller: Reader, name: str) -> Response:
     return answer(await host.plugin(name, tenant=caller.tenant))
 
 
-@router.delete("/{name}", status_code=204)
-async def uninstall(host: Host, caller: Admin, name: str) -> Response:
-    """Uninstall a plugin; its stored values, configuration and grants go with it."""
-    await host.uninstall(name, tenant=caller.tenant, actor=caller.key_name)
-    return Response(status_code=204)
+@router.delete("/{name}", status_code=204, responses=answers(Uninstalled))
+async def uninstall(
+    host: Host, caller: Admin, name: str, cascade: CascadeToDependents = False
+) -> Response:
+    """Uninstall a plugin; its stored values, configuration and grants go with it.
+
+    With `cascade` the answer is 200 and says what was uninstalled, in order.
+    """
+    gone = await host.uninstall(name, cascade=cascade, tenant=caller.tenant, actor=caller.key_name)
+    return answer(Uninstalled(uninstalled=list(gone))) if cascade else Response(status_code=204)
 
 
-@router.post("/{name}/enable", responses=answers(PluginView))
-async def enable(host: Host, caller: Admin, name: str) -> Response:
+@router.post("/{name}/enable", responses=answers(SwitchedView))
+async def enable(host: Host, caller: Admin, name: str, cascade: CascadeToNeeds = False) -> Response:
     """Let a plugin take calls."""
-    return answer(await host.enable(name, tenant=caller.tenant, actor=caller.key_name))
+    view = await host.enable(name, cascade=cascade, tenant=caller.tenant, actor=caller.key_name)
+    return answer(view)
 
 
-@router.post("/{name}/disable", responses=answers(PluginView))
-async def disable(host: Host, caller: Admin, name: str) -> Response:
+@router.post("/{name}/disable", responses=answers(SwitchedView))
+async def disable(
+    host: Host, caller: Admin, name: str, cascade: CascadeToDependents = False
+) -> Response:
     """Let a plugin take no more calls, until it is enabled again."""
-    return answer(await host.disable(name, tenant=caller.tenant, actor=caller.key_name))
+    view = await host.disable(name, cascade=cascade, tenant=caller.tenant, actor=caller.key_name)
+    return answer(view)
 
 
 @router.post("/{name}/health", responses=answers(CheckView))

@@ -12,7 +12,7 @@ from wardian.cli.authoring.errors import (
     ScaffoldRefused,
     ToolchainMissing,
 )
-from wardian.cli.authoring.faults import Fault, faults_of
+from wardian.cli.authoring.faults import SourceFault, faults_of
 from wardian.cli.authoring.halting import Halt
 from wardian.cli.authoring.language import Language, detect_language
 from wardian.cli.authoring.manifest import check_at, check_source
@@ -23,12 +23,12 @@ from wardian.cli.authoring.steps import Progress
 __all__ = [
     "BuildFailed",
     "BuildHalted",
-    "Fault",
     "Halt",
     "Language",
     "NotAPlugin",
     "Progress",
     "ScaffoldRefused",
+    "SourceFault",
     "ToolchainMissing",
     "build",
     "check_at",

@@ -13,12 +13,12 @@ from wardian.errors import InvalidManifest, WardianError
 from wardian.plugins.manifest import MANIFEST_NAME
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class SourceFault(msgspec.Struct, frozen=True, kw_only=True):
     """One place that is wrong.
 
     Attributes:
-        file: below the plugin's directory where it is one of its files, with ``/`` between.
-        line, column: from 1; the column is 0 where it is not known.
+        file: below the plugin's directory, with ``/`` between.
+        line, column: from 1; 0 where they are not known.
         text: what is wrong, in the toolchain's words.
     """
 
@@ -28,7 +28,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" + (f":{self.column}" if self.column else "")
+        place = ":".join(map(str, filter(None, (self.file, self.line, self.column))))
         return f"{place}: {self.text}" if self.text else place
 
 
@@ -40,10 +40,9 @@ _ARROW = re.compile(r"\s*--> (?P<file>.+?):(?P<line>\d+):(?P<column>\d+)$")
 _ESBUILD = re.compile(r"\s+(?P<file>\S.*?):(?P<line>\d+):(?P<column>\d+):$")
 _ERROR = re.compile(r"error|\d+: |✘|X \[ERROR\]")
 _LEAD = re.compile(r"^(error(\[\w+\])?: |\d+: |(✘|X) \[ERROR\] )")
-_TOML = re.compile(r"\bline (?P<line>\d+)(, column (?P<column>\d+))?")
 
 
-def faults_of(error: WardianError, directory: Path) -> list[Fault]:
+def faults_of(error: WardianError, directory: Path) -> list[SourceFault]:
     """Return the places in ``directory`` that ``error`` is about, in the order they were found.
 
     Empty where no place is known, or where what failed is none of the author's files.
@@ -58,17 +57,16 @@ def faults_of(error: WardianError, directory: Path) -> list[Fault]:
     return list(dict.fromkeys(fault for fault in mine if fault is not None))
 
 
-def _in_manifest(error: InvalidManifest) -> Iterator[Fault]:
-    known = error.details().get("line")
-    place = _TOML.search(f"{error.path} {error.message}")
-    if isinstance(known, int):
-        yield Fault(file=MANIFEST_NAME, line=known, text=error.message)
-    elif place is not None:
-        column = int(place["column"] or 0)
-        yield Fault(file=MANIFEST_NAME, line=int(place["line"]), column=column, text=error.message)
+def _in_manifest(error: InvalidManifest) -> Iterator[SourceFault]:
+    if error.line is None:
+        return
+    for fault in error.faults:
+        told = fault.path is None or fault.path in fault.message
+        text = fault.message if told else f"{fault.path}: {fault.message}"
+        yield SourceFault(file=MANIFEST_NAME, line=fault.line or 0, text=text)
 
 
-def _python(lines: list[str]) -> Iterator[Fault]:
+def _python(lines: list[str]) -> Iterator[SourceFault]:
     """The innermost frame of each traceback that is not in the SDK or in Wardian's own entry."""
     frame: re.Match[str] | None = None
     for line in lines:
@@ -77,21 +75,21 @@ def _python(lines: list[str]) -> Iterator[Fault]:
             # A file of the guest's own has a root that nobody knows outside of it.
             frame = frame if Path(found["file"]).parts[1:2] in _GUEST_ROOTS else found
         elif frame is not None and line and not line.startswith(" "):
-            yield Fault(file=frame["file"], line=int(frame["line"]), text=line)
+            yield SourceFault(file=frame["file"], line=int(frame["line"]), text=line)
             frame = None
 
 
 _GUEST_ROOTS = (("1",), ("2",), ("3",), ("python",))
 
 
-def _typescript(lines: list[str]) -> Iterator[Fault]:
+def _typescript(lines: list[str]) -> Iterator[SourceFault]:
     for line in lines:
         found = _TYPESCRIPT.match(line)
         if found is not None:
             yield _at(found, found["text"])
 
 
-def _pointed_at(lines: list[str]) -> Iterator[Fault]:
+def _pointed_at(lines: list[str]) -> Iterator[SourceFault]:
     """A sentence, and below it the place: WIT, Rust (an arrow) and esbuild (a colon at the end)."""
     sentence = ""
     for line in lines:
@@ -105,13 +103,13 @@ def _pointed_at(lines: list[str]) -> Iterator[Fault]:
             sentence = ""
 
 
-def _at(found: re.Match[str], text: str) -> Fault:
-    return Fault(
+def _at(found: re.Match[str], text: str) -> SourceFault:
+    return SourceFault(
         file=found["file"], line=int(found["line"]), column=int(found["column"]), text=text
     )
 
 
-def _below(fault: Fault, directory: Path) -> Fault | None:
+def _below(fault: SourceFault, directory: Path) -> SourceFault | None:
     """Name a fault's file from the plugin's directory; None if it is not below it."""
     path = (directory / fault.file).resolve()
     if not path.is_relative_to(directory.resolve()):

@@ -71,7 +71,7 @@ def dev(
     wanted = CallWanted(call, json_object(args, "--args")) if call is not None else None
     order = _Order(_plugin_at(directory), wanted, once)
     settings = _settings(order.directory, data_dir, port)
-    screen = Screen(Terminal(json=json))
+    screen = Screen(Terminal(json=json), once=once)
     with logging_to(Hearing(screen.said, screen.called), LogLevel.DEBUG):
         if not asyncio.run(_develop(screen, settings, order)):
             raise typer.Exit(FAILED)
@@ -96,6 +96,7 @@ def _settings(directory: Path, data_dir: Path | None, port: int) -> Settings:
         database_url=None,
         host="127.0.0.1",
         port=port,
+        versions_kept=1,
     )
 
 

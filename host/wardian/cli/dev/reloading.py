@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wardian.errors import NotFound
+from wardian.cli.authoring.manifest import Checked, check_source
+from wardian.errors import Fault, NotFound
+from wardian.plugins import PluginState
 from wardian.plugins.compatibility import Change, compare
 from wardian.plugins.package import read_directory
 from wardian.runtime.host import PluginHost
@@ -25,6 +27,7 @@ class Reloaded:
         first: whether it was not there before.
         changes: what is different for callers, breaking ones first.
         asked: what it asks for and did not before.
+        warnings: what its manifest could do better.
     """
 
     view: PluginView
@@ -32,6 +35,7 @@ class Reloaded:
     first: bool
     changes: tuple[Change, ...] = ()
     asked: tuple[AskedPermission, ...] = ()
+    warnings: tuple[Fault, ...] = ()
 
 
 class Target:
@@ -56,7 +60,7 @@ class Target:
             WardianError: it cannot be installed.
         """
         package = await asyncio.to_thread(read_directory, self._directory)
-        name = package.manifest.name
+        name = check_source(package.manifest_source).name
         before = await self._found(name)
         if before is not None and before.view.package_digest == package.digest:
             self.present, unchanged = before, self.present is not None
@@ -66,7 +70,9 @@ class Target:
         assert after is not None  # noqa: S101 -- it was put there a moment ago
         if self.present is not None and self.present.view.name != name:
             await self._host.uninstall(self.present.view.name, tenant=self._tenant, actor=ACTOR)
-        self.present = after if before is None else _compared(before, after)
+        found = after if before is None else _compared(before, after)
+        checked = Checked(manifest=package.manifest, source=package.manifest_source)
+        self.present = replace(found, warnings=tuple(checked.remarks(found.view.imports)))
         return self.present
 
     async def _found(self, name: str) -> Reloaded | None:
@@ -89,10 +95,15 @@ async def reload(host: PluginHost, name: str, package: bytes, tenant: str) -> No
         name=name,
         approve="all",
         allow_breaking=True,
+        allow_older=True,
         reload=True,
         tenant=tenant,
         actor=ACTOR,
     )
+    if (await host.plugin(name, tenant=tenant)).state == PluginState.QUARANTINED:
+        # It was set aside for what its version before did, and that was worked on since.
+        await host.disable(name, tenant=tenant, actor=ACTOR)
+        await host.enable(name, tenant=tenant, actor=ACTOR)
 
 
 def _compared(before: Reloaded, after: Reloaded) -> Reloaded:

@@ -12,13 +12,14 @@ import msgspec
 from rich.text import Text
 
 from wardian.cli.access import curl_line
-from wardian.cli.authoring import BuildFailed, Fault, Progress
+from wardian.cli.authoring import BuildFailed, Progress, SourceFault
 from wardian.cli.dev.examples import example, function_to_try, short_name
 from wardian.cli.dev.hearing import Line
 from wardian.cli.dev.reloading import Reloaded
 from wardian.cli.failures import failure_of
 from wardian.cli.terminal import Terminal
 from wardian.cli.text import size, visible, visible_lines
+from wardian.cli.validate import described
 from wardian.errors import WardianError
 from wardian.plugins.compatibility import Change
 from wardian.runtime.call_log import Ended
@@ -30,10 +31,14 @@ _SHOWN_CHANGED = 5
 
 
 class Screen:
-    """Where everything that the loop has to tell goes, in the order in which it happens."""
+    """Where everything that the loop has to tell goes, in the order in which it happens.
 
-    def __init__(self, terminal: Terminal) -> None:
+    ``once`` says that there is one attempt, and nothing to wait for after it.
+    """
+
+    def __init__(self, terminal: Terminal, *, once: bool = False) -> None:
         self._terminal = terminal
+        self._once = once
         self._url = ""
         self._key = ""
 
@@ -47,7 +52,8 @@ class Screen:
         self._print((f"Wardian serves {directory} at {url}", "bold"))
         self._print(f"Documentation: {url}/docs")
         self._print("API key: ", (key, "green"))
-        self._print(("Everything that the plugin asks for is granted. Stop with Ctrl-C.", "dim"))
+        stop = "" if self._once else " Stop with Ctrl-C."
+        self._print((f"Everything that the plugin asks for is granted.{stop}", "dim"))
 
     @contextmanager
     def building(self, changed: Sequence[str]) -> Iterator[Progress]:
@@ -74,7 +80,9 @@ class Screen:
         """What was saved gives the very package that runs."""
         self._event("unchanged", {}, self._print, ("The package is the same as before.", "dim"))
 
-    def failed(self, error: WardianError, faults: Sequence[Fault], serving: str | None) -> None:
+    def failed(
+        self, error: WardianError, faults: Sequence[SourceFault], serving: str | None
+    ) -> None:
         """There is no new version; ``serving`` is the one that goes on, if any does."""
         facts = {
             "error": failure_of(error).error,
@@ -83,14 +91,17 @@ class Screen:
         }
         self._event("failed", facts, self._failed, error, faults, serving)
 
-    def _failed(self, error: WardianError, faults: Sequence[Fault], serving: str | None) -> None:
+    def _failed(
+        self, error: WardianError, faults: Sequence[SourceFault], serving: str | None
+    ) -> None:
         for fault in faults:
             place, _, text = str(fault).partition(": ")
             self._print((place, "bold"), ": ", (text, "red"))
         if not faults or isinstance(error, BuildFailed):
             self._print(("error: ", "bold red"), visible_lines(error.message))
         kept = f"Version {serving} goes on serving." if serving else "Nothing serves yet."
-        self._print((f"{kept} Waiting for a change.", "yellow"))
+        if not self._once:
+            self._print((f"{kept} Waiting for a change.", "yellow"))
 
     def reloaded(self, found: Reloaded, seconds: float) -> None:
         """A new version takes the calls."""
@@ -107,6 +118,7 @@ class Screen:
             "changes": msgspec.to_builtins(found.changes),
             "new_permissions": msgspec.to_builtins(found.asked),
             "granted": view.granted,
+            "warnings": [described(warning) for warning in found.warnings],
             "functions": view.functions,
             "curl": try_it,
         }
@@ -123,6 +135,8 @@ class Screen:
             self._print(*_change(change))
         for asked in found.asked:
             self._print("  granted ", (asked.permission, "magenta"), f"  {asked.reason}")
+        for warning in found.warnings:
+            self._print((f"  warning: {warning}", "yellow"))
         if found.first and try_it is not None:
             self._print("Try it:")
             self._print((try_it, "green"))
