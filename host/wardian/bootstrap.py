@@ -238,6 +238,8 @@ def _watchers(
 
 def _hear(rounds: Rounds, supervisor: Supervisor, traffic: Traffic, event: Event) -> None:
     name = event.value().get("plugin")
+    if name is None:
+        return
     rounds.plugin_changed(event.tenant, name)
     if event.topic in BEGINNINGS:
         supervisor.forget(event.tenant, name)

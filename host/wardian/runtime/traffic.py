@@ -14,6 +14,8 @@ from wardian.errors import CallError, GuestError, WorkerLost
 from wardian.plugins import Installed, PluginState
 from wardian.plugins.states import Cause, Move
 
+_CALLS = Cause.CALLS  # looked up once, because this is on the way of every call
+
 Settle = Callable[[Installed, Move], Awaitable[None]]
 """Makes a change of state that the host decided on."""
 
@@ -48,9 +50,9 @@ class Traffic:
 
     def watches(self, plugin: Installed) -> bool:
         """Tell whether `ended` wants to hear of calls of a plugin that went well."""
-        if plugin.degraded_by is Cause.CALLS:
+        if self._windows and (plugin.tenant, plugin.name) in self._windows:
             return True
-        return bool(self._windows) and (plugin.tenant, plugin.name) in self._windows
+        return plugin.degraded_by is _CALLS
 
     async def ended(self, plugin: Installed, error: CallError | None, *, lowered: bool) -> None:
         """Note how a call ended; ``lowered`` tells that its caller lowered a limit."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from guests import guest
+from guests.lives import version
 from moods import Clock, rounds_of
 from packages import package
 from wardian import Settings, open_host
@@ -226,3 +227,18 @@ async def test_a_host_that_ends_in_the_middle_of_a_check_leaves_nothing_behind(
     async with open_host(settings) as host:
         view = await host.plugin("moody")
     assert (view.state, view.health.status, view.health.failures) == ("active", "unknown", 0)
+
+
+async def test_an_upgrade_forgets_what_was_wrong_and_keeps_what_calls_add_up_to(
+    host: PluginHost,
+) -> None:
+    strict = "[health_check]\nfailure_threshold = 1"
+    await host.install(version(1, health="unhealthy", more=strict, name="moody"))
+    await host.call("moody", "version", {})
+    assert (await host.check_health("moody")).state == "degraded"
+
+    view = (await host.upgrade(version(2, health="healthy", more=strict, name="moody"))).plugin
+
+    assert (view.version, view.state, view.state_reason) == ("2.0.0", "active", "upgrade to 2.0.0")
+    assert (view.health.status, view.health.failures) == ("unknown", 0)
+    assert view.statistics.total_requests == 1

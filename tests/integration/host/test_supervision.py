@@ -101,6 +101,19 @@ async def test_a_plugin_that_was_quarantined_starts_over_when_it_is_enabled(
     assert (await host.call("crashes", "fine", {})).result == 42
 
 
+async def test_crashes_from_before_it_was_enabled_again_are_not_held_against_a_plugin(
+    host: PluginHost,
+) -> None:
+    for _ in range(CRASHES - 1):
+        await crash(host)
+    await host.disable("crashes")
+    await host.enable("crashes")
+    for _ in range(CRASHES - 1):
+        await crash(host)
+
+    assert (await host.plugin("crashes")).state == "active"
+
+
 async def test_a_call_that_ends_well_ends_the_row(host: PluginHost) -> None:
     for _ in range(CRASHES):
         await crash(host)
