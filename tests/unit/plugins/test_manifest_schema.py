@@ -58,7 +58,7 @@ def test_every_field_is_described_and_bounded(name: str, field: dict[str, Any]) 
             assert "maxLength" in field or "enum" in field
         case "array":
             assert "maxItems" in field
-        case "number":
+        case "number" | "integer":
             assert "maximum" in field
         case "object":
             assert "maxProperties" in field or field["additionalProperties"] is True

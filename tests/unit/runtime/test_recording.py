@@ -261,7 +261,7 @@ async def test_a_call_that_is_too_large_is_dropped_whole_and_counted(
         page = await made.host.recordings.page("stores")
         assert [each.call_id for each in page.recordings] == ["small"]
         assert page.dropped == {TOO_LARGE: 1}
-        metrics = made.host.metrics().decode()
+        metrics = (await made.host.metrics()).decode()
         assert 'wardian_recordings_total{outcome="too-large"} 1.0' in metrics
         assert 'wardian_recordings_total{outcome="kept"} 1.0' in metrics
 

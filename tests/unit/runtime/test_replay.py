@@ -111,11 +111,11 @@ async def test_the_same_again_is_the_same_and_nothing_happens(replayed: Replayed
 async def test_a_replay_is_neither_counted_nor_recorded(replayed: Replayed) -> None:
     await replayed.record()
     await replayed.made.parts.recorder.flush()
-    metrics = replayed.made.host.metrics().decode()
+    metrics = (await replayed.made.host.metrics()).decode()
 
     await replayed.again()
 
-    assert replayed.made.host.metrics().decode() == metrics
+    assert (await replayed.made.host.metrics()).decode() == metrics
     assert (await replayed.made.host.recordings.page("stores")).kept == 1
 
 
