@@ -443,8 +443,9 @@ async def test_a_plugin_that_is_enabled_in_the_middle_of_an_upgrade_stops_it(
 ) -> None:
     enabled: list[str] = []
 
-    async def health(arguments: Mapping[str, Any], answer: Any) -> None:
+    async def health(arguments: Mapping[str, Any], answer: Any) -> dict[str, Any]:
         enabled.append((await made.host.enable("orders")).state)
+        return {"tag": "healthy", "val": None}
 
     async with fake_host(tmp_path, {HEALTH: health}) as made:
         await made.host.install(BILLING)
