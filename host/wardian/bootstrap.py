@@ -104,7 +104,7 @@ def compose(  # noqa: PLR0915 -- a list of parts is as long as there are parts
     registry = Registry(database)
     events.subscribe("plugin.*", partial(_forget, registry))
     journal = Journal(database, events)
-    files = PackageFiles(database, _store(folder))
+    files = PackageFiles(database, _store(folder), executor)
     trust = Trust(database)
     steps = Steps()
     telemetry = Telemetry()

@@ -444,8 +444,7 @@ async def test_a_plugin_that_is_enabled_in_the_middle_of_an_upgrade_stops_it(
     enabled: list[str] = []
 
     async def health(arguments: Mapping[str, Any], answer: Any) -> dict[str, Any]:
-        if not enabled:
-            enabled.append((await made.host.enable("orders")).state)
+        enabled.append((await made.host.enable("orders")).state)
         return {"tag": "healthy", "val": None}
 
     async with fake_host(tmp_path, {HEALTH: health}) as made:
