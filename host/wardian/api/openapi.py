@@ -26,6 +26,7 @@ from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
 from wardian.runtime.host import (
     BatchView,
+    CheckView,
     DependenciesView,
     GrantsView,
     PluginView,
@@ -51,6 +52,7 @@ _SHAPES = (
     BatchView,
     CallAnswer,
     CallRequest,
+    CheckView,
     DependenciesView,
     FunctionDescription,
     GrantsRequest,

@@ -32,6 +32,7 @@ ROUTES = [
     ("DELETE", f"{PLUGINS}/nothing", "admin"),
     ("POST", f"{PLUGINS}/nothing/enable", "admin"),
     ("POST", f"{PLUGINS}/nothing/disable", "admin"),
+    ("POST", f"{PLUGINS}/nothing/health", "admin"),
     ("GET", f"{PLUGINS}/calculator/dependencies", "read"),
     ("POST", "/api/v1/installs", "admin"),
     ("POST", f"{PLUGINS}/nothing/upgrade", "admin"),
