@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from wardian.crypto.digests import sha256_hex
@@ -61,6 +61,9 @@ class FakeExecutor:
 
     def prepare(self, job: Job) -> None:
         """Nothing has to be loaded."""
+
+    async def keep_only(self, digests: Collection[str]) -> None:
+        """Nothing is compiled."""
 
     def workers(self) -> WorkersReport:
         return WorkersReport(idle=1, busy=0, queued=0, spawned=1, lost=0)

@@ -105,7 +105,7 @@ def compose(
     registry = Registry(database)
     events.subscribe("plugin.*", partial(_forget, registry))
     journal = Journal(database, events)
-    files = PackageFiles(database, _store(folder))
+    files = PackageFiles(database, _store(folder), executor)
     trust = Trust(database)
     steps = Steps()
     telemetry = Telemetry()

@@ -11,8 +11,9 @@ from typing import TypeVar
 
 from wardian.plugins import PackageStore
 from wardian.plugins.package import component_of
+from wardian.runtime.ports import Executor
 from wardian.storage import Database
-from wardian.storage.plugins import digests_in_use
+from wardian.storage.plugins import components_in_use, digests_in_use
 
 _T = TypeVar("_T")
 
@@ -22,9 +23,10 @@ _log = logging.getLogger("wardian.installs")
 class PackageFiles:
     """Keeps packages in the store for as long as a row names them."""
 
-    def __init__(self, database: Database, store: PackageStore) -> None:
+    def __init__(self, database: Database, store: PackageStore, executor: Executor) -> None:
         self._database = database
         self._store = store
+        self._executor = executor
         # Held while a package's file and its rows disagree, so that nobody sweeps it.
         self.lock = asyncio.Lock()
 
@@ -66,22 +68,27 @@ class PackageFiles:
         return await asyncio.to_thread(self._store.read, package_digest)
 
     async def drop_unused(self, digests: Iterable[str]) -> None:
-        """Remove those packages that no row names any more; hold the lock."""
+        """Remove those packages that no row names any more, and compiled code; hold the lock."""
         async with self._database.reading() as connection:
             unused = set(digests) - await digests_in_use(connection)
+            components = await components_in_use(connection)
         for digest in unused:
             try:
                 await asyncio.to_thread(self._store.remove, digest)
             except OSError as error:
                 _log.warning("A file stays until the next start: %s", error.strerror)
+        if unused:
+            await self._executor.keep_only(components)
 
     async def sweep(self) -> None:
         """Remove the files of installs that were killed before their rows were committed."""
         async with self._database.reading() as connection:
             wanted = await digests_in_use(connection)
+            components = await components_in_use(connection)
         swept = await asyncio.to_thread(self._store.sweep, wanted)
         if swept:
             _log.info("Removed %d files that belong to no installed plugin.", len(swept))
+        await self._executor.keep_only(components)
 
 
 async def to_the_end(function: Callable[[], _T]) -> _T:

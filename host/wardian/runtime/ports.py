@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from wardian.runtime.executor.job import HostCalls, Job, WorkersReport
@@ -31,6 +32,10 @@ class Executor(Protocol):
 
     def prepare(self, job: Job) -> None:
         """Expect calls like ``job``; nothing of the guest runs."""
+        ...
+
+    async def keep_only(self, digests: Collection[str]) -> None:
+        """Forget the compiled code of all components but these, and of those being admitted."""
         ...
 
     def workers(self) -> WorkersReport:

@@ -296,6 +296,12 @@ class PluginRepository:
         return select(*_COLUMNS).where(plugins.c.tenant == self._tenant)
 
 
+async def components_in_use(connection: Connection) -> set[str]:
+    """Return the digests of the components of every tenant's packages."""
+    found = await connection.execute(select(packages.c.component_digest).distinct())
+    return set(found.scalars())
+
+
 async def digests_in_use(connection: Connection) -> set[str]:
     """Return the digests of every tenant's packages."""
     found = await connection.execute(select(packages.c.digest).distinct())

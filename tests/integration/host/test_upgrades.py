@@ -308,6 +308,26 @@ async def test_data_that_was_not_migrated_cannot_be_restored(host: PluginHost) -
     assert await told(host) == (2, "2")
 
 
+async def test_compiled_code_goes_with_the_last_version_that_is_made_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compiled() -> set[str]:
+        return {path.stem for path in (tmp_path / "compiled").rglob("*.code")}
+
+    monkeypatch.setattr("wardian.runtime.executor.executor.RECENT_SECONDS", -1.0)
+    settings = Settings(data_dir=tmp_path, workers_max=1, versions_kept=1)
+    async with open_host(settings) as host:
+        await host.install(version(1), grants="all")
+        await host.install(version(1, name="twin"), grants="all")
+        for number in (2, 3):
+            await host.upgrade(version(number))
+        assert len(compiled()) == 3
+
+        await host.uninstall("lives")
+        assert compiled() == {(await host.plugin("twin")).digest}
+        assert (await host.call("twin", "version", {})).result == 1
+
+
 async def test_versions_past_those_that_are_kept_are_let_go(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, workers_max=1, versions_kept=2)
     async with open_host(settings) as host:

@@ -443,7 +443,7 @@ async def test_a_plugin_that_is_enabled_in_the_middle_of_an_upgrade_stops_it(
 ) -> None:
     enabled: list[str] = []
 
-    async def health(arguments: Mapping[str, Any], answer: Any) -> Any:
+    async def health(arguments: Mapping[str, Any], answer: Any) -> dict[str, Any]:
         enabled.append((await made.host.enable("orders")).state)
         return {"tag": "healthy", "val": None}
 

@@ -8,13 +8,14 @@ whoever can write native code here could run it.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
 import secrets
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,14 @@ class ArtifactStore:
         """Forget the code of a component."""
         self._meta(digest).unlink(missing_ok=True)
         self._code(digest).unlink(missing_ok=True)
+
+    def keep_only(self, digests: Collection[str], recent_seconds: float) -> None:
+        """Forget the code of all components but these, unless it was compiled lately; blocking."""
+        for code in self._directory.glob("*.code"):
+            with contextlib.suppress(FileNotFoundError):
+                old = time.time() - code.stat().st_mtime > recent_seconds
+                if old and code.stem not in digests:
+                    self.drop(code.stem)
 
     def _code(self, digest: str) -> Path:
         return self._directory / f"{digest}.code"

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
+from collections.abc import Collection
 from types import TracebackType
 from typing import Self
 
@@ -29,6 +30,9 @@ from wardian.worker.protections import Protections
 _log = logging.getLogger("wardian.executor")
 
 CHECKED_ARTIFACTS_MAX = 4_096
+
+RECENT_SECONDS = 600.0
+"""Code of this age may belong to an install that is under way."""
 
 ATTEMPTS = 3
 """How often a call is given out of which nothing has run."""
@@ -111,6 +115,16 @@ class Executor:
         artifact = self._checked.get(job.digest)
         if artifact is not None and LEVELS[job.level].runs_in is not RunsIn.NEW_PROCESS:
             self._pool.prepare(job, artifact)
+
+    async def keep_only(self, digests: Collection[str]) -> None:
+        """Forget the compiled code of all components but these, and of those being admitted.
+
+        What was admitted a moment ago may not have its row yet, so the newest code stays.
+        """
+        wanted = {*digests, *self._admitting}
+        for digest in [digest for digest in self._checked if digest not in wanted]:
+            del self._checked[digest]
+        await asyncio.to_thread(self._store.keep_only, wanted, RECENT_SECONDS)
 
     def protections(self) -> Protections:
         """Tell what holds workers on this machine."""
