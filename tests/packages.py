@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-from zipfile import ZipFile
+from wardian.plugins.archive import write_archive
 
 KEY = "wdn_" + "k" * 43
 """An administrator's key, chosen for a test host."""
@@ -15,12 +14,9 @@ def manifest(name: str, extra: str = "", version: str = "1.0.0") -> str:
 
 
 def package(name: str, component: bytes, extra: str = "", version: str = "1.0.0") -> bytes:
-    """The bytes of a package."""
-    buffer = BytesIO()
-    with ZipFile(buffer, "w") as archive:
-        archive.writestr("plugin.toml", manifest(name, extra, version))
-        archive.writestr("plugin.wasm", component)
-    return buffer.getvalue()
+    """The bytes of a package; the same for the same."""
+    text = manifest(name, extra, version)
+    return write_archive({"plugin.toml": text.encode(), "plugin.wasm": component})
 
 
 ASKING = """
