@@ -79,6 +79,7 @@ async def fake_host(
         parts, statistics = compose(chosen, policy or CallPolicy(), database, executor, folder)
         await parts.files.sweep()
         await parts.upgrader.recover("default")
+        await parts.recall.sweep("default")
         await parts.lifecycle.resume(parts.registry, "default")
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.monitoring.kept())

@@ -31,15 +31,20 @@ from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor as AnyExecutor
+from wardian.runtime.publishers import Publishers
+from wardian.runtime.recall import Recall
 from wardian.runtime.recording import Recorder, RecordingPolicy
 from wardian.runtime.recordings import Recordings
+from wardian.runtime.refresh import Refresh
 from wardian.runtime.replay import ReplayParts, Replays
+from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds, RoundsParts
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
 from wardian.runtime.traffic import Traffic, TrafficPolicy
 from wardian.runtime.transition import TransitionParts, Transitions
+from wardian.runtime.trust_policy import TrustPolicies
 from wardian.runtime.upgrades import Upgrader, UpgraderParts
 from wardian.settings import Settings
 from wardian.storage import Database
@@ -85,11 +90,16 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
             await parts.upgrader.recover(tenant.name)
+            await parts.recall.sweep(tenant.name)
             await parts.lifecycle.resume(parts.registry, tenant.name)
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.monitoring.kept())
         await stack.enter_async_context(parts.recorder.kept())
         await stack.enter_async_context(parts.rounds.kept())
+        refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
+        await stack.enter_async_context(
+            refresh.kept(settings.revocations_dir, settings.revocations_seconds)
+        )
         yield PluginHost(parts, bootstrap_token=token)
 
 
@@ -103,17 +113,20 @@ def compose(
     """Put a host's parts together over a database and an executor that are open."""
     events = Events(database)
     registry = Registry(database)
-    events.subscribe("plugin.*", partial(_forget, registry))
     journal = Journal(database, events)
     files = PackageFiles(database, _store(folder), executor)
     trust = Trust(database)
+    _keep_fresh(events, registry, trust)
     steps = Steps()
     telemetry = Telemetry()
     telemetry.watch_workers(executor.workers)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
-    quota = Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max)
-    services = Services(database=database, events=events, kv_quota=quota)
+    services = Services(
+        database=database,
+        events=events,
+        kv_quota=Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max),
+    )
     functions = HostFunctions(contract(), build(services), telemetry)
     recorder = Recorder(database, telemetry, _recording_policy(settings))
     recordings = Recordings(database, registry, journal, recorder)
@@ -126,10 +139,12 @@ def compose(
             statistics=statistics,
             monitoring=monitoring,
             recorder=recorder,
+            trust=trust,
         ),
         policy,
     )
     lifecycle = Lifecycle(journal, calls)
+    recall = Recall(registry, trust, calls, lifecycle)
     intake = Intake(
         trust,
         executor,
@@ -200,6 +215,10 @@ def compose(
         installer=installer,
         upgrader=upgrader,
         gates=gates,
+        recall=recall,
+        publishers=Publishers(database, journal, recall),
+        revocations=Revocations(database, journal, recall),
+        policies=TrustPolicies(database, journal, recall),
         files=files,
         trust=trust,
         steps=steps,
@@ -244,6 +263,12 @@ def _hear(rounds: Rounds, supervisor: Supervisor, traffic: Traffic, event: Event
     if event.topic in BEGINNINGS:
         supervisor.forget(event.tenant, name)
         traffic.forget(event.tenant, name)
+
+
+def _keep_fresh(events: Events, registry: Registry, trust: Trust) -> None:
+    """Have what is remembered of the database forgotten when it changes."""
+    events.subscribe("plugin.*", partial(_forget, registry))
+    events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
 
 
 def _forget(registry: Registry, event: Event) -> None:

@@ -123,6 +123,13 @@ class Settings(BaseSettings):
     """Run plugins of the level `isolated` also where the kernel lacks a part of the confinement
     (`wardian doctor` names it). Without it such calls are refused with `host-unusable`."""
 
+    revocations_dir: Path | None = None
+    """A folder with publishers' lists of revocations, `TENANT/PUBLISHER.json`, kept up to date by
+    whatever means; a newer list there is taken, one that cannot be leaves the last good one."""
+
+    revocations_seconds: _Seconds = 300.0
+    """How often that folder is looked at."""
+
     excluded_permissions: tuple[str, ...] = ()
     """Permissions that no plugin gets, whatever was granted (a JSON list)."""
 

@@ -24,8 +24,10 @@ from wardian.api.v1 import (
     keys,
     permissions,
     plugins,
+    publishers,
     recordings,
     tenants,
+    trust,
     upgrades,
 )
 from wardian.bootstrap import open_host
@@ -90,6 +92,8 @@ def _v1() -> APIRouter:
         permissions,
         config,
         recordings,
+        publishers,
+        trust,
         keys,
         tenants,
     )

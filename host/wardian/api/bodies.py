@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import re
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import anyio
@@ -19,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wardian.api.identity import header_of
 from wardian.api.problems import problem_of, respond
 from wardian.api.strict import repeated_member
-from wardian.errors import InvalidArguments, PayloadTooLarge
+from wardian.errors import InvalidArguments, PayloadTooLarge, SignatureInvalid
 
 PACKAGE_TYPES = (
     "application/zip",
@@ -27,6 +29,8 @@ PACKAGE_TYPES = (
     "application/vnd.wardian.package",
 )
 FORM_TYPE = "multipart/form-data"
+SIGNATURE_FIELD = "signature"
+SIGNATURE_HEADER = "Wardian-Signature"
 
 _LARGE = 256 * 1024
 """A body of more bytes takes milliseconds to parse, for which nobody else is to wait."""
@@ -154,28 +158,66 @@ def decode(body: bytes, kind: type[T]) -> T:
     return found
 
 
-async def package_of(request: Request) -> bytes:
-    """Read an uploaded package: the body itself, or the one file of a form.
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A package, and its detached signature if it came with one."""
+
+    package: bytes
+    signature: bytes | None
+
+
+async def upload_of(request: Request) -> Upload:
+    """Read an uploaded package: the body itself, or a file of a form.
+
+    Its signature is the form's file ``signature``, or the header `SIGNATURE_HEADER` in base64.
 
     Raises:
-        InvalidArguments: a form without exactly one file.
+        InvalidArguments: a form without exactly one package, or a signature that came twice.
+        SignatureInvalid: a header that is not base64.
         HTTPException: 415, any other kind of body.
     """
     media_type = request.headers.get("content-type", PACKAGE_TYPES[0]).partition(";")[0].strip()
+    header = _signature_in(request.headers.getlist(SIGNATURE_HEADER))
     if media_type.lower() == FORM_TYPE:
-        return await _only_file(request)
+        upload = await _form(request)
+        if header is not None and upload.signature is not None:
+            raise InvalidArguments("The package's signature came twice.", path=SIGNATURE_FIELD)
+        return upload if header is None else Upload(upload.package, header)
     if media_type.lower() not in PACKAGE_TYPES:
         known = ", ".join((*PACKAGE_TYPES, FORM_TYPE))
         raise HTTPException(415, f"A package is sent as one of {known}, not as {media_type!r}.")
-    return await request.body()
+    return Upload(await request.body(), header)
 
 
-async def _only_file(request: Request) -> bytes:
+async def _form(request: Request) -> Upload:
     async with request.form(max_files=2, max_fields=2) as form:
-        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-        if len(files) != 1 or len(form.multi_items()) != 1:
-            raise InvalidArguments("The form must have exactly one field: the package's file.")
-        return await files[0].read()
+        items = form.multi_items()
+        packages = [value for name, value in items if name != SIGNATURE_FIELD]
+        signatures = [value for name, value in items if name == SIGNATURE_FIELD]
+        if len(packages) != 1 or not isinstance(packages[0], UploadFile) or len(signatures) > 1:
+            raise InvalidArguments(
+                "The form must have exactly one field: the package's file; and beside it at most "
+                f"its {SIGNATURE_FIELD!r}."
+            )
+        signature = [await _content(value) for value in signatures]
+        return Upload(await packages[0].read(), signature[0] if signature else None)
+
+
+async def _content(value: UploadFile | str) -> bytes:
+    return await value.read() if isinstance(value, UploadFile) else value.encode()
+
+
+def _signature_in(headers: list[str]) -> bytes | None:
+    if not headers:
+        return None
+    if len(headers) > 1:
+        raise InvalidArguments("The package's signature came twice.", path=SIGNATURE_HEADER)
+    try:
+        return base64.b64decode(headers[0], validate=True)
+    except ValueError as error:
+        raise SignatureInvalid(
+            f"The header {SIGNATURE_HEADER} is not the base64 of a signature."
+        ) from error
 
 
 @functools.cache

@@ -19,8 +19,10 @@ from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
+from wardian.api.v1.publishers import PublisherKeyRequest, PublisherRequest, ReasonRequest
 from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
 from wardian.api.v1.tenants import TenantRequest
+from wardian.api.v1.trust import RevocationRequest, TrustPolicyRequest
 from wardian.api.v1.upgrades import RollbackRequest
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
@@ -41,6 +43,14 @@ from wardian.runtime.host import (
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
 from wardian.runtime.rerun import ReplayOutcome
+from wardian.runtime.trust_views import (
+    PublisherKeyView,
+    PublisherView,
+    RevocationListView,
+    RevocationView,
+    RevokedView,
+    TrustPolicyView,
+)
 from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
 
@@ -64,6 +74,11 @@ _SHAPES = (
     MonitoringView,
     NewKey,
     PluginView,
+    PublisherKeyRequest,
+    PublisherKeyView,
+    PublisherRequest,
+    PublisherView,
+    ReasonRequest,
     RecordedPlugin,
     Recording,
     RecordingRequest,
@@ -71,11 +86,17 @@ _SHAPES = (
     RemovedRecordings,
     ReplayOutcome,
     ReplayRequest,
+    RevocationListView,
+    RevocationRequest,
+    RevocationView,
+    RevokedView,
     RollbackRequest,
     SuggestionView,
     SwitchedView,
     TenantRequest,
     TenantView,
+    TrustPolicyRequest,
+    TrustPolicyView,
     Uninstalled,
     UpgradeEntry,
     UpgradeReport,

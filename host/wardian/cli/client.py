@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from wardian.api.identity import REQUEST_ID
 from wardian.cli.environment import KEY_VARIABLE, URL_VARIABLE
 from wardian.cli.failures import Failure, failure
 
+SIGNATURE_HEADER = "Wardian-Signature"
 DEFAULT_URL = "http://127.0.0.1:8420"
 
 # The longest call a host allows takes an hour, and its answer comes at its end.
@@ -55,11 +57,22 @@ class Client:
         content = msgspec.json.encode(body)
         return self._exchange(method, path, content, {"Content-Type": "application/json"})
 
+    def forward(self, method: str, path: str, signed: bytes) -> Any:
+        """Send what somebody signed as it is."""
+        return self._exchange(method, path, signed, {"Content-Type": "application/json"})
+
     def upload(
-        self, path: str, chunks: Iterator[bytes], size: int, query: Mapping[str, Any]
+        self,
+        path: str,
+        chunks: Iterator[bytes],
+        size: int,
+        query: Mapping[str, Any],
+        signature: bytes | None = None,
     ) -> Any:
-        """POST a package of ``size`` bytes in pieces."""
+        """POST a package of ``size`` bytes in pieces, and its signature with it."""
         headers = {"Content-Type": "application/zip", "Content-Length": str(size)}
+        if signature is not None:
+            headers[SIGNATURE_HEADER] = base64.b64encode(signature).decode()
         return self._exchange("POST", path, chunks, headers, query)
 
     def upload_files(

@@ -34,10 +34,16 @@ def dependents_of(client: Client, name: str) -> list[str]:
     return found
 
 
-def install_together(packages: list[tuple[str, bytes]], query: Mapping[str, Any]) -> Any:
-    """Install packages, each given with its file's name, in one change; returns the answer."""
+def install_together(
+    packages: list[tuple[str, bytes, bytes | None]], query: Mapping[str, Any]
+) -> Any:
+    """Install packages in one change, each given with its file's name and its signature if any."""
+    files: list[tuple[str, tuple[str, bytes]]] = []
+    for name, package, signature in packages:
+        files.append(("package", (name, package)))
+        files += [] if signature is None else [("signature", (name, signature))]
     with connect() as client:
-        return client.upload_files("/installs", [("package", each) for each in packages], query)
+        return client.upload_files("/installs", files, query)
 
 
 def _show(terminal: Terminal, view: dict[str, Any]) -> None:

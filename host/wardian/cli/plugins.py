@@ -21,8 +21,25 @@ from wardian.plugins.package import pack
 Name = Annotated[str, typer.Argument(help="The plugin's name.")]
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Signature = Annotated[
+    Path | None,
+    typer.Option("--signature", help="The package's signature; by default FILE.sig beside FILE."),
+]
+AllowOlder = Annotated[
+    bool, typer.Option("--allow-older", help="Take it though a newer version was here.")
+]
+AllowOtherPublisher = Annotated[
+    bool,
+    typer.Option(
+        "--allow-other-publisher",
+        help="Take it though it is not signed by whoever signed the plugin before.",
+    ),
+]
+
+SIGNATURE_SUFFIX = ".sig"
 
 _CHUNK_BYTES = 256 * 1024
+_SIGNATURE_BYTES_MAX = 64 * 1024
 
 
 @command
@@ -40,27 +57,33 @@ def install(
     disabled: Annotated[
         bool, typer.Option("--disabled", help="Install only; do not enable it yet.")
     ] = False,
+    signature: Signature = None,
+    allow_older: AllowOlder = False,
+    allow_other_publisher: AllowOtherPublisher = False,
     json: Json = False,
 ) -> None:
     """Install a plugin and show what it asks for and what it was granted.
 
     Several that need each other are installed together, in whatever order they are named: all of
-    them, or none.
+    them, or none. The signature FILE.sig beside a .wardian FILE is sent with it.
     """
     terminal = Terminal(json=json)
     query = {
         "grant": ["all"] if grant_all else grant or [],
         "enable": "false" if disabled else "true",
+        "allow_older": str(allow_older).lower(),
+        "allow_other_publisher": str(allow_other_publisher).lower(),
     }
     if len(sources) > 1:
-        batch = install_together([(each.name, package_at(each)) for each in sources], query)
+        batch = install_together(_with_signatures(sources, signature), query)
         terminal.answer(batch, lambda: _show_batch(terminal, batch))
         return
     (source,) = sources
     package = package_at(source)
+    signed = signature_of(source, signature)
     with connect() as client:
         chunks = uploading(terminal, package, source.name)
-        view = client.upload("/plugins", chunks, len(package), query)
+        view = client.upload("/plugins", chunks, len(package), query, signed)
     terminal.answer(view, lambda: _show_installed(terminal, view))
 
 
@@ -165,6 +188,22 @@ def package_at(source: Path) -> bytes:
         raise InvalidArguments(f"{str(source)!r} cannot be read: {error.strerror}.") from error
 
 
+def signature_of(source: Path, chosen: Path | None) -> bytes | None:
+    """Read a package's signature: the chosen file, or the one beside it if there is one.
+
+    Raises:
+        InvalidArguments: it cannot be read.
+    """
+    path = chosen or source.with_name(source.name + SIGNATURE_SUFFIX)
+    if chosen is None and (source.is_dir() or not path.exists()):
+        return None
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_SIGNATURE_BYTES_MAX)
+    except OSError as error:
+        raise InvalidArguments(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+
+
 def _switch_path(name: str, verb: str, cascade: bool) -> str:
     return plugin_path(name, f"/{verb}?cascade=true" if cascade else f"/{verb}")
 
@@ -173,6 +212,16 @@ def _show_switched(terminal: Terminal, view: dict[str, Any]) -> None:
     for each in (*view["also"], view):
         why = f" ({each['state_reason']})" if each["state_reason"] else ""
         terminal.line(f"{each['name']} is {each['state']}{why}.")
+
+
+def _with_signatures(
+    sources: list[Path], chosen: Path | None
+) -> list[tuple[str, bytes, bytes | None]]:
+    if chosen is not None:
+        raise InvalidArguments(
+            "--signature is of one package; of several, each has its own beside it as FILE.sig."
+        )
+    return [(each.name, package_at(each), signature_of(each, None)) for each in sources]
 
 
 def uploading(terminal: Terminal, package: bytes, label: str) -> Iterator[bytes]:
@@ -195,10 +244,18 @@ def uploading(terminal: Terminal, package: bytes, label: str) -> Iterator[bytes]
 
 def _show_installed(terminal: Terminal, view: dict[str, Any]) -> None:
     terminal.line(f"Installed {view['name']} {view['version']}: {view['state']}.", "bold")
+    _show_trust(terminal, view)
     show_review(terminal, view["review"])
     note_how_to_grant(terminal, f"wardian grant {view['name']}", view["review"])
     for function in view["functions"]:
         terminal.line(f"  {function}")
+
+
+def _show_trust(terminal: Terminal, view: dict[str, Any]) -> None:
+    if view["signed"]:
+        terminal.line(f"signed by: {view['publisher']}, with the key {view['key_id']}")
+    for warning in view["warnings"]:
+        terminal.note(f"warning: {warning}", "yellow")
 
 
 def _show_batch(terminal: Terminal, batch: dict[str, Any]) -> None:
@@ -227,6 +284,7 @@ def _show_plugin(
     for name in ("description", "state", "state_reason", "level", "digest", "installed_at"):
         if view.get(name):
             terminal.line(f"{name.replace('_', ' ')}: {view[name]}")
+    _show_trust(terminal, view)
     for line in vitals(view):
         terminal.line(line)
     show_review(terminal, view["review"])

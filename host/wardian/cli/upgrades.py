@@ -4,18 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from wardian.cli.changes import show_changes
 from wardian.cli.client import Client, connect, plugin_path
 from wardian.cli.failures import failure
-from wardian.cli.plugins import Name, package_at, uploading
+from wardian.cli.plugins import (
+    AllowOlder,
+    AllowOtherPublisher,
+    Name,
+    Signature,
+    package_at,
+    signature_of,
+    uploading,
+)
 from wardian.cli.replays import show_outcome
 from wardian.cli.reviews import RISK_STYLES
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.plugins.package import read_package
+
+
+class _Upload(NamedTuple):
+    """A package to send, and its signature if it has one."""
+
+    name: str
+    package: bytes
+    signature: bytes | None
 
 
 @command
@@ -31,15 +47,15 @@ def upgrade(
         bool,
         typer.Option("--allow-breaking", help="Take it though it breaks callers unannounced."),
     ] = False,
-    allow_older: Annotated[
-        bool, typer.Option("--allow-older", help="Take it though a newer version was here.")
-    ] = False,
+    allow_older: AllowOlder = False,
+    allow_other_publisher: AllowOtherPublisher = False,
     replay: Annotated[
         int, typer.Option("--replay", help="Try it with so many of the last recorded calls first.")
     ] = 0,
     accept_differences: Annotated[
         bool, typer.Option("--accept-differences", help="Take it though some do something else.")
     ] = False,
+    signature: Signature = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
     ] = False,
@@ -52,18 +68,20 @@ def upgrade(
     terminal = Terminal(json=json)
     package = package_at(source)
     name = read_package(package).manifest.name
+    upload = _Upload(name, package, signature_of(source, signature))
     query: dict[str, Any] = {
         "approve": approve or [],
         "allow_breaking": str(allow_breaking).lower(),
         "allow_older": str(allow_older).lower(),
+        "allow_other_publisher": str(allow_other_publisher).lower(),
         "replay": replay,
         "accept_differences": str(accept_differences).lower(),
         "dry_run": str(dry_run).lower(),
     }
     with connect() as client:
         if not (dry_run or approve or json):
-            query["approve"] = _asked(terminal, client, name, package, query)
-        answer = _send(terminal, client, name, package, query)
+            query["approve"] = _asked(terminal, client, upload, query)
+        answer = _send(terminal, client, upload, query)
     if dry_run:
         terminal.answer(answer, lambda: show_report(terminal, answer))
         if answer["obstacles"]:
@@ -158,27 +176,28 @@ def _show_asked(terminal: Terminal, report: dict[str, Any]) -> None:
             terminal.line(f"  its reason: {item['reason']}")
 
 
-def _asked(
-    terminal: Terminal, client: Client, name: str, package: bytes, query: dict[str, Any]
-) -> list[str]:
+def _asked(terminal: Terminal, client: Client, upload: _Upload, query: dict[str, Any]) -> list[str]:
     """Have a person look at what needs approval before anything is changed."""
     if not terminal.is_interactive:
         return []
-    report = _send(terminal, client, name, package, {**query, "dry_run": "true"})
+    report = _send(terminal, client, upload, {**query, "dry_run": "true"})
     if not report["needs_approval"]:
         return []
     show_report(terminal, report)
     if not terminal.confirms(f"Approve and grant {', '.join(report['needs_approval'])}?"):
-        raise failure("refused", "Nothing was done.", f"{name} stays at {report['from_version']}.")
+        raise failure(
+            "refused", "Nothing was done.", f"{upload.name} stays at {report['from_version']}."
+        )
     return list(report["needs_approval"])
 
 
 def _send(
-    terminal: Terminal, client: Client, name: str, package: bytes, query: dict[str, Any]
+    terminal: Terminal, client: Client, upload: _Upload, query: dict[str, Any]
 ) -> dict[str, Any]:
-    chunks: Iterable[bytes] = uploading(terminal, package, f"{name}")
+    name, package, signature = upload
+    chunks: Iterable[bytes] = uploading(terminal, package, name)
     answer: dict[str, Any] = client.upload(
-        plugin_path(name, "/upgrade"), iter(chunks), len(package), query
+        plugin_path(name, "/upgrade"), iter(chunks), len(package), query, signature
     )
     return answer
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from wardian.errors import NotFound
+from wardian.plugins.judgement import Signer
 from wardian.plugins.manifest import Manifest
 from wardian.plugins.states import CALLABLE, Cause, PluginState
 from wardian.policy.levels import Level
@@ -17,7 +18,7 @@ from wardian.policy.permissions import Permission, parse_permission
 from wardian.sandbox.description import Description
 from wardian.storage import Connection, Database
 from wardian.storage.plugins import PluginRepository
-from wardian.storage.rows import PluginRow, VersionRow
+from wardian.storage.rows import PackageRow, PluginRow, VersionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Installed:
         monitored: whether its use of permissions is recorded.
         recorded: how many of its calls are kept for replay.
         degraded_by: what made it degraded, while it is.
+        signer: who signed the package; None if nobody did.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Installed:
     monitored: bool = False
     recorded: int = 0
     degraded_by: Cause | None = None
+    signer: Signer | None = None
 
     @property
     def is_callable(self) -> bool:
@@ -140,17 +143,42 @@ async def read_installed(connection: Connection, tenant: str, name: str) -> Inst
     row = await repository.find(name)
     if row is None:
         raise NotFound(f"No plugin named {name[:80]!r} is installed.")
-    return _installed(row, await repository.granted(row.id), await repository.config(row.id))
+    package = await repository.package(row.package_digest)
+    return _installed(
+        row,
+        await repository.granted(row.id),
+        await repository.config(row.id),
+        None if package is None else signer_of(package),
+    )
 
 
 async def _all_installed(repository: PluginRepository) -> list[Installed]:
-    """Read what three queries tell, however many plugins there are."""
+    """Read what four queries tell, however many plugins there are."""
     rows = await repository.all()
     granted, configured = await repository.all_granted(), await repository.all_config()
-    return [_installed(row, granted.get(row.id, ()), configured.get(row.id, {})) for row in rows]
+    packages = await repository.all_packages()
+    signers = {digest: signer_of(package) for digest, package in packages.items()}
+    return [
+        _installed(
+            row,
+            granted.get(row.id, ()),
+            configured.get(row.id, {}),
+            signers.get(row.package_digest),
+        )
+        for row in rows
+    ]
 
 
-def as_version(plugin: Installed, row: VersionRow, granted: Iterable[str]) -> Installed:
+def signer_of(package: PackageRow) -> Signer | None:
+    """Return who signed a package, as it was found when it came."""
+    if package.publisher is None or package.key_id is None:
+        return None
+    return Signer(publisher=package.publisher, key_id=package.key_id)
+
+
+def as_version(
+    plugin: Installed, row: VersionRow, granted: Iterable[str], signer: Signer | None = None
+) -> Installed:
     """Return what a plugin would be at another of its versions, with these grants."""
     manifest = Manifest.restored(row.manifest)
     return replace(
@@ -164,10 +192,16 @@ def as_version(plugin: Installed, row: VersionRow, granted: Iterable[str]) -> In
         installed_at=row.installed_at,
         asked=manifest.asked(),
         granted=tuple(map(parse_permission, granted)),
+        signer=signer,
     )
 
 
-def _installed(row: PluginRow, granted: Iterable[str], configured: Mapping[str, Any]) -> Installed:
+def _installed(
+    row: PluginRow,
+    granted: Iterable[str],
+    configured: Mapping[str, Any],
+    signer: Signer | None,
+) -> Installed:
     manifest = Manifest.restored(row.manifest)
     return Installed(
         id=row.id,
@@ -188,4 +222,5 @@ def _installed(row: PluginRow, granted: Iterable[str], configured: Mapping[str, 
         monitored=row.monitored,
         recorded=row.recorded,
         degraded_by=Cause(row.degraded_by) if row.degraded_by else None,
+        signer=signer,
     )

@@ -116,3 +116,25 @@ _OPERATORS: dict[str, Callable[[tuple[int, ...], Numbers], tuple[Numbers, Number
     "<": lambda numbers, start: (_FIRST, start),
     "<=": lambda numbers, start: (_FIRST, _next(numbers)),
 }
+
+
+def check_revoked_versions(text: str) -> str:
+    """Check what names versions in a revocation: one version, a range, or ``*``.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if not Version.is_valid(text):
+        parse_range(text)
+    return text
+
+
+def is_among(version: str, revoked: str) -> bool:
+    """Tell whether a revocation of these versions is one of this version.
+
+    A whole version means itself and no later one. In a range a pre-release counts as the version
+    that it comes before, because it has that one's faults.
+    """
+    if Version.is_valid(revoked):
+        return Version.parse(version) == Version.parse(revoked)
+    return str(Version.parse(version).finalize_version()) in parse_range(revoked)

@@ -19,6 +19,7 @@ from wardian.errors import CallError, GuestError, InvalidArguments, WardianError
 from wardian.plugins import Installed
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.text import escaped
+from wardian.plugins.trust import Trust
 from wardian.policy.grants import Authority
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import Limits, limits_from
@@ -109,6 +110,7 @@ class CallServices:
     statistics: Statistics
     monitoring: Monitoring
     recorder: Recorder
+    trust: Trust
 
 
 class Calls:
@@ -121,7 +123,7 @@ class Calls:
     def __init__(self, services: CallServices, policy: CallPolicy) -> None:
         self._services = services
         self._policy = policy
-        self._running: dict[int, tuple[Installed, CallContext]] = {}
+        self._running: dict[int, _Running] = {}
         self._settled: OrderedDict[tuple[str, str], _Settled] = OrderedDict()
         self._draining: dict[tuple[str, str], asyncio.Future[None]] = {}
         self.log = CallLog()
@@ -132,10 +134,11 @@ class Calls:
         Raises:
             CallError: how it failed, with its usage.
             InvalidArguments, NotFound, Overloaded: it did not start.
+            SignatureInvalid, Revoked: the tenant does not trust the plugin, or no more.
         """
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
-        settled = self._settled_of(plugin)
+        settled = self._settled_of(plugin) or await self._settle(plugin)
         limits = limits_from(request.limits or {}, settled.limits)
         context = _context(settled, request, limits)
         job = self._job(settled, context, function, request.arguments)
@@ -146,9 +149,12 @@ class Calls:
             recorded = RecordedCall(plugin, job, request.limits or {}, settled.configuration)
             answer = self._services.recorder.tape(recorded, answer)
         key = id(context)
-        self._running[key] = (plugin, context)
+        running = self._running[key] = _Running(plugin, context, asyncio.current_task())
         try:
             return await self._measured(plugin, job, context, answer, request.counted)
+        except asyncio.CancelledError:
+            running.explain()
+            raise
         except InvalidArguments as error:
             _name_fault(error, request.arguments)
             raise
@@ -157,9 +163,13 @@ class Calls:
             if self._draining:
                 self._ended(plugin)
 
-    def prepare(self, plugin: Installed) -> None:
-        """Have what calls of a plugin need at hand before the first comes."""
-        settled = self._settled_of(plugin)
+    async def prepare(self, plugin: Installed) -> None:
+        """Have what calls of a plugin need at hand before the first comes.
+
+        Raises:
+            SignatureInvalid, Revoked: the tenant does not trust it.
+        """
+        settled = self._settled_of(plugin) or await self._settle(plugin)
         request = CallRequest(function="", arguments={})
         context = _context(settled, request, settled.limits)
         self._services.executor.prepare(self._job(settled, context, "", {}))
@@ -198,7 +208,7 @@ class Calls:
 
     def _runs(self, plugin: Installed) -> bool:
         version = _version_of(plugin)
-        return any(_version_of(running) == version for running, _ in self._running.values())
+        return any(_version_of(running.plugin) == version for running in self._running.values())
 
     def _ended(self, plugin: Installed) -> None:
         if not self._runs(plugin):
@@ -240,7 +250,7 @@ class Calls:
                 context.observer = None
 
     def _running_of(self, plugin: Installed) -> list[CallContext]:
-        return [context for running, context in self._running.values() if running.id == plugin.id]
+        return [each.context for each in self._running.values() if each.plugin.id == plugin.id]
 
     def _watch(self, context: CallContext) -> None:
         facts = context.facts
@@ -248,14 +258,43 @@ class Calls:
             facts.tenant, facts.plugin_id, facts.call_id
         )
 
-    def _settled_of(self, plugin: Installed) -> _Settled:
-        """Work out once what is the same in every call of a plugin as it is now."""
+    def running(self, tenant: str) -> list[Installed]:
+        """Return the plugins of a tenant that run now, each at the version that runs."""
+        return [each.plugin for each in self._running.values() if each.plugin.tenant == tenant]
+
+    def end(self, plugin: Installed, error: WardianError) -> None:
+        """End the calls of this version of a plugin that are running; each raises such an error."""
         version = _version_of(plugin)
-        found = self._settled.get(version)
-        if found is None or found.plugin is not plugin:
-            found = self._settled[version] = _Settled.of(plugin, self._policy)
-            if len(self._settled) > SETTLED_MAX:
-                self._settled.popitem(last=False)
+        for running in self._running.values():
+            if _version_of(running.plugin) == version:
+                running.end(type(error)(error.message))  # of its own: each has its traceback
+
+    def _settled_of(self, plugin: Installed) -> _Settled | None:
+        """Return what is the same in every call of a plugin, if it was worked out as it is now."""
+        found = self._settled.get(_version_of(plugin))
+        if (
+            found is None
+            or found.plugin is not plugin
+            or found.checked != self._services.trust.changes
+        ):
+            return None
+        return found
+
+    async def _settle(self, plugin: Installed) -> _Settled:
+        """Load a plugin: check that it is trusted, and work out what its calls have in common.
+
+        Raises:
+            SignatureInvalid, Revoked: it is not.
+        """
+        trust = self._services.trust
+        checked = -1
+        # What was checked before a change of trust says nothing of a call that starts after it.
+        while checked != trust.changes:
+            checked = trust.changes
+            await trust.check_load(plugin)
+        found = self._settled[_version_of(plugin)] = _Settled.of(plugin, self._policy, checked)
+        if len(self._settled) > SETTLED_MAX:
+            self._settled.popitem(last=False)
         return found
 
     async def _measured(
@@ -295,24 +334,54 @@ class Calls:
         self.log.ended(ended, failed=failed)
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """What is the same in every call of a plugin until something about it changes."""
+@dataclass(slots=True)
+class _Running:
+    """One call while it runs.
+
+    Attributes:
+        error: why the host ended it, if it did.
+    """
 
     plugin: Installed
+    context: CallContext
+    task: asyncio.Task[Any] | None
+    error: WardianError | None = None
+
+    def end(self, error: WardianError) -> None:
+        if self.error is None and self.task is not None:
+            self.error = error
+            self.task.cancel()
+
+    def explain(self) -> None:
+        """Raise why the host ended the call, unless its caller has gone away as well."""
+        if self.error is not None and self.task is not None and self.task.uncancel() == 0:
+            raise self.error
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What is the same in every call of a plugin until something about it changes.
+
+    Attributes:
+        checked: after how many changes of trust the plugin was last found to be trusted.
+    """
+
+    plugin: Installed
+    checked: int
     authority: Authority
     limits: Limits
     configuration: Mapping[str, Any]
     known: tuple[Known, ...]
 
     @classmethod
-    def of(cls, plugin: Installed, policy: CallPolicy) -> _Settled:
+    def of(cls, plugin: Installed, policy: CallPolicy, checked: int) -> _Settled:
         authority = policy.authority(plugin)
         configuration = overlaid(plugin.manifest.default_config, plugin.configured)
         known = (Known("config", *answer) for answer in answers_ahead(configuration))
         uses_config = any("/config@" in name for name in plugin.description.imports)
         return cls(
             plugin,
+            checked,
             authority,
             policy.limits(authority.level),
             configuration,

@@ -11,7 +11,14 @@ from typing import Any, Literal
 
 from wardian import __version__
 from wardian.config import overlaid
-from wardian.errors import CallError, Conflict, WardianError, WorkerLost
+from wardian.errors import (
+    CallError,
+    Conflict,
+    Revoked,
+    SignatureInvalid,
+    WardianError,
+    WorkerLost,
+)
 from wardian.events import Events
 from wardian.plugins import Installed, PluginState, Registry
 from wardian.plugins.releases import read_releases
@@ -31,14 +38,18 @@ from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permission_views import SuggestionView, UsesView
 from wardian.runtime.permissions import change_config
 from wardian.runtime.ports import Executor
+from wardian.runtime.publishers import Publishers
+from wardian.runtime.recall import Recall
 from wardian.runtime.recording import Recorder
 from wardian.runtime.recordings import Recordings
 from wardian.runtime.replay import Replays
+from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds
 from wardian.runtime.statistics import NO_VITALS, Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
 from wardian.runtime.traffic import Traffic
+from wardian.runtime.trust_policy import TrustPolicies
 from wardian.runtime.upgrade_report import UpgradeReport
 from wardian.runtime.upgrades import (
     Approval,
@@ -110,6 +121,10 @@ class HostParts:
     installer: Installer
     upgrader: Upgrader
     gates: Gates
+    recall: Recall
+    publishers: Publishers
+    revocations: Revocations
+    policies: TrustPolicies
     files: PackageFiles
     trust: Trust
     steps: Steps
@@ -139,6 +154,9 @@ class PluginHost:
         events: what was published.
         recordings: calls that can be run again, and which plugins' are recorded.
         replays: run recorded calls again.
+        trust: what tenants do about unsigned packages and lists that have expired.
+        publishers: whom tenants trust to sign what, and their keys.
+        revocations: what must not run any more.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -149,6 +167,9 @@ class PluginHost:
         self.events = parts.events
         self.recordings = parts.recordings
         self.replays = parts.replays
+        self.trust = parts.policies
+        self.publishers = parts.publishers
+        self.revocations = parts.revocations
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
@@ -159,6 +180,7 @@ class PluginHost:
         grants: Grants = (),
         enable: bool = True,
         allow_older: bool = False,
+        allow_other_publisher: bool = False,
         tenant: str = "default",
         actor: str = "host",
     ) -> PluginView:
@@ -166,18 +188,27 @@ class PluginHost:
 
         ``signature`` is the detached signature of the package, where it has one. Nothing is
         granted unless ``grants`` says so. The plugin is active at once unless
-        ``enable`` is false, or it has an ``init`` that fails.
+        ``enable`` is false, or it has an ``init`` that fails. ``allow_older`` takes a version that
+        is older than one the tenant had of this name, and ``allow_other_publisher`` a package that
+        is not signed by whoever signed the plugin before.
 
         Raises:
             InvalidManifest, PayloadTooLarge: the package; also one that asks for a more trusting
                 level than this host allows.
+            SignatureInvalid, Revoked: the tenant does not trust it.
             InvalidComponent, ImportRefused, CompileExceeded: the component.
             InvalidArguments: a grant that the manifest does not ask for.
-            Conflict: a plugin of this name is installed; or one that it needs is not, is installed
-                in another version than it takes, or is not enabled; with the chain of needs.
+            Conflict: a plugin of this name is installed, or a newer version of it was; or one that
+                it needs is not, is installed in another version than it takes, or is not enabled;
+                with the chain of needs.
             NotFound: no such path, or no such tenant.
         """
-        delivery = Delivery(source=source, signature=signature, allow_older=allow_older)
+        delivery = Delivery(
+            source=source,
+            signature=signature,
+            allow_older=allow_older,
+            allow_other_publisher=allow_other_publisher,
+        )
         plugin = await self._parts.installer.install(
             delivery, grants=grants, enable=enable, tenant=tenant, actor=actor
         )
@@ -192,6 +223,7 @@ class PluginHost:
         approve: Approval = None,
         allow_breaking: bool = False,
         allow_older: bool = False,
+        allow_other_publisher: bool = False,
         replay: int = 0,
         accept_differences: bool = False,
         reload: bool = False,
@@ -210,6 +242,8 @@ class PluginHost:
                 more than the version before is refused without it.
             allow_breaking: take a version that breaks callers without its number saying so.
             allow_older: take a version that is older than one the tenant had.
+            allow_other_publisher: take a package that is not signed by whoever signed the plugin
+                before.
             replay: so many of the last recorded calls are run by the new version first; it is
                 refused if one of them does something else, unless ``accept_differences``.
             reload: take the same version number with other content.
@@ -227,7 +261,10 @@ class PluginHost:
         """
         order = UpgradeOrder(
             delivery=Delivery(
-                source=source, signature=signature, allow_older=allow_older or reload
+                source=source,
+                signature=signature,
+                allow_older=allow_older or reload,
+                allow_other_publisher=allow_other_publisher,
             ),
             tenant=tenant,
             actor=actor,
@@ -250,6 +287,7 @@ class PluginHost:
         approve: Approval = None,
         allow_breaking: bool = False,
         allow_older: bool = False,
+        allow_other_publisher: bool = False,
         replay: int = 0,
         accept_differences: bool = False,
         tenant: str = "default",
@@ -260,7 +298,12 @@ class PluginHost:
             WardianError: the package is refused before it can be compared.
         """
         order = UpgradeOrder(
-            delivery=Delivery(source=source, signature=signature, allow_older=allow_older),
+            delivery=Delivery(
+                source=source,
+                signature=signature,
+                allow_older=allow_older,
+                allow_other_publisher=allow_other_publisher,
+            ),
             tenant=tenant,
             actor="host",
             name=name,
@@ -369,7 +412,9 @@ class PluginHost:
             NotFound: no such plugin.
             Conflict: it is quarantined; or what it needs is not installed, is in another version
                 than it takes, or is not enabled; with the chain of needs.
+            SignatureInvalid, Revoked: the tenant does not trust it.
         """
+        await self._parts.trust.check_load(await self._parts.registry.get(tenant, name))
         *others, plugin = await self._parts.switches.enable(
             name, cascade=cascade, tenant=tenant, actor=actor
         )
@@ -416,11 +461,15 @@ class PluginHost:
     async def plugins(self, *, tenant: str = "default") -> list[PluginView]:
         """Return every plugin of a tenant, by name."""
         vitals = await self._parts.statistics.all_vitals(tenant)
+        parts = self._parts
         return [
             plugin_view(
-                plugin, self._parts.calls.authority(plugin), vitals.get(plugin.id, NO_VITALS)
+                plugin,
+                parts.calls.authority(plugin),
+                vitals.get(plugin.id, NO_VITALS),
+                warnings=parts.trust.warnings(plugin),
             )
-            for plugin in await self._parts.registry.all(tenant)
+            for plugin in await parts.registry.all(tenant)
         ]
 
     async def plugin(self, name: str, *, tenant: str = "default") -> PluginView:
@@ -566,6 +615,8 @@ class PluginHost:
             InvalidArguments: arguments or limits; with the path of the fault.
             Overloaded: every worker is busy and the queue is full; or the plugin rests after
                 crashes, and too many calls of it wait.
+            SignatureInvalid, Revoked: the tenant does not trust the plugin, or no more; it is
+                quarantined then.
             CallError: how the call failed, with its usage.
         """
         plugin = await self._callable(tenant, name)
@@ -590,6 +641,9 @@ class PluginHost:
             await traffic.ended(plugin, error, lowered=bool(limits))
             await supervisor.lost(plugin, error)
             raise
+        except (SignatureInvalid, Revoked) as error:
+            await self._parts.recall.withdraw(plugin, error)
+            raise
         except CallError as error:
             supervisor.survived(plugin)
             await traffic.ended(plugin, error, lowered=bool(limits))
@@ -601,6 +655,9 @@ class PluginHost:
 
     async def _callable(self, tenant: str, name: str) -> Installed:
         plugin = await self._parts.registry.get(tenant, name)
+        if plugin.state is PluginState.QUARANTINED:
+            # If it is for that that it was set aside, say so as clearly as when it was.
+            await self._parts.trust.check_load(plugin)
         if not plugin.is_callable:
             raise _not_callable(plugin)
         return plugin
@@ -635,7 +692,13 @@ class PluginHost:
 
     async def _view(self, plugin: Installed, *, is_new: bool = False) -> PluginView:
         vitals = await self._parts.statistics.vitals(plugin.tenant, plugin.id)
-        return plugin_view(plugin, self._parts.calls.authority(plugin), vitals, is_new=is_new)
+        return plugin_view(
+            plugin,
+            self._parts.calls.authority(plugin),
+            vitals,
+            is_new=is_new,
+            warnings=self._parts.trust.warnings(plugin),
+        )
 
 
 def _resolved(plugin: Installed) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from wardian.plugins import Installed, Manifest, PluginState
 from wardian.plugins.dependencies import Plan, to_install
 from wardian.plugins.registry import read_installed
 from wardian.plugins.releases import Release, hold_releases, read_releases, release_of
+from wardian.plugins.rollback import Sighting, check_publisher, check_version
 from wardian.plugins.versions import is_older
 from wardian.runtime import journal
 from wardian.runtime.dependencies import holding, leaving
@@ -22,7 +23,7 @@ from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permissions import wanted_grants
 from wardian.runtime.steps import Steps
 from wardian.storage import Database
-from wardian.storage.rows import PluginRow, SeenRow
+from wardian.storage.rows import PluginRow
 from wardian.tenants.tenants import require_tenant
 
 Grants = Sequence[str] | Literal["all"]
@@ -193,11 +194,17 @@ class Installer:
             state_reason="",
         )
         await change.plugins.add(row, candidate.package_row())
-        await see(change, manifest.name, candidate.seen_row())
+        await see(change, manifest.name, candidate.sighting())
         await change.note(
             "installed",
             manifest.name,
-            {"version": manifest.version, "digest": row.digest, "package": row.package_digest},
+            {
+                "version": manifest.version,
+                "digest": row.digest,
+                "package": row.package_digest,
+                "publisher": candidate.verdict.publisher,
+                "key_id": candidate.verdict.key_id,
+            },
         )
 
     async def _grant(
@@ -211,8 +218,15 @@ class Installer:
         return await read_installed(change.connection, change.tenant, manifest.name)
 
 
-async def see(change: journal.Change, name: str, row: SeenRow) -> None:
-    """Remember a version of a plugin's name as the highest that the tenant had, if it is."""
+async def see(change: journal.Change, name: str, sighting: Sighting) -> None:
+    """Remember a version of a plugin's name as the highest that the tenant had, if it is.
+
+    Raises:
+        Conflict, SignatureInvalid: another change meanwhile made it one that must not be installed.
+    """
     seen = await change.plugins.seen(name)
-    if seen is None or not is_older(row.plugin_version, seen.plugin_version):
-        await change.plugins.see(name, row)
+    waived = check_publisher(name, seen, sighting) + check_version(name, seen, sighting)
+    if waived:
+        await change.note("protection-waived", name, {"what": waived})
+    if seen is None or not is_older(sighting.row.plugin_version, seen.plugin_version):
+        await change.plugins.see(name, sighting.row)

@@ -17,6 +17,7 @@ from wardian.plugins import Manifest, Package
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.faults import located
 from wardian.plugins.package import read_source
+from wardian.plugins.rollback import Allowed, Sighting, check_version
 from wardian.plugins.trust import Trust, Verdict
 from wardian.policy.levels import LEVELS
 from wardian.runtime.manifests import check_manifest
@@ -38,11 +39,19 @@ class Delivery:
         source: its bytes, a path to a ``.wardian`` file, or a built plugin's directory.
         signature: the detached signature, if there is one.
         allow_older: take a version that is older than one the tenant had.
+        allow_other_publisher: take a package that is not signed by whoever signed the plugin
+            before.
     """
 
     source: bytes | str | Path
     signature: bytes | None = None
     allow_older: bool = False
+    allow_other_publisher: bool = False
+
+    @property
+    def allowed(self) -> Allowed:
+        """What the operator allows against the protection from going back."""
+        return Allowed(older=self.allow_older, other_publisher=self.allow_other_publisher)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,7 @@ class Candidate:
     package: Package
     description: Description
     verdict: Verdict
+    allowed: Allowed
 
     @property
     def manifest(self) -> Manifest:
@@ -69,13 +79,9 @@ class Candidate:
             envelope=self.verdict.envelope,
         )
 
-    def seen_row(self) -> SeenRow:
-        """Return the row that remembers this version when the plugin is gone."""
-        return SeenRow(
-            plugin_version=self.manifest.version,
-            package_digest=self.package.digest,
-            publisher=self.verdict.publisher,
-        )
+    def sighting(self) -> Sighting:
+        """Return what remembers this version when the plugin is gone."""
+        return _sighting(self.package, self.verdict, self.allowed)
 
     def version_row(self, actor: str) -> VersionRow:
         """Return the row of this version, installed now."""
@@ -138,14 +144,20 @@ class Intake:
 
         Raises:
             SignatureInvalid, Revoked: the tenant does not trust it.
+            Conflict: it is to be installed, and older than what the tenant had of the name.
             InvalidComponent, ImportRefused, CompileExceeded: the component.
         """
         with self._steps.at(change.name, "verify"):
             verdict = await self._trust.check_upload(
-                change.tenant, package, delivery.signature, allow_older=delivery.allow_older
+                change.tenant, package, delivery.signature, allowed=delivery.allowed
             )
+            if change.name == "install":  # an upgrade compares with what is in use first
+                sighting = _sighting(package, verdict, delivery.allowed)
+                check_version(package.manifest.name, verdict.seen, sighting)
         description = await self.compile(package.component, package.manifest, change.name)
-        return Candidate(package=package, description=description, verdict=verdict)
+        return Candidate(
+            package=package, description=description, verdict=verdict, allowed=delivery.allowed
+        )
 
     async def compile(self, component: bytes, manifest: Manifest, change: str) -> Description:
         """Audit a component and compile it, both in a disposable process.
@@ -169,3 +181,12 @@ class Intake:
             self._policy.ceiling.check(package.manifest, tenant)
             check_manifest(package.manifest)
         return package
+
+
+def _sighting(package: Package, verdict: Verdict, allowed: Allowed) -> Sighting:
+    row = SeenRow(
+        plugin_version=package.manifest.version,
+        package_digest=package.digest,
+        publisher=verdict.publisher,
+    )
+    return Sighting(row=row, allowed=allowed)

@@ -29,21 +29,30 @@ class Change:
     async def note(self, what: str, plugin: str, detail: Mapping[str, Any]) -> None:
         """Write down that ``plugin.WHAT`` happened to a plugin: for auditors and subscribers."""
         action = f"plugin.{what}"
+        await self._write(action, plugin, detail)
+        await self._tell(action, {"plugin": plugin, "actor": self.actor, **detail})
+
+    async def note_trust(self, what: str, subject: str, detail: Mapping[str, Any]) -> None:
+        """Write down that whom the tenant trusts has changed: ``trust.WHAT`` for auditors, and
+        ``trust.changed`` for subscribers."""
+        await self._write(f"trust.{what}", subject, detail)
+        told = {"what": what, "subject": subject, "actor": self.actor, **detail}
+        await self._tell("trust.changed", told)
+
+    async def _write(self, action: str, subject: str, detail: Mapping[str, Any]) -> None:
         entry = AuditRow(
             tenant=self.tenant,
             time=now(),
             actor=self.actor,
             action=action,
-            subject=plugin,
+            subject=subject,
             detail=detail,
         )
         await AuditRepository(self.connection, self.tenant).add(entry)
+
+    async def _tell(self, topic: str, data: Mapping[str, Any]) -> None:
         event = await self._events.record(
-            self.connection,
-            self.tenant,
-            action,
-            {"plugin": plugin, "actor": self.actor, **detail},
-            correlation_id=self._correlation_id,
+            self.connection, self.tenant, topic, data, correlation_id=self._correlation_id
         )
         self.noted.append(event)
 

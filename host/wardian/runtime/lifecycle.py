@@ -136,15 +136,18 @@ class Lifecycle:
             return await self.move(change, plugin, PluginState.ACTIVE, reason)
         return plugin
 
-    async def quarantine(self, plugin: Installed, reason: str) -> None:
-        """Set aside a plugin that takes calls; one that has changed meanwhile is left as it is."""
-        await self.settle(plugin, Move(PluginState.QUARANTINED, reason))
+    async def quarantine(self, plugin: Installed, reason: str) -> bool:
+        """Set aside a plugin that takes calls, and tell whether it did.
 
-    async def settle(self, plugin: Installed, move: Move) -> None:
-        """Make a change of a plugin that takes calls, unless it has changed itself meanwhile.
+        One that has changed meanwhile is left as it is.
+        """
+        return await self.settle(plugin, Move(PluginState.QUARANTINED, reason))
 
-        It has if it is at another version, takes no calls, or is in another state than it was for
-        whoever decided this.
+    async def settle(self, plugin: Installed, move: Move) -> bool:
+        """Make a change of a plugin that takes calls, and tell whether it was made.
+
+        It is not if the plugin has changed meanwhile: if it is at another version, takes no calls,
+        or is in another state than it was for whoever decided this.
         """
         async with (
             self.lock(plugin.tenant, plugin.name),
@@ -153,9 +156,11 @@ class Lifecycle:
             try:
                 present = await read_installed(change.connection, plugin.tenant, plugin.name)
             except NotFound:
-                return
-            if _is_as_it_was(plugin, present, move):
-                await self.move(change, present, move.to, move.reason, move.cause)
+                return False
+            if not _is_as_it_was(plugin, present, move):
+                return False
+            await self.move(change, present, move.to, move.reason, move.cause)
+            return True
 
 
 def _is_as_it_was(plugin: Installed, present: Installed, move: Move) -> bool:

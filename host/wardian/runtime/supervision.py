@@ -21,7 +21,7 @@ FIRST_REST_SECONDS = 0.1
 REST_SECONDS_MAX = 5.0
 RESTING_CALLS_MAX = 64
 
-Quarantine = Callable[[Installed, str], Awaitable[None]]
+Quarantine = Callable[[Installed, str], Awaitable[object]]
 """Sets a plugin aside, for a reason."""
 
 

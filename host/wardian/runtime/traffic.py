@@ -16,7 +16,7 @@ from wardian.plugins.states import Cause, Move
 
 _CALLS = Cause.CALLS  # looked up once, because this is on the way of every call
 
-Settle = Callable[[Installed, Move], Awaitable[None]]
+Settle = Callable[[Installed, Move], Awaitable[object]]
 """Makes a change of state that the host decided on."""
 
 

@@ -19,7 +19,9 @@ import msgspec
 from wardian.crypto.identifiers import new_id
 from wardian.errors import Conflict, NotFound
 from wardian.plugins import Installed, Manifest, Registry
+from wardian.plugins.judgement import Signer
 from wardian.plugins.registry import as_version, read_installed
+from wardian.plugins.rollback import Sighting
 from wardian.policy.permissions import parse_permission
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.dependencies import check_still_fits
@@ -30,7 +32,7 @@ from wardian.runtime.lifecycle import Lifecycle, lifecycle_function
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.steps import Steps
 from wardian.runtime.upgrade_report import MigrationStep
-from wardian.storage.rows import PackageRow, SeenRow, UpgradeRow, VersionRow, now
+from wardian.storage.rows import PackageRow, UpgradeRow, VersionRow, now
 from wardian.storage.upgrades import (
     COMMITTED,
     ROLLED_BACK,
@@ -57,7 +59,7 @@ class Arrival:
 
     row: PackageRow
     content: bytes = field(repr=False)
-    seen: SeenRow
+    seen: Sighting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class Target:
         dropped: grants that the new version has no use for; a rollback brings them back.
         migrations: calls of the new version's ``migrate``, in order.
         restores: the upgrade whose snapshot becomes the plugin's data, if one does.
+        signer: who signed the version's package.
     """
 
     change: str
@@ -79,6 +82,11 @@ class Target:
     arrival: Arrival | None = None
     migrations: tuple[MigrationStep, ...] = ()
     restores: str | None = None
+    signer: Signer | None = None
+
+    def of(self, plugin: Installed) -> Installed:
+        """Return what a plugin will be."""
+        return as_version(plugin, self.version, self.granted, self.signer)
 
     @property
     def changes_data(self) -> bool:
@@ -124,7 +132,7 @@ class Transitions:
                 new = await self._arriving(plugin, target)
                 with steps.at(change, "probe"):
                     await self._probe(new)
-                self._parts.calls.prepare(new)
+                await self._parts.calls.prepare(new)
                 with steps.at(change, "swap"):
                     present = await self._swap(plugin, target, row, new)
             except BaseException as error:
@@ -210,7 +218,8 @@ class Transitions:
         """Return the new version with what it may do now."""
         async with self._parts.journal.change(plugin.tenant, "host") as change:
             present = await self._check_unchanged(change, plugin)
-        return as_version(plugin, target.version, _still_granted(plugin, present, target))
+        granted = _still_granted(plugin, present, target)
+        return as_version(plugin, target.version, granted, target.signer)
 
     async def _migrate(self, new: Installed, target: Target) -> None:
         function = lifecycle_function(new, "migrate") or ""

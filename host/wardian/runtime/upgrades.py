@@ -13,8 +13,10 @@ import msgspec
 from wardian.errors import Conflict, InvalidArguments, NotFound, WardianError
 from wardian.plugins import Installed, Manifest, Registry
 from wardian.plugins.dependencies import check_upgrade
-from wardian.plugins.registry import as_version, read_installed
+from wardian.plugins.judgement import Signer
+from wardian.plugins.registry import as_version, read_installed, signer_of
 from wardian.plugins.releases import Release, read_releases
+from wardian.plugins.rollback import check_version
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime import intake
@@ -170,7 +172,7 @@ class Upgrader:
         replayed = await self._replayed(order, plugin, candidate)
         obstacles: list[Obstacle] = []
         with _noted(obstacles, "compare"):
-            check_newer(plugin, candidate, order.delivery, reload=order.reload)
+            _check_newer(order, plugin, candidate)
         with _noted(obstacles, "compare"):
             check_breaking(found, allowed=order.allow_breaking)
         with _noted(obstacles, "compare"):
@@ -306,15 +308,21 @@ class Upgrader:
             granted=_covered(held, manifest.asked()),
             dropped=_uncovered(plugin.granted, manifest.asked()),
             restores=_restored(plugin, row, since, order.stored),
+            signer=await self._signer(plugin.tenant, row.package_digest),
         )
         with self._parts.steps.at("rollback", "verify"):
-            await self._parts.trust.check_load(as_version(plugin, row, target.granted))
+            await self._parts.trust.check_load(target.of(plugin))
         component = await self._parts.files.component(row.package_digest)
         await self._parts.intake.compile(component, manifest, "rollback")
         with self._parts.steps.at("rollback", "compare"):
             check_configuration(plugin, manifest)
             _check_dependencies(manifest, await self._there(plugin.tenant))
         return target
+
+    async def _signer(self, tenant: str, package_digest: str) -> Signer | None:
+        async with self._parts.database.reading() as connection:
+            row = await PluginRepository(connection, tenant).package(package_digest)
+        return None if row is None else signer_of(row)
 
 
 def _entry(row: UpgradeRow) -> UpgradeEntry:
@@ -328,13 +336,19 @@ def _entry(row: UpgradeRow) -> UpgradeEntry:
 def _compare(
     order: UpgradeOrder, plugin: Installed, candidate: Candidate, found: UpgradeReport
 ) -> None:
-    check_newer(plugin, candidate, order.delivery, reload=order.reload)
+    _check_newer(order, plugin, candidate)
     check_breaking(found, allowed=order.allow_breaking)
     check_configuration(plugin, candidate.manifest)
 
 
 def _check_dependencies(manifest: Manifest, there: Sequence[Release]) -> None:
     check_upgrade(manifest.name, manifest.version, manifest, there)
+
+
+def _check_newer(order: UpgradeOrder, plugin: Installed, candidate: Candidate) -> None:
+    """Compare with what is in use, and then with all that the tenant ever had."""
+    check_newer(plugin, candidate, order.delivery, reload=order.reload)
+    check_version(plugin.name, candidate.verdict.seen, candidate.sighting())
 
 
 def _target(
@@ -353,9 +367,10 @@ def _target(
         arrival=Arrival(
             row=candidate.package_row(),
             content=candidate.package.content,
-            seen=candidate.seen_row(),
+            seen=candidate.sighting(),
         ),
         migrations=found.migrations,
+        signer=signer_of(candidate.package_row()),
     )
 
 

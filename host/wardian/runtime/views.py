@@ -116,6 +116,10 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     health: HealthView
     statistics: StatisticsView
+    signed: bool
+    publisher: str | None
+    key_id: str | None
+    warnings: list[str]
 
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +172,12 @@ class CallOutcome:
 
 
 def plugin_view(
-    plugin: Installed, authority: Authority, vitals: Vitals, *, is_new: bool = False
+    plugin: Installed,
+    authority: Authority,
+    vitals: Vitals,
+    *,
+    is_new: bool = False,
+    warnings: Sequence[str] = (),
 ) -> PluginView:
     """Show an installed plugin, which has this authority; ``is_new`` if none was there before."""
     manifest = plugin.manifest
@@ -198,6 +207,10 @@ def plugin_view(
         size_bytes=plugin.description.size_bytes,
         health=HealthView(**_health(vitals)),
         statistics=StatisticsView(**asdict(vitals.totals)),
+        signed=plugin.signer is not None,
+        publisher=plugin.signer.publisher if plugin.signer else None,
+        key_id=plugin.signer.key_id if plugin.signer else None,
+        warnings=list(warnings),
     )
 
 

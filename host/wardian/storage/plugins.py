@@ -80,6 +80,13 @@ class PluginRepository:
         row = found.mappings().one_or_none()
         return None if row is None else PackageRow(**row)
 
+    async def all_packages(self) -> dict[str, PackageRow]:
+        """Return the tenant's packages, by digest."""
+        found = await self._connection.execute(
+            select(*_PACKAGE_COLUMNS).where(packages.c.tenant == self._tenant)
+        )
+        return {row.digest: PackageRow(**row._mapping) for row in found}
+
     async def keep_version(self, plugin_id: str, row: VersionRow) -> None:
         """Keep a version of a plugin; one of the same package is replaced."""
         await self._forget_version(plugin_id, row.package_digest)

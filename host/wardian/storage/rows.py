@@ -253,3 +253,61 @@ class RecordingRow(RecordingSummary):
     """
 
     document: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublisherRow:
+    """One publisher, and the plugins that it may sign: names, or beginnings of them with ``*``."""
+
+    name: str
+    plugins: tuple[str, ...]
+    created_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublisherKeyRow:
+    """One key of a publisher's; ``state`` is ``active``, ``retired`` or ``revoked``."""
+
+    key_id: str
+    publisher: str
+    public_key: str
+    state: str
+    reason: str
+    added_at: datetime
+    added_by: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustPolicyRow:
+    """What a tenant does about unsigned packages and about lists that have expired."""
+
+    unsigned: str
+    stale: str
+    updated_at: datetime
+    updated_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationListRow:
+    """The newest good list of a publisher; ``envelope`` is as it came."""
+
+    publisher: str
+    number: int
+    expires_at: datetime
+    envelope: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationRow:
+    """What the operator revokes: a package, or versions of a plugin."""
+
+    id: str
+    package_digest: str | None
+    name: str | None
+    versions: str | None
+    reason: str
+    revoked_at: datetime
+    revoked_by: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -36,7 +37,7 @@ _PACKAGES = {"requestBody": {"required": True, "content": {FORM_TYPE: {"schema":
 @router.post(
     "", status_code=201, responses=answers(BatchView, 201, "Installed."), openapi_extra=_PACKAGES
 )
-async def install_all(
+async def install_all(  # noqa: PLR0913, PLR0917 -- a request's parameters are its arguments
     request: Request,
     host: Host,
     caller: Admin,
@@ -44,14 +45,20 @@ async def install_all(
         list[str] | None, Query(description="A permission that each asks for, or `all`.")
     ] = None,
     enable: bool = True,
+    allow_older: bool = False,
+    allow_other_publisher: bool = False,
 ) -> Response:
     """Install the packages of a form: all of them, or none. They may need each other.
 
     A form has a file `package` for each, and right behind it, for one that is signed, a file
     `signature`.
     """
+    deliveries = [
+        replace(each, allow_older=allow_older, allow_other_publisher=allow_other_publisher)
+        for each in await deliveries_of(request)
+    ]
     view = await host.install_all(
-        await deliveries_of(request),
+        deliveries,
         grants="all" if grant == ["all"] else grant or (),
         enable=enable,
         tenant=caller.tenant,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from wardian.api.answers import answer, answers
-from wardian.api.bodies import FORM_TYPE, PACKAGE_TYPES, package_of
+from wardian.api.bodies import FORM_TYPE, PACKAGE_TYPES, SIGNATURE_HEADER, upload_of
 from wardian.api.dependencies import Admin, Host, Reader
 from wardian.api.v1.dependencies import CascadeToDependents, CascadeToNeeds, Uninstalled
 from wardian.runtime.host import CheckView, PluginView, SwitchedView
@@ -17,31 +17,52 @@ from wardian.runtime.host import CheckView, PluginView, SwitchedView
 router = APIRouter(prefix="/plugins", tags=["plugins"])
 
 _BINARY = {"type": "string", "format": "binary"}
-_FORM = {"type": "object", "required": ["package"], "properties": {"package": _BINARY}}
+_FORM = {
+    "type": "object",
+    "required": ["package"],
+    "properties": {"package": _BINARY, "signature": _BINARY},
+}
 PACKAGE = {
+    "parameters": [
+        {
+            "name": SIGNATURE_HEADER,
+            "in": "header",
+            "description": "The package's detached signature, in base64.",
+            "schema": {"type": "string"},
+        }
+    ],
     "requestBody": {
         "required": True,
         "content": {kind: {"schema": _BINARY} for kind in PACKAGE_TYPES}
         | {FORM_TYPE: {"schema": _FORM}},
-    }
+    },
 }
 
 
 @router.post(
     "", status_code=201, responses=answers(PluginView, 201, "Installed."), openapi_extra=PACKAGE
 )
-async def install(
+async def install(  # noqa: PLR0913, PLR0917 -- a request's parameters are its arguments
     request: Request,
     host: Host,
     caller: Admin,
     grant: Annotated[list[str] | None, Query(description="A permission, or `all`.")] = None,
     enable: bool = True,
+    allow_older: bool = False,
+    allow_other_publisher: bool = False,
 ) -> Response:
-    """Install a `.wardian` package, sent as the body or as the one file of a form."""
+    """Install a `.wardian` package, sent as the body or as the file `package` of a form.
+
+    A signature is the form's file `signature`, or the header.
+    """
+    upload = await upload_of(request)
     view = await host.install(
-        await package_of(request),
+        upload.package,
+        signature=upload.signature,
         grants="all" if grant == ["all"] else grant or (),
         enable=enable,
+        allow_older=allow_older,
+        allow_other_publisher=allow_other_publisher,
         tenant=caller.tenant,
         actor=caller.key_name,
     )

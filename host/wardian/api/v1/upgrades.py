@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from wardian.api.answers import answer, answers, takes
-from wardian.api.bodies import body_of, package_of
+from wardian.api.bodies import body_of, upload_of
 from wardian.api.dependencies import Admin, Host, Reader
 from wardian.api.v1.plugins import PACKAGE
 from wardian.runtime.host import (
@@ -53,6 +53,7 @@ async def upgrade(  # noqa: PLR0913, PLR0917 -- a request's parameters are its a
     ] = None,
     allow_breaking: bool = False,
     allow_older: bool = False,
+    allow_other_publisher: bool = False,
     replay: Annotated[
         int, Query(ge=0, le=REPLAYED_MAX, description="Recorded calls to try it with first.")
     ] = 0,
@@ -67,15 +68,17 @@ async def upgrade(  # noqa: PLR0913, PLR0917 -- a request's parameters are its a
         "approve": _approval(approve),
         "allow_breaking": allow_breaking,
         "allow_older": allow_older,
+        "allow_other_publisher": allow_other_publisher,
         "replay": replay,
         "accept_differences": accept_differences,
         "tenant": caller.tenant,
     }
     await host.plugin(name, tenant=caller.tenant)
-    package = await package_of(request)
+    upload = await upload_of(request)
+    asked["signature"] = upload.signature
     if dry_run:
-        return answer(await host.upgrade_report(package, **asked))
-    return answer(await host.upgrade(package, **asked, actor=caller.key_name))
+        return answer(await host.upgrade_report(upload.package, **asked))
+    return answer(await host.upgrade(upload.package, **asked, actor=caller.key_name))
 
 
 @router.post("/rollback", responses=answers(PluginView), openapi_extra=takes(RollbackRequest))
