@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 
 from wardian.errors import Fault
 from wardian.plugins.manifest import Manifest
+from wardian.sandbox.description import Description
 
 ACTIONS: dict[str, tuple[str, ...]] = {
     "context": (),
@@ -48,6 +49,11 @@ def undeclared(manifest: Manifest, imports: Collection[str]) -> list[Fault]:
         for interface in _interfaces(imports)
         if (actions := _enough(interface)) and not asked & set(actions)
     ]
+
+
+def imported_in_vain(manifest: Manifest, description: Description) -> list[str]:
+    """Return what `undeclared` does of a component that was compiled, as sentences."""
+    return [fault.message for fault in undeclared(manifest, description.imports)]
 
 
 def unused(manifest: Manifest, imports: Collection[str]) -> list[Fault]:

@@ -12,6 +12,7 @@ from wardian.plugins import Installed, Manifest
 from wardian.plugins.compatibility import Change, Compatibility, compare, next_version, reaches
 from wardian.plugins.demands import demands_of
 from wardian.plugins.dependencies import dependents
+from wardian.plugins.imports import imported_in_vain
 from wardian.plugins.releases import Release
 from wardian.plugins.versions import in_order, is_older
 from wardian.policy.grants import Authority
@@ -69,7 +70,7 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
         review: every permission, with its risk and its difference to the old version.
         migrations: the calls of ``migrate`` that bring the stored data along.
         dependents: the plugins that need this one.
-        warnings: about who signed it.
+        warnings: about who signed it, and imports that nobody asked for.
         replay: what the new version did with calls that were recorded, if any were to be replayed.
         obstacles: what stops the upgrade as it was asked for; none if nothing does.
     """
@@ -124,7 +125,10 @@ def report(plugin: Installed, candidate: Candidate, authority: Authority) -> Upg
         needs_approval=tuple(map(_named, more)),
         review=review(new, authority, running=old),
         migrations=migrations(plugin, candidate),
-        warnings=candidate.verdict.warnings,
+        warnings=(
+            *candidate.verdict.warnings,
+            *imported_in_vain(manifest, candidate.description),
+        ),
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from wardian.plugins import Installed
 from wardian.plugins.demands import demands_of
+from wardian.plugins.imports import imported_in_vain
 from wardian.policy.grants import Authority
 from wardian.policy.reviews import Reviewed, review
 from wardian.policy.usage import Usage
@@ -210,7 +211,7 @@ def plugin_view(
         signed=plugin.signer is not None,
         publisher=plugin.signer.publisher if plugin.signer else None,
         key_id=plugin.signer.key_id if plugin.signer else None,
-        warnings=list(warnings),
+        warnings=[*warnings, *imported_in_vain(manifest, plugin.description)],
     )
 
 

@@ -36,6 +36,20 @@ def test_a_package_is_installed_listed_shown_and_uninstalled(
     assert "No plugin" in remote("list").out
 
 
+def test_an_import_that_the_manifest_does_not_ask_for_is_told(
+    remote: CommandLine, tmp_path: Path
+) -> None:
+    path = tmp_path / "stores.wardian"
+    path.write_bytes(package("stores", guest("stores")))
+
+    told = remote("install", path)
+    shown = remote.json("show", "stores")
+    remote("uninstall", "stores", "--yes")
+
+    assert "warning: The component imports wardian:plugin/kv" in told.err
+    assert any("does not ask for events:publish" in each for each in shown["warnings"])
+
+
 def test_a_person_is_asked_before_a_plugin_goes(
     remote: CommandLine, calculator: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
