@@ -188,7 +188,8 @@ class TenantTrust:
         listed = ", ".join(f"{key.id[:16]}… of {key.publisher!r}" for key in self.keys.values())
         return SignatureInvalid(
             f"{subject} is signed with the key {named}, which no publisher of the tenant "
-            f"{self.tenant!r} has; it knows {listed[:1000] or 'no key at all'}."
+            f"{self.tenant!r} has; it knows {listed[:1000] or 'no key at all'}. If you trust "
+            "whoever holds it: wardian publishers add NAME --key FILE.pub"
         )
 
     def _stale(self, publisher: str, at: datetime) -> str | None:
@@ -263,7 +264,9 @@ def _check_revoked(subject: Subject, revoked: Iterable[Revocation], by: str) -> 
     for revocation in revoked:
         if hits(revocation, subject):
             which = revocation.versions or f"SHA-256 {subject.digest}"
-            raise Revoked(f"{subject} ({which}) was revoked by {by}: {revocation.reason}.")
+            told = "" if which == subject.version else f" ({which})"
+            reason = revocation.reason.rstrip(".")
+            raise Revoked(f"{subject}{told} was revoked by {by}: {reason}.")
 
 
 def _because(reason: str) -> str:
