@@ -6,16 +6,18 @@ import re
 import tomllib
 from collections.abc import Sequence
 
+# Nothing here goes back, so the time is linear in the text. Groups are atomic, because Python
+# 3.11.2 gets repetitions of them wrong that are possessive and look ahead.
 _STRING = r"""
-    \"{3}(?:[^\\"]++|\\.|"(?!""))*+"{3,5}+
-  | '{3}(?:[^']++|'(?!''))*+'{3,5}+
-  | "(?:[^"\\]++|\\.)*+"
+    \"{3}(?>(?:[^\\"]|\\.|"(?!""))*)"{3,5}
+  | '{3}(?>(?:[^']|'(?!''))*)'{3,5}
+  | "(?>(?:[^"\\]|\\.)*)"
   | '[^']*+'
 """
-_KEY_PART = re.compile(r"""[A-Za-z0-9_-]++|"(?:[^"\\]++|\\.)*+"|'[^']*+'""")
+_KEY_PART = re.compile(r"""[A-Za-z0-9_-]++|"(?>(?:[^"\\]|\\.)*)"|'[^']*+'""")
 _DOT = re.compile(r"[ \t]*+\.[ \t]*+")
 _SCALAR = re.compile(rf"(?:{_STRING}|[^\s,\]}}#][^\n,\]}}#]*+)", re.VERBOSE | re.DOTALL)
-_SPACE = re.compile(r"(?:[ \t\r\n]++|\#[^\n]*+)*+")
+_SPACE = re.compile(r"(?>(?:[ \t\r\n]|\#[^\n]*+)*)")
 _INDEX = re.compile(r"\[(\d{1,6})\]")
 _NAME_END = re.compile(r"(?=[.\[])|$")
 

@@ -18,17 +18,19 @@ _TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 # A string that does not end runs to the end of its line or of the text: it is no TOML, and what
-# would follow is never read. Nothing here goes back, so the time is linear in the text.
+# would follow is never read. Nothing here goes back, so the time is linear in the text. Groups are
+# atomic, because Python 3.11.2 gets repetitions of them wrong that are possessive and look ahead.
 _PART = r"""(?:
-    \"{3}(?:[^\\"]++|\\.|"(?!""))*+(?:"{3,5})?+
-  | '{3}(?:[^']++|'(?!''))*+(?:'{3,5})?+
-  | "(?:[^"\\\n]++|\\[^\n])*+"?+
+    \"{3}(?>(?:[^\\"]|\\.|"(?!""))*)(?>(?:"{3,5})?)
+  | '{3}(?>(?:[^']|'(?!''))*)(?>(?:'{3,5})?)
+  | "(?>(?:[^"\\\n]|\\[^\n])*)"?+
   | '[^'\n]*+'?+
   | [A-Za-z0-9_-]++
 )"""
 _DOT = r"[ \t]*+\.[ \t]*+"
 _TOKEN = re.compile(
-    rf"\#[^\n]*+|{_PART}(?:{_DOT}{_PART}){{0,{MAX_KEY_PARTS - 1}}}+(?P<beyond>{_DOT}{_PART})?+",
+    rf"\#[^\n]*+|{_PART}(?>(?:{_DOT}{_PART}){{0,{MAX_KEY_PARTS - 1}}})"
+    rf"(?>(?P<beyond>{_DOT}{_PART})?)",
     re.VERBOSE | re.DOTALL,
 )
 
