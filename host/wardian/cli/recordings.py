@@ -22,7 +22,7 @@ CallId = Annotated[str, typer.Argument(help="The id of a recorded call.")]
 def record(
     name: Name,
     calls: Annotated[
-        int | None, typer.Option("--calls", help="Keep so many of its last calls.")
+        int | None, typer.Option("--calls", min=0, help="Keep so many of its last calls.")
     ] = None,
     off: Annotated[bool, typer.Option("--off", help="Record no more.")] = False,
     json: Json = False,

@@ -52,7 +52,10 @@ def upgrade(
     allow_older: AllowOlder = False,
     allow_other_publisher: AllowOtherPublisher = False,
     replay: Annotated[
-        int, typer.Option("--replay", help="Try it with so many of the last recorded calls first.")
+        int,
+        typer.Option(
+            "--replay", min=0, help="Try it with so many of the last recorded calls first."
+        ),
     ] = 0,
     accept_differences: Annotated[
         bool, typer.Option("--accept-differences", help="Take it though some do something else.")
