@@ -36,10 +36,10 @@ def answers(
     return {status: {"description": description, "content": content}}
 
 
-def takes(kind: Any) -> dict[str, Any]:
-    """The ``openapi_extra`` of a route whose body is a ``kind``."""
+def takes(kind: Any, *, required: bool = True) -> dict[str, Any]:
+    """The ``openapi_extra`` of a route whose body is a ``kind``, which may be left out or not."""
     content = {"application/json": {"schema": schema_of(kind)}}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def schema_of(kind: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from wardian.errors import Forbidden, Unauthenticated
+from wardian.errors import Forbidden, InvalidArguments, Unauthenticated
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
 from wardian.tenants import Caller, Scope
@@ -18,6 +18,8 @@ _BEARER = HTTPBearer(
     scheme_name="bearer",
     description="An API key of a tenant: `wdn_…`.",
 )
+
+_SHOWN_CHARS = 64
 
 # For the API's description. What a request has is read in one place, below, for every route.
 _Described = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
@@ -73,9 +75,25 @@ async def _optional_caller(request: Request, _: _Described) -> Caller | None:
 
 def _required(scope: Scope) -> Callable[[Request, _Described], Awaitable[Caller]]:
     async def checked(request: Request, _: _Described) -> Caller:
-        return await holder_of(scope, request)
+        caller = await holder_of(scope, request)
+        _check_query(request)
+        return caller
 
     return checked
+
+
+def _check_query(request: Request) -> None:
+    """Refuse a change with an unknown parameter: whoever writes `dry-run` means no change."""
+    if request.method == "GET":
+        return
+    known = [each.alias for each in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            there_is = ", ".join(known) or "none"
+            raise InvalidArguments(
+                f"There is no parameter {name[:_SHOWN_CHARS]!r} here; there is {there_is}.",
+                path=f"query.{name[:_SHOWN_CHARS]}",
+            )
 
 
 Host = Annotated[PluginHost, Depends(_host)]

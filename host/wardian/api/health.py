@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from wardian.api.answers import answer
 from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
@@ -31,7 +31,11 @@ async def readyz(host: Host, settings: SettingsInForce) -> Response:
     return answer(shown, 200 if found.ready else 503)
 
 
-@router.get("/metrics")
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"description": "The numbers, in Prometheus's text format."}},
+)
 async def metrics(host: Host, caller: MaybeCaller, settings: SettingsInForce) -> Response:
     """Show the host's numbers for Prometheus.
 

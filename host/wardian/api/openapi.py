@@ -121,8 +121,30 @@ _PROBLEM: Json = {
         "call_id": {"type": "string"},
         "usage": {"$ref": SCHEMAS.format(name="Usage")},
         "step": {"type": "string", "description": "At which step a change of several stopped."},
-        "needs_approval": {"type": "array", "items": {"type": "string"}},
+        "needs_approval": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "What an upgrade asks for beyond the version before.",
+        },
         "path": {"type": "string", "description": "Where in the input the fault is."},
+        "line": {"type": "integer", "description": "The line of the manifest with the fault."},
+        "faults": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["message"],
+                "properties": {
+                    "message": {"type": "string"},
+                    "path": {"type": "string"},
+                    "line": {"type": "integer"},
+                },
+            },
+            "description": "Every fault of the manifest, the first of which is the detail's.",
+        },
+        "limit": {"type": "string", "description": "The limit that the call met."},
+        "import": {"type": "string", "description": "The import that was refused."},
+        "permission": {"type": "string", "description": "The permission that was lacking."},
+        "layer": {"type": "string", "description": "Who refused it."},
         "payload": {"description": "The error value that the function itself answered."},
     },
 }

@@ -30,6 +30,6 @@ def health(name: Name, json: Json = False) -> None:
 
 
 def _show(terminal: Terminal, name: str, found: dict[str, Any]) -> None:
-    terminal.line(f"{name} is {condition(found)}.")
+    terminal.line(f"{name} is {condition(found).removesuffix('.')}.")
     why = f" ({found['state_reason']})" if found["state_reason"] else ""
     terminal.line(f"state: {found['state']}{why}")

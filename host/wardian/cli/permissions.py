@@ -11,6 +11,7 @@ from wardian.cli.failures import failure
 from wardian.cli.plugins import Name
 from wardian.cli.reviews import note_how_to_grant, show_review
 from wardian.cli.terminal import Json, Terminal, command
+from wardian.cli.text import moment
 
 _MARK_STYLES = {"+": "green", "-": "red"}
 
@@ -111,8 +112,8 @@ def _show_uses(terminal: Terminal, name: str, view: dict[str, Any]) -> None:
             f"denied ({use['refused_by']})" if use["refused_by"] else "allowed",
             use["permission"],
             f"{use['uses']:,}",
-            _moment(use["first_at"]),
-            _moment(use["last_at"]),
+            moment(use["first_at"]),
+            moment(use["last_at"]),
             use["last_call_id"],
         ]
         for use in view["uses"]
@@ -132,7 +133,7 @@ def _show_suggestion(terminal: Terminal, name: str, view: dict[str, Any]) -> Non
             line["mark"],
             line["permission"],
             f"{line['uses']:,}",
-            _moment(line["last_at"]),
+            moment(line["last_at"]),
             line["why"],
         ]
         for line in suggestion["lines"]
@@ -140,7 +141,7 @@ def _show_suggestion(terminal: Terminal, name: str, view: dict[str, Any]) -> Non
     if rows:
         terminal.table(["", "permission", "uses", "last", "why"], rows, {"": _MARK_STYLES})
     for denied in suggestion["denied"]:
-        text = f"{denied['permission']} ({denied['uses']:,} ×, last {_moment(denied['last_at'])})"
+        text = f"{denied['permission']} ({denied['uses']:,} ×, last {moment(denied['last_at'])})"
         terminal.note(f"still denied: {text}")
     if suggestion["denied"]:
         terminal.note("--include-denied covers that, too.")
@@ -154,8 +155,3 @@ def _note_nothing_seen(terminal: Terminal, name: str, monitored: bool) -> None:
             f"{name} is not monitored, and nothing is recorded. Begin with "
             f"`wardian permissions monitor {name}`."
         )
-
-
-def _moment(text: str | None) -> str:
-    """Return a moment of the API's to the second; they are all in UTC."""
-    return "" if text is None else f"{text[:10]} {text[11:19]}"

@@ -13,10 +13,11 @@ from wardian.cli.client import connect, plugin_path
 from wardian.cli.dependencies import dependents_of, install_together
 from wardian.cli.failures import failure
 from wardian.cli.reviews import note_how_to_grant, show_review
+from wardian.cli.sources import package_at, signature_of
 from wardian.cli.terminal import Json, Terminal, command
+from wardian.cli.text import moment
 from wardian.cli.vitals import vitals
 from wardian.errors import InvalidArguments
-from wardian.plugins.package import pack
 
 Name = Annotated[str, typer.Argument(help="The plugin's name.")]
 
@@ -36,10 +37,7 @@ AllowOtherPublisher = Annotated[
     ),
 ]
 
-SIGNATURE_SUFFIX = ".sig"
-
 _CHUNK_BYTES = 256 * 1024
-_SIGNATURE_BYTES_MAX = 64 * 1024
 
 
 @command
@@ -172,38 +170,6 @@ def disable(
     terminal.answer(view, lambda: _show_switched(terminal, view))
 
 
-def package_at(source: Path) -> bytes:
-    """Read a package, or pack a directory.
-
-    Raises:
-        InvalidArguments: there is nothing readable at ``source``.
-    """
-    if source.is_dir():
-        return pack(source)
-    if not source.exists():
-        raise InvalidArguments(f"There is no file or directory {str(source)!r}.")
-    try:
-        return source.read_bytes()
-    except OSError as error:
-        raise InvalidArguments(f"{str(source)!r} cannot be read: {error.strerror}.") from error
-
-
-def signature_of(source: Path, chosen: Path | None) -> bytes | None:
-    """Read a package's signature: the chosen file, or the one beside it if there is one.
-
-    Raises:
-        InvalidArguments: it cannot be read.
-    """
-    path = chosen or source.with_name(source.name + SIGNATURE_SUFFIX)
-    if chosen is None and (source.is_dir() or not path.exists()):
-        return None
-    try:
-        with path.open("rb") as stream:
-            return stream.read(_SIGNATURE_BYTES_MAX)
-    except OSError as error:
-        raise InvalidArguments(f"{str(path)!r} cannot be read: {error.strerror}.") from error
-
-
 def _switch_path(name: str, verb: str, cascade: bool) -> str:
     return plugin_path(name, f"/{verb}?cascade=true" if cascade else f"/{verb}")
 
@@ -281,9 +247,12 @@ def _show_plugin(
     terminal: Terminal, view: dict[str, Any], functions: dict[str, dict[str, Any]]
 ) -> None:
     terminal.line(f"{view['name']} {view['version']}", "bold")
-    for name in ("description", "state", "state_reason", "level", "digest", "installed_at"):
+    for name in ("description", "state", "state_reason", "level"):
         if view.get(name):
             terminal.line(f"{name.replace('_', ' ')}: {view[name]}")
+    terminal.line(f"package: SHA-256 {view['package_digest']}")
+    terminal.line(f"component: SHA-256 {view['digest']}")
+    terminal.line(f"installed at: {moment(view['installed_at'])}")
     _show_trust(terminal, view)
     for line in vitals(view):
         terminal.line(line)

@@ -11,9 +11,9 @@ import typer
 from wardian.cli.client import connect
 from wardian.cli.failures import failure
 from wardian.cli.signing import public_key
+from wardian.cli.sources import public_content
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.cli.trust import show_quarantined
-from wardian.errors import InvalidArguments
 
 Name = Annotated[str, typer.Argument(help="The publisher's name.")]
 KeyId = Annotated[str, typer.Argument(help="The key's id, as `wardian publishers show` has it.")]
@@ -38,7 +38,12 @@ def list_publishers(json: Json = False) -> None:
         for item in found
     ]
     columns = ["name", "may sign", "active keys", "list of revocations"]
-    terminal.answer({"publishers": found}, lambda: terminal.table(columns, rows))
+    terminal.answer(
+        {"publishers": found},
+        lambda: (
+            terminal.table(columns, rows) if rows else terminal.line("No publisher is trusted.")
+        ),
+    )
 
 
 @command
@@ -138,13 +143,9 @@ def signed_at(path: Path) -> bytes:
     """Read what somebody signed.
 
     Raises:
-        InvalidArguments: it cannot be read.
+        InvalidArguments: it cannot be read, or is a private key.
     """
-    try:
-        with path.open("rb") as stream:
-            return stream.read(_SIGNED_BYTES_MAX)
-    except OSError as error:
-        raise InvalidArguments(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+    return public_content(path, _SIGNED_BYTES_MAX)
 
 
 def _move(name: str, key_id: str, verb: str, reason: str, *, json: bool) -> None:

@@ -12,7 +12,7 @@ from wardian.cli.client import connect, plugin_path
 from wardian.cli.failures import failure
 from wardian.cli.plugins import Name
 from wardian.cli.terminal import Json, Terminal, command
-from wardian.cli.text import size
+from wardian.cli.text import moment, size
 from wardian.errors import InvalidArguments
 
 CallId = Annotated[str, typer.Argument(help="The id of a recorded call.")]
@@ -22,7 +22,7 @@ CallId = Annotated[str, typer.Argument(help="The id of a recorded call.")]
 def record(
     name: Name,
     calls: Annotated[
-        int | None, typer.Option("--calls", help="Keep so many of its last calls.")
+        int | None, typer.Option("--calls", min=0, help="Keep so many of its last calls.")
     ] = None,
     off: Annotated[bool, typer.Option("--off", help="Record no more.")] = False,
     json: Json = False,
@@ -117,8 +117,12 @@ def _show_page(terminal: Terminal, page: dict[str, Any]) -> None:
     _show_recorded(terminal, page)
     rows = [
         [
-            str(item[name])
-            for name in ("call_id", "recorded_at", "version", "function", "outcome", "size_bytes")
+            item["call_id"],
+            moment(item["recorded_at"]),
+            item["version"],
+            item["function"],
+            item["outcome"],
+            f"{item['size_bytes']:,}",
         ]
         for item in page["recordings"]
     ]

@@ -60,6 +60,8 @@ def replay(
 
 
 def _on_host(call_id: str, version: str | None) -> dict[str, Any]:
+    if Path(call_id).is_file():
+        raise InvalidArguments(f"{call_id!r} is a file: say what runs it, with --component.")
     with connect() as client:
         outcome: dict[str, Any] = client.post(
             recording_path(call_id, "/replay"), {"version": version}
@@ -103,5 +105,4 @@ def show_outcome(terminal: Terminal, outcome: dict[str, Any]) -> None:
     for note in outcome["notes"]:
         terminal.note(note, "yellow")
     for when in ("before", "after"):
-        terminal.note(f"{when}:")
-        terminal.spent(outcome[when])
+        terminal.spent(outcome[when], f"{when}: ")

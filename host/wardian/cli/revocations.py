@@ -15,6 +15,7 @@ from wardian.cli.publishers import publisher_path, show_publisher, signed_at
 from wardian.cli.signing import DEFAULT_KEY, KeyFile, PassphraseFile, load_key, written
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.cli.trust import show_quarantined
+from wardian.errors import InvalidArguments
 from wardian.plugins.statements import RevocationList, checked
 
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
@@ -28,7 +29,10 @@ def list_revocations(json: Json = False) -> None:
         found = client.get("/revocations")
     rows = [[item["id"], _what(item), item["reason"], item["revoked_by"]] for item in found]
     columns = ["id", "revoked", "why", "by"]
-    terminal.answer({"revocations": found}, lambda: terminal.table(columns, rows))
+    terminal.answer(
+        {"revocations": found},
+        lambda: terminal.table(columns, rows) if rows else terminal.line("Nothing is revoked."),
+    )
 
 
 @command
@@ -46,6 +50,8 @@ def add(
 ) -> None:
     """Revoke versions of a plugin, or one package; what runs of it is ended and quarantined."""
     terminal = Terminal(json=json)
+    if (name is None) == (sha256 is None) or (name is None) != (versions is None):
+        raise InvalidArguments("Say what is revoked: NAME with --versions, or --sha256 DIGEST.")
     body = {"reason": reason, "sha256": sha256, "name": name, "versions": versions}
     with connect() as client:
         view = client.post("/revocations", body)

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from wardian.cli.plugins import SIGNATURE_SUFFIX, package_at, signature_of
+from wardian.cli.sources import SIGNATURE_SUFFIX, package_at, signature_of
 from wardian.cli.terminal import Json, Terminal, command
-from wardian.crypto.keys import PREFIX, PrivateKey, PublicKey, is_encrypted
+from wardian.crypto.keys import PREFIX, PrivateKey, PublicKey, is_encrypted, refuse_private
 from wardian.errors import InvalidArguments, SignatureInvalid
 from wardian.plugins.judgement import Subject, check_statement
 from wardian.plugins.package import Package, read_package
@@ -178,7 +178,11 @@ def public_key(text: str) -> PublicKey:
             f"{text[:80]!r} is no public key (it starts with '{PREFIX}'), nor a file that can be "
             f"read: {error.strerror}."
         ) from error
-    return PublicKey.parse(content.decode(errors="replace"))
+    refuse_private(content, repr(text))
+    try:
+        return PublicKey.parse(content.decode(errors="replace"))
+    except InvalidArguments as error:
+        raise InvalidArguments(f"The file {text!r} holds no public key. {error.message}") from error
 
 
 def written(path: Path, content: bytes) -> None:

@@ -81,10 +81,10 @@ class Terminal:
             table.add_row(*(Text(visible(cell), style.get(cell, "")) for cell, style in cells))
         self.out.print(table)
 
-    def spent(self, usage: dict[str, Any]) -> None:
+    def spent(self, usage: dict[str, Any], label: str = "") -> None:
         """Say what a call spent, in a line beside the answer."""
         self.note(
-            f"{usage.get('wall_seconds', 0) * 1000:.1f} ms, "
+            f"{label}{usage.get('wall_seconds', 0) * 1000:.1f} ms, "
             f"{usage.get('fuel', 0):,} units of fuel, "
             f"{size(usage.get('memory_bytes', 0))} of memory, "
             f"{usage.get('host_calls', 0)} host calls"

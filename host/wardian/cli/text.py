@@ -43,6 +43,11 @@ def size(count: int) -> str:
     return f"{amount:.1f} GiB"
 
 
+def moment(text: str | None) -> str:
+    """Return a moment of the API's to the second; they are all in UTC."""
+    return "" if text is None else f"{text[:10]} {text[11:19]}"
+
+
 def _shown(character: str) -> str:
     return character if character.isprintable() else repr(character)[1:-1]
 

@@ -16,13 +16,14 @@ from wardian.cli.plugins import (
     AllowOtherPublisher,
     Name,
     Signature,
-    package_at,
-    signature_of,
     uploading,
 )
 from wardian.cli.replays import show_outcome
 from wardian.cli.reviews import RISK_STYLES
+from wardian.cli.sources import package_at, signature_of
 from wardian.cli.terminal import Json, Terminal, command
+from wardian.cli.text import moment
+from wardian.errors import InvalidArguments
 from wardian.plugins.package import read_package
 
 
@@ -30,6 +31,7 @@ class _Upload(NamedTuple):
     """A package to send, and its signature if it has one."""
 
     name: str
+    label: str
     package: bytes
     signature: bytes | None
 
@@ -50,7 +52,10 @@ def upgrade(
     allow_older: AllowOlder = False,
     allow_other_publisher: AllowOtherPublisher = False,
     replay: Annotated[
-        int, typer.Option("--replay", help="Try it with so many of the last recorded calls first.")
+        int,
+        typer.Option(
+            "--replay", min=0, help="Try it with so many of the last recorded calls first."
+        ),
     ] = 0,
     accept_differences: Annotated[
         bool, typer.Option("--accept-differences", help="Take it though some do something else.")
@@ -68,7 +73,7 @@ def upgrade(
     terminal = Terminal(json=json)
     package = package_at(source)
     name = read_package(package).manifest.name
-    upload = _Upload(name, package, signature_of(source, signature))
+    upload = _Upload(name, source.name or name, package, signature_of(source, signature))
     query: dict[str, Any] = {
         "approve": approve or [],
         "allow_breaking": str(allow_breaking).lower(),
@@ -104,6 +109,8 @@ def rollback(
 ) -> None:
     """Go back to a version that is kept (`wardian versions` lists them)."""
     terminal = Terminal(json=json)
+    if data not in (None, "keep", "restore"):
+        raise InvalidArguments(f"--data is keep or restore, not {data!r}.", path="--data")
     with connect() as client, terminal.busy(f"Rolling {name} back"):
         view = client.post(plugin_path(name, "/rollback"), {"to": to, "stored": data})
     terminal.answer(
@@ -194,8 +201,8 @@ def _asked(terminal: Terminal, client: Client, upload: _Upload, query: dict[str,
 def _send(
     terminal: Terminal, client: Client, upload: _Upload, query: dict[str, Any]
 ) -> dict[str, Any]:
-    name, package, signature = upload
-    chunks: Iterable[bytes] = uploading(terminal, package, name)
+    name, label, package, signature = upload
+    chunks: Iterable[bytes] = uploading(terminal, package, label)
     answer: dict[str, Any] = client.upload(
         plugin_path(name, "/upgrade"), iter(chunks), len(package), query, signature
     )
@@ -225,7 +232,7 @@ def _show_versions(
                 "in use" if row["in_use"] else "",
                 row["version"],
                 row["level"],
-                row["installed_at"],
+                moment(row["installed_at"]),
                 row["installed_by"],
                 row["package_digest"][:16],
             ]
@@ -242,7 +249,7 @@ def _show_versions(
                     row["to_version"],
                     row["outcome"],
                     row["step"] if row["outcome"] == "rolled-back" else "",
-                    row["started_at"],
+                    moment(row["started_at"]),
                     row["reason"],
                 ]
                 for row in upgrades

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from wardian.cli.text import moment
+
 
 def vitals(view: dict[str, Any]) -> list[str]:
     """Say in lines how a plugin does."""
     checked = view["health"]
     lines = [f"health: {condition(checked)}", f"calls: {_calls(view['statistics'])}"]
     if checked["last_check"]:
-        lines[0] += f" (checked {checked['last_check']})"
+        lines[0] += f" (checked {moment(checked['last_check'])})"
     return lines
 
 

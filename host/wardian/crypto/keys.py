@@ -22,6 +22,7 @@ from wardian.errors import InvalidArguments
 
 PREFIX = "ed25519:"
 
+_PRIVATE = b"PRIVATE KEY-----"
 _RAW_BYTES = 32
 _MAX_FILE_BYTES = 16 * 1024
 _MAX_TEXT_CHARS = 64
@@ -55,6 +56,7 @@ class PublicKey:
         Raises:
             InvalidArguments: it is none, or a key under which everybody can sign.
         """
+        refuse_private(text.encode(errors="replace"), "What was given")
         raw = _decoded(text.strip())
         if raw is None:
             raise InvalidArguments(
@@ -159,12 +161,28 @@ def is_encrypted(path: Path) -> bool:
     return b"ENCRYPTED" in _read(path).partition(b"\n")[0]
 
 
+def refuse_private(content: bytes, what: str) -> None:
+    """Refuse a private key where something was asked for that others may see; it is not quoted.
+
+    Raises:
+        InvalidArguments: ``content`` has one.
+    """
+    if _PRIVATE in content:
+        raise InvalidArguments(
+            f"{what} is a private key: nobody but its owner needs it. The public one is in the "
+            "file that `wardian keygen` wrote beside it, which ends with .pub."
+        )
+
+
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
             return stream.read(_MAX_FILE_BYTES)
     except OSError as exc:
-        raise InvalidArguments(f"The key {str(path)!r} cannot be read: {exc.strerror}.") from exc
+        raise InvalidArguments(
+            f"The key {str(path)!r} cannot be read: {exc.strerror}. `wardian keygen` makes one; "
+            "--key names it."
+        ) from exc
 
 
 def _decoded(text: str) -> bytes | None:

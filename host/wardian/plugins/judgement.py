@@ -189,7 +189,8 @@ class TenantTrust:
         return SignatureInvalid(
             f"{subject} is signed with the key {named}, which no publisher of the tenant "
             f"{self.tenant!r} has; it knows {listed[:1000] or 'no key at all'}. If you trust "
-            "whoever holds it: wardian publishers add NAME --key FILE.pub"
+            "whoever holds it: wardian publishers add PUBLISHER --plugins "
+            f"{subject.name} --key FILE.pub"
         )
 
     def _stale(self, publisher: str, at: datetime) -> str | None:

@@ -81,7 +81,10 @@ def off(routes: Routes, last: Release, releases: Sequence[Release]) -> Conflict:
     """Say what is needed and is off."""
     first = releases[0]
     why = f" ({first.state_reason})" if first.state_reason else ""
-    more = f" So are {listed(map(str, releases[1:]))}." if releases[1:] else ""
+    others = releases[1:]
+    more = (
+        f" So {'is' if len(others) == 1 else 'are'} {listed(map(str, others))}." if others else ""
+    )
     if first.state is PluginState.QUARANTINED:
         advice = "Look at why, then disable and enable it."
     else:

@@ -109,7 +109,9 @@ class Revocation(BaseModel):
         if sum(way is not None for way in ways) != 1 or (self.name is None) != (
             self.versions is None
         ):
-            raise ValueError("names one of: a 'sha256', a 'name' with its 'versions', a 'key_id'")
+            raise ValueError(
+                "must have one of: a 'sha256', a 'name' with its 'versions', a 'key_id'"
+            )
         return self
 
 

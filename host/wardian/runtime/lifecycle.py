@@ -62,7 +62,9 @@ class Lifecycle:
             Conflict: the table has no such transition.
         """
         if to not in TRANSITIONS[plugin.state]:
-            raise Conflict(f"{plugin.name} is {plugin.state} and cannot become {to}.")
+            raise Conflict(
+                f"{plugin.name} is {plugin.state} and cannot become {to}{_way_out(plugin, to)}."
+            )
         detail: dict[str, Any] = {
             "from": plugin.state.value,
             "reason": reason,
@@ -182,3 +184,9 @@ def lifecycle_function(plugin: Installed, name: str) -> str | None:
         ),
         None,
     )
+
+
+def _way_out(plugin: Installed, to: PluginState) -> str:
+    if plugin.state is PluginState.QUARANTINED and to is PluginState.ENABLED:
+        return " at once: look at why, then disable it first"
+    return ""

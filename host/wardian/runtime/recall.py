@@ -37,14 +37,14 @@ class Recall:
             self._calls.end(plugin, error)
         names: list[str] = []
         for plugin, error in found:
-            if plugin.is_callable and await self._lifecycle.quarantine(plugin, error.message):
+            if plugin.is_callable and await self._lifecycle.quarantine(plugin, _reason(error)):
                 names.append(plugin.name)
         return names
 
     async def withdraw(self, plugin: Installed, error: Distrust) -> None:
         """Set aside a plugin that did not pass when it was about to run."""
         self._calls.end(plugin, error)
-        await self._lifecycle.quarantine(plugin, error.message)
+        await self._lifecycle.quarantine(plugin, _reason(error))
 
     async def _faults(self, plugins: list[Installed]) -> list[tuple[Installed, Distrust]]:
         distinct = {(plugin.id, plugin.package_digest): plugin for plugin in reversed(plugins)}
@@ -55,3 +55,8 @@ class Recall:
             except (Revoked, SignatureInvalid) as error:
                 found.append((plugin, error))
         return found
+
+
+def _reason(error: Distrust) -> str:
+    # A reason stands within sentences of others.
+    return error.message.removesuffix(".")

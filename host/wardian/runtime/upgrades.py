@@ -259,13 +259,15 @@ class Upgrader:
 
     async def _examined(self, order: UpgradeOrder) -> tuple[Installed, Candidate]:
         change = intake.Change("upgrade", order.tenant)
-        self._parts.steps.reached("upgrade", "read")
-        async with self._parts.intake.unpacked(order.delivery, order.tenant) as package:
-            name = package.manifest.name
-            if order.name not in (None, name):
-                raise Conflict(f"The package is of {name!r}, and cannot upgrade {order.name!r}.")
-            plugin = await self._parts.registry.get(order.tenant, name)
-            return plugin, await self._parts.intake.examine(package, order.delivery, change)
+        with self._parts.steps.at("upgrade", "read"):
+            async with self._parts.intake.unpacked(order.delivery, order.tenant) as package:
+                name = package.manifest.name
+                if order.name not in (None, name):
+                    raise Conflict(
+                        f"The package is of {name!r}, and cannot upgrade {order.name!r}."
+                    )
+                plugin = await self._parts.registry.get(order.tenant, name)
+                return plugin, await self._parts.intake.examine(package, order.delivery, change)
 
     async def _fresh(self, plugin: Installed) -> Installed:
         """Read a plugin under its lock: it may have changed while the new version was compiled."""
@@ -290,9 +292,9 @@ class Upgrader:
         others = [row for row in kept if row.package_digest != plugin.package_digest]
         chosen = [row for row in others if _is_meant(row, wanted or before)]
         if not chosen:
-            listed = ", ".join(row.plugin_version for row in others) or "no other"
+            listed = ", ".join(row.plugin_version for row in others) or "none"
             what = f"version {wanted!r} of {plugin.name}" if wanted else "version to go back to"
-            raise NotFound(f"There is no {what[:200]} here; {listed} is kept.")
+            raise NotFound(f"There is no {what[:200]} here; kept beside the present one: {listed}.")
         done = [entry for entry in history if entry.outcome == COMMITTED]
         return chosen[0], _since(done, chosen[0].package_digest)
 

@@ -94,6 +94,17 @@ async def test_what_is_not_there_is_not_found(admin: httpx.AsyncClient) -> None:
     assert (await admin.get(f"{PLUGIN}/versions")).status_code == 404
 
 
+async def test_a_misspelt_parameter_stops_a_change(installed: httpx.AsyncClient) -> None:
+    refused = await installed.post(
+        f"{PLUGIN}/upgrade", content=version(2), headers=ZIP, params={"dry-run": "true"}
+    )
+
+    assert (refused.status_code, refused.json()["path"]) == (400, "query.dry-run")
+    assert "dry_run" in refused.json()["detail"]
+    assert (await installed.delete(PLUGIN, params={"cascading": "true"})).status_code == 400
+    assert (await installed.get(PLUGIN, params={"_": "1"})).json()["version"] == "1.0.0"
+
+
 async def test_a_reader_upgrades_nothing(
     installed: httpx.AsyncClient, connect: Callable[[str], httpx.AsyncClient]
 ) -> None:

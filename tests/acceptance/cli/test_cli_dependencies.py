@@ -95,7 +95,9 @@ def test_plugins_are_disabled_and_enabled_with_those_that_need_them(shop: Comman
     refused = shop.error("enable", "reports")["detail"]
     assert "`wardian enable reports --with-dependencies`" in refused
     on = shop("enable", "reports", "--with-dependencies").out
-    assert on == "billing is active.\norders is active.\nreports is active.\n"
+    assert on.splitlines() == [
+        f"{name} is active (enabled by bootstrap)." for name in ("billing", "orders", "reports")
+    ]
 
 
 def test_a_person_is_asked_before_others_go_too(

@@ -168,3 +168,30 @@ def test_packages_that_are_installed_together_have_each_their_signature(
     ]
     for view in installed:
         remote.json("uninstall", view["name"])
+
+
+def test_a_private_key_given_where_a_public_one_belongs_is_neither_shown_nor_sent(
+    wardian: CommandLine, remote: CommandLine, key: dict[str, Any], tmp_path: Path
+) -> None:
+    source = package(tmp_path, "acme-local")
+    wardian.json("sign", source, "--key", key["key"])
+    private = Path(key["key"]).read_text().splitlines()[1]
+    for command in (
+        ("verify", source, "--publisher-key", key["key"]),
+        ("verify", source, "--key", key["key"]),
+        ("verify", source, "--key", key["public_key"], "--signature", key["key"]),
+        ("publishers", "add", "acme", "--plugins", "acme-*", "--key", key["key"]),
+        ("publishers", "rotate", "acme", key["key"]),
+        ("revocations", "upload", "acme", key["key"]),
+        ("install", source, "--signature", key["key"]),
+    ):
+        found = remote.error(*command)
+        assert "is a private key" in found["detail"]
+        assert private not in str(found)
+
+
+def test_what_is_revoked_is_named_in_one_way(remote: CommandLine) -> None:
+    for what in ((), ("acme-orders",), ("--versions", "*"), ("acme", "--sha256", "0" * 64)):
+        found = remote.error("revocations", "add", *what, "--reason", "It leaks.")
+        assert found["detail"] == "Say what is revoked: NAME with --versions, or --sha256 DIGEST."
+    assert remote("revocations", "list").out == "Nothing is revoked.\n"

@@ -99,4 +99,6 @@ def test_a_rollback_over_a_migration_says_what_can_be_chosen(
 
     error = remote.error("rollback", "lives")
     assert "--data restore" in error["detail"]
+    misspelt = remote.error("rollback", "lives", "--data", "resore")
+    assert misspelt["detail"] == "--data is keep or restore, not 'resore'."
     assert remote.json("rollback", "lives", "--data", "restore")["version"] == "1.0.0"

@@ -8,18 +8,8 @@ import pytest
 
 from commands import CommandLine
 from guests import component, guest
-from packages import package
+from packages import ASKING, package
 from wardian.plugins.manifest_schema import manifest_schema
-
-KV = """
-[[permissions]]
-permission = "kv:read"
-reason = "Reads."
-
-[[permissions]]
-permission = "events:publish:orders.*"
-reason = "Tells."
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +21,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def plugin(tmp_path: Path) -> Path:
     folder = tmp_path / "plugin"
     folder.mkdir()
-    (folder / "plugin.toml").write_text('name = "checked"\nversion = "1.2.3"\n' + KV)
+    (folder / "plugin.toml").write_text('name = "checked"\nversion = "1.2.3"\n' + ASKING)
     return folder
 
 

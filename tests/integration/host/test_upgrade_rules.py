@@ -10,7 +10,7 @@ import pytest
 
 from guests.lives import version
 from wardian import Settings, open_host
-from wardian.errors import Conflict, InvalidArguments, NotFound
+from wardian.errors import Conflict, InvalidArguments, InvalidManifest, NotFound
 from wardian.policy.levels import Level
 from wardian.runtime.host import PluginHost
 
@@ -62,8 +62,11 @@ async def test_a_plugin_is_upgraded_by_its_own_packages_only(host: PluginHost) -
 
     with pytest.raises(NotFound, match="'other'"):
         await host.upgrade(version(2, name="other"))
-    with pytest.raises(Conflict, match="of 'other', and cannot upgrade 'lives'"):
+    with pytest.raises(Conflict, match="of 'other', and cannot upgrade 'lives'") as refused:
         await host.upgrade(version(2, name="other"), name="lives")
+    assert refused.value.step == "read"
+    with pytest.raises(InvalidManifest, match="stopped at the step 'read'"):
+        await host.upgrade(b"no package", name="lives")
 
 
 async def test_a_version_that_breaks_callers_has_to_say_so(host: PluginHost) -> None:

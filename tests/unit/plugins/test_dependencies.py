@@ -241,7 +241,7 @@ def test_a_plugin_is_enabled_after_all_that_it_needs_or_not_at_all() -> None:
 
     told = refusal(to_enable, "orders", there, cascade=False)
     assert told.startswith("orders 1.0.0 → billing ^2 → ledger ^1: ledger 1.0.0 is disabled.")
-    assert "So are billing 2.0.0" in told
+    assert "So is billing 2.0.0." in told
     assert "wardian enable orders --with-dependencies" in told
     assert names(to_enable("orders", there, cascade=True)) == [
         "ledger 1.0.0",

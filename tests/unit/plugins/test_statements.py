@@ -111,5 +111,5 @@ def test_a_list_that_is_about_to_be_signed_says_where_its_fault_is() -> None:
     with pytest.raises(InvalidArguments) as caught:
         checked(RevocationList, LIST | {"revoked": [{"sha256": "x", "reason": "y"}]})
     assert caught.value.path == "revoked[0].sha256"
-    with pytest.raises(InvalidArguments, match="names one of"):
+    with pytest.raises(InvalidArguments, match="must have one of"):
         checked_revocation(reason="x")

@@ -117,8 +117,10 @@ async def test_a_policy_that_refuses_the_unsigned_quarantines_those_that_are(
             await made.host.call("stores", "run", {})
 
         await made.host.trust.set(unsigned="warn")
-        with pytest.raises(Conflict, match="is quarantined"):
+        with pytest.raises(Conflict, match=r"is quarantined \(.*refuse`\): look at why"):
             await made.host.call("stores", "run", {})
+        with pytest.raises(Conflict, match=r"cannot become enabled at once: .* disable it first"):
+            await made.host.enable("stores")
         await made.host.disable("stores")
         assert (await made.host.enable("stores")).state == "active"
 

@@ -99,7 +99,7 @@ async def add_key(request: Request, host: Host, caller: Admin, name: str) -> Res
 @router.post(
     "/{name}/keys/{key_id}/retire",
     responses=answers(PublisherView),
-    openapi_extra=takes(ReasonRequest),
+    openapi_extra=takes(ReasonRequest, required=False),
 )
 async def retire_key(
     request: Request, host: Host, caller: Admin, name: str, key_id: str
@@ -115,7 +115,7 @@ async def retire_key(
 @router.post(
     "/{name}/keys/{key_id}/revoke",
     responses=answers(PublisherView),
-    openapi_extra=takes(ReasonRequest),
+    openapi_extra=takes(ReasonRequest, required=False),
 )
 async def revoke_key(
     request: Request, host: Host, caller: Admin, name: str, key_id: str

@@ -99,7 +99,7 @@ async def export_recording(host: Host, caller: Admin, call_id: str) -> Response:
 @router.post(
     "/recordings/{call_id}/replay",
     responses=answers(ReplayOutcome),
-    openapi_extra=takes(ReplayRequest),
+    openapi_extra=takes(ReplayRequest, required=False),
 )
 async def replay(request: Request, host: Host, caller: Admin, call_id: str) -> Response:
     """Run one recorded call again, with the answers of then; nothing else comes of it."""

@@ -81,7 +81,11 @@ async def upgrade(  # noqa: PLR0913, PLR0917 -- a request's parameters are its a
     return answer(await host.upgrade(upload.package, **asked, actor=caller.key_name))
 
 
-@router.post("/rollback", responses=answers(PluginView), openapi_extra=takes(RollbackRequest))
+@router.post(
+    "/rollback",
+    responses=answers(PluginView),
+    openapi_extra=takes(RollbackRequest, required=False),
+)
 async def rollback(request: Request, host: Host, caller: Admin, name: str) -> Response:
     """Go back to a version that is kept."""
     wanted = await body_of(request, RollbackRequest)
