@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -32,6 +32,7 @@ from wardian.runtime.lifecycle import Lifecycle, lifecycle_function
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.steps import Steps
 from wardian.runtime.upgrade_report import MigrationStep
+from wardian.runtime.whole import whole
 from wardian.storage.rows import PackageRow, UpgradeRow, VersionRow, now
 from wardian.storage.upgrades import (
     COMMITTED,
@@ -136,12 +137,15 @@ class Transitions:
                 with steps.at(change, "swap"):
                     present = await self._swap(plugin, target, row, new)
             except BaseException as error:
-                await asyncio.shield(self._undo(plugin, row, error))
+                await self._end(plugin, row, error)
                 raise
-        steps.reached(change, "drain")
-        await self._drained(plugin)
-        steps.reached(change, "commit")
-        await asyncio.shield(self._finish(plugin, row))
+        try:
+            steps.reached(change, "drain")
+            await self._drained(plugin)
+            steps.reached(change, "commit")
+        finally:
+            # Also when the caller does not wait for the old calls: it has happened.
+            await self._end(plugin, row)
         return present
 
     async def recover(self, tenant: str) -> None:
@@ -152,22 +156,42 @@ class Transitions:
             async with self._parts.journal.change(tenant, "host") as change:
                 name = await change.plugins.name_of(row.plugin_id)
                 plugin = await read_installed(change.connection, tenant, name)
-            if row.outcome == SWAPPED:
-                await self._finish(plugin, row)
-            else:
-                await self._undo(plugin, row, Conflict("the host was stopped"))
+            await self._end(plugin, row, Conflict("the host was stopped"))
+
+    async def _end(
+        self, plugin: Installed, row: UpgradeRow, error: BaseException | None = None
+    ) -> None:
+        """Finish an upgrade that was swapped, and undo one that was not; then it has ended."""
+
+        async def end() -> None:
+            async with self._parts.journal.change(plugin.tenant, row.actor) as change:
+                present = await UpgradeRepository(change.connection, plugin.tenant).find(row.id)
+            if present is not None and present.outcome == SWAPPED:
+                await self._finish(plugin, present)
+            elif present is not None and present.outcome == RUNNING:
+                await self._undo(plugin, present, error)
+
+        await whole(end())
 
     # -- before the swap --
 
     async def _stage(self, plugin: Installed, target: Target, actor: str) -> UpgradeRow:
         """Keep the new version beside the old one, and write down what is about to happen."""
-        if target.arrival is None:
-            return await self._begin(plugin, target, actor)
-        async with self._parts.files.stored(target.arrival.content, target.arrival.row.digest):
-            return await self._begin(plugin, target, actor)
+        row = _row(plugin, target, actor)
+        try:
+            if target.arrival is None:
+                await self._begin(plugin, target, row)
+                return row
+            async with self._parts.files.stored(target.arrival.content, target.arrival.row.digest):
+                await self._begin(plugin, target, row)
+        except BaseException as error:
+            # The caller may have left in the moment in which it was written down.
+            await self._end(plugin, row, error)
+            raise
+        return row
 
-    async def _begin(self, plugin: Installed, target: Target, actor: str) -> UpgradeRow:
-        async with self._parts.journal.change(plugin.tenant, actor) as change:
+    async def _begin(self, plugin: Installed, target: Target, row: UpgradeRow) -> None:
+        async with self._parts.journal.change(plugin.tenant, row.actor) as change:
             await self._check_unchanged(change, plugin)
             kept = {row.package_digest for row in await change.plugins.versions(plugin.id)}
             if target.arrival is not None:
@@ -179,9 +203,8 @@ class Transitions:
                 "arrived": arrived,
                 "migrations": [msgspec.to_builtins(step) for step in target.migrations],
             }
-            row = _row(plugin, target, actor, report)
-            await UpgradeRepository(change.connection, plugin.tenant).add(row)
-        return row
+            upgrades = UpgradeRepository(change.connection, plugin.tenant)
+            await upgrades.add(replace(row, report=report))
 
     @contextmanager
     def _held(self, plugin: Installed, target: Target) -> Iterator[None]:
@@ -293,16 +316,13 @@ class Transitions:
             async with self._parts.files.lock:
                 await self._parts.files.drop_unused(gone)
 
-    async def _undo(self, plugin: Installed, row: UpgradeRow, error: BaseException) -> None:
-        """Have everything as it was before the upgrade began."""
+    async def _undo(self, plugin: Installed, row: UpgradeRow, error: BaseException | None) -> None:
+        """Have everything as it was before the upgrade began, as far as ``row`` tells it went."""
         reason = getattr(error, "message", None) or type(error).__name__
         step = getattr(error, "step", None) or ""
         async with self._parts.journal.change(plugin.tenant, row.actor) as change:
             upgrades = UpgradeRepository(change.connection, plugin.tenant)
-            present = await upgrades.find(row.id)
-            if present is None or present.outcome != RUNNING:
-                return  # it was swapped, and the caller left in the same moment
-            if present.migrated:
+            if row.migrated:
                 await upgrades.restore(row.id, plugin.id)
                 await upgrades.forget_snapshot(row.id)
             if row.report["arrived"]:
@@ -338,7 +358,7 @@ def _still_granted(plugin: Installed, present: Installed, target: Target) -> tup
     return tuple(text for text in target.granted if parse_permission(text) not in gone)
 
 
-def _row(plugin: Installed, target: Target, actor: str, report: Mapping[str, Any]) -> UpgradeRow:
+def _row(plugin: Installed, target: Target, actor: str) -> UpgradeRow:
     return UpgradeRow(
         id=new_id(),
         plugin_id=plugin.id,
@@ -349,7 +369,7 @@ def _row(plugin: Installed, target: Target, actor: str, report: Mapping[str, Any
         to_package=target.version.package_digest,
         actor=actor,
         started_at=now(),
-        report=report,
+        report={},
     )
 
 
