@@ -211,7 +211,7 @@ class Calls:
 
     def _runs(self, plugin: Installed) -> bool:
         version = _version_of(plugin)
-        calls = (*self._running.values(), *self._starting)
+        calls: list[_Running | _Starting] = [*self._running.values(), *self._starting]
         return any(_version_of(call.plugin) == version for call in calls)
 
     def _ended(self, plugin: Installed) -> None:

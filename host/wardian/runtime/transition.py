@@ -26,6 +26,7 @@ from wardian.policy.permissions import parse_permission
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.dependencies import check_still_fits
 from wardian.runtime.gates import Gates
+from wardian.runtime.history import first_migrated, since
 from wardian.runtime.installs import see
 from wardian.runtime.journal import Change, Journal
 from wardian.runtime.lifecycle import Lifecycle, lifecycle_function
@@ -307,11 +308,13 @@ class Transitions:
             upgrades = UpgradeRepository(change.connection, plugin.tenant)
             await upgrades.end(row.id, COMMITTED)
             kept = await change.plugins.versions(plugin.id)
-            others = [version for version in kept if version.package_digest != row.to_package]
-            gone = [version.package_digest for version in others[self._versions_kept :]]
+            others = [each.package_digest for each in kept if each.package_digest != row.to_package]
+            # Who goes back goes to the version before first, however long ago that was installed.
+            others.sort(key=lambda digest: digest != row.from_package)
+            stay, gone = others[: self._versions_kept], others[self._versions_kept :]
             for digest in gone:
                 await change.plugins.forget_version(plugin.id, digest)
-            await _forget_outdated(upgrades, plugin.id, gone)
+            await _forget_outdated(upgrades, plugin.id, stay)
         if gone:
             async with self._parts.files.lock:
                 await self._parts.files.drop_unused(gone)
@@ -394,10 +397,18 @@ def _path(target: Target) -> list[Mapping[str, str]]:
     ]
 
 
-async def _forget_outdated(upgrades: UpgradeRepository, plugin_id: str, gone: list[str]) -> None:
-    """Let go of snapshots that no rollback can use any more, and of a history too long to read."""
-    for index, row in enumerate(await upgrades.of_plugin(plugin_id)):
-        if index >= UPGRADES_KEPT:
+async def _forget_outdated(upgrades: UpgradeRepository, plugin_id: str, kept: list[str]) -> None:
+    """Let go of snapshots that no rollback can use any more, and of a history too long to read.
+
+    ``kept`` are the packages that can be gone back to: when each was last left, and what its data
+    was before that was migrated, is not forgotten.
+    """
+    rows = await upgrades.of_plugin(plugin_id)
+    entries = [since(rows, digest) for digest in kept]
+    wanted = {first_migrated(each) for each in entries}
+    leaving = {each[0].id for each in entries if each}
+    for index, row in enumerate(rows):
+        if index >= UPGRADES_KEPT and row.id not in wanted | leaving:
             await upgrades.remove(row.id)
-        elif row.migrated and row.from_package in gone:
+        elif row.migrated and row.id not in wanted:
             await upgrades.forget_snapshot(row.id)
