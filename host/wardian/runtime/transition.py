@@ -193,14 +193,15 @@ class Transitions:
 
     async def _begin(self, plugin: Installed, target: Target, row: UpgradeRow) -> None:
         async with self._parts.journal.change(plugin.tenant, row.actor) as change:
-            await self._check_unchanged(change, plugin)
+            before = await self._check_unchanged(change, plugin)
+            held = {*map(str, before.granted)}
             kept = {row.package_digest for row in await change.plugins.versions(plugin.id)}
             if target.arrival is not None:
                 await change.plugins.add_package(target.arrival.row)
                 await change.plugins.keep_version(plugin.id, target.version)
             arrived = target.version.package_digest not in kept
             report = {
-                "dropped": list(target.dropped),
+                "dropped": [text for text in target.dropped if text in held],
                 "arrived": arrived,
                 "migrations": [msgspec.to_builtins(step) for step in target.migrations],
             }

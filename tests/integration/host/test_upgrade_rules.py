@@ -195,6 +195,19 @@ async def test_a_rollback_brings_nothing_back_that_was_revoked(host: PluginHost)
     assert (await host.rollback("lives")).granted == ["kv:read"]
 
 
+async def test_a_rollback_brings_nothing_back_that_was_revoked_of_a_version_between(
+    host: PluginHost,
+) -> None:
+    await host.install(version(1, more=PUBLISHES), grants="all")
+    await host.upgrade(version(2))
+    narrower = PUBLISHES.replace("orders.*", "orders.new")
+    await host.upgrade(version(3, more=narrower), approve="all")
+    assert "events:publish:orders.new" in (await host.plugin("lives")).granted
+    await host.set_grants("lives", ["kv:read", "kv:write"])
+
+    assert (await host.rollback("lives", to="1.0.0")).granted == ["kv:read", "kv:write"]
+
+
 async def test_a_dry_run_tells_what_would_change_and_what_would_stop_it(host: PluginHost) -> None:
     await host.install(version(1, extra=EXTRA), grants="all")
     before = await host.plugin("lives")
