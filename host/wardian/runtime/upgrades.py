@@ -194,7 +194,8 @@ class Upgrader:
                 plugin = await self._fresh(plugin)
                 row, left = await self._kept(plugin, order.to)
                 target = await self._back(plugin, row, left, order)
-                return await self._parts.transitions.make(plugin, target, order.actor)
+                present = await self._parts.transitions.make(plugin, target, order.actor)
+                return await self._parts.lifecycle.start(present, order.actor)
 
     async def recover(self, tenant: str) -> None:
         """Undo, or finish, what was under way when the host was killed."""

@@ -197,6 +197,25 @@ async def test_an_upgrade_has_a_plugin_whose_init_failed_try_again(tmp_path: Pat
         assert (done.plugin.version, done.plugin.state) == ("1.0.1", "active")
 
 
+async def test_a_rollback_has_a_plugin_whose_init_failed_try_again(tmp_path: Path) -> None:
+    answers = iter([None, GuestError(payload="no"), None])
+
+    async def init(arguments: Mapping[str, Any], answer: Any) -> None:
+        fault = next(answers)
+        if fault is not None:
+            raise fault
+
+    async with fake_host(tmp_path, {INIT: init}) as made:
+        await made.host.install(package())
+        await made.host.upgrade(rewritten("1.0.1"))
+        await made.host.disable("stores")
+        assert (await made.host.enable("stores")).state == "enabled"
+
+        back = await made.host.rollback("stores")
+
+        assert (back.version, back.state) == ("1.0.0", "active")
+
+
 def rewritten(version: str) -> bytes:
     manifest = f'name = "stores"\nversion = "{version}"\n'
     return write_archive({"plugin.toml": manifest.encode(), "plugin.wasm": WASM})
