@@ -32,7 +32,7 @@ from wardian.runtime.journal import Change, Journal
 from wardian.runtime.lifecycle import Lifecycle, lifecycle_function
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.steps import Steps
-from wardian.runtime.upgrade_report import MigrationStep
+from wardian.runtime.upgrade_report import MigrationStep, check_configuration
 from wardian.runtime.whole import whole
 from wardian.storage.rows import PackageRow, UpgradeRow, VersionRow, now
 from wardian.storage.upgrades import (
@@ -240,11 +240,11 @@ class Transitions:
             await self._migrate(await self._arriving(plugin, target), target)
 
     async def _arriving(self, plugin: Installed, target: Target) -> Installed:
-        """Return the new version with what it may do now."""
+        """Return the new version with what it may do, and how it is configured, now."""
         async with self._parts.journal.change(plugin.tenant, "host") as change:
             present = await self._check_unchanged(change, plugin)
         granted = _still_granted(plugin, present, target)
-        return as_version(plugin, target.version, granted, target.signer)
+        return as_version(present, target.version, granted, target.signer)
 
     async def _migrate(self, new: Installed, target: Target) -> None:
         function = lifecycle_function(new, "migrate") or ""
@@ -271,7 +271,9 @@ class Transitions:
         changes = self._parts.registry.changes
         async with self._parts.journal.change(plugin.tenant, row.actor) as change:
             before = await self._check_unchanged(change, plugin)
-            await check_still_fits(change, Manifest.restored(target.version.manifest))
+            manifest = Manifest.restored(target.version.manifest)
+            check_configuration(before, manifest)
+            await check_still_fits(change, manifest)
             granted = _still_granted(plugin, before, target)
             await change.plugins.use_version(
                 plugin.id,

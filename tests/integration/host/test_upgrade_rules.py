@@ -11,8 +11,10 @@ import pytest
 from guests.lives import version
 from wardian import Settings, open_host
 from wardian.errors import Conflict, InvalidArguments, NotFound
+from wardian.plugins import Installed
 from wardian.policy.levels import Level
 from wardian.runtime.host import PluginHost
+from wardian.runtime.transition import Transitions
 
 pytestmark = pytest.mark.anyio
 
@@ -171,6 +173,25 @@ async def test_the_configuration_has_to_fit_the_new_version(host: PluginHost) ->
     await host.set_config("lives", {"size": 5})
     await host.upgrade(tighter)
     assert await host.config("lives") == {"v": 2, "size": 5}
+
+
+async def test_a_configuration_that_is_set_in_the_middle_of_an_upgrade_has_to_fit_it(
+    host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await host.install(version(1, more=SCHEMA.format(type="integer", most=9)), grants="all")
+    probed = Transitions._probe
+
+    async def configuring(transitions: Transitions, new: Installed) -> None:
+        await host.set_config("lives", {"size": 9})
+        await probed(transitions, new)
+
+    monkeypatch.setattr(Transitions, "_probe", configuring)
+    with pytest.raises(InvalidArguments, match="change the configuration first") as caught:
+        await host.upgrade(version(2, more=SCHEMA.format(type="integer", most=5)))
+
+    assert (caught.value.step, caught.value.path) == ("swap", "size")
+    assert (await host.plugin("lives")).version == "1.0.0"
+    assert await host.config("lives") == {"v": 1, "size": 9}
 
 
 async def test_a_grant_that_a_version_has_no_use_for_is_gone_until_a_rollback(
