@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
@@ -22,3 +24,15 @@ async def whole(work: Coroutine[Any, Any, _T]) -> _T:
         if not task.cancelled():
             task.exception()  # looked at, so that asyncio does not report it as forgotten
         raise
+
+
+def wholly(
+    function: Callable[_P, Coroutine[Any, Any, _T]],
+) -> Callable[_P, Coroutine[Any, Any, _T]]:
+    """Have every call of a function run to its end; see `whole`."""
+
+    @wraps(function)
+    async def run(*arguments: _P.args, **named: _P.kwargs) -> _T:
+        return await whole(function(*arguments, **named))
+
+    return run
