@@ -181,6 +181,19 @@ async def test_an_init_cut_off_with_its_host_runs_at_the_next_start(tmp_path: Pa
     assert runs == ["again"]
 
 
+async def test_an_uninstall_whose_caller_goes_away_leaves_no_file(tmp_path: Path) -> None:
+    async with fake_host(tmp_path) as made:
+        await made.host.install(package())
+        uninstall = asyncio.create_task(made.host.uninstall("stores"))
+        made.host.events.subscribe("plugin.uninstalled", lambda event: uninstall.cancel())
+
+        with pytest.raises(asyncio.CancelledError):
+            await uninstall
+
+        assert await made.host.plugins() == []
+        assert list((tmp_path / "packages").iterdir()) == []
+
+
 async def test_an_upgrade_has_a_plugin_whose_init_failed_try_again(tmp_path: Path) -> None:
     answers = iter([GuestError(payload="no"), None])
 
