@@ -116,6 +116,7 @@ class Transitions:
     def __init__(self, parts: TransitionParts, *, versions_kept: int) -> None:
         self._parts = parts
         self._versions_kept = versions_kept
+        self._left: dict[str, UpgradeRow] = {}
 
     async def make(self, plugin: Installed, target: Target, actor: str) -> Installed:
         """Make ``plugin`` the target's version.
@@ -159,6 +160,19 @@ class Transitions:
                 plugin = await read_installed(change.connection, tenant, name)
             await self._end(plugin, row, Conflict("the host was stopped"))
 
+    async def settle(self, plugin: Installed) -> None:
+        """End the upgrade before, if the database did not let it end.
+
+        Raises:
+            WardianError: it still does not.
+        """
+        row = self._left.get(plugin.id)
+        if row is None:
+            return
+        with self._parts.gates.closed(plugin):
+            await self._drained(plugin)
+            await self._end(plugin, row, Conflict("It failed, and could not be undone at once."))
+
     async def _end(
         self, plugin: Installed, row: UpgradeRow, error: BaseException | None = None
     ) -> None:
@@ -171,7 +185,9 @@ class Transitions:
                 await self._finish(plugin, present)
             elif present is not None and present.outcome == RUNNING:
                 await self._undo(plugin, present, error)
+            del self._left[plugin.id]
 
+        self._left[plugin.id] = row
         await whole(end())
 
     # -- before the swap --

@@ -271,6 +271,7 @@ class Upgrader:
 
     async def _fresh(self, plugin: Installed) -> Installed:
         """Read a plugin under its lock: it may have changed while the new version was compiled."""
+        await self._parts.transitions.settle(plugin)
         async with self._parts.database.reading() as connection:
             return await read_installed(connection, plugin.tenant, plugin.name)
 

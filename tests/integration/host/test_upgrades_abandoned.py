@@ -11,7 +11,7 @@ from guests.lives import version
 from hosts import WASM, fake_host
 from packages import package
 from wardian import Settings, open_host
-from wardian.errors import Conflict
+from wardian.errors import Conflict, WardianError
 from wardian.runtime.host import PluginHost
 from wardian.runtime.steps import STEPS
 from wardian.storage.upgrades import UpgradeRepository
@@ -131,3 +131,29 @@ async def test_an_upgrade_that_is_abandoned_as_it_is_written_down_was_never_begu
 
         assert [kept.version for kept in await made.host.versions("stores")] == ["1.0.0"]
         assert {entry.outcome for entry in await made.host.upgrades("stores")} <= {"rolled-back"}
+
+
+async def test_an_upgrade_that_the_database_did_not_let_be_undone_is_undone_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore = UpgradeRepository.restore
+
+    async def refusing(repository: UpgradeRepository, upgrade_id: str, plugin_id: str) -> None:
+        monkeypatch.setattr(UpgradeRepository, "restore", restore)
+        raise WardianError("The disk is full.")
+
+    async with open_host(Settings(data_dir=tmp_path, workers_max=1)) as host:
+        await host.install(version(1), grants="all")
+        assert (await host.call("lives", "count", {})).result == 1
+        monkeypatch.setattr(UpgradeRepository, "restore", refusing)
+        with pytest.raises(WardianError, match="disk is full"):
+            await host.upgrade(version(2, migrate="err"))
+
+        await host.upgrade(version(3))
+
+        outcomes = [entry.outcome for entry in await host.upgrades("lives")]
+        assert outcomes == ["committed", "rolled-back"]
+        assert [kept.version for kept in await host.versions("lives")] == ["3.0.0", "1.0.0"]
+        assert (await host.call("lives", "count", {})).result == 2
+    async with open_host(Settings(data_dir=tmp_path, workers_max=1)) as host:
+        assert (await host.call("lives", "count", {})).result == 3
