@@ -369,7 +369,7 @@ class Transitions:
 
 
 def _still_granted(plugin: Installed, present: Installed, target: Target) -> tuple[str, ...]:
-    """Return the target's grants without those that were revoked since it was worked out."""
+    """Return the target's grants with what was revoked and granted since they were worked out."""
     revoked = {*plugin.granted} - {*present.granted}
     gone = [
         wanted
@@ -377,7 +377,14 @@ def _still_granted(plugin: Installed, present: Installed, target: Target) -> tup
         if any(each.covers(wanted) for each in revoked)
         and not any(each.covers(wanted) for each in present.granted)
     ]
-    return tuple(text for text in target.granted if parse_permission(text) not in gone)
+    asked = Manifest.restored(target.version.manifest).asked()
+    come = {
+        str(each)
+        for each in {*present.granted} - {*plugin.granted}
+        if any(request.covers(each) for request in asked)
+    }
+    kept = {text for text in target.granted if parse_permission(text) not in gone}
+    return tuple(sorted(kept | come))
 
 
 def _row(plugin: Installed, target: Target, actor: str) -> UpgradeRow:

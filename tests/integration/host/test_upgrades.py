@@ -143,6 +143,22 @@ async def test_what_is_revoked_in_the_middle_of_an_upgrade_stays_revoked(
         await host.call("lives", "count", {})
 
 
+async def test_what_is_granted_in_the_middle_of_an_upgrade_stays_granted(
+    host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await host.install(version(1), grants=["kv:read"])
+    probed = Transitions._probe
+
+    async def granting(transitions: Transitions, new: Installed) -> None:
+        await host.set_grants("lives", ["kv:read", "kv:write"])
+        await probed(transitions, new)
+
+    monkeypatch.setattr(Transitions, "_probe", granting)
+    await host.upgrade(version(2))
+
+    assert (await host.plugin("lives")).granted == ["kv:read", "kv:write"]
+
+
 async def test_a_degraded_condition_does_not_stop_an_upgrade(host: PluginHost) -> None:
     await host.install(version(1), grants="all")
 
