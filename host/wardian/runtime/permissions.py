@@ -9,7 +9,7 @@ from wardian.config import ConfigSchema, check_values, overlaid
 from wardian.errors import InvalidArguments
 from wardian.plugins import Installed, Manifest
 from wardian.plugins.registry import read_installed
-from wardian.policy.permissions import Permission, parse_permission
+from wardian.policy.permissions import parse_permission
 from wardian.runtime.journal import Change, Journal
 from wardian.storage.upgrades import UpgradeRepository
 
@@ -74,14 +74,10 @@ async def _drop_for_good(change: Change, plugin: Installed, granted: Sequence[st
         dropped = [
             text
             for text in row.report.get("dropped", ())
-            if not any(_overlap(parse_permission(text), each) for each in revoked)
+            if not any(each.overlaps(parse_permission(text)) for each in revoked)
         ]
         if dropped != row.report.get("dropped", []):
             await upgrades.change(row.id, report={**row.report, "dropped": dropped})
-
-
-def _overlap(one: Permission, other: Permission) -> bool:
-    return one.covers(other) or other.covers(one)
 
 
 async def change_config(

@@ -374,7 +374,7 @@ def _still_granted(plugin: Installed, present: Installed, target: Target) -> tup
     gone = [
         wanted
         for wanted in map(parse_permission, target.granted)
-        if any(each.covers(wanted) for each in revoked)
+        if any(each.overlaps(wanted) for each in revoked)
         and not any(each.covers(wanted) for each in present.granted)
     ]
     asked = Manifest.restored(target.version.manifest).asked()

@@ -229,6 +229,23 @@ async def test_a_rollback_brings_nothing_back_that_was_revoked_of_a_version_betw
     assert (await host.rollback("lives", to="1.0.0")).granted == ["kv:read", "kv:write"]
 
 
+async def test_a_rollback_brings_nothing_back_that_is_revoked_in_its_middle(
+    host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await host.install(version(1, more=PUBLISHES), grants="all")
+    narrower = PUBLISHES.replace("orders.*", "orders.new")
+    await host.upgrade(version(2, more=narrower))
+    probed = Transitions._probe
+
+    async def revoking(transitions: Transitions, new: Installed) -> None:
+        await host.set_grants("lives", ["kv:read", "kv:write"])
+        await probed(transitions, new)
+
+    monkeypatch.setattr(Transitions, "_probe", revoking)
+
+    assert (await host.rollback("lives")).granted == ["kv:read", "kv:write"]
+
+
 async def test_a_dry_run_tells_what_would_change_and_what_would_stop_it(host: PluginHost) -> None:
     await host.install(version(1, extra=EXTRA), grants="all")
     before = await host.plugin("lives")
