@@ -124,6 +124,9 @@ def _signatures(value: Any) -> dict[str, bytes]:
         signature = _object(entry, "a signature")
         # DSSE lets a signature leave its key unnamed. Each would then cost a try of every key.
         key_id = _text(signature, "keyid")
+        if not key_id.isascii() or not key_id.isprintable():
+            # It is told to people, in answers and on their screens.
+            raise _refused("a signature names its key in characters that no id of a key has")
         if not 1 <= len(key_id) <= _MAX_KEY_ID_CHARS or key_id in found:
             raise _refused("a signature does not name its key, or two name the same")
         found[key_id] = _decoded(_text(signature, "sig"), "sig")

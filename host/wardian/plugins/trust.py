@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from wardian.crypto.keys import PublicKey
-from wardian.errors import SignatureInvalid
+from wardian.errors import NotFound, SignatureInvalid
 from wardian.plugins.judgement import (
     KeyState,
     Policy,
@@ -108,14 +108,18 @@ class Trust:
 
         Raises:
             SignatureInvalid, Revoked
+            NotFound: it was uninstalled meanwhile.
         """
         trust = await self.of(plugin.tenant)
         async with self._database.reading() as connection:
             row = await PluginRepository(connection, plugin.tenant).package(plugin.package_digest)
-        if row is None or (row.envelope is None and row.publisher is not None):
+        if row is None:
+            # Most likely it was uninstalled a moment ago.
+            raise NotFound(f"{plugin.name} {plugin.version} is not installed any more.")
+        if row.envelope is None and row.publisher is not None:
             raise SignatureInvalid(
-                f"The host has no record of the package {plugin.package_digest}, of which "
-                f"{plugin.name} {plugin.version} is made, or of its signature; reinstall it."
+                f"The host has no record of the signature of {plugin.name} {plugin.version}, which "
+                f"{row.publisher!r} signed; reinstall it."
             )
         subject = Subject(name=plugin.name, version=plugin.version, digest=plugin.package_digest)
         trust.judge(subject, None if row.envelope is None else row.envelope.encode())

@@ -124,6 +124,7 @@ class Calls:
         self._services = services
         self._policy = policy
         self._running: dict[int, _Running] = {}
+        self._starting: list[_Starting] = []
         self._settled: OrderedDict[tuple[str, str], _Settled] = OrderedDict()
         self._draining: dict[tuple[str, str], asyncio.Future[None]] = {}
         self.log = CallLog()
@@ -138,7 +139,9 @@ class Calls:
         """
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
-        settled = self._settled_of(plugin) or await self._settle(plugin)
+        settled = self._settled_of(plugin) or await self._started(plugin)
+        # Nothing is awaited from here until the call is among those that are running.
+        plugin = settled.plugin
         limits = limits_from(request.limits or {}, settled.limits)
         context = _context(settled, request, limits)
         job = self._job(settled, context, function, request.arguments)
@@ -169,7 +172,7 @@ class Calls:
         Raises:
             SignatureInvalid, Revoked: the tenant does not trust it.
         """
-        settled = self._settled_of(plugin) or await self._settle(plugin)
+        settled = self._settled_of(plugin) or await self._settle(_Starting(plugin))
         request = CallRequest(function="", arguments={})
         context = _context(settled, request, settled.limits)
         self._services.executor.prepare(self._job(settled, context, "", {}))
@@ -208,7 +211,8 @@ class Calls:
 
     def _runs(self, plugin: Installed) -> bool:
         version = _version_of(plugin)
-        return any(_version_of(running.plugin) == version for running in self._running.values())
+        calls: list[_Running | _Starting] = [*self._running.values(), *self._starting]
+        return any(_version_of(call.plugin) == version for call in calls)
 
     def _ended(self, plugin: Installed) -> None:
         if not self._runs(plugin):
@@ -240,6 +244,8 @@ class Calls:
         """
         for context in self._running_of(plugin):
             context.authority = replace(context.authority, granted=plugin.granted)
+        for starting in self._starting_of(plugin):
+            starting.plugin = replace(starting.plugin, granted=plugin.granted)
 
     def remonitor(self, plugin: Installed) -> None:
         """Record from now on, or no longer, what the plugin's running calls need."""
@@ -248,6 +254,11 @@ class Calls:
                 self._watch(context)
             else:
                 context.observer = None
+        for starting in self._starting_of(plugin):
+            starting.plugin = replace(starting.plugin, monitored=plugin.monitored)
+
+    def _starting_of(self, plugin: Installed) -> list[_Starting]:
+        return [each for each in self._starting if each.plugin.id == plugin.id]
 
     def _running_of(self, plugin: Installed) -> list[CallContext]:
         return [each.context for each in self._running.values() if each.plugin.id == plugin.id]
@@ -280,7 +291,18 @@ class Calls:
             return None
         return found
 
-    async def _settle(self, plugin: Installed) -> _Settled:
+    async def _started(self, plugin: Installed) -> _Settled:
+        """Settle a plugin for a call, which a drain waits for and a revoke reaches from now on."""
+        starting = _Starting(plugin)
+        self._starting.append(starting)
+        try:
+            return await self._settle(starting)
+        finally:
+            self._starting.remove(starting)
+            # Not now: it is about to be among those that are running, unless it fails.
+            asyncio.get_running_loop().call_soon(self._ended, plugin)
+
+    async def _settle(self, starting: _Starting) -> _Settled:
         """Load a plugin: check that it is trusted, and work out what its calls have in common.
 
         Raises:
@@ -291,7 +313,8 @@ class Calls:
         # What was checked before a change of trust says nothing of a call that starts after it.
         while checked != trust.changes:
             checked = trust.changes
-            await trust.check_load(plugin)
+            await trust.check_load(starting.plugin)
+        plugin = starting.plugin
         found = self._settled[_version_of(plugin)] = _Settled.of(plugin, self._policy, checked)
         if len(self._settled) > SETTLED_MAX:
             self._settled.popitem(last=False)
@@ -332,6 +355,17 @@ class Calls:
             statistics.record(plugin.tenant, plugin.id, failed=failed, seconds=seconds)
         ended = Ended(job.call_id, plugin.name, plugin.version, job.function, outcome, seconds)
         self.log.ended(ended, failed=failed)
+
+
+@dataclass(slots=True, eq=False)
+class _Starting:
+    """One call before it runs.
+
+    Attributes:
+        plugin: as it was when the call came, with what operators have changed since.
+    """
+
+    plugin: Installed
 
 
 @dataclass(slots=True)

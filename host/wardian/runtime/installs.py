@@ -22,6 +22,7 @@ from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permissions import wanted_grants
 from wardian.runtime.steps import Steps
+from wardian.runtime.whole import whole
 from wardian.storage import Database
 from wardian.storage.rows import PluginRow
 from wardian.tenants.tenants import require_tenant
@@ -152,7 +153,8 @@ class Installer:
 
         async def attempt(held: frozenset[str]) -> list[str]:
             async with self._files.lock:
-                return await self._removed(name, cascade, held, tenant=tenant, actor=actor)
+                removing = self._removed(name, cascade, held, tenant=tenant, actor=actor)
+                return await whole(removing)
 
         return await holding(self._lifecycle, tenant, name, attempt)
 

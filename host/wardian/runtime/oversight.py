@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 from wardian.plugins import Installed, Registry
 from wardian.plugins.registry import read_installed
@@ -15,9 +14,8 @@ from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.permission_views import SuggestionView, UsesView, use_of, use_view
 from wardian.runtime.permissions import change_grants
 from wardian.runtime.views import GrantsView, grants_view
+from wardian.runtime.whole import whole
 from wardian.storage.permission_uses import PermissionUseRepository
-
-_T = TypeVar("_T")
 
 
 class Oversight:
@@ -53,7 +51,7 @@ class Oversight:
                 self._calls.regrant(plugin)
                 return plugin
 
-        return self._grants_view(await _to_the_end(change()))
+        return self._grants_view(await whole(change()))
 
     async def set_monitored(
         self, tenant: str, name: str, monitored: bool, *, actor: str
@@ -66,7 +64,7 @@ class Oversight:
                 self._calls.remonitor(plugin)
                 return plugin
 
-        return await _to_the_end(change())
+        return await whole(change())
 
     async def _write_monitored(
         self, tenant: str, name: str, monitored: bool, actor: str
@@ -116,13 +114,3 @@ class Oversight:
 
     def _grants_view(self, plugin: Installed) -> GrantsView:
         return grants_view(plugin, self._calls.authority(plugin))
-
-
-async def _to_the_end(change: Coroutine[Any, Any, _T]) -> _T:
-    """Run a change to its end, also when whoever asked for it goes away meanwhile."""
-    task = asyncio.ensure_future(change)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

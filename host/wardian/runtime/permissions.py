@@ -10,7 +10,8 @@ from wardian.errors import InvalidArguments
 from wardian.plugins import Installed, Manifest
 from wardian.plugins.registry import read_installed
 from wardian.policy.permissions import parse_permission
-from wardian.runtime.journal import Journal
+from wardian.runtime.journal import Change, Journal
+from wardian.storage.upgrades import UpgradeRepository
 
 
 def wanted_grants(manifest: Manifest, grants: Sequence[str] | Literal["all"]) -> list[str]:
@@ -57,8 +58,26 @@ async def change_grants(
         granted = wanted_grants(plugin.manifest, permissions)
         before = [str(permission) for permission in plugin.granted]
         await change.plugins.set_granted(plugin.id, granted, actor)
+        await _drop_for_good(change, plugin, granted)
         await change.note("granted", name, {"before": before, "granted": granted})
         return await read_installed(change.connection, tenant, name)
+
+
+async def _drop_for_good(change: Change, plugin: Installed, granted: Sequence[str]) -> None:
+    """Have no rollback bring back what is revoked, of whatever version it was granted to."""
+    left = [parse_permission(text) for text in granted]
+    revoked = [each for each in plugin.granted if not any(kept.covers(each) for kept in left)]
+    if not revoked:
+        return
+    upgrades = UpgradeRepository(change.connection, change.tenant)
+    for row in await upgrades.of_plugin(plugin.id):
+        dropped = [
+            text
+            for text in row.report.get("dropped", ())
+            if not any(each.overlaps(parse_permission(text)) for each in revoked)
+        ]
+        if dropped != row.report.get("dropped", []):
+            await upgrades.change(row.id, report={**row.report, "dropped": dropped})
 
 
 async def change_config(

@@ -15,6 +15,7 @@ from wardian.plugins.trust import read_trust
 from wardian.runtime.journal import Change, Journal
 from wardian.runtime.recall import Recall
 from wardian.runtime.trust_views import PublisherView, publisher_view
+from wardian.runtime.whole import wholly
 from wardian.storage import Connection, Database
 from wardian.storage.rows import PublisherKeyRow, PublisherRow, now
 from wardian.storage.trust import TrustRepository
@@ -72,6 +73,7 @@ class Publishers:
                 await _add_key(change, name, key)
             return await read_publisher(change.connection, tenant, name)
 
+    @wholly
     async def remove(
         self, name: str, *, tenant: str = "default", actor: str = "host"
     ) -> Sequence[str]:
@@ -119,6 +121,7 @@ class Publishers:
         """
         return await self._move(name, key_id, KeyState.RETIRED, reason, tenant=tenant, actor=actor)
 
+    @wholly
     async def revoke_key(
         self,
         name: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wardian.errors import Revoked, SignatureInvalid
+from wardian.errors import NotFound, Revoked, SignatureInvalid
 from wardian.plugins import Installed, Registry
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import Calls
@@ -54,6 +54,8 @@ class Recall:
                 await self._trust.check_load(plugin)
             except (Revoked, SignatureInvalid) as error:
                 found.append((plugin, error))
+            except NotFound:
+                continue  # it was uninstalled, and a call of it has yet to end
         return found
 
 

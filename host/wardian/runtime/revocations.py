@@ -21,6 +21,7 @@ from wardian.runtime.journal import Change, Journal
 from wardian.runtime.publishers import read_publisher, revoke_keys
 from wardian.runtime.recall import Recall
 from wardian.runtime.trust_views import PublisherView, RevocationView, revocation_view
+from wardian.runtime.whole import wholly
 from wardian.storage import Database
 from wardian.storage.rows import RevocationListRow, RevocationRow, now
 from wardian.storage.trust import TrustRepository
@@ -52,6 +53,7 @@ class Revocations:
             rows = await TrustRepository(connection, tenant).revocations()
         return [revocation_view(row) for row in rows]
 
+    @wholly
     async def add(
         self,
         *,
@@ -102,6 +104,7 @@ class Revocations:
                 raise NotFound(f"There is no revocation with the id {revocation_id[:80]!r}.")
             await change.note_trust("revocation-removed", revocation_id, {})
 
+    @wholly
     async def receive(
         self, publisher: str, content: bytes, *, tenant: str = "default", actor: str = "host"
     ) -> PublisherView:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -26,12 +26,14 @@ from wardian.policy.permissions import parse_permission
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.dependencies import check_still_fits
 from wardian.runtime.gates import Gates
+from wardian.runtime.history import first_migrated, since
 from wardian.runtime.installs import see
 from wardian.runtime.journal import Change, Journal
 from wardian.runtime.lifecycle import Lifecycle, lifecycle_function
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.steps import Steps
-from wardian.runtime.upgrade_report import MigrationStep
+from wardian.runtime.upgrade_report import MigrationStep, check_configuration
+from wardian.runtime.whole import whole
 from wardian.storage.rows import PackageRow, UpgradeRow, VersionRow, now
 from wardian.storage.upgrades import (
     COMMITTED,
@@ -114,6 +116,7 @@ class Transitions:
     def __init__(self, parts: TransitionParts, *, versions_kept: int) -> None:
         self._parts = parts
         self._versions_kept = versions_kept
+        self._left: dict[str, UpgradeRow] = {}
 
     async def make(self, plugin: Installed, target: Target, actor: str) -> Installed:
         """Make ``plugin`` the target's version.
@@ -136,12 +139,15 @@ class Transitions:
                 with steps.at(change, "swap"):
                     present = await self._swap(plugin, target, row, new)
             except BaseException as error:
-                await asyncio.shield(self._undo(plugin, row, error))
+                await self._end(plugin, row, error)
                 raise
-        steps.reached(change, "drain")
-        await self._drained(plugin)
-        steps.reached(change, "commit")
-        await asyncio.shield(self._finish(plugin, row))
+        try:
+            steps.reached(change, "drain")
+            await self._drained(plugin)
+            steps.reached(change, "commit")
+        finally:
+            # Also when the caller does not wait for the old calls: it has happened.
+            await self._end(plugin, row)
         return present
 
     async def recover(self, tenant: str) -> None:
@@ -152,36 +158,71 @@ class Transitions:
             async with self._parts.journal.change(tenant, "host") as change:
                 name = await change.plugins.name_of(row.plugin_id)
                 plugin = await read_installed(change.connection, tenant, name)
-            if row.outcome == SWAPPED:
-                await self._finish(plugin, row)
-            else:
-                await self._undo(plugin, row, Conflict("the host was stopped"))
+            await self._end(plugin, row, Conflict("the host was stopped"))
+
+    async def settle(self, plugin: Installed) -> None:
+        """End the upgrade before, if the database did not let it end.
+
+        Raises:
+            WardianError: it still does not.
+        """
+        row = self._left.get(plugin.id)
+        if row is None:
+            return
+        with self._parts.gates.closed(plugin):
+            await self._drained(plugin)
+            await self._end(plugin, row, Conflict("It failed, and could not be undone at once."))
+
+    async def _end(
+        self, plugin: Installed, row: UpgradeRow, error: BaseException | None = None
+    ) -> None:
+        """Finish an upgrade that was swapped, and undo one that was not; then it has ended."""
+
+        async def end() -> None:
+            async with self._parts.journal.change(plugin.tenant, row.actor) as change:
+                present = await UpgradeRepository(change.connection, plugin.tenant).find(row.id)
+            if present is not None and present.outcome == SWAPPED:
+                await self._finish(plugin, present)
+            elif present is not None and present.outcome == RUNNING:
+                await self._undo(plugin, present, error)
+            del self._left[plugin.id]
+
+        self._left[plugin.id] = row
+        await whole(end())
 
     # -- before the swap --
 
     async def _stage(self, plugin: Installed, target: Target, actor: str) -> UpgradeRow:
         """Keep the new version beside the old one, and write down what is about to happen."""
-        if target.arrival is None:
-            return await self._begin(plugin, target, actor)
-        async with self._parts.files.stored(target.arrival.content, target.arrival.row.digest):
-            return await self._begin(plugin, target, actor)
+        row = _row(plugin, target, actor)
+        try:
+            if target.arrival is None:
+                await self._begin(plugin, target, row)
+                return row
+            async with self._parts.files.stored(target.arrival.content, target.arrival.row.digest):
+                await self._begin(plugin, target, row)
+        except BaseException as error:
+            # The caller may have left in the moment in which it was written down.
+            await self._end(plugin, row, error)
+            raise
+        return row
 
-    async def _begin(self, plugin: Installed, target: Target, actor: str) -> UpgradeRow:
-        async with self._parts.journal.change(plugin.tenant, actor) as change:
-            await self._check_unchanged(change, plugin)
+    async def _begin(self, plugin: Installed, target: Target, row: UpgradeRow) -> None:
+        async with self._parts.journal.change(plugin.tenant, row.actor) as change:
+            before = await self._check_unchanged(change, plugin)
+            held = {*map(str, before.granted)}
             kept = {row.package_digest for row in await change.plugins.versions(plugin.id)}
             if target.arrival is not None:
                 await change.plugins.add_package(target.arrival.row)
                 await change.plugins.keep_version(plugin.id, target.version)
             arrived = target.version.package_digest not in kept
             report = {
-                "dropped": list(target.dropped),
+                "dropped": [text for text in target.dropped if text in held],
                 "arrived": arrived,
                 "migrations": [msgspec.to_builtins(step) for step in target.migrations],
             }
-            row = _row(plugin, target, actor, report)
-            await UpgradeRepository(change.connection, plugin.tenant).add(row)
-        return row
+            upgrades = UpgradeRepository(change.connection, plugin.tenant)
+            await upgrades.add(replace(row, report=report))
 
     @contextmanager
     def _held(self, plugin: Installed, target: Target) -> Iterator[None]:
@@ -215,11 +256,11 @@ class Transitions:
             await self._migrate(await self._arriving(plugin, target), target)
 
     async def _arriving(self, plugin: Installed, target: Target) -> Installed:
-        """Return the new version with what it may do now."""
+        """Return the new version with what it may do, and how it is configured, now."""
         async with self._parts.journal.change(plugin.tenant, "host") as change:
             present = await self._check_unchanged(change, plugin)
         granted = _still_granted(plugin, present, target)
-        return as_version(plugin, target.version, granted, target.signer)
+        return as_version(present, target.version, granted, target.signer)
 
     async def _migrate(self, new: Installed, target: Target) -> None:
         function = lifecycle_function(new, "migrate") or ""
@@ -246,7 +287,9 @@ class Transitions:
         changes = self._parts.registry.changes
         async with self._parts.journal.change(plugin.tenant, row.actor) as change:
             before = await self._check_unchanged(change, plugin)
-            await check_still_fits(change, Manifest.restored(target.version.manifest))
+            manifest = Manifest.restored(target.version.manifest)
+            check_configuration(before, manifest)
+            await check_still_fits(change, manifest)
             granted = _still_granted(plugin, before, target)
             await change.plugins.use_version(
                 plugin.id,
@@ -284,25 +327,24 @@ class Transitions:
             upgrades = UpgradeRepository(change.connection, plugin.tenant)
             await upgrades.end(row.id, COMMITTED)
             kept = await change.plugins.versions(plugin.id)
-            others = [version for version in kept if version.package_digest != row.to_package]
-            gone = [version.package_digest for version in others[self._versions_kept :]]
+            others = [each.package_digest for each in kept if each.package_digest != row.to_package]
+            # Who goes back goes to the version before first, however long ago that was installed.
+            others.sort(key=lambda digest: digest != row.from_package)
+            stay, gone = others[: self._versions_kept], others[self._versions_kept :]
             for digest in gone:
                 await change.plugins.forget_version(plugin.id, digest)
-            await _forget_outdated(upgrades, plugin.id, gone)
+            await _forget_outdated(upgrades, plugin.id, stay)
         if gone:
             async with self._parts.files.lock:
                 await self._parts.files.drop_unused(gone)
 
-    async def _undo(self, plugin: Installed, row: UpgradeRow, error: BaseException) -> None:
-        """Have everything as it was before the upgrade began."""
+    async def _undo(self, plugin: Installed, row: UpgradeRow, error: BaseException | None) -> None:
+        """Have everything as it was before the upgrade began, as far as ``row`` tells it went."""
         reason = getattr(error, "message", None) or type(error).__name__
         step = getattr(error, "step", None) or ""
         async with self._parts.journal.change(plugin.tenant, row.actor) as change:
             upgrades = UpgradeRepository(change.connection, plugin.tenant)
-            present = await upgrades.find(row.id)
-            if present is None or present.outcome != RUNNING:
-                return  # it was swapped, and the caller left in the same moment
-            if present.migrated:
+            if row.migrated:
                 await upgrades.restore(row.id, plugin.id)
                 await upgrades.forget_snapshot(row.id)
             if row.report["arrived"]:
@@ -327,18 +369,25 @@ class Transitions:
 
 
 def _still_granted(plugin: Installed, present: Installed, target: Target) -> tuple[str, ...]:
-    """Return the target's grants without those that were revoked since it was worked out."""
+    """Return the target's grants with what was revoked and granted since they were worked out."""
     revoked = {*plugin.granted} - {*present.granted}
     gone = [
         wanted
         for wanted in map(parse_permission, target.granted)
-        if any(each.covers(wanted) for each in revoked)
+        if any(each.overlaps(wanted) for each in revoked)
         and not any(each.covers(wanted) for each in present.granted)
     ]
-    return tuple(text for text in target.granted if parse_permission(text) not in gone)
+    asked = Manifest.restored(target.version.manifest).asked()
+    come = {
+        str(each)
+        for each in {*present.granted} - {*plugin.granted}
+        if any(request.covers(each) for request in asked)
+    }
+    kept = {text for text in target.granted if parse_permission(text) not in gone}
+    return tuple(sorted(kept | come))
 
 
-def _row(plugin: Installed, target: Target, actor: str, report: Mapping[str, Any]) -> UpgradeRow:
+def _row(plugin: Installed, target: Target, actor: str) -> UpgradeRow:
     return UpgradeRow(
         id=new_id(),
         plugin_id=plugin.id,
@@ -349,7 +398,7 @@ def _row(plugin: Installed, target: Target, actor: str, report: Mapping[str, Any
         to_package=target.version.package_digest,
         actor=actor,
         started_at=now(),
-        report=report,
+        report={},
     )
 
 
@@ -374,10 +423,18 @@ def _path(target: Target) -> list[Mapping[str, str]]:
     ]
 
 
-async def _forget_outdated(upgrades: UpgradeRepository, plugin_id: str, gone: list[str]) -> None:
-    """Let go of snapshots that no rollback can use any more, and of a history too long to read."""
-    for index, row in enumerate(await upgrades.of_plugin(plugin_id)):
-        if index >= UPGRADES_KEPT:
+async def _forget_outdated(upgrades: UpgradeRepository, plugin_id: str, kept: list[str]) -> None:
+    """Let go of snapshots that no rollback can use any more, and of a history too long to read.
+
+    ``kept`` are the packages that can be gone back to: when each was last left, and what its data
+    was before that was migrated, is not forgotten.
+    """
+    rows = await upgrades.of_plugin(plugin_id)
+    entries = [since(rows, digest) for digest in kept]
+    wanted = {first_migrated(each) for each in entries}
+    leaving = {each[0].id for each in entries if each}
+    for index, row in enumerate(rows):
+        if index >= UPGRADES_KEPT and row.id not in wanted | leaving:
             await upgrades.remove(row.id)
-        elif row.migrated and row.from_package in gone:
+        elif row.migrated and row.id not in wanted:
             await upgrades.forget_snapshot(row.id)

@@ -7,6 +7,7 @@ from wardian.plugins.judgement import Policy, Stale, Unsigned
 from wardian.runtime.journal import Journal
 from wardian.runtime.recall import Recall
 from wardian.runtime.trust_views import TrustPolicyView, policy_view
+from wardian.runtime.whole import wholly
 from wardian.storage import Database
 from wardian.storage.rows import TrustPolicyRow, now
 from wardian.storage.trust import TrustRepository
@@ -30,6 +31,7 @@ class TrustPolicies:
             return TrustPolicyView(unsigned=default.unsigned.value, stale=default.stale.value)
         return policy_view(row)
 
+    @wholly
     async def set(
         self,
         *,

@@ -21,6 +21,7 @@ from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime import intake
 from wardian.runtime.calls import Calls
+from wardian.runtime.history import first_migrated, since
 from wardian.runtime.intake import Candidate, Delivery, Intake
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.package_files import PackageFiles
@@ -43,7 +44,7 @@ from wardian.runtime.upgrade_report import (
 from wardian.storage import Database
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import UpgradeRow, VersionRow
-from wardian.storage.upgrades import COMMITTED, UpgradeRepository
+from wardian.storage.upgrades import UpgradeRepository
 
 Approval = Sequence[str] | Literal["all", "none"] | None
 
@@ -191,9 +192,10 @@ class Upgrader:
             async with self._parts.lifecycle.lock(order.tenant, order.name):
                 plugin = await self._parts.registry.get(order.tenant, order.name)
                 plugin = await self._fresh(plugin)
-                row, history = await self._kept(plugin, order.to)
-                target = await self._back(plugin, row, history, order)
-                return await self._parts.transitions.make(plugin, target, order.actor)
+                row, left = await self._kept(plugin, order.to)
+                target = await self._back(plugin, row, left, order)
+                present = await self._parts.transitions.make(plugin, target, order.actor)
+                return await self._parts.lifecycle.start(present, order.actor)
 
     async def recover(self, tenant: str) -> None:
         """Undo, or finish, what was under way when the host was killed."""
@@ -271,6 +273,7 @@ class Upgrader:
 
     async def _fresh(self, plugin: Installed) -> Installed:
         """Read a plugin under its lock: it may have changed while the new version was compiled."""
+        await self._parts.transitions.settle(plugin)
         async with self._parts.database.reading() as connection:
             return await read_installed(connection, plugin.tenant, plugin.name)
 
@@ -295,21 +298,20 @@ class Upgrader:
             listed = ", ".join(row.plugin_version for row in others) or "none"
             what = f"version {wanted!r} of {plugin.name}" if wanted else "version to go back to"
             raise NotFound(f"There is no {what[:200]} here; kept beside the present one: {listed}.")
-        done = [entry for entry in history if entry.outcome == COMMITTED]
-        return chosen[0], _since(done, chosen[0].package_digest)
+        return chosen[0], since(history, chosen[0].package_digest)
 
     async def _back(
-        self, plugin: Installed, row: VersionRow, since: list[UpgradeRow], order: RollbackOrder
+        self, plugin: Installed, row: VersionRow, left: list[UpgradeRow], order: RollbackOrder
     ) -> Target:
         manifest = Manifest.restored(row.manifest)
-        dropped = [grant for entry in since for grant in entry.report.get("dropped", ())]
+        dropped = [grant for entry in left for grant in entry.report.get("dropped", ())]
         held = [*plugin.granted, *map(parse_permission, dropped)]
         target = Target(
             change="rollback",
             version=row,
             granted=_covered(held, manifest.asked()),
             dropped=_uncovered(plugin.granted, manifest.asked()),
-            restores=_restored(plugin, row, since, order.stored),
+            restores=_restored(plugin, row, left, order.stored),
             signer=await self._signer(plugin.tenant, row.package_digest),
         )
         with self._parts.steps.at("rollback", "verify"):
@@ -396,21 +398,11 @@ def _is_meant(row: VersionRow, wanted: str | None) -> bool:
     return wanted in (row.plugin_version, row.package_digest)
 
 
-def _since(done: list[UpgradeRow], package: str) -> list[UpgradeRow]:
-    """Return what happened since a package was last left, oldest first."""
-    since: list[UpgradeRow] = []
-    for entry in done:
-        since.append(entry)
-        if entry.from_package == package:
-            break
-    return since[::-1]
-
-
 def _restored(
-    plugin: Installed, row: VersionRow, since: list[UpgradeRow], stored: str | None
+    plugin: Installed, row: VersionRow, left: list[UpgradeRow], stored: str | None
 ) -> str | None:
     """Return the upgrade whose snapshot becomes the plugin's data, if one shall."""
-    migrated = next((entry.id for entry in since if entry.migrated), None)
+    migrated = first_migrated(left)
     if stored == "restore":
         if migrated is None:
             raise InvalidArguments(

@@ -11,8 +11,10 @@ import pytest
 from guests.lives import version
 from wardian import Settings, open_host
 from wardian.errors import Conflict, InvalidArguments, InvalidManifest, NotFound
+from wardian.plugins import Installed
 from wardian.policy.levels import Level
 from wardian.runtime.host import PluginHost
+from wardian.runtime.transition import Transitions
 
 pytestmark = pytest.mark.anyio
 
@@ -176,6 +178,25 @@ async def test_the_configuration_has_to_fit_the_new_version(host: PluginHost) ->
     assert await host.config("lives") == {"v": 2, "size": 5}
 
 
+async def test_a_configuration_that_is_set_in_the_middle_of_an_upgrade_has_to_fit_it(
+    host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await host.install(version(1, more=SCHEMA.format(type="integer", most=9)), grants="all")
+    probed = Transitions._probe
+
+    async def configuring(transitions: Transitions, new: Installed) -> None:
+        await host.set_config("lives", {"size": 9})
+        await probed(transitions, new)
+
+    monkeypatch.setattr(Transitions, "_probe", configuring)
+    with pytest.raises(InvalidArguments, match="change the configuration first") as caught:
+        await host.upgrade(version(2, more=SCHEMA.format(type="integer", most=5)))
+
+    assert (caught.value.step, caught.value.path) == ("swap", "size")
+    assert (await host.plugin("lives")).version == "1.0.0"
+    assert await host.config("lives") == {"v": 1, "size": 9}
+
+
 async def test_a_grant_that_a_version_has_no_use_for_is_gone_until_a_rollback(
     host: PluginHost,
 ) -> None:
@@ -196,6 +217,36 @@ async def test_a_rollback_brings_nothing_back_that_was_revoked(host: PluginHost)
     await host.set_grants("lives", ["kv:read"])
 
     assert (await host.rollback("lives")).granted == ["kv:read"]
+
+
+async def test_a_rollback_brings_nothing_back_that_was_revoked_of_a_version_between(
+    host: PluginHost,
+) -> None:
+    await host.install(version(1, more=PUBLISHES), grants="all")
+    await host.upgrade(version(2))
+    narrower = PUBLISHES.replace("orders.*", "orders.new")
+    await host.upgrade(version(3, more=narrower), approve="all")
+    assert "events:publish:orders.new" in (await host.plugin("lives")).granted
+    await host.set_grants("lives", ["kv:read", "kv:write"])
+
+    assert (await host.rollback("lives", to="1.0.0")).granted == ["kv:read", "kv:write"]
+
+
+async def test_a_rollback_brings_nothing_back_that_is_revoked_in_its_middle(
+    host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await host.install(version(1, more=PUBLISHES), grants="all")
+    narrower = PUBLISHES.replace("orders.*", "orders.new")
+    await host.upgrade(version(2, more=narrower))
+    probed = Transitions._probe
+
+    async def revoking(transitions: Transitions, new: Installed) -> None:
+        await host.set_grants("lives", ["kv:read", "kv:write"])
+        await probed(transitions, new)
+
+    monkeypatch.setattr(Transitions, "_probe", revoking)
+
+    assert (await host.rollback("lives")).granted == ["kv:read", "kv:write"]
 
 
 async def test_a_dry_run_tells_what_would_change_and_what_would_stop_it(host: PluginHost) -> None:

@@ -143,6 +143,22 @@ async def test_what_is_revoked_in_the_middle_of_an_upgrade_stays_revoked(
         await host.call("lives", "count", {})
 
 
+async def test_what_is_granted_in_the_middle_of_an_upgrade_stays_granted(
+    host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await host.install(version(1), grants=["kv:read"])
+    probed = Transitions._probe
+
+    async def granting(transitions: Transitions, new: Installed) -> None:
+        await host.set_grants("lives", ["kv:read", "kv:write"])
+        await probed(transitions, new)
+
+    monkeypatch.setattr(Transitions, "_probe", granting)
+    await host.upgrade(version(2))
+
+    assert (await host.plugin("lives")).granted == ["kv:read", "kv:write"]
+
+
 async def test_a_degraded_condition_does_not_stop_an_upgrade(host: PluginHost) -> None:
     await host.install(version(1), grants="all")
 
@@ -343,3 +359,55 @@ async def test_versions_past_those_that_are_kept_are_let_go(tmp_path: Path) -> N
         assert len(list((tmp_path / "packages").iterdir())) == 3
         await host.uninstall("lives")
         assert list((tmp_path / "packages").iterdir()) == []
+
+
+async def test_data_stays_restorable_for_as_long_as_a_version_is_kept_that_it_was_of(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(data_dir=tmp_path, workers_max=1, versions_kept=2)
+    async with open_host(settings) as host:
+        await host.install(version(1), grants="all")
+        await host.upgrade(version(2))
+        await host.rollback("lives")
+        assert await counted(host) == 1
+        await host.upgrade(version(3, migrate="ok"))
+        assert await counted(host) == 2
+        await host.upgrade(version(4))
+        assert [kept.version[0] for kept in await host.versions("lives")] == ["4", "3", "2"]
+
+        await host.rollback("lives", to="2.0.0", stored="restore")
+
+        assert (await stored(host, "n"), await stored(host, "migrated")) == (1, None)
+
+
+async def test_the_version_before_is_kept_however_long_ago_it_was_installed(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(data_dir=tmp_path, workers_max=1, versions_kept=2)
+    async with open_host(settings) as host:
+        await host.install(version(1), grants="all")
+        await host.upgrade(version(2))
+        await host.upgrade(version(3))
+        await host.rollback("lives", to="1.0.0")
+        await host.upgrade(version(4))
+
+        assert [kept.version[0] for kept in await host.versions("lives")] == ["4", "3", "1"]
+        assert (await host.rollback("lives")).version == "1.0.0"
+
+
+async def test_a_long_history_keeps_what_a_rollback_goes_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wardian.runtime.transition.UPGRADES_KEPT", 2)
+    async with open_host(Settings(data_dir=tmp_path, workers_max=1)) as host:
+        await host.install(version(1), grants="all")
+        assert await counted(host) == 1
+        await host.upgrade(version(2, migrate="ok"))
+        await host.upgrade(version(3, migrate="ok"))
+        for _ in range(4):
+            await host.rollback("lives", stored="keep")
+        assert len(await host.upgrades("lives")) == 3
+
+        await host.rollback("lives", to="1.0.0", stored="restore")
+
+        assert (await stored(host, "n"), await stored(host, "migrated")) == (1, None)

@@ -13,6 +13,7 @@ import pytest
 
 from hosts import fake_host, package
 from wardian.errors import GuestError, InvalidArguments, NotFound, Overloaded, Trap
+from wardian.plugins import Installed
 from wardian.policy.permissions import parse_permission
 from wardian.policy.usage import Usage
 from wardian.runtime.calls import CallPolicy
@@ -300,3 +301,54 @@ async def test_a_name_that_is_no_text_is_refused_before_the_executor(
         with pytest.raises(InvalidArguments, match="no text"):
             await made.host.call("stores", "run", arguments)
         assert made.executor.jobs == []
+
+
+async def test_a_revoke_reaches_a_call_whose_plugin_is_just_being_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with fake_host(tmp_path, {"ask": ask}) as made:
+        await made.host.install(package(), grants="all")
+        revoke = made.host.set_grants("stores", [])
+        checked = made.parts.trust.check_load
+
+        async def revoking(plugin: Installed) -> None:
+            await checked(plugin)
+            await revoke
+
+        monkeypatch.setattr(made.parts.trust, "check_load", revoking)
+        outcome = await made.host.call("stores", "ask", asking(("kv", "get", ["n"])))
+
+    assert case_of(outcome.result[0]) == "denied"
+
+
+async def test_a_drain_waits_for_calls_whose_plugin_is_just_being_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with fake_host(tmp_path, {"ask": ask}) as made:
+        await made.host.install(package(), grants="all")
+        plugin = await made.parts.registry.get("default", "stores")
+        checked = made.parts.trust.check_load
+        is_checked, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def waiting(plugin: Installed) -> None:
+            is_checked.set()
+            await goes_on.wait()
+            await checked(plugin)
+
+        monkeypatch.setattr(made.parts.trust, "check_load", waiting)
+        call = asyncio.create_task(made.host.call("stores", "ask", asking()))
+        failing = asyncio.create_task(
+            made.host.call("stores", "ask", asking(), limits={"nonsense": 1})
+        )
+        await is_checked.wait()
+        drained = asyncio.create_task(made.parts.calls.drained(plugin))
+        done, _ = await asyncio.wait([drained], timeout=0)
+        assert not done
+        goes_on.set()
+        await drained
+
+        assert call.done()
+        assert failing.done()
+        assert len(made.executor.jobs) == 1
+        with pytest.raises(InvalidArguments):
+            await failing

@@ -181,6 +181,19 @@ async def test_an_init_cut_off_with_its_host_runs_at_the_next_start(tmp_path: Pa
     assert runs == ["again"]
 
 
+async def test_an_uninstall_whose_caller_goes_away_leaves_no_file(tmp_path: Path) -> None:
+    async with fake_host(tmp_path) as made:
+        await made.host.install(package())
+        uninstall = asyncio.create_task(made.host.uninstall("stores"))
+        made.host.events.subscribe("plugin.uninstalled", lambda event: uninstall.cancel())
+
+        with pytest.raises(asyncio.CancelledError):
+            await uninstall
+
+        assert await made.host.plugins() == []
+        assert list((tmp_path / "packages").iterdir()) == []
+
+
 async def test_an_upgrade_has_a_plugin_whose_init_failed_try_again(tmp_path: Path) -> None:
     answers = iter([GuestError(payload="no"), None])
 
@@ -195,6 +208,25 @@ async def test_an_upgrade_has_a_plugin_whose_init_failed_try_again(tmp_path: Pat
         done = await made.host.upgrade(rewritten("1.0.1"))
 
         assert (done.plugin.version, done.plugin.state) == ("1.0.1", "active")
+
+
+async def test_a_rollback_has_a_plugin_whose_init_failed_try_again(tmp_path: Path) -> None:
+    answers = iter([None, GuestError(payload="no"), None])
+
+    async def init(arguments: Mapping[str, Any], answer: Any) -> None:
+        fault = next(answers)
+        if fault is not None:
+            raise fault
+
+    async with fake_host(tmp_path, {INIT: init}) as made:
+        await made.host.install(package())
+        await made.host.upgrade(rewritten("1.0.1"))
+        await made.host.disable("stores")
+        assert (await made.host.enable("stores")).state == "enabled"
+
+        back = await made.host.rollback("stores")
+
+        assert (back.version, back.state) == ("1.0.0", "active")
 
 
 def rewritten(version: str) -> bytes:

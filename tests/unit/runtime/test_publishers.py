@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +76,33 @@ async def test_a_retired_key_is_revoked_but_not_the_other_way_round(tmp_path: Pa
         assert [(key.state, key.reason) for key in view.keys] == [("revoked", "lost")]
         with pytest.raises(NotFound, match=NEXT_KEY.public.id):
             await made.host.publishers.retire_key("acme", NEXT_KEY.public.id)
+
+
+@pytest.mark.parametrize(
+    "distrust",
+    [
+        lambda host: host.revocations.add(reason="It lies.", name="acme-stores", versions="*"),
+        lambda host: host.revocations.receive(
+            "acme", list_of(1, {"name": "acme-stores", "versions": "*"}).signed(KEY)
+        ),
+        lambda host: host.publishers.revoke_key("acme", KEY.public.id, "lost"),
+        lambda host: host.publishers.remove("acme"),
+    ],
+)
+async def test_what_is_trusted_no_more_is_set_aside_also_when_who_said_so_goes_away(
+    tmp_path: Path, distrust: Callable[[PluginHost], Coroutine[Any, Any, object]]
+) -> None:
+    async with fake_host(tmp_path) as made:
+        await made.host.publishers.add("acme", ["*"], [str(KEY.public)])
+        signed = package_of()
+        await made.host.install(signed, signature=signature_of(signed))
+        said = asyncio.create_task(distrust(made.host))
+        made.host.events.subscribe("trust.changed", lambda event: said.cancel())
+
+        with pytest.raises(asyncio.CancelledError):
+            await said
+
+        assert (await made.host.plugin("acme-stores")).state == "quarantined"
 
 
 async def test_removing_a_publisher_quarantines_what_it_signed(tmp_path: Path) -> None:

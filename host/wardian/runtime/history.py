@@ -1,0 +1,28 @@
+"""A plugin's upgrades and rollbacks, as far as they matter to those who go back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wardian.storage.rows import UpgradeRow
+from wardian.storage.upgrades import COMMITTED
+
+
+def since(history: Sequence[UpgradeRow], package: str) -> list[UpgradeRow]:
+    """Return what happened since a package was last left, oldest first.
+
+    ``history`` is the newest first; what was not committed did not happen.
+    """
+    found: list[UpgradeRow] = []
+    for entry in history:
+        if entry.outcome != COMMITTED:
+            continue
+        found.append(entry)
+        if entry.from_package == package:
+            break
+    return found[::-1]
+
+
+def first_migrated(entries: Sequence[UpgradeRow]) -> str | None:
+    """Return the id of the first of these that changed stored data: it has it as it was before."""
+    return next((entry.id for entry in entries if entry.migrated), None)
