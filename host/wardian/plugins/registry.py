@@ -140,16 +140,11 @@ async def read_installed(connection: Connection, tenant: str, name: str) -> Inst
         NotFound: the tenant has none of this name.
     """
     repository = PluginRepository(connection, tenant)
-    row = await repository.find(name)
-    if row is None:
+    found = await repository.find_whole(name)
+    if found is None:
         raise NotFound(f"No plugin named {name[:80]!r} is installed.")
-    package = await repository.package(row.package_digest)
-    return _installed(
-        row,
-        await repository.granted(row.id),
-        await repository.config(row.id),
-        None if package is None else signer_of(package),
-    )
+    row, package, configured = found
+    return _installed(row, await repository.granted(row.id), configured, signer_of(package))
 
 
 async def _all_installed(repository: PluginRepository) -> list[Installed]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import msgspec
 
 from wardian.crypto.keys import PublicKey
-from wardian.errors import NotFound, SignatureInvalid
+from wardian.errors import NotFound, Revoked, SignatureInvalid
 from wardian.plugins.judgement import (
     KeyState,
     Policy,
@@ -24,7 +24,14 @@ from wardian.plugins.rollback import Allowed, Sighting, check_publisher
 from wardian.plugins.statements import Revocation, RevocationList, read_signed
 from wardian.storage import Connection, Database
 from wardian.storage.plugins import PluginRepository
-from wardian.storage.rows import PublisherKeyRow, RevocationRow, SeenRow, TrustPolicyRow, now
+from wardian.storage.rows import (
+    PackageRow,
+    PublisherKeyRow,
+    RevocationRow,
+    SeenRow,
+    TrustPolicyRow,
+    now,
+)
 from wardian.storage.trust import TrustRepository
 
 
@@ -116,13 +123,27 @@ class Trust:
         if row is None:
             # Most likely it was uninstalled a moment ago.
             raise NotFound(f"{plugin.name} {plugin.version} is not installed any more.")
-        if row.envelope is None and row.publisher is not None:
-            raise SignatureInvalid(
-                f"The host has no record of the signature of {plugin.name} {plugin.version}, which "
-                f"{row.publisher!r} signed; reinstall it."
-            )
-        subject = Subject(name=plugin.name, version=plugin.version, digest=plugin.package_digest)
-        trust.judge(subject, None if row.envelope is None else row.envelope.encode())
+        _check(trust, plugin, row)
+
+    async def distrusted(
+        self, tenant: str, plugins: Iterable[Installed]
+    ) -> list[tuple[Installed, SignatureInvalid | Revoked]]:
+        """Judge many plugins of a tenant as `check_load` does; return those that do not pass.
+
+        What was uninstalled meanwhile is not among them.
+        """
+        trust = await self.of(tenant)
+        async with self._database.reading() as connection:
+            rows = await PluginRepository(connection, tenant).all_packages()
+        found: list[tuple[Installed, SignatureInvalid | Revoked]] = []
+        for plugin in plugins:
+            row = rows.get(plugin.package_digest)
+            try:
+                if row is not None:
+                    _check(trust, plugin, row)
+            except (SignatureInvalid, Revoked) as error:
+                found.append((plugin, error))
+        return found
 
     def warnings(self, plugin: Installed) -> list[str]:
         """Return what an operator should know of an installed plugin, as far as is known now."""
@@ -147,6 +168,16 @@ class Trust:
         """Read whom a tenant trusts anew from now on, and have every load checked anew."""
         self.changes += 1
         self._known.pop(tenant, None)
+
+
+def _check(trust: TenantTrust, plugin: Installed, row: PackageRow) -> None:
+    if row.envelope is None and row.publisher is not None:
+        raise SignatureInvalid(
+            f"The host has no record of the signature of {plugin.name} {plugin.version}, which "
+            f"{row.publisher!r} signed; reinstall it."
+        )
+    subject = Subject(name=plugin.name, version=plugin.version, digest=plugin.package_digest)
+    trust.judge(subject, None if row.envelope is None else row.envelope.encode())
 
 
 async def read_trust(connection: Connection, tenant: str) -> TenantTrust:

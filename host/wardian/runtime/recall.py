@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wardian.errors import NotFound, Revoked, SignatureInvalid
+from wardian.errors import Revoked, SignatureInvalid
 from wardian.plugins import Installed, Registry
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import Calls
@@ -29,9 +29,9 @@ class Recall:
         Returns:
             The names of those that took calls and are quarantined now.
         """
-        found = await self._faults(
-            [*await self._registry.all(tenant), *self._calls.running(tenant)]
-        )
+        plugins = [*self._calls.running(tenant), *await self._registry.all(tenant)]
+        distinct = {(plugin.id, plugin.package_digest): plugin for plugin in plugins}
+        found = await self._trust.distrusted(tenant, distinct.values())
         # Calls end before any lock is waited for: an upgrade may hold one for a while.
         for plugin, error in found:
             self._calls.end(plugin, error)
@@ -45,18 +45,6 @@ class Recall:
         """Set aside a plugin that did not pass when it was about to run."""
         self._calls.end(plugin, error)
         await self._lifecycle.quarantine(plugin, _reason(error))
-
-    async def _faults(self, plugins: list[Installed]) -> list[tuple[Installed, Distrust]]:
-        distinct = {(plugin.id, plugin.package_digest): plugin for plugin in reversed(plugins)}
-        found: list[tuple[Installed, Distrust]] = []
-        for plugin in distinct.values():
-            try:
-                await self._trust.check_load(plugin)
-            except (Revoked, SignatureInvalid) as error:
-                found.append((plugin, error))
-            except NotFound:
-                continue  # it was uninstalled, and a call of it has yet to end
-        return found
 
 
 def _reason(error: Distrust) -> str:

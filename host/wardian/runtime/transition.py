@@ -297,7 +297,8 @@ class Transitions:
                 migrated=_path(target),
                 before=plugin.package_digest,
             )
-            await change.plugins.set_granted(plugin.id, granted, row.actor)
+            if granted != tuple(map(str, before.granted)):
+                await change.plugins.set_granted(plugin.id, granted, row.actor)
             if target.arrival is not None:
                 await see(change, plugin.name, target.arrival.seen)
             upgrades = UpgradeRepository(change.connection, plugin.tenant)

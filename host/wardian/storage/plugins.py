@@ -178,6 +178,37 @@ class PluginRepository:
         row = found.mappings().one_or_none()
         return None if row is None else _plugin(row)
 
+    async def find_whole(self, name: str) -> tuple[PluginRow, PackageRow, dict[str, Any]] | None:
+        """Return what `find` does, with the plugin's package and what was set for it.
+
+        One query for what calls and upgrades wait for.
+        """
+        package = [column.label(f"package__{column.name}") for column in _PACKAGE_COLUMNS]
+        found = await self._connection.execute(
+            select(*_COLUMNS, *package, config.c.settings)
+            .select_from(plugins)
+            .join(
+                packages,
+                and_(
+                    packages.c.tenant == plugins.c.tenant,
+                    packages.c.digest == plugins.c.package_digest,
+                ),
+            )
+            .outerjoin(
+                config,
+                and_(config.c.tenant == plugins.c.tenant, config.c.plugin_id == plugins.c.id),
+            )
+            .where(plugins.c.tenant == self._tenant, plugins.c.name == name)
+        )
+        row = found.mappings().one_or_none()
+        if row is None:
+            return None
+        return (
+            PluginRow(**{column.name: row[column.name] for column in _COLUMNS}),
+            PackageRow(**{each.name: row[f"package__{each.name}"] for each in _PACKAGE_COLUMNS}),
+            dict(row["settings"] or {}),
+        )
+
     async def name_of(self, plugin_id: str) -> str:
         """Return the name of the plugin of this id, which must be installed."""
         found = await self._connection.execute(

@@ -33,6 +33,10 @@ from wardian.worker.protocol import (
 
 LOADED_COMPONENTS_MAX = 8
 
+PARALLEL_FROM_BYTES = 1024 * 1024
+"""A smaller component is compiled by one thread: it takes milliseconds, and leaves the processors to
+calls but for one."""
+
 AHEAD_SECONDS = 0.05
 """An instance that takes longer to make is made when it is called for."""
 
@@ -72,7 +76,8 @@ def compile_once(connection: socket.socket, source: int, target: int) -> None:
     message = channel.receive()
     if not isinstance(message, Compile):
         return
-    with Sandbox(parallel_compilation=True) as sandbox:
+    is_large = os.fstat(source).st_size > PARALLEL_FROM_BYTES
+    with Sandbox(parallel_compilation=is_large) as sandbox:
         try:
             with os.fdopen(source, "rb") as file:
                 wasm = file.read()
