@@ -34,8 +34,8 @@ from wardian.worker.protocol import (
 LOADED_COMPONENTS_MAX = 8
 
 PARALLEL_FROM_BYTES = 1024 * 1024
-"""A smaller component is compiled by one thread: it takes milliseconds, and leaves the processors to
-calls but for one."""
+"""A smaller component is compiled by one thread: it takes milliseconds, and leaves all processors
+but one to calls."""
 
 AHEAD_SECONDS = 0.05
 """An instance that takes longer to make is made when it is called for."""
