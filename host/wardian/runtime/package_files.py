@@ -59,14 +59,6 @@ class PackageFiles:
     def _component(self, package_digest: str) -> bytes:
         return component_of(self._store.read(package_digest))
 
-    async def content(self, package_digest: str) -> bytes:
-        """Return a package that is kept, as it was delivered.
-
-        Raises:
-            NotFound, WardianError: its file is gone, or another than it was.
-        """
-        return await asyncio.to_thread(self._store.read, package_digest)
-
     async def drop_unused(self, digests: Iterable[str]) -> None:
         """Remove those packages that no row names any more, and compiled code; hold the lock."""
         async with self._database.reading() as connection:
