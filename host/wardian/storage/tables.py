@@ -388,3 +388,76 @@ recordings = Table(
     _of_plugin(),
     Index(None, "tenant", "plugin_id", "recorded_at"),
 )
+
+# A tenant's keys, each wrapped by a root key that no table holds. Old ones still open what they
+# sealed.
+data_keys = Table(
+    "data_keys",
+    metadata,
+    _tenant(key=True),
+    Column("id", String(36), primary_key=True),
+    Column("number", Integer, nullable=False),  # counts up within the tenant
+    Column("state", String(16), nullable=False),
+    Column("root_key", String(128), nullable=False),  # the id of the key that wraps it
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("sealings", BigInteger, nullable=False, default=0),  # how often it has encrypted
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    UniqueConstraint("tenant", "number"),
+)
+
+# What plugins use and never see. `public` is what may be shown of a credential, `bound` where it
+# may go; `sealed` is the rest, and nothing but the vault opens it.
+credentials = Table(
+    "credentials",
+    metadata,
+    _tenant(key=True),
+    Column("id", String(36), primary_key=True),
+    Column("plugin_id", String(36)),  # whose it is; NULL if it is any plugin's of the tenant
+    Column("owner", String(64), nullable=False),  # the same, as it is authenticated
+    Column("name", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("public", JSON, nullable=False),
+    Column("bound", JSON, nullable=False),
+    Column("key_id", String(36), nullable=False),
+    Column("version", Integer, nullable=False),  # counts up with each new value
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("rotate_days", Integer),
+    Column("rotated_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("updated_by", String(200), nullable=False),
+    Column("last_used_at", UtcDateTime),
+    UniqueConstraint("tenant", "owner", "name"),
+    ForeignKeyConstraint(["tenant", "key_id"], ["data_keys.tenant", "data_keys.id"]),
+    _of_plugin(),
+    Index(None, "tenant", "key_id"),
+)
+
+# People who are away at an OAuth provider, giving their consent.
+oauth_flows = Table(
+    "oauth_flows",
+    metadata,
+    _tenant(key=True),
+    Column("id", String(36), primary_key=True),
+    Column("state_digest", String(64), nullable=False, unique=True),
+    Column("browser_digest", String(64), nullable=False),
+    Column("client_id", String(36), nullable=False),  # the credential that is the OAuth client
+    Column("plugin_id", String(36)),  # whose the tokens will be
+    Column("name", String(64), nullable=False),  # what the tokens will be called
+    Column("redirect_uri", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("key_id", String(36), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # the verifier
+    Column("started_by", String(200), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    ForeignKeyConstraint(
+        ["tenant", "client_id"], ["credentials.tenant", "credentials.id"], ondelete="CASCADE"
+    ),
+    ForeignKeyConstraint(["tenant", "key_id"], ["data_keys.tenant", "data_keys.id"]),
+    _of_plugin(),
+)
