@@ -175,20 +175,38 @@ def as_version(
     plugin: Installed, row: VersionRow, granted: Iterable[str], signer: Signer | None = None
 ) -> Installed:
     """Return what a plugin would be at another of its versions, with these grants."""
-    manifest = Manifest.restored(row.manifest)
     return replace(
-        plugin,
+        with_content(plugin, Manifest.restored(row.manifest), _description(row), granted),
         version=row.plugin_version,
         digest=row.digest,
         package_digest=row.package_digest,
         level=Level(row.level),
-        manifest=manifest,
-        description=msgspec.convert(row.description, Description),
         installed_at=row.installed_at,
-        asked=manifest.asked(),
-        granted=tuple(map(parse_permission, granted)),
         signer=signer,
     )
+
+
+def with_content(
+    plugin: Installed, manifest: Manifest, description: Description, granted: Iterable[str]
+) -> Installed:
+    """Return what a plugin could do with another manifest and component, and these grants.
+
+    It is for comparing: of which package it is made, and who signed that, stays as it was.
+    """
+    return replace(
+        plugin,
+        version=manifest.version,
+        digest=description.digest,
+        level=manifest.sandbox_level,
+        manifest=manifest,
+        description=description,
+        asked=manifest.asked(),
+        granted=tuple(map(parse_permission, granted)),
+    )
+
+
+def _description(row: VersionRow) -> Description:
+    return msgspec.convert(row.description, Description)
 
 
 def _installed(
@@ -209,7 +227,7 @@ def _installed(
         state=PluginState(row.state),
         state_reason=row.state_reason,
         manifest=manifest,
-        description=msgspec.convert(row.description, Description),
+        description=_description(row),
         installed_at=row.installed_at,
         asked=manifest.asked(),
         granted=tuple(map(parse_permission, granted)),

@@ -47,6 +47,11 @@ class Connection:
         self._connection = connection
         self.committed = False
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other transaction can write before the end of this one, if it writes."""
+        return self._connection.dialect.name == "sqlite"
+
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement."""
         return await _whole(self._connection.execute(statement, parameters))

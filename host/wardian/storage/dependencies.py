@@ -22,6 +22,8 @@ class DependencyRepository:
         Because: where writers do not take turns, one could take a plugin away while another
         enables the plugin that needs it.
         """
+        if self._connection.is_alone:
+            return
         await self._connection.execute(holding(self._tenant))
 
     async def all(self) -> list[DependencyRow]:

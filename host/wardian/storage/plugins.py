@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, delete, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from wardian.errors import Conflict
@@ -50,7 +60,7 @@ class PluginRepository:
             await self._connection.execute(insert(plugins).values(values))
         except IntegrityError as exc:
             raise Conflict(f"A plugin named {row.name!r} is installed already.") from exc
-        await self.keep_version(row.id, row)
+        await self.add_version(row.id, row)
         await self._connection.execute(
             insert(kv_usage).values(
                 tenant=self._tenant, plugin_id=row.id, used_bytes=0, used_keys=0
@@ -90,6 +100,10 @@ class PluginRepository:
     async def keep_version(self, plugin_id: str, row: VersionRow) -> None:
         """Keep a version of a plugin; one of the same package is replaced."""
         await self._forget_version(plugin_id, row.package_digest)
+        await self.add_version(plugin_id, row)
+
+    async def add_version(self, plugin_id: str, row: VersionRow) -> None:
+        """Keep a version of a plugin of whose package none is kept."""
         values = {name: getattr(row, name) for name in VersionRow.__dataclass_fields__}
         await self._connection.execute(
             insert(versions).values(tenant=self._tenant, plugin_id=plugin_id, **values)
@@ -97,12 +111,20 @@ class PluginRepository:
 
     async def versions(self, plugin_id: str) -> list[VersionRow]:
         """Return the kept versions of a plugin, the newest installation first."""
-        found = await self._connection.execute(
-            select(*_VERSION_COLUMNS)
+        found = await self._connection.execute(self._kept(plugin_id, *_VERSION_COLUMNS))
+        return [VersionRow(**row) for row in found.mappings()]
+
+    async def kept_packages(self, plugin_id: str) -> list[str]:
+        """Return the digests of the packages of what `versions` returns."""
+        found = await self._connection.execute(self._kept(plugin_id, versions.c.package_digest))
+        return list(found.scalars())
+
+    def _kept(self, plugin_id: str, *columns: ColumnElement[Any]) -> Select[Any]:
+        return (
+            select(*columns)
             .where(versions.c.tenant == self._tenant, versions.c.plugin_id == plugin_id)
             .order_by(versions.c.installed_at.desc(), versions.c.package_digest)
         )
-        return [VersionRow(**row) for row in found.mappings()]
 
     async def forget_version(self, plugin_id: str, package_digest: str) -> None:
         """Keep a version no longer, nor its package if nothing else is made of it."""
@@ -119,20 +141,19 @@ class PluginRepository:
         )
 
     async def use_version(
-        self, plugin_id: str, row: VersionRow, *, migrated: Iterable[Mapping[str, str]], before: str
+        self, plugin_id: str, row: VersionRow, *, migrated: Sequence[Mapping[str, str]], before: str
     ) -> None:
         """Have a plugin be this version of it from now on.
 
         ``migrated`` are the steps that its data took, and ``before`` the package it was made of.
         """
         values = {name: getattr(row, name) for name in VersionRow.__dataclass_fields__}
-        history = await self._history(plugin_id)
-        path = [*history["migration_path"], *map(dict, migrated)]
-        values |= {
-            "migration_path": path[-_MIGRATIONS_KEPT:],
-            "schema_version": history["schema_version"] + len(list(migrated)),
-            "rollback_data": {"package_digest": before},
-        }
+        values["rollback_data"] = {"package_digest": before}
+        if migrated:
+            history = await self._history(plugin_id)
+            path = [*history["migration_path"], *map(dict, migrated)]
+            values["migration_path"] = path[-_MIGRATIONS_KEPT:]
+            values["schema_version"] = history["schema_version"] + len(migrated)
         await self._update(plugin_id, values)
 
     async def migration_path(self, plugin_id: str) -> list[Mapping[str, str]]:
@@ -165,12 +186,12 @@ class PluginRepository:
     async def see(self, name: str, row: SeenRow) -> None:
         """Remember the highest version of a plugin's name."""
         mine = and_(seen_versions.c.tenant == self._tenant, seen_versions.c.name == name)
-        await self._connection.execute(delete(seen_versions).where(mine))
-        await self._connection.execute(
-            insert(seen_versions).values(
-                tenant=self._tenant, name=name, seen_at=now(), **asdict(row)
+        values = asdict(row) | {"seen_at": now()}
+        changed = await self._connection.execute(update(seen_versions).where(mine).values(values))
+        if not changed.rowcount:
+            await self._connection.execute(
+                insert(seen_versions).values(tenant=self._tenant, name=name, **values)
             )
-        )
 
     async def find(self, name: str) -> PluginRow | None:
         """Return the plugin of this name, if it is installed."""
@@ -334,16 +355,12 @@ class PluginRepository:
         return select(*_COLUMNS).where(plugins.c.tenant == self._tenant)
 
 
-async def components_in_use(connection: Connection) -> set[str]:
-    """Return the digests of the components of every tenant's packages."""
-    found = await connection.execute(select(packages.c.component_digest).distinct())
-    return set(found.scalars())
-
-
-async def digests_in_use(connection: Connection) -> set[str]:
-    """Return the digests of every tenant's packages."""
-    found = await connection.execute(select(packages.c.digest).distinct())
-    return set(found.scalars())
+async def packages_in_use(connection: Connection) -> dict[str, str]:
+    """Return every tenant's packages: the digest of each and that of its component."""
+    found = await connection.execute(
+        select(packages.c.digest, packages.c.component_digest).distinct()
+    )
+    return {row.digest: row.component_digest for row in found}
 
 
 def _plugin(row: RowMapping) -> PluginRow:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from wardian.storage.database import Connection
-from wardian.storage.rows import UpgradeRow, now
+from wardian.storage.rows import PastUpgradeRow, UpgradeRow, now
 from wardian.storage.tables import kv, kv_snapshots, kv_usage, upgrades
 
 RUNNING = "running"
@@ -18,6 +29,7 @@ ROLLED_BACK = "rolled-back"
 """How far an upgrade is, or how it ended."""
 
 _COLUMNS = tuple(upgrades.c[name] for name in UpgradeRow.__dataclass_fields__)
+_PAST_COLUMNS = tuple(upgrades.c[name] for name in PastUpgradeRow.__dataclass_fields__)
 
 
 class UpgradeRepository:
@@ -56,13 +68,23 @@ class UpgradeRepository:
         """Return a plugin's upgrades, the newest first."""
         return await self._where(upgrades.c.plugin_id == plugin_id)
 
-    async def _where(self, condition: Any) -> list[UpgradeRow]:
+    async def past(self, plugin_id: str) -> list[PastUpgradeRow]:
+        """Return the little of what `of_plugin` does that tells which of them still matter."""
         found = await self._connection.execute(
-            select(*_COLUMNS)
+            self._newest_first(_PAST_COLUMNS, upgrades.c.plugin_id == plugin_id)
+        )
+        return [PastUpgradeRow(**row) for row in found.mappings()]
+
+    async def _where(self, condition: Any) -> list[UpgradeRow]:
+        found = await self._connection.execute(self._newest_first(_COLUMNS, condition))
+        return [UpgradeRow(**row) for row in found.mappings()]
+
+    def _newest_first(self, columns: Iterable[ColumnElement[Any]], condition: Any) -> Select[Any]:
+        return (
+            select(*columns)
             .where(upgrades.c.tenant == self._tenant, condition)
             .order_by(upgrades.c.started_at.desc(), upgrades.c.id.desc())
         )
-        return [UpgradeRow(**row) for row in found.mappings()]
 
     async def remove(self, upgrade_id: str) -> None:
         """Forget an upgrade and its snapshot."""
