@@ -12,7 +12,8 @@ import msgspec
 from wardian.errors import NotFound
 from wardian.plugins.judgement import Signer
 from wardian.plugins.manifest import Manifest
-from wardian.plugins.states import CALLABLE, Cause, PluginState
+from wardian.plugins.states import CALLABLE, SWITCHED_ON, Cause, PluginState
+from wardian.plugins.stored import read_content, read_grants
 from wardian.policy.levels import Level
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.sandbox.description import Description
@@ -36,6 +37,8 @@ class Installed:
         recorded: how many of its calls are kept for replay.
         degraded_by: what made it degraded, while it is.
         signer: who signed the package; None if nobody did.
+        is_readable: whether the stored manifest is taken by this version of the host. If not, the
+            plugin is quarantined for as long as that is so, whatever its row says.
     """
 
     id: str
@@ -57,6 +60,7 @@ class Installed:
     recorded: int = 0
     degraded_by: Cause | None = None
     signer: Signer | None = None
+    is_readable: bool = True
 
     @property
     def is_callable(self) -> bool:
@@ -176,7 +180,12 @@ def as_version(
 ) -> Installed:
     """Return what a plugin would be at another of its versions, with these grants."""
     return replace(
-        with_content(plugin, Manifest.restored(row.manifest), _description(row), granted),
+        with_content(
+            plugin,
+            Manifest.restored(row.manifest),
+            msgspec.convert(row.description, Description),
+            granted,
+        ),
         version=row.plugin_version,
         digest=row.digest,
         package_digest=row.package_digest,
@@ -202,11 +211,8 @@ def with_content(
         description=description,
         asked=manifest.asked(),
         granted=tuple(map(parse_permission, granted)),
+        is_readable=True,
     )
-
-
-def _description(row: VersionRow) -> Description:
-    return msgspec.convert(row.description, Description)
 
 
 def _installed(
@@ -215,7 +221,10 @@ def _installed(
     configured: Mapping[str, Any],
     signer: Signer | None,
 ) -> Installed:
-    manifest = Manifest.restored(row.manifest)
+    manifest, description, fault = read_content(row)
+    state, reason = PluginState(row.state), row.state_reason
+    if fault is not None and state in SWITCHED_ON:
+        state, reason = PluginState.QUARANTINED, fault
     return Installed(
         id=row.id,
         tenant=row.tenant,
@@ -224,16 +233,17 @@ def _installed(
         digest=row.digest,
         package_digest=row.package_digest,
         level=Level(row.level),
-        state=PluginState(row.state),
-        state_reason=row.state_reason,
+        state=state,
+        state_reason=reason,
         manifest=manifest,
-        description=_description(row),
+        description=description,
         installed_at=row.installed_at,
         asked=manifest.asked(),
-        granted=tuple(map(parse_permission, granted)),
+        granted=read_grants(row.name, granted),
         configured=configured,
         monitored=row.monitored,
         recorded=row.recorded,
         degraded_by=Cause(row.degraded_by) if row.degraded_by else None,
+        is_readable=fault is None,
         signer=signer,
     )

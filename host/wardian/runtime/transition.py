@@ -313,7 +313,7 @@ class Transitions:
             upgrades = UpgradeRepository(change.connection, plugin.tenant)
             await upgrades.change(row.id, outcome=SWAPPED, step="swap")
             await change.note(_NOTED[target.change], plugin.name, _detail(row, granted))
-            present = as_version(before, target.version, granted, target.signer)
+            present = await self._changed(change, before, target, granted)
             present = await self._parts.lifecycle.start_over(
                 change, present, f"{target.change} to {present.version}"
             )
@@ -321,6 +321,14 @@ class Transitions:
         present = new if present == new else present
         self._parts.registry.remember(present, changes=changes + len(change.noted))
         return present
+
+    async def _changed(
+        self, change: Change, before: Installed, target: Target, granted: Sequence[str]
+    ) -> Installed:
+        if before.is_readable:
+            return as_version(before, target.version, granted, target.signer)
+        # In which state it is was not for that version's row to say, and is now.
+        return await read_installed(change.connection, before.tenant, before.name)
 
     async def _drained(self, plugin: Installed) -> bool:
         """Wait for the calls of the old version; tell whether all have ended."""
