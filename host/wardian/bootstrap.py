@@ -17,6 +17,7 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
+from wardian.runtime.credentials import Credentials
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.gates import Gates
@@ -46,11 +47,18 @@ from wardian.runtime.traffic import Traffic, TrafficPolicy
 from wardian.runtime.transition import TransitionParts, Transitions
 from wardian.runtime.trust_policy import TrustPolicies
 from wardian.runtime.upgrades import Upgrader, UpgraderParts
+from wardian.runtime.vault_upkeep import VaultUpkeep
 from wardian.settings import Settings
 from wardian.storage import Database
 from wardian.storage.kv import Quota
 from wardian.telemetry import Telemetry
 from wardian.tenants import KeyRing, Tenants, bootstrap
+from wardian.vault import Vault
+from wardian.vault.keyring import Keyring
+from wardian.vault.process import shield
+from wardian.vault.rekeying import Rekeying
+from wardian.vault.rotation import Rotation
+from wardian.vault.sources import RootKeyChoice, RootKeySources, sources_of
 from wardian.worlds import contract
 
 DATABASE_NAME = "wardian.db"
@@ -72,6 +80,8 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         HostUnusable: the data directory, the database or the settings cannot be used.
     """
     policy = _policy(settings)
+    shield()
+    roots = root_keys(settings)  # before any process is started that would inherit them
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(_claimed(settings.data_dir))
         location = settings.database_url or folder / DATABASE_NAME
@@ -85,17 +95,20 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         executor = await stack.enter_async_context(
             Executor(_executor_settings(settings, folder), contract().offer())
         )
-        parts, statistics = compose(settings, policy, database, executor, folder)
+        parts, statistics = compose(settings, policy, database, executor, folder, roots)
+        await parts.vault.open()
         stack.callback(parts.calls.log.flush)
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
             await parts.upgrader.recover(tenant.name)
             await parts.recall.sweep(tenant.name)
             await parts.lifecycle.resume(parts.registry, tenant.name)
+        await parts.upkeep.resume()
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.monitoring.kept())
         await stack.enter_async_context(parts.recorder.kept())
         await stack.enter_async_context(parts.rounds.kept())
+        await stack.enter_async_context(parts.upkeep.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
         await stack.enter_async_context(
             refresh.kept(settings.revocations_dir, settings.revocations_seconds)
@@ -109,6 +122,7 @@ def compose(
     database: Database,
     executor: AnyExecutor,
     folder: Path,
+    roots: RootKeySources,
 ) -> tuple[HostParts, Statistics]:
     """Put a host's parts together over a database and an executor that are open."""
     events = Events(database)
@@ -118,8 +132,8 @@ def compose(
     trust = Trust(database)
     _keep_fresh(events, registry, trust)
     steps = Steps()
-    telemetry = Telemetry()
-    telemetry.watch_workers(executor.workers)
+    vault, upkeep = _vault(database, events, journal, steps, roots)
+    telemetry = _telemetry(executor)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
     services = Services(
@@ -221,6 +235,9 @@ def compose(
         policies=TrustPolicies(database, journal, recall),
         files=files,
         trust=trust,
+        vault=vault,
+        credentials=Credentials(vault, registry),
+        upkeep=upkeep,
         steps=steps,
         calls=calls,
         supervisor=supervisor,
@@ -269,6 +286,45 @@ def _keep_fresh(events: Events, registry: Registry, trust: Trust) -> None:
     """Have what is remembered of the database forgotten when it changes."""
     events.subscribe("plugin.*", partial(_forget, registry))
     events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
+
+
+def _telemetry(executor: AnyExecutor) -> Telemetry:
+    telemetry = Telemetry()
+    telemetry.watch_workers(executor.workers)
+    return telemetry
+
+
+def _vault(
+    database: Database, events: Events, journal: Journal, steps: Steps, roots: RootKeySources
+) -> tuple[Vault, VaultUpkeep]:
+    keyring = Keyring(database, roots)
+    vault = Vault(database, keyring, journal)
+    # The secrets that are looked for in traffic are to be those that there are.
+    for topics in ("credential.*", "plugin.uninstalled"):
+        events.subscribe(topics, lambda event: vault.forget(event.tenant))
+    return vault, VaultUpkeep(
+        database,
+        vault,
+        Rotation(database, keyring, journal, steps.reached),
+        Rekeying(database, keyring, journal, steps.reached),
+    )
+
+
+def root_keys(settings: Settings) -> RootKeySources:
+    """Take the root keys that the settings name out of this process's environment.
+
+    Raises:
+        HostUnusable: a setting has none of the forms that there are.
+    """
+    choice = RootKeyChoice(
+        current=settings.root_key,
+        previous=settings.root_key_previous,
+        transit_url=settings.transit_url,
+        transit_token=settings.transit_token,
+        transit_namespace=settings.transit_namespace,
+        transit_ca_file=settings.transit_ca_file,
+    )
+    return sources_of(choice, settings.data_dir.absolute())
 
 
 def _forget(registry: Registry, event: Event) -> None:
