@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
@@ -17,6 +18,8 @@ from wardian.policy.usage import Usage
 STEPS_PER_DOUBLING = 16
 """Limits come in steps of 4 %, so that most calls of a function have limits that its worker knows
 already: it then has its instance ready."""
+
+_KEPT = 256
 
 MEMORY_MIN_BYTES = 64 * 1024
 """A page of WebAssembly; in less nothing runs."""
@@ -78,13 +81,18 @@ def limits_within(
     if wall_seconds <= 0 or memory < MEMORY_MIN_BYTES or fuel == 0:
         return None
     wall = wall_seconds if exact else _step(wall_seconds, math.ceil)
-    lowered = own.lowered(fuel=fuel, memory_bytes=_stepped_down(memory))
-    return replace(
-        lowered,
-        wall_seconds=min(own.wall_seconds, wall),
-        argument_bytes=min(own.argument_bytes, caller.argument_bytes),
-        result_bytes=min(own.result_bytes, caller.result_bytes),
-    )
+    lowered = _lowered(own, min(wall, own.wall_seconds), fuel, _stepped_down(memory))
+    return _bounded(lowered, caller.argument_bytes, caller.result_bytes)
+
+
+@lru_cache(_KEPT)
+def _lowered(own: Limits, wall_seconds: float, fuel: int | None, memory_bytes: int) -> Limits:
+    return own.lowered(wall_seconds=wall_seconds, fuel=fuel, memory_bytes=memory_bytes)
+
+
+@lru_cache(_KEPT)
+def _bounded(limits: Limits, argument_bytes: int, result_bytes: int) -> Limits:
+    return limits.lowered(argument_bytes=argument_bytes, result_bytes=result_bytes)
 
 
 def _stepped_down(amount: int) -> int:
