@@ -103,8 +103,9 @@ class Budget:
         )
 
     def elapsed_seconds(self) -> float:
-        """Return how long the call has been running."""
-        return self._clock() - self._started
+        """Return how long the call has been running; until it does, since it was made."""
+        began_at = self.account.began_at
+        return self._clock() - (self._started if began_at is None else began_at)
 
     def wall_left_ms(self) -> int:
         """Return the milliseconds until the deadline."""

@@ -27,15 +27,17 @@ MEMORY_MIN_BYTES = 64 * 1024
 
 @dataclass(slots=True)
 class Account:
-    """What one call has spent of fuel and memory, while it runs.
+    """What workers alone see of what one call spends, while it runs.
 
     Attributes:
+        began_at: the monotonic time; None while it waits for a worker, which costs it nothing.
         fuel: when it last asked for another plugin, by its worker's word.
         memory_bytes: what it held then, by the same.
         fuel_within: what the calls that it made of others spent.
         memory_peak_bytes: the most that it and one of them held together.
     """
 
+    began_at: float | None = None
     fuel: int = 0
     memory_bytes: int = 0
     fuel_within: int = 0

@@ -279,7 +279,7 @@ class _Conversation:
         self._noted = 0
         self._logged = 0
         self._loop = asyncio.get_running_loop()
-        self._started = self._loop.time()
+        self._started = job.account.began_at = self._loop.time()
         self._deadline = self._started + job.limits.wall_seconds
         self.open = False
         self.heard = False
