@@ -291,3 +291,32 @@ async def test_what_is_done_for_a_worker_ends_with_it() -> None:
         await run(script, endless, wall_seconds=60.0)
 
     assert has_ended.is_set()
+
+
+async def test_a_worker_that_dies_at_its_deadline_is_one_lost_worker_and_no_fault() -> None:
+    faults: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    is_over = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(frame(HostCall(1, 1, "kv", "get", [])))
+        is_over.wait(10)
+        connection.close()
+
+    async with liar(script) as connection:
+        frames = await Frames.over(connection)
+        worker = Worker(frames, Alive())
+
+        async def slow_to_end(interface: str, function: str, arguments: list[Any]) -> Any:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                is_over.set()
+                while not frames.broken:
+                    await asyncio.sleep(0)
+
+        with pytest.raises(errors.WorkerLost):
+            await worker.run(some_job({}, wall_seconds=0.05), ARTIFACT, slow_to_end)
+        worker.close()
+
+    assert faults == []

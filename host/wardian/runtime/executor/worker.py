@@ -345,7 +345,7 @@ class _Conversation:
     async def _answered(self, message: HostCall) -> Any:
         async with asyncio.timeout_at(self._deadline) as ends:
             # Who has died needs no answer, and what others do for it is to end with it.
-            self._frames.on_broken = partial(ends.reschedule, 0)
+            self._frames.on_broken = partial(_end, ends)
             try:
                 return await self._answer(message.interface, message.function, message.arguments)
             finally:
@@ -364,11 +364,11 @@ class _Conversation:
             raise Lost("it made more host calls than its call may")
 
     def _reply(self, message: HostCall, value: object) -> None:
+        fuel = self._job.account.take()
         try:
-            fuel = self._job.account.take()
             self._frames.send(HostAnswer(self._number, message.number, value, fuel))
         except (OverflowError, ValueError, TypeError):
-            self._frames.send(HostAnswer(self._number, message.number, UNAVAILABLE))
+            self._frames.send(HostAnswer(self._number, message.number, UNAVAILABLE, fuel))
 
     def _fault(self, message: HostCall, kind: str, text: str) -> None:
         self._frames.send(HostFault(self._number, message.number, kind, text))
@@ -418,6 +418,11 @@ class _Conversation:
         usage.log_lines = self._noted
         usage.dropped_log_lines = _bounded(usage.dropped_log_lines)
         return usage
+
+
+def _end(timeout: asyncio.Timeout) -> None:
+    if not timeout.expired():
+        timeout.reschedule(0)
 
 
 def _bounded(reported: int, most: int | None = None) -> int:
