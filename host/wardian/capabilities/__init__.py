@@ -20,7 +20,7 @@ from wardian.capabilities.http import Http
 from wardian.capabilities.kv import Kv
 from wardian.capabilities.logging import Logging
 from wardian.capabilities.metrics import Metrics
-from wardian.capabilities.plugins import Plugins
+from wardian.capabilities.plugins import PluginCalls, Plugins
 from wardian.events import Events
 from wardian.storage import Database
 from wardian.storage.kv import Quota
@@ -35,6 +35,7 @@ class Services:
     database: Database
     events: Events
     kv_quota: Quota
+    plugins: PluginCalls | None = None
 
 
 def build(services: Services) -> dict[str, object]:
@@ -47,7 +48,7 @@ def build(services: Services) -> dict[str, object]:
         "events": EventsCapability(services.events),
         "credentials": Credentials(),
         "http": Http(),
-        "plugins": Plugins(),
+        "plugins": Plugins(services.plugins),
         "agents": Agents(),
         "metrics": Metrics(),
     }
