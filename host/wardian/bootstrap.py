@@ -5,24 +5,29 @@ from __future__ import annotations
 import fcntl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wardian.capabilities import Services, build
 from wardian.errors import HostUnusable, InvalidArguments
-from wardian.events import Event, Events
+from wardian.events import BusPolicy, DatabaseBus, Event, Events, PublishLimits, PublishPolicy
 from wardian.plugins import PackageStore, Registry
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.credentials import Credentials
+from wardian.runtime.delivering import Delivering, DeliveringParts, DeliveringPolicy
 from wardian.runtime.dependencies import Switches
+from wardian.runtime.drops import Drops
 from wardian.runtime.entrance import Entrance, EntranceParts
+from wardian.runtime.event_upkeep import Retention
 from wardian.runtime.exchange import Exchange
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.gates import Gates
+from wardian.runtime.handling import RetryPolicy
 from wardian.runtime.health import Health, HealthParts
 from wardian.runtime.host import HostParts, PluginHost
 from wardian.runtime.host_calls import HostFunctions
@@ -111,6 +116,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         await stack.enter_async_context(parts.recorder.kept())
         await stack.enter_async_context(parts.rounds.kept())
         await stack.enter_async_context(parts.upkeep.kept())
+        await stack.enter_async_context(parts.delivering.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
         await stack.enter_async_context(
             refresh.kept(settings.revocations_dir, settings.revocations_seconds)
@@ -127,7 +133,7 @@ def compose(
     roots: RootKeySources,
 ) -> tuple[HostParts, Statistics]:
     """Put a host's parts together over a database and an executor that are open."""
-    events = Events(database)
+    events = Events(database, _bus(database, settings))
     registry = Registry(database)
     journal = Journal(database, events)
     files = PackageFiles(database, _store(folder), executor)
@@ -135,7 +141,7 @@ def compose(
     _keep_fresh(events, registry, trust)
     steps = Steps()
     vault, upkeep = _vault(database, events, journal, steps, roots)
-    telemetry = _telemetry(executor)
+    telemetry, drops = _telemetry(executor, journal)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
     exchange = Exchange(registry, depth_max=settings.chain_depth_max)
@@ -144,6 +150,8 @@ def compose(
         events=events,
         kv_quota=Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max),
         plugins=exchange,
+        publish_limits=_publish_limits(settings),
+        dropped=drops.note,
     )
     functions = HostFunctions(contract(), build(services), telemetry)
     recorder = Recorder(database, telemetry, _recording_policy(settings))
@@ -237,6 +245,19 @@ def compose(
     return HostParts(
         database=database,
         events=events,
+        delivering=Delivering(
+            DeliveringParts(
+                database=database,
+                events=events,
+                registry=registry,
+                journal=journal,
+                tenants=tenants,
+                calls=calls,
+                entrance=entrance,
+                drops=drops,
+            ),
+            _delivering_policy(settings),
+        ),
         registry=registry,
         journal=journal,
         lifecycle=lifecycle,
@@ -310,10 +331,35 @@ def _keep_fresh(events: Events, registry: Registry, trust: Trust) -> None:
     events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
 
 
-def _telemetry(executor: AnyExecutor) -> Telemetry:
+def _bus(database: Database, settings: Settings) -> DatabaseBus:
+    lease = timedelta(seconds=settings.event_lease_seconds)
+    return DatabaseBus(database, BusPolicy(queue_max=settings.event_queue_max, lease=lease))
+
+
+def _publish_limits(settings: Settings) -> PublishLimits:
+    return PublishLimits(
+        PublishPolicy(hops_max=settings.event_hops_max, per_second=settings.event_rate_max)
+    )
+
+
+def _delivering_policy(settings: Settings) -> DeliveringPolicy:
+    return DeliveringPolicy(
+        retries=RetryPolicy(
+            attempts_max=settings.event_attempts_max, first_seconds=settings.event_retry_seconds
+        ),
+        retention=Retention(
+            age=timedelta(days=settings.event_days_kept),
+            events=settings.events_kept,
+            dead_age=timedelta(days=settings.dead_letter_days_kept),
+        ),
+        lease_seconds=settings.event_lease_seconds,
+    )
+
+
+def _telemetry(executor: AnyExecutor, journal: Journal) -> tuple[Telemetry, Drops]:
     telemetry = Telemetry()
     telemetry.watch_workers(executor.workers)
-    return telemetry
+    return telemetry, Drops(journal, telemetry)
 
 
 def _vault(

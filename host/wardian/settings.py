@@ -112,6 +112,40 @@ class Settings(BaseSettings):
     a worker for as long as the next has not answered, beside those that `WARDIAN_WORKERS_MAX`
     counts."""
 
+    event_hops_max: Annotated[int, Field(ge=1, le=1_000)] = 8
+    """Events that may lead to one, each published by a plugin while it handled the one before. The
+    next is refused, and the circle ends."""
+
+    event_rate_max: Annotated[float, Field(gt=0)] = 100.0
+    """Events that one plugin may publish a second, on this host and in the long run; what that is
+    in ten seconds it may publish at once."""
+
+    event_queue_max: _Count = 10_000
+    """Events that may wait for one plugin; those that come while as many wait are dropped."""
+
+    event_attempts_max: Annotated[int, Field(ge=1, le=100)] = 8
+    """Times that an event is given to a plugin that fails, before it is a dead letter."""
+
+    event_retry_seconds: Annotated[float, Field(gt=0, le=3_600)] = 1.0
+    """How long it waits after the first time; it doubles with each further one, up to an hour."""
+
+    event_lease_seconds: Annotated[float, Field(ge=1, le=3_600)] = 30.0
+    """How long another host, or the next start, waits for what a host that was killed had begun.
+    The clocks of hosts that share a database must not be apart by more than a part of it."""
+
+    event_days_kept: _Count = 7
+    """How long events can be listed and streamed after they were delivered."""
+
+    events_kept: _Count = 100_000
+    """How many of each tenant's, at most; and none that is still to be delivered is removed."""
+
+    dead_letter_days_kept: _Count = 30
+    """How long dead letters are kept."""
+
+    event_streams_max: _Count = 64
+    """Streams of events that a tenant's host apps may have open, and a quarter of it those with
+    the same key."""
+
     default_tenant: str = "default"
     """The tenant made on an empty data directory; its admins manage the others."""
 

@@ -8,6 +8,7 @@ raise `Refused`, which becomes ``err``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wardian.capabilities.agents import Agents
@@ -21,7 +22,7 @@ from wardian.capabilities.kv import Kv
 from wardian.capabilities.logging import Logging
 from wardian.capabilities.metrics import Metrics
 from wardian.capabilities.plugins import PluginCalls, Plugins
-from wardian.events import Events
+from wardian.events import Drop, Events, PublishLimits
 from wardian.storage import Database
 from wardian.storage.kv import Quota
 
@@ -36,6 +37,8 @@ class Services:
     events: Events
     kv_quota: Quota
     plugins: PluginCalls | None = None
+    publish_limits: PublishLimits | None = None
+    dropped: Callable[[Drop], None] = lambda drop: None
 
 
 def build(services: Services) -> dict[str, object]:
@@ -45,7 +48,7 @@ def build(services: Services) -> dict[str, object]:
         "logging": Logging(),
         "config": Config(),
         "kv": Kv(services.database, services.kv_quota),
-        "events": EventsCapability(services.events),
+        "events": EventsCapability(services.events, services.publish_limits, services.dropped),
         "credentials": Credentials(),
         "http": Http(),
         "plugins": Plugins(services.plugins),

@@ -45,6 +45,8 @@ class CallFacts:
 
     Attributes:
         plugin_id: of the installation, which keeps what is stored apart from a later one's.
+        hops: how many events led to the call, each published while the one before was handled.
+        origin: the id of the first of them.
     """
 
     call_id: str
@@ -55,6 +57,8 @@ class CallFacts:
     version: str
     correlation_id: str
     traceparent: str | None = None
+    hops: int = 0
+    origin: str | None = None
 
 
 class Budget:

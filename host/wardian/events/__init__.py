@@ -1,6 +1,27 @@
-"""Events: published into a durable outbox, and announced within this process."""
+"""Events: published into a durable outbox, delivered to plugins, announced within this process."""
 
-from wardian.events.events import Event, Events
+from wardian.events.bus import Delivery, EventBus, Outcome, Settlement, Subscriber
+from wardian.events.database_bus import BusPolicy, DatabaseBus
+from wardian.events.event import Event
+from wardian.events.events import Events
+from wardian.events.limits import Drop, DropReason, PublishLimits, PublishPolicy
 from wardian.events.topics import MAX_TOPIC_CHARS, check_topic, matches
 
-__all__ = ["MAX_TOPIC_CHARS", "Event", "Events", "check_topic", "matches"]
+__all__ = [
+    "MAX_TOPIC_CHARS",
+    "BusPolicy",
+    "DatabaseBus",
+    "Delivery",
+    "Drop",
+    "DropReason",
+    "Event",
+    "EventBus",
+    "Events",
+    "Outcome",
+    "PublishLimits",
+    "PublishPolicy",
+    "Settlement",
+    "Subscriber",
+    "check_topic",
+    "matches",
+]

@@ -3,77 +3,97 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from wardian.crypto.identifiers import new_id
 from wardian.errors import InvalidArguments
+from wardian.events.bus import EventBus
+from wardian.events.database_bus import DatabaseBus
+from wardian.events.event import MAX_DATA_BYTES, Event
+from wardian.events.limits import Drop, DropReason
 from wardian.events.topics import check_topic, matches
 from wardian.storage import Connection, Database
 from wardian.storage.documents import dump_json, parse_json
 from wardian.storage.events import EventRepository
 from wardian.storage.rows import EventRow, now
 
-MAX_DATA_BYTES = 256 * 1024
 MAX_KEY_CHARS = 256
 MAX_CORRELATION_CHARS = 200
+PAGE_MAX = 500
+LOOKED_AT_MAX = 5_000
+"""How many events one question looks through for those that fit its pattern."""
 
 _log = logging.getLogger("wardian.events")
 
 Subscriber = Callable[["Event"], None]
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
-    """One event: the envelope of ``wit/v1/event-handler.wit``, and its tenant.
+@dataclass(frozen=True, slots=True)
+class EventsPage:
+    """Some events, and the position to go on from; None at the end."""
 
-    Attributes:
-        time: RFC 3339, in UTC.
-        data: JSON text.
-    """
-
-    id: str
-    tenant: str
-    topic: str
-    source: str
-    time: str
-    correlation_id: str
-    key: str | None = None
-    attempt: int = 1
-    data: str = "null"
-
-    def value(self) -> Any:
-        """Return the parsed data."""
-        return parse_json(self.data, max_bytes=MAX_DATA_BYTES)
+    events: Sequence[Event]
+    next: int | None
 
 
 class Events:
-    """The events of every tenant."""
+    """The events of every tenant.
 
-    def __init__(self, database: Database) -> None:
+    Attributes:
+        bus: takes them to plugins.
+    """
+
+    def __init__(self, database: Database, bus: EventBus | None = None) -> None:
+        """Unless ``bus`` is given, it is one over the database."""
         self._database = database
+        self.bus = bus or DatabaseBus(database)
         self._subscribers: list[tuple[str, Subscriber]] = []
+        self._drop: Callable[[Drop], None] = lambda drop: None
+        self._queued: Callable[[Sequence[str]], None] = lambda plugin_ids: None
 
-    async def publish(
+    async def publish(  # noqa: PLR0913 -- an envelope has this many fields, each with a default
         self,
         tenant: str,
         topic: str,
         data: str,
         *,
-        source: str,
-        correlation_id: str,
+        source: str = "host",
+        correlation_id: str | None = None,
         key: str | None = None,
+        hops: int = 0,
+        origin: str | None = None,
     ) -> Event:
         """Store one event; it is durable when this returns.
+
+        Args:
+            data: JSON text.
+            key: events of the same key are delivered in order.
+            hops, origin: how many events led to this one, and the id of the first.
 
         Raises:
             InvalidArguments: not a topic, not a key, or not JSON text of up to 256 KiB.
         """
-        row = _row(tenant, topic, data, source=source, correlation_id=correlation_id, key=key)
-        event = _event(row)
+        check_topic(topic)
+        _check_key(key)
+        parse_json(data, max_bytes=MAX_DATA_BYTES)
+        row = EventRow(
+            id=new_id(),
+            tenant=tenant,
+            topic=topic,
+            source=source,
+            time=now(),
+            correlation_id=(correlation_id or new_id())[:MAX_CORRELATION_CHARS],
+            key=key,
+            attempt=1,
+            data=data,
+            hops=hops,
+            origin=origin,
+        )
         async with self._database.transaction() as connection:
-            await EventRepository(connection, tenant).add(row)
+            event = await self._store(connection, row)
         self.announce(event)
         return event
 
@@ -84,14 +104,24 @@ class Events:
 
         Pass the answer to `announce` once the transaction has been committed, and not before.
         """
-        row = _row(
-            tenant, topic, dump_json(data), source="host", correlation_id=correlation_id, key=None
+        check_topic(topic)
+        row = EventRow(
+            id=new_id(),
+            tenant=tenant,
+            topic=topic,
+            source="host",
+            time=now(),
+            correlation_id=correlation_id[:MAX_CORRELATION_CHARS],
+            key=None,
+            attempt=1,
+            data=dump_json(data),
         )
-        await EventRepository(connection, tenant).add(row)
-        return _event(row)
+        parse_json(row.data, max_bytes=MAX_DATA_BYTES)
+        return await self._store(connection, row)
 
     def announce(self, event: Event) -> None:
         """Tell the subscribers of this process, in the order in which they came."""
+        self._tell_bus(event)
         for pattern, subscriber in tuple(self._subscribers):
             if matches(pattern, event.topic):
                 try:
@@ -107,7 +137,19 @@ class Events:
         """
         entry = (pattern, subscriber)
         self._subscribers.append(entry)
-        return lambda: self._subscribers.remove(entry)
+        return lambda: self.unsubscribe(*entry)
+
+    def unsubscribe(self, pattern: str, subscriber: Subscriber) -> None:
+        """End a subscription; one that has ended already stays so."""
+        with suppress(ValueError):
+            self._subscribers.remove((pattern, subscriber))
+
+    def connect(
+        self, *, queued: Callable[[Sequence[str]], None], drop: Callable[[Drop], None]
+    ) -> None:
+        """Call ``queued`` with the ids of plugins when there is something to deliver to them, and
+        ``drop`` when there was no place for it."""
+        self._queued, self._drop = queued, drop
 
     async def recent(self, limit: int, topic: str = "*", *, tenant: str) -> list[Event]:
         """Return a tenant's newest events that fit the pattern ``topic``, newest first."""
@@ -117,47 +159,63 @@ class Events:
                 if len(found) >= limit:
                     break
                 if matches(topic, row.topic):
-                    found.append(_event(row))
+                    found.append(Event.of(row))
         return found
 
+    async def page(
+        self, tenant: str, topic: str = "*", *, limit: int = 50, before: int | None = None
+    ) -> EventsPage:
+        """Return a page of a tenant's events that fit a pattern, newest first.
 
-def _row(
-    tenant: str,
-    topic: str,
-    data: str,
-    *,
-    source: str,
-    correlation_id: str,
-    key: str | None,
-) -> EventRow:
-    check_topic(topic)
+        Raises:
+            InvalidArguments: no page of this size.
+        """
+        if not 1 <= limit <= PAGE_MAX:
+            raise InvalidArguments(f"A page has 1 to {PAGE_MAX} events.", path="limit")
+        found: list[Event] = []
+        looked_at = 0
+        async with self._database.reading() as connection:
+            async for row in EventRepository(connection, tenant).newest_first(before):
+                if len(found) == limit or looked_at == LOOKED_AT_MAX:
+                    return EventsPage(found, before)
+                before = row.position
+                looked_at += 1
+                if matches(topic, row.topic):
+                    found.append(Event.of(row))
+        return EventsPage(found, None)
+
+    async def after(self, tenant: str, position: int, limit: int) -> list[Event]:
+        """Return the tenant's next events after a position, in order."""
+        async with self._database.reading() as connection:
+            rows = await EventRepository(connection, tenant).after(position, limit)
+        return [Event.of(row) for row in rows]
+
+    async def newest_position(self, tenant: str) -> int:
+        """Return the position of the tenant's newest event; 0 if it has none."""
+        async with self._database.reading() as connection:
+            return await EventRepository(connection, tenant).newest_position()
+
+    async def _store(self, connection: Connection, row: EventRow) -> Event:
+        row = await EventRepository(connection, row.tenant).add(row)
+        offered = await self.bus.offer(connection, row)
+        return Event.of(row, offered)
+
+    def _tell_bus(self, event: Event) -> None:
+        for plugin in event.offered.full:
+            self._drop(
+                Drop(
+                    tenant=event.tenant,
+                    plugin=plugin,
+                    topic=event.topic,
+                    reason=DropReason.QUEUE_FULL,
+                )
+            )
+        if event.offered.queued:
+            self._queued(event.offered.queued)
+
+
+def _check_key(key: str | None) -> None:
     if key is not None and not (1 <= len(key) <= MAX_KEY_CHARS and key.isprintable()):
         raise InvalidArguments(
             f"An event's key takes 1 to {MAX_KEY_CHARS} printable characters.", path="key"
         )
-    parse_json(data, max_bytes=MAX_DATA_BYTES)
-    return EventRow(
-        id=new_id(),
-        tenant=tenant,
-        topic=topic,
-        source=source,
-        time=now(),
-        correlation_id=correlation_id[:MAX_CORRELATION_CHARS],
-        key=key,
-        attempt=1,
-        data=data,
-    )
-
-
-def _event(row: EventRow) -> Event:
-    return Event(
-        id=row.id,
-        tenant=row.tenant,
-        topic=row.topic,
-        source=row.source,
-        time=row.time.isoformat().replace("+00:00", "Z"),
-        correlation_id=row.correlation_id,
-        key=row.key,
-        attempt=row.attempt,
-        data=row.data,
-    )

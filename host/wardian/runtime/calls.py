@@ -57,6 +57,8 @@ class CallRequest:
         call_id: one is made when it is None.
         caller: the call of another plugin that makes this one, and waits for it. Its rights and its
             budget are what this one has at most.
+        hops, origin: how many events led to it, and the first; of a call that a plugin makes they
+            are its caller's.
     """
 
     function: str
@@ -68,6 +70,8 @@ class CallRequest:
     correlation_id: str | None = None
     traceparent: str | None = None
     caller: CallContext | None = None
+    hops: int = 0
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -452,6 +456,8 @@ def _context(settled: _Settled, request: CallRequest, limits: Limits) -> CallCon
         version=plugin.version,
         correlation_id=(request.correlation_id or call_id)[:_MAX_NAME_CHARS],
         traceparent=_valid_traceparent(request.traceparent),
+        hops=request.hops if caller is None else caller.facts.hops,
+        origin=request.origin if caller is None else caller.facts.origin,
     )
     return CallContext(
         facts=facts,

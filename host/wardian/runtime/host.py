@@ -21,6 +21,7 @@ from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.credentials import Credentials
+from wardian.runtime.delivering import Delivering
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.dependency_views import DependenciesView, dependencies_view
 from wardian.runtime.entrance import Entrance
@@ -107,6 +108,7 @@ class HostParts:
 
     database: Database
     events: Events
+    delivering: Delivering
     registry: Registry
     journal: Journal
     lifecycle: Lifecycle
@@ -148,7 +150,8 @@ class PluginHost:
     Attributes:
         keys: API keys and who holds them.
         tenants: create and list tenants.
-        events: what was published.
+        events: publish, subscribe, and what was published.
+        deliveries: which plugins receive events, what waits for them, and dead letters.
         recordings: calls that can be run again, and which plugins' are recorded.
         replays: run recorded calls again.
         trust: what tenants do about unsigned packages and lists that have expired.
@@ -164,6 +167,7 @@ class PluginHost:
         self.keys = parts.keys
         self.tenants = parts.tenants
         self.events = parts.events
+        self.deliveries = parts.delivering.deliveries
         self.recordings = parts.recordings
         self.replays = parts.replays
         self.trust = parts.policies

@@ -45,6 +45,11 @@ class Change:
         noun = topic.partition(".")[0]
         await self._tell(topic, {noun: subject, "actor": self.actor, **detail})
 
+    async def note_dropped(self, plugin: str, detail: Mapping[str, Any]) -> None:
+        """Write down that events which a plugin published, or was to receive, were dropped."""
+        await self._write("event.dropped", plugin, detail)
+        await self._tell("event.dropped", {"plugin": plugin, **detail})
+
     async def _write(self, action: str, subject: str, detail: Mapping[str, Any]) -> None:
         entry = AuditRow(
             tenant=self.tenant,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import and_, delete, exists, func, insert, or_, select
 
 from wardian.storage.database import Connection
 from wardian.storage.rows import AuditRow, EventRow
-from wardian.storage.tables import audit, events
+from wardian.storage.tables import audit, deliveries, events
 
 _PAGE = 200
 
 _EVENT_COLUMNS = tuple(events.c[name] for name in EventRow.__dataclass_fields__)
+_POSITION = events.c.position
 _AUDIT_COLUMNS = tuple(audit.c[name] for name in AuditRow.__dataclass_fields__)
 
 _ADD_EVENT = insert(events)
@@ -27,28 +29,69 @@ class EventRepository:
         self._connection = connection
         self._tenant = tenant
 
-    async def add(self, row: EventRow) -> None:
-        """Append an event."""
-        await self._connection.execute(_ADD_EVENT, asdict(row) | {"tenant": self._tenant})
+    async def add(self, row: EventRow) -> EventRow:
+        """Append an event, and return it with its position."""
+        values = asdict(row) | {"tenant": self._tenant}
+        del values["position"]
+        added = await self._connection.execute(_ADD_EVENT, values)
+        (position,) = added.inserted_primary_key or (0,)
+        return replace(row, position=position)
 
-    async def newest_first(self) -> AsyncIterator[EventRow]:
-        """Go through the tenant's events backwards, a page at a time."""
-        before: int | None = None
+    async def newest_first(self, before: int | None = None) -> AsyncIterator[EventRow]:
+        """Go through the tenant's events backwards, from ``before`` a position, in pages."""
         while True:
-            query = select(events.c.position, *_EVENT_COLUMNS).where(
-                events.c.tenant == self._tenant
-            )
+            query = select(*_EVENT_COLUMNS).where(events.c.tenant == self._tenant)
             if before is not None:
-                query = query.where(events.c.position < before)
-            page = await self._connection.execute(
-                query.order_by(events.c.position.desc()).limit(_PAGE)
-            )
-            rows = [dict(row) for row in page.mappings()]
+                query = query.where(before > _POSITION)
+            page = await self._connection.execute(query.order_by(_POSITION.desc()).limit(_PAGE))
+            rows = [EventRow(**row) for row in page.mappings()]
             for row in rows:
-                before = row.pop("position")
-                yield EventRow(**row)
+                before = row.position
+                yield row
             if len(rows) < _PAGE:
                 return
+
+    async def after(self, position: int, limit: int) -> list[EventRow]:
+        """Return the tenant's next events after a position, in order."""
+        found = await self._connection.execute(
+            select(*_EVENT_COLUMNS)
+            .where(events.c.tenant == self._tenant, position < _POSITION)
+            .order_by(_POSITION)
+            .limit(limit)
+        )
+        return [EventRow(**row) for row in found.mappings()]
+
+    async def newest_position(self) -> int:
+        """Return the position of the tenant's newest event; 0 if there is none."""
+        found = await self._connection.execute(
+            select(func.max(_POSITION)).where(events.c.tenant == self._tenant)
+        )
+        return found.scalar_one() or 0
+
+    async def prune(self, *, before: datetime, kept: int, at_once: int) -> int:
+        """Remove up to ``at_once`` of the oldest events, and return how many those were.
+
+        Those from ``before`` a moment go, and those beyond the ``kept`` newest; but none that a
+        plugin is still to handle, or that is a dead letter.
+        """
+        mine = events.c.tenant == self._tenant
+        found = await self._connection.execute(
+            select(_POSITION).where(mine).order_by(_POSITION.desc()).offset(kept).limit(1)
+        )
+        beyond = found.scalar_one_or_none() or 0
+        awaited = exists().where(
+            deliveries.c.tenant == self._tenant, deliveries.c.event_id == events.c.id
+        )
+        oldest = (
+            select(_POSITION)
+            .where(mine, or_(events.c.time < before, beyond >= _POSITION), ~awaited)
+            .order_by(_POSITION)
+            .limit(at_once)
+        )
+        gone = await self._connection.execute(
+            delete(events).where(and_(mine, _POSITION.in_(oldest)))
+        )
+        return gone.rowcount
 
 
 class AuditRepository:

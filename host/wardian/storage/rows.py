@@ -197,6 +197,9 @@ class EventRow:
     key: str | None
     attempt: int
     data: str
+    hops: int = 0
+    origin: str | None = None
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,3 +320,34 @@ class RevocationRow:
     reason: str
     revoked_at: datetime
     revoked_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriberRow:
+    """A plugin that receives events: how many wait for it, and how many found no place."""
+
+    tenant: str
+    plugin_id: str
+    name: str
+    queued: int = 0
+    dropped: int = 0
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """One event on its way to one plugin; ``state`` is ``pending``, ``running`` or ``dead``.
+
+    Attributes:
+        attempt: how often it was begun.
+    """
+
+    id: str
+    position: int
+    plugin_id: str
+    state: str
+    attempt: int
+    not_before: datetime
+    last_error: str
+    created_at: datetime
+    updated_at: datetime

@@ -276,6 +276,8 @@ events = Table(
     Column("key", String(256)),
     Column("attempt", Integer, nullable=False, default=1),
     Column("data", Text, nullable=False),
+    Column("hops", Integer, nullable=False, default=0),  # how many events led to it
+    Column("origin", String(36)),  # the id of the first of them
     Index(None, "tenant", "position"),
     sqlite_autoincrement=True,
 )
@@ -462,4 +464,42 @@ oauth_flows = Table(
     ),
     ForeignKeyConstraint(["tenant", "key_id"], ["data_keys.tenant", "data_keys.id"]),
     _of_plugin(),
+)
+
+# A plugin that events wait for, once there was one. Whoever queues an event for it, or takes some
+# out, holds this row.
+subscribers = Table(
+    "subscribers",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("queued", BigInteger, nullable=False, default=0),
+    Column("dropped", BigInteger, nullable=False, default=0),
+    Column("paused", Boolean, nullable=False, default=False),
+    _of_plugin(),
+)
+
+# Events that plugins are still to handle, and dead letters. What was handled is no more.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("position", _POSITION, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("plugin_id", String(36), nullable=False),
+    Column("event_id", String(36), nullable=False),
+    Column("key", String(256)),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),  # how often it was begun
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("lease_owner", String(36)),
+    Column("lease_until", UtcDateTime),
+    Column("last_error", Text, nullable=False, default=""),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    _of_plugin(),
+    Index(None, "tenant", "plugin_id", "state", "position"),
+    Index(None, "tenant", "plugin_id", "key", "position"),
+    Index(None, "tenant", "event_id"),
+    sqlite_autoincrement=True,
 )

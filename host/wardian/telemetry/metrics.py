@@ -70,6 +70,18 @@ class Telemetry:
             registry=self._registry,
         )
 
+        self._drops = Counter(
+            "wardian_events_dropped",
+            "Events that a plugin could not publish, or did not receive, by the reason.",
+            (*labels, "reason"),
+            registry=self._registry,
+        )
+        self._deliveries = Counter(
+            "wardian_event_deliveries",
+            "Events given to plugins, by what became of them.",
+            (*labels, "outcome"),
+            registry=self._registry,
+        )
         self._now = _Plugins()
         self._registry.register(self._now)
 
@@ -92,6 +104,14 @@ class Telemetry:
     def recording_ended(self, outcome: str, count: int = 1) -> None:
         """Count calls that were recorded. ``outcome`` is ``kept``, or why they are not."""
         self._recordings.labels(outcome).inc(count)
+
+    def event_dropped(self, tenant: str, plugin: str, reason: str) -> None:
+        """Count an event that a plugin could not publish, or did not receive."""
+        self._drops.labels(*self._bounded(tenant, plugin), reason).inc()
+
+    def event_delivered(self, tenant: str, plugin: str, outcome: str) -> None:
+        """Count a delivery. ``outcome`` is one of `wardian.events.Outcome`."""
+        self._deliveries.labels(*self._bounded(tenant, plugin), outcome).inc()
 
     def watch_workers(self, count: Callable[[], WorkerCounts]) -> None:
         """Report what ``count`` says of the workers, each time the metrics are rendered."""

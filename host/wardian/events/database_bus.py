@@ -1,0 +1,118 @@
+"""The bus over the database: queues are rows, and whoever has the database has the bus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+
+from wardian.crypto.identifiers import new_id
+from wardian.events.bus import Delivery, Outcome, Settlement, Subscriber
+from wardian.events.event import Event, Offered
+from wardian.storage import Connection, Database
+from wardian.storage.deliveries import DeliveryRepository, renew, waiting
+from wardian.storage.rows import EventRow, now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusPolicy:
+    """How the bus is bounded.
+
+    Attributes:
+        queue_max: events that may wait for one plugin.
+        lease: how long a host may be silent before others take over what it has begun.
+    """
+
+    queue_max: int = 10_000
+    lease: timedelta = timedelta(seconds=30)
+
+
+class DatabaseBus:
+    """An `EventBus` for one host, or several that share a database and agree about the time."""
+
+    def __init__(self, database: Database, policy: BusPolicy | None = None) -> None:
+        self._database = database
+        self._policy = policy or BusPolicy()
+
+    async def offer(self, connection: Connection, event: EventRow) -> Offered:
+        """Queue an event for each plugin that was granted its topic."""
+        repository = DeliveryRepository(connection, event.tenant)
+        full: list[str] = []
+        queued: list[str] = []
+        for subscriber in await repository.wanting(f"events:subscribe:{event.topic}"):
+            if subscriber.queued >= self._policy.queue_max:
+                full.append(subscriber.name)
+                await repository.count(subscriber.plugin_id, lost=1)
+                continue
+            await repository.count(subscriber.plugin_id, more=1)
+            await repository.queue(event, subscriber.plugin_id)
+            queued.append(subscriber.plugin_id)
+        return Offered(queued=tuple(queued), full=tuple(full))
+
+    async def waiting(self) -> Sequence[Subscriber]:
+        """Return those that have something to handle now, of every tenant."""
+        async with self._database.reading() as connection:
+            found = await waiting(connection)
+        return [Subscriber(row.tenant, row.plugin_id, row.name) for row in found]
+
+    async def claim(self, subscriber: Subscriber, limit: int) -> Sequence[Delivery]:
+        """Lease a subscriber's next events, in order."""
+        lease = new_id()
+        async with self._database.transaction() as connection:
+            repository = DeliveryRepository(connection, subscriber.tenant)
+            claimed = await repository.claim(
+                subscriber.plugin_id, owner=lease, until=now() + self._policy.lease, limit=limit
+            )
+        return [
+            Delivery(id=row.id, subscriber=subscriber, lease=lease, event=Event.of(event))
+            for row, event in claimed
+        ]
+
+    async def renew(self, leases: Iterable[str]) -> None:
+        """Have leases last as long again, from now."""
+        async with self._database.transaction() as connection:
+            await renew(connection, list(leases), now() + self._policy.lease)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> int:
+        """Say how deliveries went; return how many of them the leases still held for."""
+        held = 0
+        async with self._database.transaction() as connection:
+            for key, group in groupby(sorted(settlements, key=_group), key=_group):
+                repository = DeliveryRepository(connection, key[0])
+                held += await _settle(repository, list(group))
+        return held
+
+
+def _group(settlement: Settlement) -> tuple[str, str, str, str]:
+    delivery = settlement.delivery
+    subscriber = delivery.subscriber
+    return subscriber.tenant, subscriber.plugin_id, delivery.lease, settlement.outcome
+
+
+async def _settle(repository: DeliveryRepository, group: Sequence[Settlement]) -> int:
+    """Settle deliveries of one plugin and lease that went the same way."""
+    _, plugin_id, lease, outcome = _group(group[0])
+    ids = [each.delivery.id for each in group]
+    if outcome == Outcome.DONE:
+        return await repository.done(plugin_id, lease, ids)
+    if outcome == Outcome.DROP:
+        return await repository.drop(plugin_id, lease, ids)
+    if outcome == Outcome.DEAD:
+        return sum(
+            [
+                await repository.bury(plugin_id, lease, each.delivery.id, each.reason)
+                for each in group
+            ]
+        )
+    return sum(
+        [
+            await repository.put_back(
+                lease,
+                each.delivery.id,
+                not_before=now() + each.after,
+                reason=each.reason if outcome == Outcome.RETRY else None,
+            )
+            for each in group
+        ]
+    )

@@ -1,0 +1,74 @@
+"""One event, as everybody sees it who receives it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from wardian.storage.documents import parse_json
+from wardian.storage.rows import EventRow
+
+MAX_DATA_BYTES = 256 * 1024
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an event when it was stored.
+
+    Attributes:
+        queued: the ids of the plugins that it is on its way to.
+        full: the plugins for which as many wait as may, so that they do not get it.
+    """
+
+    queued: tuple[str, ...] = ()
+    full: tuple[str, ...] = ()
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
+    """One event: the envelope of ``wit/v1/event-handler.wit``, and more that is the host's.
+
+    Attributes:
+        time: RFC 3339, in UTC.
+        data: JSON text.
+        hops: how many events led to it, each handled by a plugin that published the next.
+        origin: the id of the first of them; its own where there was none.
+        position: where it stands among the events of its host.
+        offered: what became of it, for whoever has just stored it.
+    """
+
+    id: str
+    tenant: str
+    topic: str
+    source: str
+    time: str
+    correlation_id: str
+    key: str | None = None
+    attempt: int = 1
+    data: str = "null"
+    hops: int = 0
+    origin: str = ""
+    position: int = 0
+    offered: Offered = Offered()
+
+    @classmethod
+    def of(cls, row: EventRow, offered: Offered | None = None) -> Event:
+        """Read a stored event."""
+        return cls(
+            id=row.id,
+            tenant=row.tenant,
+            topic=row.topic,
+            source=row.source,
+            time=row.time.isoformat().replace("+00:00", "Z"),
+            correlation_id=row.correlation_id,
+            key=row.key,
+            attempt=row.attempt,
+            data=row.data,
+            hops=row.hops,
+            origin=row.origin or row.id,
+            position=row.position,
+            offered=offered or Offered(),
+        )
+
+    def value(self) -> Any:
+        """Return the parsed data."""
+        return parse_json(self.data, max_bytes=MAX_DATA_BYTES)

@@ -1,0 +1,128 @@
+"""Events on their way to plugins: who has something to handle gets a lane while it does.
+
+A host that is killed leaves leases behind, which end; then, or when it starts again, what it had
+begun is begun anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from wardian.errors import WardianError
+from wardian.events import EventBus, Subscriber
+from wardian.runtime.drops import Drops
+from wardian.runtime.handling import Handling
+from wardian.runtime.lane import Lane, LaneParts
+from wardian.runtime.settling import Settling
+
+AT_ONCE_PER_TENANT = 4
+"""Events of one tenant that are handled at a time: they leave workers to those who wait."""
+
+LOOKS_SECONDS = 1.0
+"""How long it takes at most until an event is seen that another host has queued."""
+
+RENEWALS = 3
+"""How often a lease is renewed in its time."""
+
+_log = logging.getLogger("wardian.events")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchParts:
+    """What events are delivered with."""
+
+    bus: EventBus
+    handling: Handling
+    drops: Drops
+    lease_seconds: float = 30.0
+
+
+class Dispatcher:
+    """Delivers events to plugins."""
+
+    def __init__(self, parts: DispatchParts) -> None:
+        self._parts = parts
+        self._settling = Settling(parts.bus, parts.drops.delivered)
+        self._lane_parts = LaneParts(
+            bus=parts.bus, handling=parts.handling, settling=self._settling, drops=parts.drops
+        )
+        self._lanes: dict[Subscriber, Lane] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._woken = asyncio.Event()
+
+    def wake(self, plugin_ids: Sequence[str] = ()) -> None:
+        """Look now what there is to deliver, to these plugins or to any."""
+        lanes = {subscriber.plugin_id: lane for subscriber, lane in self._lanes.items()}
+        for plugin_id in plugin_ids:
+            if plugin_id in lanes:
+                lanes[plugin_id].wake()
+        if not plugin_ids or any(plugin_id not in lanes for plugin_id in plugin_ids):
+            self._woken.set()
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Deliver events while this is open; what is under way at the end is given back."""
+        self._start(self._deliver_forever(), "wardian-events")
+        self._start(self._renew_forever(), "wardian-event-leases")
+        async with self._settling.kept():
+            try:
+                yield
+            finally:
+                ending = list(self._tasks)
+                for task in ending:
+                    task.cancel()
+                await asyncio.gather(*ending, return_exceptions=True)
+
+    async def _deliver_forever(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                await self._open_lanes()
+            except WardianError as error:
+                _log.warning("Events wait, because the database does not answer: %s", error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOKS_SECONDS):
+                    await self._woken.wait()
+
+    async def _open_lanes(self) -> None:
+        handling = self._parts.handling
+        for subscriber in await self._parts.bus.waiting():
+            if subscriber in self._lanes:
+                self._lanes[subscriber].wake()
+            elif await handling.takes_events(subscriber.tenant, subscriber.name):
+                turn = self._turns.setdefault(
+                    subscriber.tenant, asyncio.Semaphore(AT_ONCE_PER_TENANT)
+                )
+                lane = self._lanes[subscriber] = Lane(subscriber, self._lane_parts, turn)
+                self._start(self._run(subscriber, lane), f"wardian-events {subscriber.name}")
+
+    async def _run(self, subscriber: Subscriber, lane: Lane) -> None:
+        try:
+            await lane.run()
+        except Exception:  # noqa: BLE001 -- one plugin's lane must not end the others'
+            _log.exception("Events for %s wait.", subscriber.name)
+        finally:
+            del self._lanes[subscriber]
+            if lane.has_more:
+                self._woken.set()
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._parts.lease_seconds / RENEWALS)
+            leases = {lease for lane in self._lanes.values() for lease in lane.leases}
+            if leases:
+                try:
+                    await self._parts.bus.renew(leases)
+                except WardianError as error:
+                    _log.warning("Leases of events were not renewed: %s", error)
+
+    def _start(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,81 @@
+"""Events that were dropped, made visible: counted, written down and told, a few at a time.
+
+A storm of events must not become a storm of entries: what was dropped for one plugin and reason
+within `WRITES_SECONDS` is one audit entry and one event ``event.dropped``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from wardian.errors import WardianError
+from wardian.events import Drop, DropReason, Settlement
+from wardian.runtime.flushing import flushed
+from wardian.runtime.journal import Journal
+from wardian.telemetry import Telemetry
+
+WRITES_SECONDS = 10.0
+KINDS_MAX = 1_000
+"""How many plugins and reasons are told apart until they are written down."""
+
+TOPIC = "event.dropped"
+
+_Kind = tuple[str, str, DropReason]
+
+_log = logging.getLogger("wardian.events")
+
+
+@dataclass(slots=True)
+class _Counted:
+    topic: str
+    count: int = 0
+
+
+class Drops:
+    """Counts what was dropped, and what was delivered."""
+
+    def __init__(self, journal: Journal, telemetry: Telemetry) -> None:
+        self._journal = journal
+        self._telemetry = telemetry
+        self._counted: dict[_Kind, _Counted] = {}
+
+    def note(self, drop: Drop) -> None:
+        """Count an event that was dropped."""
+        self._telemetry.event_dropped(drop.tenant, drop.plugin, drop.reason.value)
+        kind = drop.tenant, drop.plugin, drop.reason
+        # What finds no place because events of drops take it up would be told of for ever.
+        if drop.topic == TOPIC or (kind not in self._counted and len(self._counted) >= KINDS_MAX):
+            return
+        counted = self._counted.setdefault(kind, _Counted(drop.topic))
+        counted.topic = drop.topic
+        counted.count += 1
+
+    def delivered(self, settlement: Settlement) -> None:
+        """Count how a delivery went."""
+        subscriber = settlement.delivery.subscriber
+        self._telemetry.event_delivered(
+            subscriber.tenant, subscriber.name, settlement.outcome.value
+        )
+
+    async def flush(self) -> None:
+        """Write down what was dropped since the last time."""
+        counted, self._counted = self._counted, {}
+        for (tenant, plugin, reason), found in counted.items():
+            _log.warning(
+                "%d events of %s (%s) were dropped: %s.", found.count, plugin, tenant, reason.value
+            )
+            detail = {"reason": reason.value, "count": found.count, "topic": found.topic}
+            try:
+                async with self._journal.change(tenant, "host") as change:
+                    await change.note_dropped(plugin, detail)
+            except WardianError as error:
+                _log.warning("What was dropped is not in the audit trail: %s", error)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Write down what is dropped while this is open."""
+        async with flushed(self.flush, seconds=WRITES_SECONDS, name="wardian-event-drops"):
+            yield

@@ -1,0 +1,84 @@
+"""How deliveries went, written down together: one transaction for all that end meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from wardian.errors import WardianError
+from wardian.events import EventBus, Settlement
+
+AGAIN_SECONDS = 1.0
+
+_log = logging.getLogger("wardian.events")
+
+
+class Settling:
+    """Settles deliveries, in the order in which they were added."""
+
+    def __init__(self, bus: EventBus, settled: Callable[[Settlement], None]) -> None:
+        """``settled`` is told of each delivery once that is written down."""
+        self._bus = bus
+        self._tell = settled
+        self._open: list[Settlement] = []
+        self._added = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._ending = False
+
+    def add(self, settlement: Settlement) -> None:
+        """Settle a delivery soon."""
+        self._open.append(settlement)
+        self._added.set()
+
+    async def settled(self) -> None:
+        """Wait until everything that was added is written down."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        self._added.set()
+        await future
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Settle deliveries while this is open, and what is left at its end."""
+        task = asyncio.create_task(self._settle_until_the_end(), name="wardian-event-settling")
+        try:
+            yield
+        finally:
+            self._ending = True
+            self._added.set()
+            await task
+
+    async def _settle_until_the_end(self) -> None:
+        while True:
+            await self._added.wait()
+            self._added.clear()
+            ending = self._ending
+            await self._settle(last=ending)
+            if ending:
+                return
+
+    async def _settle(self, *, last: bool) -> None:
+        """Settle what is open now.
+
+        While the database does not answer it is tried again. At the end it is not: leases end, and
+        whoever comes next delivers again.
+        """
+        batch, self._open = self._open, []
+        waiting, self._waiting = self._waiting, []
+        while batch:
+            try:
+                await self._bus.settle(batch)
+            except WardianError as error:
+                _log.warning("%d events are not settled yet: %s", len(batch), error)
+                if last:
+                    break
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                for settlement in batch:
+                    self._tell(settlement)
+                break
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
