@@ -111,6 +111,10 @@ _ASKING = """
 sandbox_level = "{level}"
 
 [[permissions]]
+permission = "kv:read"
+reason = "Counts."
+
+[[permissions]]
 permission = "kv:write"
 reason = "Counts."
 
