@@ -15,10 +15,12 @@ from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
 from wardian.api.identity import RequestIdentity
 from wardian.api.problems import UnhandledFaults, install_handlers
+from wardian.api.streams import Streams
 from wardian.api.v1 import (
     config,
     credentials,
     dependencies,
+    events,
     functions,
     grants,
     installs,
@@ -70,6 +72,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
         lifespan=lifespan,
     )
     app.state.settings = settings
+    app.state.streams = Streams(settings.event_streams_max)
     app.router.routes.append(functions.call_route)
     for router in (_v1(), health.router, openapi.router, pages.router):
         app.include_router(router)
@@ -96,6 +99,7 @@ def _v1() -> APIRouter:
         credentials,
         vault,
         recordings,
+        events,
         publishers,
         trust,
         keys,

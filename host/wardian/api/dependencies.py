@@ -100,6 +100,7 @@ Host = Annotated[PluginHost, Depends(_host)]
 SettingsInForce = Annotated[Settings, Depends(_settings)]
 MaybeCaller = Annotated[Caller | None, Depends(_optional_caller)]
 Reader = Annotated[Caller, Depends(_required(Scope.READ))]
+Invoker = Annotated[Caller, Depends(_required(Scope.CALL))]
 Admin = Annotated[Caller, Depends(_required(Scope.ADMIN))]
 
 

@@ -16,6 +16,7 @@ from wardian.api.exposure import describes_publicly
 from wardian.api.problems import MEDIA_TYPE
 from wardian.api.v1.credentials import CredentialRequest, CredentialValue
 from wardian.api.v1.dependencies import Uninstalled
+from wardian.api.v1.events import DeadLettersRequest, EventsAnswer, PublishRequest
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
@@ -25,8 +26,10 @@ from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, Repla
 from wardian.api.v1.tenants import TenantRequest
 from wardian.api.v1.trust import RevocationRequest, TrustPolicyRequest
 from wardian.api.v1.upgrades import RollbackRequest
+from wardian.events.cloud import CloudEvent
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
+from wardian.runtime.deliveries import DeadLettersPage, SubscriberView
 from wardian.runtime.host import (
     BatchView,
     CheckView,
@@ -92,6 +95,12 @@ _SHAPES = (
     Recording,
     RecordingRequest,
     RecordingsPage,
+    EventsAnswer,
+    PublishRequest,
+    CloudEvent,
+    SubscriberView,
+    DeadLettersPage,
+    DeadLettersRequest,
     Rekeyed,
     RemovedRecordings,
     ReplayOutcome,

@@ -123,6 +123,22 @@ _GROUPS = (
         },
     ),
     (
+        "events",
+        "Events: published, listed and followed; which plugins receive them, and dead letters.",
+        _PLUGINS,
+        {
+            "list": "events.list_events",
+            "tail": "events.tail",
+            "publish": "events.publish",
+            "subscribers": "events.subscribers",
+            "pause": "events.pause",
+            "resume": "events.resume",
+            "dead": "events.dead",
+            "requeue": "events.requeue",
+            "discard": "events.discard",
+        },
+    ),
+    (
         "vault",
         "The vault that credentials are in: sealed or open, and its keys.",
         _HOST,

@@ -22,6 +22,9 @@ DEFAULT_URL = "http://127.0.0.1:8420"
 # The longest call a host allows takes an hour, and its answer comes at its end.
 _TIMEOUT = httpx.Timeout(10.0, read=3700.0, write=60.0)
 
+# A stream without events says every 15 seconds that it is there.
+_STREAM_TIMEOUT = httpx.Timeout(10.0, read=60.0)
+
 
 class Client:
     """One host, as one API key sees it. Use it through ``connect``."""
@@ -85,6 +88,28 @@ class Client:
         """GET ``path`` and return what it answers as it is."""
         return self._answered("GET", path).content
 
+    def lines(self, path: str) -> Iterator[str]:
+        """GET ``path`` and return its lines as they come, until the host ends them.
+
+        Raises:
+            Failure: the host refused, there is none, or it has been silent for long.
+        """
+        try:
+            with self._http.stream("GET", f"/api/v1{path}", timeout=_STREAM_TIMEOUT) as answer:
+                if not answer.is_success:
+                    answer.read()
+                self._check(answer)
+                yield from answer.iter_lines()
+        except httpx.HTTPError as error:
+            raise _unreachable(self.url, error) from error
+
+    def _check(self, answer: httpx.Response) -> None:
+        # Every answer of a Wardian host carries its request's id.
+        if REQUEST_ID not in answer.headers or not (answer.is_success or answer.is_error):
+            raise _foreign(self.url, answer)
+        if answer.is_error:
+            raise _refusal(self.url, answer)
+
     def _exchange(
         self,
         method: str,
@@ -116,11 +141,7 @@ class Client:
             )
         except httpx.HTTPError as error:
             raise _unreachable(self.url, error) from error
-        # Every answer of a Wardian host carries its request's id.
-        if REQUEST_ID not in answer.headers or not (answer.is_success or answer.is_error):
-            raise _foreign(self.url, answer)
-        if answer.is_error:
-            raise _refusal(self.url, answer)
+        self._check(answer)
         return answer
 
 

@@ -79,7 +79,8 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[PluginHost, Server,
     raise_descriptor_limit()
     with listen(settings.host, settings.port) as listener, _signals() as stop:
         async with open_host(settings) as host:
-            server = Server(listener, app_over(host, settings))
+            app = app_over(host, settings)
+            server = Server(listener, app, app.state.streams.close)
             stop.by(server.stop)
             yield host, server, url_of(listener)
 
@@ -91,7 +92,12 @@ class Server(uvicorn.Server):
     before the host had closed its workers and its database.
     """
 
-    def __init__(self, listener: socket.socket, app: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        app: Callable[..., Any],
+        end_streams: Callable[[], None] = lambda: None,
+    ) -> None:
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         super().__init__(
             uvicorn.Config(
@@ -109,14 +115,19 @@ class Server(uvicorn.Server):
             )
         )
         self._listener = listener
+        self._end_streams = end_streams
 
     async def run_until_stopped(self) -> None:
         """Serve until ``stop`` is called."""
         await self.serve(sockets=[self._listener])
 
     def stop(self) -> None:
-        """Take no more connections, and end once the requests under way are answered."""
+        """Take no more connections, and end once the requests under way are answered.
+
+        Streams of events have no answer that ends, so they are ended.
+        """
         self.should_exit = True
+        self._end_streams()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,0 +1,215 @@
+"""Events: published, listed and streamed as CloudEvents; who receives them; dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from wardian.api.answers import answer, answers, takes
+from wardian.api.bodies import body_of
+from wardian.api.dependencies import Admin, Host, Invoker, Reader, caller_of
+from wardian.api.streams import Streams, Wanted
+from wardian.errors import Forbidden, InvalidArguments, WardianError
+from wardian.events.cloud import MEDIA_TYPE, CloudEvent, cloud_event
+from wardian.events.events import PAGE_MAX
+from wardian.events.topics import is_reserved
+from wardian.runtime.deliveries import PAGE_MAX as DEAD_MAX
+from wardian.runtime.deliveries import DeadLettersPage, SubscriberView
+from wardian.storage.documents import dump_json
+from wardian.tenants import Caller, Scope
+
+STREAM_TYPE = "text/event-stream"
+POSITION_MAX = 2**63 - 1
+
+router = APIRouter(prefix="/events", tags=["events"])
+
+Topic = Annotated[
+    str, Query(description="A topic, or the beginning of some with a `*`: `orders.*`.")
+]
+Before = Annotated[
+    int | None, Query(ge=0, le=POSITION_MAX, description="`next` of the page before.")
+]
+
+
+class PublishRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An event to publish; those of one `key` are delivered in order."""
+
+    topic: str
+    data: Any = None
+    key: str | None = None
+
+
+class EventsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Some events, the newest first; `next` asks for those before them."""
+
+    events: list[CloudEvent]
+    next: int | None
+
+
+class DeadLettersRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The ids of dead letters."""
+
+    ids: Annotated[list[str], msgspec.Meta(min_length=1, max_length=DEAD_MAX)]
+
+
+@router.get("", responses=answers(EventsAnswer))
+async def list_events(
+    host: Host,
+    caller: Reader,
+    topic: Topic = "*",
+    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
+    before: Before = None,
+) -> Response:
+    """List the tenant's events, the newest first.
+
+    A page may have fewer than `limit` while there are more: then `next` is there.
+    """
+    page = await host.events.page(caller.tenant, topic, limit=limit, before=before)
+    return answer(EventsAnswer(events=list(map(cloud_event, page.events)), next=page.next))
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=answers(CloudEvent, 201, "Published."),
+    openapi_extra=takes(PublishRequest),
+)
+async def publish(request: Request, host: Host, caller: Invoker) -> Response:
+    """Publish an event; it is stored when this answers, and delivered after that."""
+    wanted = await body_of(request, PublishRequest)
+    if is_reserved(wanted.topic):
+        raise Forbidden(f"The topic {wanted.topic[:80]!r} is refused: the host alone publishes it.")
+    event = await host.events.publish(
+        caller.tenant,
+        wanted.topic,
+        dump_json(wanted.data),
+        source=f"app:{quote(caller.key_name, safe='')}"[:200],
+        correlation_id=request.state.request_id,
+        key=wanted.key,
+    )
+    return Response(msgspec.json.encode(cloud_event(event)), 201, media_type=MEDIA_TYPE)
+
+
+@router.get(
+    "/stream",
+    responses={
+        200: {
+            "description": "Server-Sent Events, each a CloudEvent, until the client closes.",
+            "content": {STREAM_TYPE: {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def stream(
+    request: Request,
+    host: Host,
+    caller: Reader,
+    topic: Topic = "*",
+    after: Annotated[
+        int | None,
+        Query(ge=0, le=POSITION_MAX, description="Begin after this `sequence`, and not now."),
+    ] = None,
+) -> Response:
+    """Stream the tenant's events, in order, from now on or from where a stream ended before.
+
+    A client that comes back with `Last-Event-ID` misses nothing that is still kept.
+    """
+    streams: Streams = request.app.state.streams
+    streams.check_room(caller)
+    position = _last_event_id(request)
+    if position is None:
+        position = after
+    if position is None:
+        position = await host.events.newest_position(caller.tenant)
+    wanted = Wanted(tenant=caller.tenant, pattern=topic, after=position)
+    messages = streams.messages(host.events, caller, wanted, _still_holds(request, caller))
+    return StreamingResponse(messages, media_type=STREAM_TYPE)
+
+
+@router.get("/subscribers", responses=answers(list[SubscriberView]))
+async def list_subscribers(host: Host, caller: Reader) -> Response:
+    """List the plugins that receive events, and how many wait for each."""
+    return answer(await host.deliveries.subscribers(tenant=caller.tenant))
+
+
+@router.post("/subscribers/{name}/pause", responses=answers(list[SubscriberView]))
+async def pause(host: Host, caller: Admin, name: str) -> Response:
+    """Hold back the events that wait for a plugin; more are queued meanwhile."""
+    await host.deliveries.set_paused(name, True, tenant=caller.tenant, actor=caller.key_name)
+    return answer(await host.deliveries.subscribers(tenant=caller.tenant))
+
+
+@router.post("/subscribers/{name}/resume", responses=answers(list[SubscriberView]))
+async def resume(host: Host, caller: Admin, name: str) -> Response:
+    """Deliver again what waits for a plugin."""
+    await host.deliveries.set_paused(name, False, tenant=caller.tenant, actor=caller.key_name)
+    return answer(await host.deliveries.subscribers(tenant=caller.tenant))
+
+
+@router.get("/dead", responses=answers(DeadLettersPage))
+async def list_dead_letters(
+    host: Host,
+    caller: Admin,
+    plugin: Annotated[str | None, Query(description="Only those of this plugin.")] = None,
+    limit: Annotated[int, Query(ge=1, le=DEAD_MAX)] = 50,
+    before: Before = None,
+) -> Response:
+    """List the events that plugins did not handle, those given up last first."""
+    page = await host.deliveries.dead(
+        plugin=plugin, limit=limit, before=before, tenant=caller.tenant
+    )
+    return answer(page)
+
+
+@router.post(
+    "/dead/requeue",
+    status_code=204,
+    openapi_extra=takes(DeadLettersRequest),
+    response_class=Response,
+)
+async def requeue(request: Request, host: Host, caller: Admin) -> Response:
+    """Have dead letters delivered again; all of them, or none if one is not there."""
+    wanted = await body_of(request, DeadLettersRequest)
+    await host.deliveries.requeue(wanted.ids, tenant=caller.tenant, actor=caller.key_name)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/dead/discard",
+    status_code=204,
+    openapi_extra=takes(DeadLettersRequest),
+    response_class=Response,
+)
+async def discard(request: Request, host: Host, caller: Admin) -> Response:
+    """Remove dead letters; all of them, or none if one is not there."""
+    wanted = await body_of(request, DeadLettersRequest)
+    await host.deliveries.discard(wanted.ids, tenant=caller.tenant, actor=caller.key_name)
+    return Response(status_code=204)
+
+
+def _last_event_id(request: Request) -> int | None:
+    text = request.headers.get("last-event-id")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and int(text[:20]) <= POSITION_MAX):
+        raise InvalidArguments(
+            "The header Last-Event-ID is not the id of an event of a stream.", path="Last-Event-ID"
+        )
+    return int(text)
+
+
+def _still_holds(request: Request, caller: Caller) -> Callable[[], Awaitable[bool]]:
+    """Whether the key that a stream was opened with is one still."""
+
+    async def holds() -> bool:
+        try:
+            found = await caller_of(request)
+        except WardianError:
+            return False
+        return found is not None and found.holds(Scope.READ) and found.tenant == caller.tenant
+
+    return holds
