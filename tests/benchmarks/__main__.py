@@ -25,6 +25,7 @@ from rich.console import Console
 from benchmarks import (
     chains,
     crossings,
+    events,
     memory,
     over_http,
     page,
@@ -49,6 +50,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *reloading.MEASUREMENTS,
     *upgrades.MEASUREMENTS,
     *chains.MEASUREMENTS,
+    *events.MEASUREMENTS,
 )
 
 

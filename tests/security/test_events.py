@@ -1,15 +1,17 @@
-"""Events that a plugin publishes are counted by the host."""
+"""Storms of events: counted, bounded, and none of the other tenants' business."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from guests.handlers import handling
 from packages import package
 from security import hostile
 from wardian import Settings, open_host
-from wardian.errors import Trap
+from wardian.errors import NotFound, Trap
 from wardian.policy.levels import LEVELS, Level
 
 pytestmark = pytest.mark.anyio
@@ -37,3 +39,59 @@ async def test_a_storm_of_events_ends_at_its_budget(tmp_path: Path, level: Level
         assert caught.value.usage.events == limit
         kept = await host.events.recent(limit + 1, "orders.*", tenant="default")
         assert len(kept) == limit
+
+
+async def test_a_storm_through_calls_is_stopped_at_its_rate_and_it_is_told(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data", event_rate_max=1.0)
+    async with open_host(settings) as host:
+        storm = package("storm", hostile.publisher(), ASKING.format(level=Level.RESTRICTED))
+        await host.install(storm, grants="all")
+
+        for _ in range(2):
+            with pytest.raises(Trap):
+                await host.call("storm", "go", {})
+
+        kept = await host.events.recent(1_000, "orders.*", tenant="default")
+        assert 10 <= len(kept) < LEVELS[Level.RESTRICTED].limits.events
+        assert b'reason="rate"' in await host.metrics()
+
+
+async def test_a_storm_to_a_plugin_that_never_succeeds_keeps_nothing_from_others(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(data_dir=tmp_path / "data", event_queue_max=20, event_retry_seconds=60)
+    async with open_host(settings) as host:
+        await host.tenants.create("acme")
+        await host.install(handling("traps", "orders.*"), grants="all")
+        await host.install(handling("works", "orders.*"), grants="all", tenant="acme")
+        for _ in range(50):
+            await host.events.publish("default", "orders.new", '"trap"')
+
+        await host.events.publish("acme", "orders.new", '"ok"')
+
+        async with asyncio.timeout(30):
+            while any(each.queued for each in await host.deliveries.subscribers(tenant="acme")):
+                await asyncio.sleep(0.01)
+        (stuck,) = await host.deliveries.subscribers()
+        assert (stuck.queued, stuck.dropped) == (20, 30)
+        assert (await host.deliveries.dead(tenant="acme")).dead_letters == []
+
+
+async def test_who_knows_a_dead_letter_of_another_tenant_can_do_nothing_with_it(
+    tmp_path: Path,
+) -> None:
+    async with open_host(Settings(data_dir=tmp_path / "data")) as host:
+        await host.tenants.create("acme")
+        await host.install(handling("rejects", "orders.*"), grants="all")
+        await host.events.publish("default", "orders.new", '"junk"')
+        async with asyncio.timeout(30):
+            while not (page := await host.deliveries.dead()).dead_letters:
+                await asyncio.sleep(0.01)
+        (letter,) = page.dead_letters
+
+        for change in (host.deliveries.requeue, host.deliveries.discard):
+            with pytest.raises(NotFound):
+                await change([letter.id], tenant="acme")
+
+        assert (await host.deliveries.dead()).dead_letters == [letter]
+        assert (await host.deliveries.dead(tenant="acme")).dead_letters == []

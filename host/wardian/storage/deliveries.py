@@ -130,12 +130,16 @@ class DeliveryRepository:
         if locked is None or locked.paused:
             return []
         at = now()
-        found = await self._connection.execute(
-            _ROWS.where(self._of(plugin_id), _is_due(at), ~_is_behind(at))
-            .order_by(_D.position)
-            .limit(limit)
-        )
-        claimed = [_both(row) for row in found]
+        claimed: list[tuple[DeliveryRow, EventRow]] = []
+        # One question for each: rows of one state come in order, so the first few are enough.
+        for due in (_is_abandoned(at), _is_pending(at)):
+            found = await self._connection.execute(
+                _ROWS.where(self._of(plugin_id), due, ~_is_behind(at))
+                .order_by(_D.position)
+                .limit(limit)
+            )
+            claimed += map(_both, found)
+        claimed = sorted(claimed, key=lambda both: both[0].position)[:limit]
         if claimed:
             await self._connection.execute(
                 update(deliveries)
@@ -277,7 +281,11 @@ class DeliveryRepository:
 async def waiting(connection: Connection) -> list[SubscriberRow]:
     """Return the plugins, of every tenant, that have something to handle now."""
     at = now()
-    due = exists().where(_D.tenant == _S.tenant, _D.plugin_id == _S.plugin_id, _is_due(at))
+    of_subscriber = and_(_D.tenant == _S.tenant, _D.plugin_id == _S.plugin_id)
+    due = or_(
+        exists().where(of_subscriber, _is_pending(at)),
+        exists().where(of_subscriber, _is_abandoned(at)),
+    )
     found = await connection.execute(_subscribers().where(_S.queued > 0, _S.paused.is_(False), due))
     return [SubscriberRow(**row) for row in found.mappings()]
 
@@ -299,12 +307,14 @@ def _subscribers() -> Any:
     )
 
 
-def _is_due(at: datetime) -> ColumnElement[bool]:
-    """What waits and may be begun, and what was leased by a host that is gone."""
-    return or_(
-        and_(_D.state == PENDING, _D.not_before <= at),
-        and_(_D.state == RUNNING, _D.lease_until < at),
-    )
+def _is_pending(at: datetime) -> ColumnElement[bool]:
+    """What waits and may be begun."""
+    return and_(_D.state == PENDING, _D.not_before <= at)
+
+
+def _is_abandoned(at: datetime) -> ColumnElement[bool]:
+    """What was leased by a host that is gone."""
+    return and_(_D.state == RUNNING, _D.lease_until < at)
 
 
 def _is_behind(at: datetime) -> ColumnElement[bool]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from callings import calling, refusing
 from rows import add_tenant
 from wardian.capabilities.events import EventsCapability
-from wardian.events import Events
+from wardian.events import Drop, DropReason, Events, PublishLimits, PublishPolicy
 from wardian.policy.limits import Limits
 from wardian.storage import Database
 
@@ -65,3 +67,21 @@ async def test_events_past_the_budget_are_refused(events: Events) -> None:
     with refusing("exhausted", "1 events"):
         await capability.publish(call, "orders", "2", None)
     assert len(await events.recent(10, tenant="default")) == 1
+
+
+async def test_events_further_than_the_limit_from_their_origin_are_refused_and_told(
+    events: Events,
+) -> None:
+    drops: list[Drop] = []
+    capability = EventsCapability(events, PublishLimits(PublishPolicy(hops_max=2)), drops.append)
+    call = calling("events:publish:orders.*")
+    call.facts = replace(call.facts, hops=2, origin="first")
+
+    await capability.publish(call, "orders.created", "1", None)
+    call.facts = replace(call.facts, hops=3)
+    with refusing("exhausted", "3 events led to this one"):
+        await capability.publish(call, "orders.created", "2", None)
+
+    (found,) = await events.recent(10, tenant="default")
+    assert (found.hops, found.origin) == (2, "first")
+    assert [(drop.plugin, drop.reason) for drop in drops] == [("counter", DropReason.HOPS)]
