@@ -351,6 +351,7 @@ def _delivering_policy(settings: Settings) -> DeliveringPolicy:
             age=timedelta(days=settings.event_days_kept),
             events=settings.events_kept,
             dead_age=timedelta(days=settings.dead_letter_days_kept),
+            dead=settings.dead_letters_kept,
         ),
         lease_seconds=settings.event_lease_seconds,
     )

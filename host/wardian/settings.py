@@ -142,6 +142,9 @@ class Settings(BaseSettings):
     dead_letter_days_kept: _Count = 30
     """How long dead letters are kept."""
 
+    dead_letters_kept: _Count = 1_000
+    """How many of each plugin's, at most; the oldest go first."""
+
     event_streams_max: _Count = 64
     """Streams of events that a tenant's host apps may have open, and a quarter of it those with
     the same key."""

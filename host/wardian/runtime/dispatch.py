@@ -86,6 +86,8 @@ class Dispatcher:
                 await self._open_lanes()
             except WardianError as error:
                 _log.warning("Events wait, because the database does not answer: %s", error)
+            except Exception:  # noqa: BLE001 -- whatever it is, events are to go on after it
+                _log.exception("Events wait.")
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOKS_SECONDS):
                     await self._woken.wait()

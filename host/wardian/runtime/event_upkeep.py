@@ -25,11 +25,12 @@ _log = logging.getLogger("wardian.events")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """What is kept: of each tenant's events, and of dead letters."""
+    """What is kept: of each tenant's events, and of each plugin's dead letters."""
 
     age: timedelta = timedelta(days=7)
     events: int = 100_000
     dead_age: timedelta = timedelta(days=30)
+    dead: int = 1_000
 
 
 class EventUpkeep:
@@ -67,6 +68,7 @@ class EventUpkeep:
         async with self._database.transaction() as connection:
             deliveries = DeliveryRepository(connection, tenant)
             dead = await deliveries.forget_old(now() - kept.dead_age, AT_ONCE)
+            await deliveries.forget_beyond(kept.dead)
             events = await EventRepository(connection, tenant).prune(
                 before=now() - kept.age, kept=kept.events, at_once=AT_ONCE
             )

@@ -75,6 +75,9 @@ class Settling:
                 if last:
                     break
                 await asyncio.sleep(AGAIN_SECONDS)
+            except Exception:  # noqa: BLE001 -- nobody must wait for ever; the leases end
+                _log.exception("%d events are not settled.", len(batch))
+                break
             else:
                 for settlement in batch:
                     self._tell(settlement)

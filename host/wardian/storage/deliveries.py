@@ -240,6 +240,26 @@ class DeliveryRepository:
         gone = await self._connection.execute(delete(deliveries).where(_D.position.in_(oldest)))
         return gone.rowcount
 
+    async def forget_beyond(self, kept: int) -> int:
+        """Remove each plugin's oldest dead letters beyond so many; return how many."""
+        crowded = await self._connection.execute(
+            select(_D.plugin_id)
+            .where(_D.tenant == self._tenant, _D.state == DEAD)
+            .group_by(_D.plugin_id)
+            .having(func.count() > kept)
+        )
+        removed = 0
+        for plugin_id in list(crowded.scalars()):
+            dead = and_(self._of(plugin_id), _D.state == DEAD)
+            last = (
+                select(_D.position).where(dead).order_by(_D.position.desc()).offset(kept).limit(1)
+            )
+            gone = await self._connection.execute(
+                delete(deliveries).where(dead, _D.position <= last.scalar_subquery())
+            )
+            removed += gone.rowcount
+        return removed
+
     async def subscribers(self) -> list[SubscriberRow]:
         """Return the plugins that events waited for at some time, by name."""
         found = await self._connection.execute(

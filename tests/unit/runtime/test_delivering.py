@@ -12,7 +12,7 @@ import pytest
 
 from guests.handlers import HANDLE
 from hosts import FakeHost, fake_host, package
-from wardian.errors import GuestError, Overloaded, Trap, WorkerLost
+from wardian.errors import GuestError, Overloaded, Trap, WardianError, WorkerLost
 from wardian.runtime.deliveries import DeadLetter, SubscriberView
 from wardian.storage.events import AuditRepository
 
@@ -281,3 +281,66 @@ async def test_dead_letters_are_dropped_or_none_is_if_one_is_unknown(tmp_path: P
         assert len(await made.dead()) == 2
         await made.made.host.deliveries.discard([first.id])
         assert [letter.id for letter in await made.dead()] == [second.id]
+
+
+async def test_two_hosts_on_one_database_share_the_work_and_keep_the_order_of_keys(
+    tmp_path: Path,
+) -> None:
+    async with (
+        shop(tmp_path) as ours,
+        fake_host(tmp_path / "data", {HANDLE: ours.handle}) as other,
+        other.parts.delivering.kept(),
+    ):
+        for number in range(60):
+            await ours.publish(str(number), key=f"k{number % 3}")
+        await ours.emptied()
+        assert sorted(int(event["data"]) for event in ours.seen) == list(range(60))
+        for key in ("k0", "k1", "k2"):
+            numbers = [int(event["data"]) for event in ours.seen if event["key"] == key]
+            assert numbers == sorted(numbers)
+
+
+async def test_a_host_sees_what_another_has_queued(tmp_path: Path) -> None:
+    async with shop(tmp_path) as ours, fake_host(tmp_path / "data", {HANDLE: ours.handle}) as other:
+        await other.host.events.publish("default", "orders.new", "1")
+
+        assert await ours.handled(1) == ["1"]
+
+
+async def test_old_dead_letters_and_those_beyond_their_number_go_with_their_events(
+    tmp_path: Path,
+) -> None:
+    async with shop(tmp_path, dead_letters_kept=2, events_kept=1) as made:
+        made.answer = failing(*(said("reject", "no") for _ in range(4)))
+        for number in range(4):
+            await made.publish(str(number), key="a")
+        await made.handled(4)
+        await made.emptied()
+
+        await made.made.parts.delivering.upkeep.tend()
+
+        assert [letter.data for letter in await made.dead()] == [3, 2]
+        left = await made.made.host.events.recent(99, "orders.*", tenant="default")
+        assert [event.value() for event in left] == [3, 2]
+
+
+async def test_events_are_settled_once_the_database_answers_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop(tmp_path) as made:
+        bus = made.made.host.events.bus
+        settle = bus.settle
+        failures = iter([WardianError("gone"), WardianError("gone")])
+
+        async def failing_settle(settlements: Any) -> int:
+            error = next(failures, None)
+            if error is not None:
+                raise error
+            return await settle(settlements)
+
+        monkeypatch.setattr("wardian.runtime.settling.AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr(bus, "settle", failing_settle)
+        await made.publish("1")
+        await made.emptied()
+
+        assert len(made.seen) == 1
