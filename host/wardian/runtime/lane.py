@@ -31,6 +31,9 @@ HELD_MAX = 64
 ROOM_MIN = HELD_MAX // 2
 """More are claimed once there is room for so many: each time is a transaction."""
 
+GATHER_SECONDS = 0.02
+"""At least so long is between two claims of a lane, in which more may come."""
+
 _log = logging.getLogger("wardian.events")
 
 
@@ -81,6 +84,7 @@ class Lane:
                     was_full = await self._claim()
                 if not self._chains:
                     return
+                await asyncio.sleep(GATHER_SECONDS)
                 await self._moved.wait()
         except WardianError as error:
             _log.warning("Events for %s wait: %s", self._subscriber.name, error)

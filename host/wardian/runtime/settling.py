@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 from wardian.errors import WardianError
 from wardian.events import EventBus, Settlement
 
 AGAIN_SECONDS = 1.0
+
+GATHER_SECONDS = 0.02
+"""At least so long is between two transactions."""
 
 _log = logging.getLogger("wardian.events")
 
@@ -25,7 +28,7 @@ class Settling:
         self._open: list[Settlement] = []
         self._added = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
-        self._ending = False
+        self._end = asyncio.Event()
 
     def add(self, settlement: Settlement) -> None:
         """Settle a delivery soon."""
@@ -46,7 +49,7 @@ class Settling:
         try:
             yield
         finally:
-            self._ending = True
+            self._end.set()
             self._added.set()
             await task
 
@@ -54,10 +57,14 @@ class Settling:
         while True:
             await self._added.wait()
             self._added.clear()
-            ending = self._ending
+            ending = self._end.is_set()
             await self._settle(last=ending)
             if ending:
                 return
+            # What ends meanwhile is one transaction then, and publishers have theirs in between.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATHER_SECONDS):
+                    await self._end.wait()
 
     async def _settle(self, *, last: bool) -> None:
         """Settle what is open now.
@@ -67,21 +74,24 @@ class Settling:
         """
         batch, self._open = self._open, []
         waiting, self._waiting = self._waiting, []
-        while batch:
-            try:
-                await self._bus.settle(batch)
-            except WardianError as error:
-                _log.warning("%d events are not settled yet: %s", len(batch), error)
-                if last:
-                    break
-                await asyncio.sleep(AGAIN_SECONDS)
-            except Exception:  # noqa: BLE001 -- nobody must wait for ever; the leases end
-                _log.exception("%d events are not settled.", len(batch))
-                break
-            else:
-                for settlement in batch:
-                    self._tell(settlement)
-                break
+        while (  # noqa: ASYNC110 -- a database tells nobody when it answers again
+            batch and not await self._is_over(batch) and not last
+        ):
+            await asyncio.sleep(AGAIN_SECONDS)
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+
+    async def _is_over(self, batch: Sequence[Settlement]) -> bool:
+        """Settle a batch, and tell whether nothing more can be done about it."""
+        try:
+            await self._bus.settle(batch)
+        except WardianError as error:
+            _log.warning("%d events are not settled yet: %s", len(batch), error)
+            return False
+        except Exception:  # noqa: BLE001 -- nobody must wait for ever; the leases end
+            _log.exception("%d events are not settled.", len(batch))
+            return True
+        for settlement in batch:
+            self._tell(settlement)
+        return True

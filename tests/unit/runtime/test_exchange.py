@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from wardian.errors import (
     WorkerLost,
 )
 from wardian.policy.usage import Usage
+from wardian.runtime.calls import CallRequest
 from wardian.runtime.executor.job import HostCalls
 from wardian.worlds.contract import PACKAGE
 
@@ -495,3 +497,31 @@ async def test_a_call_is_recorded_with_its_answer_and_replayed_without_the_other
 
         assert outcome.same, outcome.differences
         assert len(made.executor.jobs) == jobs + 1
+
+
+async def test_events_of_a_called_plugin_are_as_far_from_their_origin_as_the_callers(
+    tmp_path: Path,
+) -> None:
+    async with host_of(tmp_path) as made:
+        for name in "ab":
+            await made.host.install(plugin(name, more=PUBLISHES), grants="all")
+        publish = ("events", "publish", ["orders.new", "1", None])
+        request = CallRequest(
+            function="ask",
+            arguments={"calls": [through("b", last=publish)]},
+            hops=5,
+            origin="first",
+        )
+
+        entrance = made.parts.entrance
+        await entrance.call(partial(entrance.named, "default", "a"), request)
+
+        (event,) = await made.host.events.recent(1, "orders.*", tenant="default")
+        assert (event.source, event.hops, event.origin) == ("plugin:b", 5, "first")
+
+
+PUBLISHES = """
+[[permissions]]
+permission = "events:publish:orders.*"
+reason = "Tells."
+"""
