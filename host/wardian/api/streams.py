@@ -29,7 +29,8 @@ HEARTBEAT_SECONDS = 15.0
 """How often a stream without events says that it is there, and whether its key still holds."""
 
 RETRY_MILLISECONDS = 2_000
-_PAGE = 100
+_PAGE = 20
+"""Events that a stream holds while its client takes them; each may have a quarter of a MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from wardian.storage.rows import EventRow, now
 
 MAX_KEY_CHARS = 256
 MAX_CORRELATION_CHARS = 200
-PAGE_MAX = 500
+PAGE_MAX = 100
 LOOKED_AT_MAX = 5_000
 """How many events one question looks through for those that fit its pattern."""
 

@@ -18,7 +18,7 @@ from wardian.storage import Database
 from wardian.storage.deliveries import DeliveryRepository
 from wardian.storage.rows import DeliveryRow, EventRow
 
-PAGE_MAX = 200
+PAGE_MAX = 100
 
 
 class SubscriberView(msgspec.Struct, frozen=True, kw_only=True):
