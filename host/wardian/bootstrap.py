@@ -40,6 +40,7 @@ from wardian.runtime.refresh import Refresh
 from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds, RoundsParts
+from wardian.runtime.sinks import Sinks
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
@@ -55,6 +56,7 @@ from wardian.tenants import KeyRing, Tenants, bootstrap
 from wardian.vault import Vault
 from wardian.vault.keyring import Keyring
 from wardian.vault.sources import RootKeySources, sources_of
+from wardian.vault.watch import Watch
 from wardian.worlds import contract
 
 DATABASE_NAME = "wardian.db"
@@ -133,8 +135,11 @@ def compose(
         database=database,
         events=events,
         kv_quota=Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max),
+        vault=vault,
     )
-    functions = HostFunctions(contract(), build(services), telemetry)
+    functions = HostFunctions(
+        contract(), build(services), telemetry, Sinks(Watch(vault), telemetry)
+    )
     recorder = Recorder(database, telemetry, _recording_policy(settings))
     recordings = Recordings(database, registry, journal, recorder)
     calls = Calls(

@@ -24,6 +24,7 @@ from wardian.capabilities.plugins import Plugins
 from wardian.events import Events
 from wardian.storage import Database
 from wardian.storage.kv import Quota
+from wardian.vault import Vault
 
 __all__ = ["Budget", "CallContext", "CallFacts", "Refused", "Services", "build"]
 
@@ -35,6 +36,7 @@ class Services:
     database: Database
     events: Events
     kv_quota: Quota
+    vault: Vault
 
 
 def build(services: Services) -> dict[str, object]:
@@ -45,7 +47,7 @@ def build(services: Services) -> dict[str, object]:
         "config": Config(),
         "kv": Kv(services.database, services.kv_quota),
         "events": EventsCapability(services.events),
-        "credentials": Credentials(),
+        "credentials": Credentials(services.vault, services.database),
         "http": Http(),
         "plugins": Plugins(),
         "agents": Agents(),
