@@ -91,7 +91,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         )
         parts, statistics = compose(settings, policy, database, executor, folder)
         stack.callback(parts.calls.log.flush)
-        stack.callback(parts.egress.close)
+        stack.push_async_callback(parts.egress.close)
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
             await parts.upgrader.recover(tenant.name)
