@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from wardian.capabilities.base import CallContext, Refused
-from wardian.errors import InvalidArguments, NotFound, PermissionDenied, WardianError
+from wardian.capabilities.base import CallContext
+from wardian.capabilities.refusals import as_refusals
 from wardian.storage import Database
 from wardian.storage.rows import now
 from wardian.vault import Held, Vault
@@ -36,14 +35,14 @@ class Credentials:
     async def exists(self, call: CallContext, name: str) -> bool:
         """Tell whether a credential of this name exists for the plugin, expired ones too."""
         call.require(f"credentials:use:{name}")
-        with _refusals():
+        with as_refusals():
             return await self._vault.exists(call.facts.tenant, call.facts.plugin_id, name)
 
     async def sign(self, call: CallContext, name: str, operation: dict[str, Any]) -> dict[str, Any]:
         """Sign with the credential; the key never leaves the host."""
         call.require(f"credentials:use:{name}")
         what, asked = operation["tag"], operation["val"]
-        with _refusals():
+        with as_refusals():
             held = await self._held(call, name)
             if what == "aws-sigv4":
                 headers = sign_aws(held, _aws_call(asked), self._clock())
@@ -57,7 +56,7 @@ class Credentials:
         """Read the credential itself; that it was read is in the audit trail."""
         call.require(f"credentials:reveal:{name}")
         facts = call.facts
-        with _refusals():
+        with as_refusals():
             held = await self._held(call, name)
             check_time(held, self._clock())
             text, secrets = revealed(held)
@@ -84,18 +83,3 @@ def _aws_call(asked: dict[str, Any]) -> AwsCall:
         region=asked["region"],
         service=asked["service"],
     )
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Say to the plugin what the vault says: a sealed one, for example, is `unavailable`."""
-    try:
-        yield
-    except NotFound as exc:
-        raise Refused("not-found", exc.message) from exc
-    except PermissionDenied as exc:
-        raise Refused("denied", exc.message) from exc
-    except InvalidArguments as exc:
-        raise Refused("invalid", exc.message) from exc
-    except WardianError as exc:
-        raise Refused("unavailable", exc.message) from exc
