@@ -136,8 +136,7 @@ def compose(
     registry = Registry(database)
     journal = Journal(database, events)
     files = PackageFiles(database, _store(folder), executor)
-    trust = Trust(database)
-    _keep_fresh(events, registry, trust)
+    trust = _trust(database, events, registry)
     steps = Steps()
     vault, upkeep = _vault(database, events, journal, steps, roots)
     egress = _egress(settings)
@@ -296,16 +295,12 @@ def _hear(rounds: Rounds, supervisor: Supervisor, traffic: Traffic, event: Event
         traffic.forget(event.tenant, name)
 
 
-def _keep_fresh(events: Events, registry: Registry, trust: Trust) -> None:
+def _trust(database: Database, events: Events, registry: Registry) -> Trust:
     """Have what is remembered of the database forgotten when it changes."""
+    trust = Trust(database)
     events.subscribe("plugin.*", partial(_forget, registry))
     events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
-
-
-def _telemetry(executor: AnyExecutor) -> Telemetry:
-    telemetry = Telemetry()
-    telemetry.watch_workers(executor.workers)
-    return telemetry
+    return trust
 
 
 def _vault(
