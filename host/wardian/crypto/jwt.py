@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -62,7 +62,7 @@ class SigningKey:
         header = {"alg": self.algorithm.value, "typ": "JWT"}
         if key_id is not None:
             header["kid"] = key_id
-        return jwt.encode(header, dict(claims), self._key, registry=_REGISTRY)
+        return jwt.encode(header, dict(claims), self._key, registry=TOKENS)
 
 
 class _Registry(JWSRegistry):
@@ -73,13 +73,14 @@ class _Registry(JWSRegistry):
         return self.algorithms[Algorithm(name)]
 
 
-_REGISTRY = _Registry()
+TOKENS = _Registry()
+"""The algorithms that tokens are signed with."""
 
 
 def _key_of(key: Any, pem: str) -> tuple[Algorithm, Key]:
     if isinstance(key, RSAPrivateKey):
         return Algorithm.RS256, RSAKey(key, pem)
-    if isinstance(key, EllipticCurvePrivateKey):
+    if isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1):
         return Algorithm.ES256, ECKey(key, pem)
     if isinstance(key, Ed25519PrivateKey):
         return Algorithm.EDDSA, OKPKey(key, pem)
