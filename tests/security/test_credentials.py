@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from fakes import Body
 from forms import FORMS
 from hosts import MANIFEST, WASM, FakeHost, fake_host, package
+from signing_keys import pem
 from strangers import Heard, Stranger, request, response, stranger
 from wardian.errors import GuestError, Trap
 from wardian.plugins.archive import write_archive
@@ -108,11 +110,13 @@ async def echo(heard: Heard, writer: Any) -> None:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, level: Level = Level.RESTRICTED
+    folder: Path,
+    level: Level = Level.RESTRICTED,
+    functions: Mapping[str, Body] | None = None,
 ) -> AsyncIterator[tuple[FakeHost, Stranger]]:
     async with (
         stranger(echo) as server,
-        fake_host(folder, FUNCTIONS, TRUSTING, **SETTINGS) as made,
+        fake_host(folder, FUNCTIONS | dict(functions or {}), TRUSTING, **SETTINGS) as made,
     ):
         manifest = MANIFEST.format(name="stores", more=MORE.format(url=server.url))
         files = {"plugin.toml": f'sandbox_level = "{level}"{manifest}'.encode()}
@@ -209,6 +213,61 @@ async def test_a_guest_that_got_hold_of_one_can_keep_it_nowhere(
     assert SHOWN in trapped.value.message
 
 
+KEYS: list[tuple[str, Kind, dict[str, Any], dict[str, str]]] = [
+    ("mac", Kind.HMAC_KEY, {}, {"key": "hmac-c4nary-key"}),
+    ("jwt", Kind.PRIVATE_KEY, {}, {"pem": pem()}),
+    ("aws", Kind.AWS, {"access_key_id": "AKID"}, {"secret_access_key": "aws-c4nary-key"}),
+]
+
+
+async def test_a_key_is_in_nothing_that_a_worker_is_told(tmp_path: Path) -> None:
+    """What a worker knows is the job and the answers to its host calls."""
+    told: list[Any] = []
+
+    async def sign(arguments: Mapping[str, Any], answer: HostCalls) -> Any:
+        for name, operation in arguments["operations"]:
+            told.append(await answer("credentials", "exists", [name]))
+            told.append(await answer("credentials", "sign", [name, operation]))
+            told.append(await answer("credentials", "reveal", [name]))
+        told.append(await answer("http", "send", [arguments["request"]]))
+
+    async with opened(tmp_path, functions={"sign": sign}) as (made, server):
+        for name, kind, public, secrets in KEYS:
+            origins = (parse_binding(f"{server.url}/"),) if kind is Kind.AWS else ()
+            await made.parts.vault.put(
+                "default",
+                owner=None,
+                name=name,
+                kind=kind,
+                public=public,
+                secrets={field: Secret(text) for field, text in secrets.items()},
+                bound=Bound(origins=origins),
+            )
+        aws = {
+            "method": "GET",
+            "url": f"{server.url}/",
+            "headers": [],
+            "body-sha256": "0" * 64,
+            "region": "r",
+            "service": "s3",
+        }
+        operations = [
+            ("mac", {"tag": "hmac-sha256", "val": "x"}),
+            ("jwt", {"tag": "jwt", "val": "{}"}),
+            ("aws", {"tag": "aws-sigv4", "val": aws}),
+        ]
+        asked = request(f"{server.url}/", credential="token")
+        await made.host.call("stores", "sign", {"operations": operations, "request": asked})
+        jobs = repr(made.executor.jobs)
+
+    assert [each["tag"] for each in told] == ["ok", "ok", "err"] * 3 + ["ok"]
+    keys = Leaks([CANARY, *(text for *_, secrets in KEYS for text in secrets.values())])
+    assert not keys.found(jobs)
+    assert not keys.found(repr(told))
+    for each in told:
+        assert not keys.found(msgspec.msgpack.encode(each))
+
+
 async def test_a_request_cannot_carry_another_credential_in_the_query_or_a_header(
     tmp_path: Path,
 ) -> None:
@@ -297,8 +356,9 @@ async def test_a_plugin_that_asks_for_no_credentials_is_not_looked_through(
 ) -> None:
     async with opened(tmp_path) as (made, _):
         await made.host.install(package("plain"), grants="all")
-        with suppress(GuestError):
-            assert (await made.host.call("plain", "give", {"give": CANARY})).result == CANARY
+        given = (await made.host.call("plain", "give", {"give": CANARY})).result
+
+    assert given == CANARY
 
 
 async def test_a_credential_that_changes_during_a_call_is_looked_for_at_once(
@@ -317,12 +377,8 @@ async def test_a_credential_that_changes_during_a_call_is_looked_for_at_once(
         )
         return [before, await answer("kv", "set", ["x", "n3w-c4nary-Tok", None])]
 
-    FUNCTIONS["change"] = change
-    try:
-        async with opened(tmp_path) as (made, _):
-            before, after = (await made.host.call("stores", "change", {})).result
-    finally:
-        del FUNCTIONS["change"]
+    async with opened(tmp_path, functions={"change": change}) as (made, _):
+        before, after = (await made.host.call("stores", "change", {})).result
 
     assert before["tag"] == "ok"
     assert after["val"]["tag"] == "denied"
