@@ -131,8 +131,7 @@ def compose(
     vault = _vault(database, events, journal, roots)
     _keep_fresh(events, registry, trust)
     steps = Steps()
-    egress = _egress(settings)
-    telemetry = _telemetry(executor, egress)
+    egress, telemetry = _watched(_egress(settings), executor)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
     services = Services(
@@ -377,11 +376,11 @@ def _excluded(text: str) -> Permission:
         ) from exc
 
 
-def _telemetry(executor: AnyExecutor, egress: Egress) -> Telemetry:
+def _watched(egress: Egress, executor: AnyExecutor) -> tuple[Egress, Telemetry]:
     telemetry = Telemetry()
     telemetry.watch_workers(executor.workers)
     telemetry.watch_egress(egress.counts)
-    return telemetry
+    return egress, telemetry
 
 
 def _egress(settings: Settings) -> Egress:
