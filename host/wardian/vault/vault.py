@@ -19,6 +19,7 @@ from wardian.storage.vault import TENANTS_OWN, CredentialRow, Kept, VaultReposit
 from wardian.vault.held import Bound, Held, Kind
 from wardian.vault.keyring import Keyring, VaultState
 from wardian.vault.kinds import check_fields
+from wardian.vault.placements import check_placement
 from wardian.vault.ports import Journal
 from wardian.vault.sealing import bound_document, open_row, seal
 from wardian.vault.views import CredentialView, credential_view
@@ -152,6 +153,7 @@ class Vault:
         """
         _check(name, bound, rotate_days, description)
         check_fields(kind, public, secrets)
+        check_placement(kind, bound.placement)
         await self._keyring.prepare(tenant)
         moment = now()
         wanted = CredentialRow(
@@ -268,11 +270,15 @@ class Vault:
         self._secrets.clear()
 
     async def flush(self) -> None:
-        """Write down when credentials were used last."""
-        used, self._used = self._used, {}
-        for tenant, times in used.items():
+        """Write down when credentials were used last; what cannot be written waits."""
+        for tenant in list(self._used):
+            times = dict(self._used[tenant])
             async with self._database.transaction() as connection:
                 await VaultRepository(connection, tenant).note_uses(times)
+            newer = self._used[tenant].items() - times.items()
+            self._used[tenant] = dict(newer)
+            if not newer:
+                del self._used[tenant]
 
     async def _usable(self, tenant: str, plugin_id: str, name: str) -> Kept | None:
         async with self._database.reading() as connection:
