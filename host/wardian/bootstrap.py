@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from wardian.capabilities import Services, build
+from wardian.egress import Egress
+from wardian.egress.addresses import AddressRules, parse_opened
+from wardian.egress.resolver import SystemResolver
+from wardian.egress.tls import Authorities
 from wardian.errors import HostUnusable, InvalidArguments
 from wardian.events import Event, Events
 from wardian.plugins import PackageStore, Registry
@@ -42,6 +46,7 @@ from wardian.runtime.refresh import Refresh
 from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds, RoundsParts
+from wardian.runtime.sinks import Sinks
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
@@ -61,6 +66,7 @@ from wardian.vault.process import shield
 from wardian.vault.rekeying import Rekeying
 from wardian.vault.rotation import Rotation
 from wardian.vault.sources import RootKeyChoice, RootKeySources, sources_of
+from wardian.vault.watch import Watch
 from wardian.worlds import contract
 
 DATABASE_NAME = "wardian.db"
@@ -100,6 +106,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         parts, statistics = compose(settings, policy, database, executor, folder, roots)
         await parts.vault.open()
         stack.callback(parts.calls.log.flush)
+        stack.push_async_callback(parts.egress.close)
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
             await parts.upgrader.recover(tenant.name)
@@ -131,11 +138,11 @@ def compose(
     registry = Registry(database)
     journal = Journal(database, events)
     files = PackageFiles(database, _store(folder), executor)
-    trust = Trust(database)
-    _keep_fresh(events, registry, trust)
+    trust = _trust(database, events, registry)
     steps = Steps()
     vault, upkeep = _vault(database, events, journal, steps, roots)
-    telemetry = _telemetry(executor)
+    egress = _egress(settings)
+    telemetry = _telemetry(executor, egress)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
     exchange = Exchange(registry, depth_max=settings.chain_depth_max)
@@ -144,8 +151,13 @@ def compose(
         events=events,
         kv_quota=Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max),
         plugins=exchange,
+        egress=egress,
+        vault=vault,
+        watch=Watch(vault),
     )
-    functions = HostFunctions(contract(), build(services), telemetry)
+    functions = HostFunctions(
+        contract(), build(services), telemetry, Sinks(services.watch, telemetry)
+    )
     recorder = Recorder(database, telemetry, _recording_policy(settings))
     recordings = Recordings(database, registry, journal, recorder)
     calls = Calls(
@@ -270,6 +282,7 @@ def compose(
         recorder=recorder,
         recordings=recordings,
         replays=replays,
+        egress=egress,
     ), statistics
 
 
@@ -304,16 +317,12 @@ def _hear(rounds: Rounds, supervisor: Supervisor, traffic: Traffic, event: Event
         traffic.forget(event.tenant, name)
 
 
-def _keep_fresh(events: Events, registry: Registry, trust: Trust) -> None:
+def _trust(database: Database, events: Events, registry: Registry) -> Trust:
     """Have what is remembered of the database forgotten when it changes."""
+    trust = Trust(database)
     events.subscribe("plugin.*", partial(_forget, registry))
     events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
-
-
-def _telemetry(executor: AnyExecutor) -> Telemetry:
-    telemetry = Telemetry()
-    telemetry.watch_workers(executor.workers)
-    return telemetry
+    return trust
 
 
 def _vault(
@@ -420,6 +429,23 @@ def _excluded(text: str) -> Permission:
         raise HostUnusable(
             f"The setting WARDIAN_EXCLUDED_PERMISSIONS cannot be used: {exc.message}"
         ) from exc
+
+
+def _telemetry(executor: AnyExecutor, egress: Egress) -> Telemetry:
+    telemetry = Telemetry()
+    telemetry.watch_workers(executor.workers)
+    telemetry.watch_egress(egress.counts)
+    return telemetry
+
+
+def _egress(settings: Settings) -> Egress:
+    try:
+        opened = [parse_opened(text) for text in settings.egress_allowed_networks]
+    except InvalidArguments as exc:
+        raise HostUnusable(
+            f"The setting WARDIAN_EGRESS_ALLOWED_NETWORKS cannot be used: {exc.message}"
+        ) from exc
+    return Egress(SystemResolver(), AddressRules(opened), Authorities(settings.egress_ca_file))
 
 
 def _executor_settings(settings: Settings, folder: Path) -> ExecutorSettings:

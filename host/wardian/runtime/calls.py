@@ -21,6 +21,7 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.text import escaped
 from wardian.plugins.trust import Trust
 from wardian.policy.grants import Authority
+from wardian.policy.leaks import Leaks
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.policy.limits import Limits, limits_from
 from wardian.policy.permissions import Permission
@@ -143,11 +144,11 @@ class Calls:
         """
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
+        leaks = await self._services.functions.sinks.leaks(plugin.tenant, plugin.asked)
         settled = self._settled_of(plugin) or await self._started(plugin)
         # Nothing is awaited from here until the call is among those that are running.
         plugin = settled.plugin
-        limits = _limits(settled, request)
-        context = _context(settled, request, limits)
+        context = _context(settled, request, _limits(settled, request), leaks)
         job = self._job(settled, context, function, request.arguments)
         if plugin.monitored:
             self._watch(context)
@@ -199,7 +200,9 @@ class Calls:
             function=function,
             arguments=arguments,
             limits=context.budget.limits,
-            on_output=lambda written: write_output(context, written),
+            on_output=lambda written: write_output(
+                context, self._services.functions.sinks.output(context, written)
+            ),
             known=settled.known,
             place=self._place(context),
             account=context.budget.account,
@@ -344,15 +347,17 @@ class Calls:
             outcome = await self._services.executor.call(job, answer)
         except CallError as error:
             error.usage = _merged(error.usage, context.budget)
+            self._services.functions.sinks.clean(context, error)
             self._record(plugin, job, error.usage, error, counted)
             if isinstance(answer, Tape):
-                answer.ended(error.usage, error=error)
+                answer.ended(error.usage, error=error, known=context.leaks)
             raise
         usage = _merged(outcome.usage, context.budget)
+        result = await self._services.functions.sinks.result(context, outcome.result)
         self._record(plugin, job, usage, None, counted)
         if isinstance(answer, Tape):
-            answer.ended(usage, outcome.result)
-        return CallOutcome(outcome.result, usage, job.call_id)
+            answer.ended(usage, result, known=context.leaks)
+        return CallOutcome(result, usage, job.call_id)
 
     def _record(
         self, plugin: Installed, job: Job, usage: Usage, error: CallError | None, counted: bool
@@ -440,7 +445,9 @@ def _version_of(plugin: Installed) -> tuple[str, str]:
     return plugin.id, plugin.package_digest
 
 
-def _context(settled: _Settled, request: CallRequest, limits: Limits) -> CallContext:
+def _context(
+    settled: _Settled, request: CallRequest, limits: Limits, leaks: Leaks | None = None
+) -> CallContext:
     plugin, caller = settled.plugin, request.caller
     call_id = request.call_id or new_id()
     facts = CallFacts(
@@ -459,6 +466,8 @@ def _context(settled: _Settled, request: CallRequest, limits: Limits) -> CallCon
         budget=Budget(limits, within=None if caller is None else caller.budget),
         configuration=settled.configuration,
         caller=caller,
+        leaks=leaks,
+        given_out=[] if caller is None else caller.given_out,
     )
 
 
@@ -485,6 +494,8 @@ def _merged(reported: Usage | None, budget: Budget) -> Usage:
     usage = reported or Usage(wall_seconds=budget.elapsed_seconds())
     usage.host_calls = max(usage.host_calls, counted.host_calls)
     usage.http_requests = counted.http_requests
+    usage.http_bytes_sent = counted.http_bytes_sent
+    usage.http_bytes_received = counted.http_bytes_received
     usage.events = counted.events
     usage.dropped_log_lines += counted.dropped_log_lines
     usage.log_lines = counted.log_lines

@@ -42,6 +42,8 @@ VALUES: dict[str, Any] = {
     "revocation_url": "https://id.example.org/revoke",
     "issuer": "https://id.example.org/",
     "scopes": ["read", "write"],
+    "audience": ["shop"],
+    "longest_seconds": "60",
 }
 
 
