@@ -25,6 +25,7 @@ from rich.console import Console
 from benchmarks import (
     crossings,
     memory,
+    outgoing,
     over_http,
     page,
     pressure,
@@ -43,6 +44,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *workers.MEASUREMENTS,
     *pressure.MEASUREMENTS,
     *over_http.MEASUREMENTS,
+    *outgoing.MEASUREMENTS,
     *memory.MEASUREMENTS,
     *startup.MEASUREMENTS,
     *reloading.MEASUREMENTS,
