@@ -122,6 +122,7 @@ async def opened(
         files = {"plugin.toml": f'sandbox_level = "{level}"{manifest}'.encode()}
         await made.host.install(write_archive(files | {"plugin.wasm": WASM}), grants="all")
         await made.host.recordings.set_calls("stores", 20)
+        await made.host.set_monitored("stores", True)
         for name, text in (("token", CANARY), ("other", OTHER)):
             await made.parts.vault.put(
                 "default",
@@ -146,8 +147,9 @@ async def sinks(made: FakeHost, caplog: pytest.LogCaptureFixture) -> str:
         await made.host.recordings.find("default", each.call_id) for each in page.recordings
     ]
     metrics = made.parts.telemetry.render()
+    needed = await made.host.permission_uses("stores")
     logged = [(each.getMessage(), vars(each).get("fields")) for each in caplog.records]
-    return repr((audit, events, recordings, metrics, logged))
+    return repr((audit, events, recordings, metrics, needed, logged))
 
 
 async def test_what_a_server_echoes_is_in_no_sink(
@@ -191,6 +193,8 @@ async def test_a_guest_that_got_hold_of_one_can_keep_it_nowhere(
             ["agents", "ask", ["summarise", written, None]],
             ["http", "send", [request(f"{server.url}/", body=written.encode(), method="PUT")]],
             ["http", "send", [request(f"{server.url}/", headers=[["x", written]])]],
+            ["http", "send", [request(f"{server.url}/{written}")]],
+            ["credentials", "exists", [written]],
         ]
         answers = (await made.host.call("stores", "ask", {"calls": calls})).result
         logged = [["logging", "log", ["info", written, [["f", written]]]]]
@@ -204,7 +208,7 @@ async def test_a_guest_that_got_hold_of_one_can_keep_it_nowhere(
 
     # A header that is not ASCII is refused as such.
     cases = [each["val"]["tag"] for each in answers]
-    assert set(cases[:10]) == {"denied"}
+    assert set(cases[:10]) == set(cases[11:]) == {"denied"}
     assert cases[10] in {"denied", "invalid"}
     assert line["tag"] == "ok"
     assert not server.heard
