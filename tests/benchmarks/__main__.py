@@ -23,6 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import (
+    chains,
     crossings,
     memory,
     outgoing,
@@ -49,6 +50,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *startup.MEASUREMENTS,
     *reloading.MEASUREMENTS,
     *upgrades.MEASUREMENTS,
+    *chains.MEASUREMENTS,
 )
 
 
