@@ -80,6 +80,7 @@ async def fake_host(
             chosen, policy or CallPolicy(), database, executor, folder, root_keys(chosen)
         )
         await parts.vault.open()
+        stack.push_async_callback(parts.egress.close)
         await parts.files.sweep()
         await parts.upgrader.recover("default")
         await parts.recall.sweep("default")
