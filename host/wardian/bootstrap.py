@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from wardian.capabilities import Services, build
+from wardian.egress import Egress
+from wardian.egress.addresses import AddressRules, parse_opened
+from wardian.egress.resolver import SystemResolver
+from wardian.egress.tls import Authorities
 from wardian.errors import HostUnusable, InvalidArguments
 from wardian.events import Event, Events
 from wardian.plugins import PackageStore, Registry
@@ -87,6 +91,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         )
         parts, statistics = compose(settings, policy, database, executor, folder)
         stack.callback(parts.calls.log.flush)
+        stack.callback(parts.egress.close)
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
             await parts.upgrader.recover(tenant.name)
@@ -118,14 +123,15 @@ def compose(
     trust = Trust(database)
     _keep_fresh(events, registry, trust)
     steps = Steps()
-    telemetry = Telemetry()
-    telemetry.watch_workers(executor.workers)
+    egress = _egress(settings)
+    telemetry = _telemetry(executor, egress)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
     services = Services(
         database=database,
         events=events,
         kv_quota=Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max),
+        egress=egress,
     )
     functions = HostFunctions(contract(), build(services), telemetry)
     recorder = Recorder(database, telemetry, _recording_policy(settings))
@@ -237,6 +243,7 @@ def compose(
         recorder=recorder,
         recordings=recordings,
         replays=replays,
+        egress=egress,
     )
     return parts, statistics
 
@@ -342,6 +349,23 @@ def _excluded(text: str) -> Permission:
         raise HostUnusable(
             f"The setting WARDIAN_EXCLUDED_PERMISSIONS cannot be used: {exc.message}"
         ) from exc
+
+
+def _telemetry(executor: AnyExecutor, egress: Egress) -> Telemetry:
+    telemetry = Telemetry()
+    telemetry.watch_workers(executor.workers)
+    telemetry.watch_egress(egress.counts)
+    return telemetry
+
+
+def _egress(settings: Settings) -> Egress:
+    try:
+        opened = [parse_opened(text) for text in settings.egress_allowed_networks]
+    except InvalidArguments as exc:
+        raise HostUnusable(
+            f"The setting WARDIAN_EGRESS_ALLOWED_NETWORKS cannot be used: {exc.message}"
+        ) from exc
+    return Egress(SystemResolver(), AddressRules(opened), Authorities(settings.egress_ca_file))
 
 
 def _executor_settings(settings: Settings, folder: Path) -> ExecutorSettings:

@@ -130,6 +130,14 @@ class Settings(BaseSettings):
     revocations_seconds: _Seconds = 300.0
     """How often that folder is looked at."""
 
+    egress_allowed_networks: tuple[str, ...] = ()
+    """Networks that are not of the internet and that plugins' requests may go to all the same, as
+    far as their permissions reach (a JSON list): `10.1.0.0/16`, `10.1.2.3/32:8443`,
+    `[fd00:1::/32]:443`. Loopback, link-local and a cloud's metadata are open only if named."""
+
+    egress_ca_file: Path | None = None
+    """Certificates, in PEM, of authorities that plugins' requests trust beside the public ones."""
+
     excluded_permissions: tuple[str, ...] = ()
     """Permissions that no plugin gets, whatever was granted (a JSON list)."""
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from wardian import __version__
 from wardian.config import overlaid
+from wardian.egress import Egress
 from wardian.errors import (
     CallError,
     Conflict,
@@ -143,6 +144,7 @@ class HostParts:
     recorder: Recorder
     recordings: Recordings
     replays: Replays
+    egress: Egress
 
 
 class PluginHost:
