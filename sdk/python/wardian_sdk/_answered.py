@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from wardian_sdk._headers import Headers
+from wardian_sdk._json import from_text
 
 __all__ = ["HttpError", "Response"]
 
@@ -101,8 +102,8 @@ class Response:
     def json(self) -> Any:
         """Return the body read as JSON. Raises ``ValueError`` when it is not, saying what it is."""
         try:
-            return json.loads(self.content)
-        except (ValueError, RecursionError) as fault:
+            return from_text(self.content.decode(json.detect_encoding(self.content)))
+        except ValueError as fault:
             kind = self.headers.get("content-type", "no type stated")
             raise ValueError(f"{self._told()} with what is no JSON ({kind}): {fault}") from None
 

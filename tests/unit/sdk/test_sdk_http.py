@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from types import ModuleType
@@ -322,9 +323,30 @@ def test_json_that_is_none_says_what_it_is_instead(http: Any, server: Server) ->
     with pytest.raises(ValueError, match=r"^GET https://h/a answered 200 OK with what is no JSON"):
         http.get("https://h/a").json()
 
-    server.answers(200, b"[" * 200_000)
+    server.answers(200, b"\xff{}")
     with pytest.raises(ValueError, match="no JSON"):
         http.get("https://h/a").json()
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'["]]]",', b'["\\"]",'])
+def test_json_is_read_to_a_depth_that_a_guest_s_stack_bears(
+    http: Any, server: Server, opening: bytes
+) -> None:
+    closing = b"}" if opening.startswith(b"{") else b"]"
+    server.answers(200, opening * 500 + b"1" + closing * 500)
+    assert http.get("https://h/a").json()
+
+    for content in (opening * 501 + b"1" + closing * 501, opening * 100_000):
+        server.answers(200, content)
+        with pytest.raises(ValueError, match="deeper than 500 levels"):
+            http.get("https://h/a").json()
+
+
+def test_json_that_is_wide_or_full_of_brackets_in_texts_is_read(http: Any, server: Server) -> None:
+    wide = [{"a": [i, "[[[[{{{{"]} for i in range(1000)]
+    server.answers(200, json.dumps(wide).encode())
+
+    assert http.get("https://h/a").json() == wide
 
 
 @pytest.mark.parametrize(
