@@ -164,7 +164,7 @@ async def broker(
     try:
         yield egress
     finally:
-        egress.close()
+        await egress.close()
         await asyncio.sleep(0)  # its sockets are closed when the loop next turns
 
 
@@ -191,6 +191,9 @@ class Names:
         answers = self._answers.get(host, [[host]])
         found = answers.pop(0) if len(answers) > 1 else answers[0]
         return [ip_address(text) for text in found]
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
 def request(url: str, **fields: Any) -> dict[str, Any]:

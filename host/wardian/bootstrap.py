@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -22,6 +21,7 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
+from wardian.runtime.credentials import Credentials
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.gates import Gates
@@ -44,6 +44,7 @@ from wardian.runtime.refresh import Refresh
 from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds, RoundsParts
+from wardian.runtime.sinks import Sinks
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
@@ -51,6 +52,7 @@ from wardian.runtime.traffic import Traffic, TrafficPolicy
 from wardian.runtime.transition import TransitionParts, Transitions
 from wardian.runtime.trust_policy import TrustPolicies
 from wardian.runtime.upgrades import Upgrader, UpgraderParts
+from wardian.runtime.vault_upkeep import VaultUpkeep
 from wardian.settings import Settings
 from wardian.storage import Database
 from wardian.storage.kv import Quota
@@ -58,7 +60,11 @@ from wardian.telemetry import Telemetry
 from wardian.tenants import KeyRing, Tenants, bootstrap
 from wardian.vault import Vault
 from wardian.vault.keyring import Keyring
-from wardian.vault.sources import RootKeySources, sources_of
+from wardian.vault.process import shield
+from wardian.vault.rekeying import Rekeying
+from wardian.vault.rotation import Rotation
+from wardian.vault.sources import RootKeyChoice, RootKeySources, sources_of
+from wardian.vault.watch import Watch
 from wardian.worlds import contract
 
 DATABASE_NAME = "wardian.db"
@@ -80,6 +86,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         HostUnusable: the data directory, the database or the settings cannot be used.
     """
     policy = _policy(settings)
+    shield()
     roots = root_keys(settings)  # before any process is started that would inherit them
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(_claimed(settings.data_dir))
@@ -97,16 +104,18 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         parts, statistics = compose(settings, policy, database, executor, folder, roots)
         await parts.vault.open()
         stack.callback(parts.calls.log.flush)
-        stack.callback(parts.egress.close)
+        stack.push_async_callback(parts.egress.close)
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
             await parts.upgrader.recover(tenant.name)
             await parts.recall.sweep(tenant.name)
             await parts.lifecycle.resume(parts.registry, tenant.name)
+        await parts.upkeep.resume()
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.monitoring.kept())
         await stack.enter_async_context(parts.recorder.kept())
         await stack.enter_async_context(parts.rounds.kept())
+        await stack.enter_async_context(parts.upkeep.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
         await stack.enter_async_context(
             refresh.kept(settings.revocations_dir, settings.revocations_seconds)
@@ -127,9 +136,9 @@ def compose(
     registry = Registry(database)
     journal = Journal(database, events)
     files = PackageFiles(database, _store(folder), executor)
-    trust, steps = Trust(database), Steps()
-    vault = _vault(database, events, journal, roots)
-    _keep_fresh(events, registry, trust)
+    trust = _trust(database, events, registry)
+    steps = Steps()
+    vault, upkeep = _vault(database, events, journal, steps, roots)
     egress = _egress(settings)
     telemetry = _telemetry(executor, egress)
     statistics = Statistics(database)
@@ -139,8 +148,12 @@ def compose(
         events=events,
         kv_quota=Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max),
         egress=egress,
+        vault=vault,
+        watch=Watch(vault),
     )
-    functions = HostFunctions(contract(), build(services), telemetry)
+    functions = HostFunctions(
+        contract(), build(services), telemetry, Sinks(services.watch, telemetry)
+    )
     recorder = Recorder(database, telemetry, _recording_policy(settings))
     recordings = Recordings(database, registry, journal, recorder)
     calls = Calls(
@@ -235,6 +248,8 @@ def compose(
         files=files,
         trust=trust,
         vault=vault,
+        credentials=Credentials(vault, registry),
+        upkeep=upkeep,
         steps=steps,
         calls=calls,
         supervisor=supervisor,
@@ -280,18 +295,28 @@ def _hear(rounds: Rounds, supervisor: Supervisor, traffic: Traffic, event: Event
         traffic.forget(event.tenant, name)
 
 
-def _keep_fresh(events: Events, registry: Registry, trust: Trust) -> None:
+def _trust(database: Database, events: Events, registry: Registry) -> Trust:
     """Have what is remembered of the database forgotten when it changes."""
+    trust = Trust(database)
     events.subscribe("plugin.*", partial(_forget, registry))
     events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
+    return trust
 
 
-def _vault(database: Database, events: Events, journal: Journal, roots: RootKeySources) -> Vault:
-    vault = Vault(database, Keyring(database, roots), journal)
+def _vault(
+    database: Database, events: Events, journal: Journal, steps: Steps, roots: RootKeySources
+) -> tuple[Vault, VaultUpkeep]:
+    keyring = Keyring(database, roots)
+    vault = Vault(database, keyring, journal)
     # The secrets that are looked for in traffic are to be those that there are.
     for topics in ("credential.*", "plugin.uninstalled"):
         events.subscribe(topics, lambda event: vault.forget(event.tenant))
-    return vault
+    return vault, VaultUpkeep(
+        database,
+        vault,
+        Rotation(database, keyring, journal, steps.reached),
+        Rekeying(database, keyring, journal, steps.reached),
+    )
 
 
 def root_keys(settings: Settings) -> RootKeySources:
@@ -300,7 +325,15 @@ def root_keys(settings: Settings) -> RootKeySources:
     Raises:
         HostUnusable: a setting has none of the forms that there are.
     """
-    return sources_of(settings.root_key, settings.root_key_previous, settings.data_dir, os.environ)
+    choice = RootKeyChoice(
+        current=settings.root_key,
+        previous=settings.root_key_previous,
+        transit_url=settings.transit_url,
+        transit_token=settings.transit_token,
+        transit_namespace=settings.transit_namespace,
+        transit_ca_file=settings.transit_ca_file,
+    )
+    return sources_of(choice, settings.data_dir.absolute())
 
 
 def _forget(registry: Registry, event: Event) -> None:

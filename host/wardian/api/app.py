@@ -17,6 +17,7 @@ from wardian.api.identity import RequestIdentity
 from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.v1 import (
     config,
+    credentials,
     dependencies,
     functions,
     grants,
@@ -29,6 +30,7 @@ from wardian.api.v1 import (
     tenants,
     trust,
     upgrades,
+    vault,
 )
 from wardian.bootstrap import open_host
 from wardian.runtime.host import PluginHost
@@ -91,6 +93,8 @@ def _v1() -> APIRouter:
         grants,
         permissions,
         config,
+        credentials,
+        vault,
         recordings,
         publishers,
         trust,

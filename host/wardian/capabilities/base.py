@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 from wardian.errors import InvalidArguments
 from wardian.policy.grants import Authority, Layer
+from wardian.policy.leaks import Leaks
 from wardian.policy.limits import Limits
 from wardian.policy.permissions import Permission, noted, parse_permission
+from wardian.policy.secret import Secret
 from wardian.policy.usage import Usage
 
 Case = Literal["denied", "not-found", "invalid", "exhausted", "unavailable"]
@@ -97,6 +99,8 @@ class CallContext:
         authority: replaced while the call runs when the operator changes the grants.
         configuration: the plugin's resolved values, the same throughout the call.
         observer: told of every permission that is judged; set while the plugin is monitored.
+        leaks: looks for credentials in what the plugin writes; None if it cannot meet any.
+        given_out: secrets that this call was given to use; it may still not store them.
     """
 
     facts: CallFacts
@@ -104,6 +108,8 @@ class CallContext:
     budget: Budget
     configuration: Mapping[str, Any] = field(default_factory=dict)
     observer: Observer | None = None
+    leaks: Leaks | None = None
+    given_out: list[Secret] = field(default_factory=list)
 
     def require(self, permission: str | Permission) -> None:
         """Check that the call holds ``permission``.

@@ -21,12 +21,6 @@ from joserfc.jws import JWSRegistry
 
 from wardian.errors import InvalidArguments
 
-RSA_BITS_MIN = 2048
-RSA_BITS_MAX = 4096
-"""Signing takes a time that grows with the cube of it, and others wait meanwhile."""
-
-PEM_BYTES_MAX = 16 * 1024
-
 
 class Algorithm(StrEnum):
     """How a key signs tokens."""
@@ -44,20 +38,20 @@ class SigningKey:
     _key: Key = field(repr=False)
 
     @classmethod
-    def parse(cls, pem: bytes, algorithm: str) -> SigningKey:
-        """Read a private key (PKCS #8, PKCS #1 or SEC 1) without a passphrase.
+    def parse(cls, pem: str) -> SigningKey:
+        """Read a private key that `wardian.crypto.private_keys.algorithm_of` took.
 
         Raises:
-            InvalidArguments: it is none, or not one for the algorithm; nothing of it is quoted.
+            InvalidArguments: it is none; nothing of it is quoted.
         """
         try:
-            chosen = Algorithm(algorithm)
-        except ValueError as exc:
-            known = ", ".join(Algorithm)
-            raise InvalidArguments(
-                f"{algorithm[:40]!r} is no algorithm for tokens: there are {known}."
-            ) from exc
-        return cls(chosen, _key_for(chosen, _loaded(pem), pem))
+            # That its numbers are primes was checked when it was set, and takes longer than to
+            # sign a hundred times.
+            key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
+        except (TypeError, ValueError, UnsupportedAlgorithm):
+            # Not chained: what the library says of a key may quote it.
+            raise InvalidArguments("This is no private key in PEM.") from None
+        return cls(*_key_of(key, pem))
 
     def token(self, claims: Mapping[str, Any], *, key_id: str | None = None) -> str:
         """Return a token with these claims, as its compact serialization.
@@ -68,7 +62,7 @@ class SigningKey:
         header = {"alg": self.algorithm.value, "typ": "JWT"}
         if key_id is not None:
             header["kid"] = key_id
-        return jwt.encode(header, dict(claims), self._key, registry=_REGISTRY)
+        return jwt.encode(header, dict(claims), self._key, registry=TOKENS)
 
 
 class _Registry(JWSRegistry):
@@ -79,34 +73,15 @@ class _Registry(JWSRegistry):
         return self.algorithms[Algorithm(name)]
 
 
-_REGISTRY = _Registry()
+TOKENS = _Registry()
+"""The algorithms that tokens are signed with."""
 
 
-def _loaded(pem: bytes) -> Any:
-    if len(pem) > PEM_BYTES_MAX:
-        raise InvalidArguments(f"A private key has at most {PEM_BYTES_MAX} bytes in PEM.")
-    try:
-        return load_pem_private_key(pem, None)
-    except TypeError as exc:
-        raise InvalidArguments(
-            "The private key takes a passphrase; the vault seals it, so store it without."
-        ) from exc
-    except (ValueError, UnsupportedAlgorithm):
-        # Not chained: what the library says of a key may quote it.
-        raise InvalidArguments("This is no private key in PEM.") from None
-
-
-def _key_for(algorithm: Algorithm, key: Any, pem: bytes) -> Key:
-    if algorithm is Algorithm.RS256 and isinstance(key, RSAPrivateKey):
-        if not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
-            raise InvalidArguments(
-                f"The RSA key has {key.key_size} bits; {RSA_BITS_MIN} to {RSA_BITS_MAX} are taken."
-            )
-        return RSAKey(key, pem)
-    if algorithm is Algorithm.ES256 and isinstance(key, EllipticCurvePrivateKey):
-        if not isinstance(key.curve, SECP256R1):
-            raise InvalidArguments(f"ES256 takes a key on P-256, not on {key.curve.name}.")
-        return ECKey(key, pem)
-    if algorithm is Algorithm.EDDSA and isinstance(key, Ed25519PrivateKey):
-        return OKPKey(key, pem)
-    raise InvalidArguments(f"The private key is not one for {algorithm}.")
+def _key_of(key: Any, pem: str) -> tuple[Algorithm, Key]:
+    if isinstance(key, RSAPrivateKey):
+        return Algorithm.RS256, RSAKey(key, pem)
+    if isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1):
+        return Algorithm.ES256, ECKey(key, pem)
+    if isinstance(key, Ed25519PrivateKey):
+        return Algorithm.EDDSA, OKPKey(key, pem)
+    raise InvalidArguments("This private key signs no tokens.")

@@ -77,7 +77,9 @@ def signed_headers(
     headers = _canonical_headers([("host", request.host), *request.headers, *added])
     names = ";".join(headers)
     scope = f"{stamp[:8]}/{request.region}/{request.service}/aws4_request"
-    to_sign = "\n".join((ALGORITHM, stamp, scope, sha256_hex(_canonical(request, headers).encode())))
+    to_sign = "\n".join(
+        (ALGORITHM, stamp, scope, sha256_hex(_canonical(request, headers).encode()))
+    )
     signature = hmac_sha256(_signing_key(key, scope), to_sign.encode()).hex()
     authorization = (
         f"{ALGORITHM} Credential={key.access_key_id}/{scope}, SignedHeaders={names}, "

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import AnyStr, Protocol
+from functools import partial
+from typing import AnyStr, Protocol, TypeVar
 
 from wardian.egress.addresses import AddressRules, IPAddress
 from wardian.egress.exchange import Answer, Stale, exchange
@@ -27,6 +28,8 @@ from wardian.errors import InvalidArguments
 from wardian.policy.limits import MIB
 from wardian.policy.outgoing import Injection, Outgoing
 from wardian.policy.urls import Url
+
+T = TypeVar("T")
 
 HELD_BYTES_MAX = 256 * MIB
 """Of responses that are being read, all together; one tenant's take half of it at most."""
@@ -123,9 +126,10 @@ class Egress:
         turns = self._pool.turns
         return EgressCounts(self._pool.sockets, turns.taken, turns.waiting, self._held.total)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close all connections; requests that are under way fail."""
         self._pool.close()
+        await self._resolver.close()
 
     async def send(self, errand: Errand) -> Answer:
         """Send a request, follow its redirects, and return the response.
@@ -160,7 +164,7 @@ class Egress:
     async def _hop(self, errand: Errand, outgoing: Outgoing, account: _Account) -> Answer:
         url = outgoing.url
         errand.judge.clear(outgoing.method, url)
-        _search(errand, outgoing)
+        await _search(errand.leaks, outgoing)
         addresses = await self._addresses(errand.tenant, url)
         try:
             return await self._attempt(errand, outgoing, addresses, account, fresh=False)
@@ -200,12 +204,13 @@ class Egress:
         return addresses
 
     async def _cleaned(self, errand: Errand, answer: Answer) -> Answer:
-        leaks = errand.leaks
-        if leaks is None:
+        if errand.leaks is None:
             return answer
-        if len(answer.body) <= INLINE_BYTES_MAX:
-            return _redacted(leaks, answer)
-        return await asyncio.to_thread(_redacted, leaks, answer)
+        return await _looked_through(answer.body, partial(_redacted, errand.leaks, answer))
+
+
+async def _looked_through(body: bytes, look: Callable[[], T]) -> T:
+    return look() if len(body) <= INLINE_BYTES_MAX else await asyncio.to_thread(look)
 
 
 def _redacted(leaks: Leaks, answer: Answer) -> Answer:
@@ -213,12 +218,13 @@ def _redacted(leaks: Leaks, answer: Answer) -> Answer:
     return replace(answer, headers=headers, body=leaks.redacted(answer.body))
 
 
-def _search(errand: Errand, outgoing: Outgoing) -> None:
+async def _search(leaks: Leaks | None, outgoing: Outgoing) -> None:
     """Refuse a request that carries a credential already: the host puts them in, nobody else."""
-    if errand.leaks is None:
+    if leaks is None:
         return
+    body = outgoing.body or b""
     head = [str(outgoing.url), *(f"{name}: {value}" for name, value in outgoing.headers)]
-    if any(errand.leaks.found(part) for part in ("\n".join(head), outgoing.body or b"")):
+    if leaks.found("\n".join(head)) or await _looked_through(body, partial(leaks.found, body)):
         raise Denied(
             f"The request to {outgoing.url.origin} is refused by the operator: it carries a "
             "credential. Name the credential in the request, and the host puts it in."

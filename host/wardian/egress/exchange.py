@@ -116,7 +116,9 @@ async def _answer(
         return Answer(response.status, headers, b"")
     decoder = decoder_for(value_of(headers, "content-encoding"))
     body = await read_body(response.aiter_stream(), decoder, bytes_max, hold)
-    return Answer(response.status, handed_on(headers, decompressed=decoder is not None), body)
+    return Answer(
+        response.status, handed_on(headers, decompressed=decoder is not None and bool(body)), body
+    )
 
 
 async def _drained(response: httpcore.Response) -> None:

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import httpcore
 
@@ -143,7 +144,12 @@ class Pool:
         http = httpcore.AsyncHTTP11Connection(origin, wire, IDLE_SECONDS)
         connection = Connection(tenant, url.origin, address, wire, http)
         self._open.add(connection)
+        wire.on_end = partial(self._ended, connection)
         return connection
+
+    def _ended(self, connection: Connection) -> None:
+        if connection in self._idle:
+            self._discard(connection)
 
     def _put_back(self, connection: Connection) -> None:
         if not connection.http.is_idle() or connection.wire.over:

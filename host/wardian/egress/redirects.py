@@ -15,6 +15,7 @@ from wardian.policy.urls import Url, parse_url
 REDIRECTS_MAX = 5
 
 _FOLLOWED = {301, 302, 303, 307, 308}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
 _NOT_PRINTED = re.compile(rb"[^!-~]")
 
 
@@ -64,6 +65,6 @@ def _target(base: Url, location: str) -> Url:
     sent = _NOT_PRINTED.sub(lambda found: b"%%%02X" % found[0][0], location.strip().encode())
     reference = sent.decode("ascii").partition("#")[0]
     try:
-        return parse_url(urljoin(str(base), reference))
+        return parse_url(reference if _SCHEME.match(reference) else urljoin(str(base), reference))
     except (InvalidArguments, ValueError) as exc:
         raise Unavailable(f"{base.origin} redirects to what is no address for a request.") from exc

@@ -39,6 +39,10 @@ class Resolver(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Wait for no answer any more."""
+        ...
+
 
 def ask_system(host: str, port: int) -> list[IPAddress]:
     """Ask the operating system, which may take as long as it likes.
@@ -87,7 +91,7 @@ class SystemResolver:
             done.exception()  # whoever still waits has it; nobody may
 
     async def close(self) -> None:
-        """Wait for nothing any more."""
+        """Wait for no answer any more; threads that wait for one end with it, or with the host."""
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()

@@ -98,8 +98,10 @@ class Turns:
         return turn
 
     def _leave(self, tenant: str, place: str, turn: Turn) -> None:
-        self._queues[tenant][place].remove(turn)
-        self._left(tenant, place)
+        turns = self._queues.get(tenant, OrderedDict()).get(place, deque())
+        if turn in turns:  # it may have been reached in between, and passed over
+            turns.remove(turn)
+            self._left(tenant, place)
 
     def _left(self, tenant: str, place: str) -> None:
         self.waiting -= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Any, cast
 
 import httpcore
@@ -22,6 +23,7 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
     Attributes:
         sent, received: bytes since it was opened; of what TLS carries, without TLS itself.
         receivable: how many more bytes are read before it is too much.
+        on_end: called when the other side closes it.
     """
 
     def __init__(self) -> None:
@@ -34,6 +36,7 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self.sent = 0
         self.received = 0
         self.receivable = 0
+        self.on_end: Callable[[], None] = _nothing
 
     @classmethod
     async def open(
@@ -132,13 +135,16 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._wake(self._waiting)
 
     def eof_received(self) -> None:
-        self._ended = True
-        self._wake(self._waiting)
+        self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+        self.resume_writing()
+
+    def _end(self) -> None:
         self._ended = True
         self._wake(self._waiting)
-        self.resume_writing()
+        self.on_end()
 
     def pause_writing(self) -> None:
         self._drained = asyncio.get_running_loop().create_future()
@@ -151,6 +157,10 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
     def _wake(waiting: asyncio.Future[None] | None) -> None:
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
+
+
+def _nothing() -> None:
+    """Nobody is to be told."""
 
 
 class TooMuch(Exception):

@@ -35,12 +35,10 @@ class Leaks:
     Secrets of fewer than `SHORTEST_CHARS` are not looked for.
     """
 
-    __slots__ = ("_automaton", "_block_bytes", "_forms", "_longest", "_mark", "_owners", "_secrets")
+    __slots__ = ("_automaton", "_block_bytes", "_forms", "_longest", "_owners", "_secrets")
 
-    def __init__(self, secrets: Iterable[Secret | str | bytes] = (), *, mark: str = SHOWN) -> None:
-        """``mark`` stands where a secret was."""
+    def __init__(self, secrets: Iterable[Secret | str | bytes] = ()) -> None:
         self._secrets = tuple(secrets)
-        self._mark = mark
         self._forms: list[Form] = []
         self._owners: list[set[int]] = []
         numbers: dict[Form, int] = {}
@@ -77,20 +75,25 @@ class Leaks:
             at += self._settled(block)
         return False
 
-    def redacted(self, text: AnyStr, besides: Collection[Secret] = ()) -> AnyStr:
-        """Return ``text`` without the secrets in it; the same object if there are none."""
+    def redacted(
+        self, text: AnyStr, besides: Collection[Secret] = (), *, mark: str = SHOWN
+    ) -> AnyStr:
+        """Return ``text`` with ``mark`` for each secret other than ``besides``.
+
+        It is the same object if there is none.
+        """
         if not self._forms:
             return text
         raw = _raw(text)
-        stream = self.stream(besides)
+        stream = self.stream(besides, mark=mark)
         clean = stream.feed(raw) + stream.close()
         if clean == raw:
             return text
         return clean if isinstance(text, bytes) else clean.decode(errors="replace")
 
-    def stream(self, besides: Collection[Secret] = ()) -> LeakStream:
+    def stream(self, besides: Collection[Secret] = (), *, mark: str = SHOWN) -> LeakStream:
         """Return what takes secrets out of a text that comes in pieces."""
-        return LeakStream(self, self._allowed(besides))
+        return LeakStream(self, self._allowed(besides), mark)
 
     def _allowed(self, besides: Collection[Secret]) -> frozenset[int]:
         if not besides:
@@ -135,8 +138,9 @@ class LeakStream:
     What may be the beginning of a secret is held back until more has come.
     """
 
-    def __init__(self, leaks: Leaks, allowed: frozenset[int]) -> None:
+    def __init__(self, leaks: Leaks, allowed: frozenset[int], mark: str) -> None:
         self._leaks = leaks
+        self._mark = mark.encode()
         self._allowed = allowed
         self._waiting = bytearray()
 
@@ -182,7 +186,7 @@ class LeakStream:
         parts: list[bytes] = []
         done = 0
         for start, end in spans:
-            parts += block[done:start], self._leaks._mark.encode()
+            parts += block[done:start], self._mark
             done = end
         return b"".join((*parts, block[done:]))
 

@@ -90,6 +90,12 @@ class Permission:
         """Whether the target has a wildcard."""
         return self.target is not None and "*" in self.target
 
+    def without_query(self) -> Permission:
+        """Return what it takes to ask the same address for nothing in particular."""
+        if self.action != "http:request" or self.target is None:
+            return self
+        return Permission(self.action, self.target.partition("?")[0])
+
     def address(self) -> Address:
         """Return the parts of the target of an ``http:request``."""
         return _address(self.target or "")

@@ -51,8 +51,18 @@ class Redaction:
     number 0; truth values, names and cases of variants stay, so that the shape does.
     """
 
-    def __init__(self, kept: Iterable[str] = (), *, values_max: int = VALUES_MAX) -> None:
-        """``kept`` are texts that are no secrets, whatever their name: cases of an enumeration."""
+    def __init__(
+        self,
+        kept: Iterable[str] = (),
+        *,
+        known: Leaks | None = None,
+        values_max: int = VALUES_MAX,
+    ) -> None:
+        """``kept`` are texts that are no secrets, whatever their name: cases of an enumeration.
+
+        What ``known`` looks for is taken out too.
+        """
+        self._known = known or Leaks()
         self._kept = frozenset(kept)
         self._left = values_max
         self._texts: set[str] = set()
@@ -125,7 +135,7 @@ class Redaction:
         ``encoded`` has texts as their UTF-8, and bytes as they are. A number that was found always
         makes it due.
         """
-        return bool(self._numbers) or self._leaks().found(encoded)
+        return bool(self._numbers) or self._leaks().found(encoded) or self._known.found(encoded)
 
     def scrub(self, value: Any) -> Any:
         """Return ``value`` without the secrets that were found, wherever they stand in it.
@@ -135,7 +145,7 @@ class Redaction:
         """
         kind = type(value)
         if kind is str or kind is bytes:
-            return self._leaks().redacted(value)
+            return self._known.redacted(self._leaks().redacted(value, mark=MARKER), mark=MARKER)
         if kind is dict:
             return {name: self.scrub(inner) for name, inner in value.items()}
         if kind is list:
@@ -230,7 +240,7 @@ class Redaction:
 
     def _leaks(self) -> Leaks:
         if self._made is None:
-            self._made = Leaks((*self._texts, *self._binaries), mark=MARKER)
+            self._made = Leaks((*self._texts, *self._binaries))
         return self._made
 
 

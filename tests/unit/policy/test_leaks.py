@@ -252,7 +252,7 @@ def test_nothing_prints_what_is_looked_for() -> None:
 
 
 def test_a_mark_of_ones_own_stands_where_the_secret_was() -> None:
-    assert Leaks([CANARY], mark="*").redacted(f"a {CANARY} b") == "a * b"
+    assert Leaks([CANARY]).redacted(f"a {CANARY} b", mark="*") == "a * b"
 
 
 HOSTILE = {
