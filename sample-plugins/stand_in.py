@@ -20,6 +20,7 @@ import argparse
 import json
 import sys
 import threading
+from base64 import b64encode
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -89,6 +90,8 @@ class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
+    # Head and body in one piece: in two, the second waits until the first is acknowledged.
+    wbufsize = -1
     server: StandIn
 
     def do_GET(self) -> None:
@@ -125,13 +128,23 @@ class Handler(BaseHTTPRequestHandler):
     def _open(self, path: str, query: dict[str, str]) -> tuple[int, object, dict[str, str]]:
         """What needs no token."""
         if path == "/echo":
-            return 200, {"path": self.path, "headers": list(self.headers.items())}, {}
+            return 200, self._echo(), {}
         if path == "/v1/search":
             found = PLACES.get(query.get("name", "").lower())
             return 200, {"results": [found]} if found else {}, {}
         if path == "/v1/forecast":
             return _forecast(query)
         return 404, {"message": "Not Found"}, {}
+
+    def _echo(self) -> dict[str, object]:
+        """Tell what arrived, and of a token also what a sly server would make of it."""
+        token = (self.headers.get("authorization") or "").rpartition(" ")[2].encode()
+        return {
+            "path": self.path,
+            "headers": list(self.headers.items()),
+            "arrived": token.decode() == self.server.content.token,
+            "made of it": [b64encode(token).decode(), token.hex(), token.decode()[::-1]],
+        }
 
     def _issues(
         self, method: str, parts: list[str], query: dict[str, str], body: bytes
@@ -156,7 +169,7 @@ def _of_issues(
 ) -> tuple[int, object, dict[str, str]]:
     content = server.content
     if not parts:
-        return _page(server, int(query.get("page", 1)))
+        return _page(server, int(query.get("page", 1)), query.get("direction", "desc"))
     issue = next((each for each in content.issues if str(each["number"]) == parts[0]), None)
     match (method, parts[1:]):
         case _ if issue is None:
@@ -178,10 +191,11 @@ def _of_issues(
     return 404, {"message": "Not Found"}, {}
 
 
-def _page(server: StandIn, page: int) -> tuple[int, object, dict[str, str]]:
-    issues = server.content.issues
+def _page(server: StandIn, page: int, direction: str) -> tuple[int, object, dict[str, str]]:
+    issues = server.content.issues[:: -1 if direction == "desc" else 1]
     start = (page - 1) * PAGE_SIZE
-    following = f"{server.url}/repos/{REPOSITORY}/issues?state=open&page={page + 1}"
+    query = f"state=open&direction={direction}&page={page + 1}"
+    following = f"{server.url}/repos/{REPOSITORY}/issues?{query}"
     more = start + PAGE_SIZE < len(issues)
     headers = {"link": f'<{following}>; rel="next"'} if more else {}
     return 200, issues[start : start + PAGE_SIZE], headers
