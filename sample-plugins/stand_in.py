@@ -143,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
             "path": self.path,
             "headers": list(self.headers.items()),
             "arrived": token.decode() == self.server.content.token,
-            "made of it": [b64encode(token).decode(), token.hex(), token.decode()[::-1]],
+            "made of it": [b64encode(token).decode(), token.hex(), token.decode().swapcase()],
         }
 
     def _issues(
