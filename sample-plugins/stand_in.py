@@ -3,7 +3,7 @@
 It answers on this machine alone, in the shapes of two public APIs, with made-up content. The
 demonstration and the tests use it, so that neither needs the internet or anybody's account::
 
-    python sample-plugins/stand_in.py --port 8422 --token some-token
+    STAND_IN_TOKEN=some-token python sample-plugins/stand_in.py --port 8422
 
 - ``/repos/OWNER/NAME/issues`` and below: issues, in pages, with labels and comments, as GitHub has
   them. Without ``Authorization: Bearer TOKEN`` the answer is 401.
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import threading
 from base64 import b64encode
@@ -233,11 +234,11 @@ def main() -> None:
     """Serve until told to stop, or until the input ends."""
     parser = argparse.ArgumentParser(description="A stand-in for the services the samples ask.")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
-    parser.add_argument("--token", default="stand-in-token", help="what the issues API demands")
     parser.add_argument("--requests", type=int, default=5000, help="until its rate limit is met")
     parser.add_argument("--while-input", action="store_true", help="end when the input does")
     options = parser.parse_args()
-    server = StandIn(options.port, Content(options.token, options.requests))
+    token = os.environ.get("STAND_IN_TOKEN", "stand-in-token")
+    server = StandIn(options.port, Content(token, options.requests))
     sys.stdout.write(json.dumps({"url": server.url}) + "\n")
     sys.stdout.flush()
     if options.while_input:

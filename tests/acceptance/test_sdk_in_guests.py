@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from wardian.errors import CallError
 from wardian.sandbox import Component, Sandbox
 
 pytestmark = pytest.mark.toolchain
+
+ROOT = Path(__file__).parents[2]
 
 WORLD = """package a:b;
 world probe {
@@ -50,13 +53,15 @@ import * as config from "@wardian/sdk/config";
 import * as credentials from "@wardian/sdk/credentials";
 import * as http from "@wardian/sdk/http";
 import * as logging from "@wardian/sdk/logging";
+import * as authors from "./authors";
+import * as readme from "./readme";
 
 interface Rule { label: string; keywords?: string[] }
 
 export const evaluate = logging.reportsFailures(async (expression: string): Promise<string> => {
-  const names = ["http", "config", "credentials", `return (async () => ${expression})()`];
-  const run = new Function(...names);
-  return JSON.stringify((await run(http, config, credentials)) ?? null);
+  const names = { http, config, credentials, authors, readme };
+  const run = new Function(...Object.keys(names), `return (async () => ${expression})()`);
+  return JSON.stringify((await run(...Object.values(names))) ?? null);
 });
 
 export async function answersLate(): Promise<string> {
@@ -143,10 +148,19 @@ def sandbox() -> Iterator[Sandbox]:
         yield made
 
 
-def _probe(language: Language, source: str, folder: Path) -> Path:
+def _example(page: str) -> str:
+    """The example in TypeScript of a document that asks a service."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (found,) = [each for each in re.findall(r"```ts\n(.*?)```", text, re.DOTALL) if "fetch" in each]
+    return str(found)
+
+
+def _probe(language: Language, source: str, folder: Path, **modules: str) -> Path:
     made = scaffold("probe", language, folder)
     (made / "wit/world.wit").write_text(WORLD, encoding="utf-8")
     next((made / "src").glob("plugin.*")).write_text(source, encoding="utf-8")
+    for name, text in modules.items():
+        (made / "src" / name).write_text(text, encoding="utf-8")
     return build(made, progress=print)
 
 
@@ -163,7 +177,10 @@ def typescript_probe(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox)
     if not os.environ.get("CI") and shutil.which("node") is None:
         pytest.skip("Node is not installed")
     folder = tmp_path_factory.mktemp("typescript")
-    return sandbox.load(_probe(Language.TYPESCRIPT, TYPESCRIPT, folder), wasi=False)
+    modules = {"authors.ts": "docs/authors.md", "readme.ts": "sdk/typescript/README.md"}
+    examples = {name: _example(page) for name, page in modules.items()}
+    built = _probe(Language.TYPESCRIPT, TYPESCRIPT, folder, **examples)
+    return sandbox.load(built, wasi=False)
 
 
 @pytest.fixture
@@ -419,3 +436,16 @@ def test_a_typescript_guest_reads_configuration_and_has_things_signed(typescript
         False,
         "hook hmac-sha256",
     ]
+
+
+def test_the_documents_examples_in_typescript_run(typescript: Guest) -> None:
+    typescript.host.answer["body"] = b'[{"title": "A"}, {"title": "B"}]'
+
+    assert (
+        typescript("[await authors.openIssues('bug'), await readme.titles()]") == [["A", "B"]] * 2
+    )
+    assert typescript("authors.signed('text')") == "webhook hmac-sha256"
+
+    first, second = typescript.host.sent
+    assert first["url"] == "https://api.example.org/repos/text/issues?labels=bug"
+    assert (second["credential"], second["timeout-ms"]) == ("github", 3000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import subprocess
@@ -88,8 +89,11 @@ def standing_in(samples: Path, *options: str) -> Iterator[StandIn | None]:
         return
     token = secrets.token_urlsafe(24)
     # It ends when its input does, so that it cannot outlive this process however that ends.
-    command = [sys.executable, "-I", str(script), "--while-input", "--token", token, *options]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    command = [sys.executable, "-I", str(script), "--while-input", *options]
+    environment = {**os.environ, "STAND_IN_TOKEN": token}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as process:
         assert process.stdin is not None  # noqa: S101 - it is a pipe
         assert process.stdout is not None  # noqa: S101 - the same
         try:
