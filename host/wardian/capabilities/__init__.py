@@ -21,7 +21,7 @@ from wardian.capabilities.http import Http
 from wardian.capabilities.kv import Kv
 from wardian.capabilities.logging import Logging
 from wardian.capabilities.metrics import Metrics
-from wardian.capabilities.plugins import Plugins
+from wardian.capabilities.plugins import PluginCalls, Plugins
 from wardian.egress import Egress
 from wardian.events import Events
 from wardian.storage import Database
@@ -42,6 +42,7 @@ class Services:
     egress: Egress
     vault: Vault
     watch: Watch
+    plugins: PluginCalls | None = None
 
 
 def build(services: Services) -> dict[str, object]:
@@ -54,7 +55,7 @@ def build(services: Services) -> dict[str, object]:
         "events": EventsCapability(services.events),
         "credentials": Credentials(services.vault, services.database),
         "http": Http(services.egress, CredentialGuards(services.vault, services.watch)),
-        "plugins": Plugins(),
+        "plugins": Plugins(services.plugins),
         "agents": Agents(),
         "metrics": Metrics(),
     }

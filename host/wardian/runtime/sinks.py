@@ -10,16 +10,17 @@ permission of the kind ``credentials:…``. Plugins that ask for none never meet
 * Results and errors are redacted for the caller, except for what this very call was given by
   ``reveal``: that is the plugin's to use. It is not the plugin's to store.
 
-Requests and responses are looked through at egress.
+Requests and responses are looked through at egress. What of them a permission is made of is looked
+at here, before it is judged, because monitor mode writes down which permissions were needed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from wardian.capabilities import CallContext, Refused
 from wardian.errors import CallError, GuestError
@@ -31,6 +32,12 @@ from wardian.vault.watch import Watch
 
 REFUSED = frozenset(("kv", "events", "metrics", "plugins", "agents"))
 REDACTED = frozenset(("logging",))
+
+_JUDGED: Mapping[str, Callable[[list[Any]], list[Any]]] = {
+    "http": lambda arguments: [arguments[0][name] for name in ("method", "url", "credential")],
+    "credentials": lambda arguments: arguments[:1],
+}
+"""What permissions are made of, by interface."""
 
 _ASIDE_FROM = 256 * 1024
 """Characters or bytes: to look through more takes so long that others would wait."""
@@ -64,20 +71,22 @@ class Sinks:
         Raises:
             Refused: there is a credential in them, and they would be kept or passed on.
         """
-        if call.leaks is None or interface not in REFUSED | REDACTED:
+        if call.leaks is None:
             return arguments
         # A credential may have changed while the call runs.
         call.leaks = await self._watch.leaks(call.facts.tenant)
+        if interface in _JUDGED:
+            judged = _JUDGED[interface](arguments)
+            if without(call.leaks, judged, call.given_out) != judged:
+                self._refuse(call, f"{interface}.{function}")
+        if interface not in REFUSED | REDACTED:
+            return arguments
         clean = await _aside(arguments, partial(without, call.leaks, arguments))
         if clean == arguments:
             return arguments
-        self._tell(call, f"{interface}.{function}")
         if interface in REFUSED:
-            raise Refused(
-                "denied",
-                "There is a credential in it. Credentials stay in the vault: name it where it is "
-                "used, and keep or pass on no copy of it.",
-            )
+            self._refuse(call, f"{interface}.{function}")
+        self._tell(call, f"{interface}.{function}")
         return clean
 
     async def result(self, call: CallContext, result: Any) -> Any:
@@ -111,6 +120,14 @@ class Sinks:
         if clean is not written:
             self._tell(call, "output")
         return clean
+
+    def _refuse(self, call: CallContext, sink: str) -> NoReturn:
+        self._tell(call, sink)
+        raise Refused(
+            "denied",
+            "There is a credential in it. Credentials stay in the vault: name it where it is used, "
+            "and keep or pass on no copy of it.",
+        )
 
     def _tell(self, call: CallContext, sink: str) -> None:
         facts = call.facts

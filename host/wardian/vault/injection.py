@@ -34,7 +34,7 @@ from wardian.vault.placements import (
     check_username,
     placement_of,
 )
-from wardian.vault.signing import OWN_HEADERS, aws_key, hmac_key, host_of
+from wardian.vault.signing import OWN_HEADERS, aws_key, hmac_key
 from wardian.vault.templates import filled
 
 MAIN_SECRETS = {
@@ -155,7 +155,7 @@ class _Signed(_Bound):
                 raise _taken(f"header {name.lower()!r}")
         request = AwsRequest(
             method=outgoing.method,
-            host=host_of(url),
+            host=url.authority,
             path=url.path,
             query=url.query,
             headers=[each for each in outgoing.headers if _is_signed(each[0])],

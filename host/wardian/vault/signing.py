@@ -107,7 +107,7 @@ def sign_aws(held: Held, call: AwsCall, at: datetime) -> list[tuple[str, str]]:
     return signed_headers(
         AwsRequest(
             method=call.method,
-            host=host_of(url),
+            host=url.authority,
             path=url.path,
             query=url.query,
             headers=call.headers,
@@ -118,11 +118,6 @@ def sign_aws(held: Held, call: AwsCall, at: datetime) -> list[tuple[str, str]]:
         aws_key(held),
         at,
     )
-
-
-def host_of(url: Url) -> str:
-    """Return what the header ``host`` of a request says."""
-    return url.origin.partition("://")[2]
 
 
 def aws_key(held: Held) -> AwsKey:

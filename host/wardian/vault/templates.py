@@ -6,7 +6,6 @@ import re
 
 from wardian.errors import InvalidArguments
 from wardian.policy.outgoing import Outgoing
-from wardian.vault.signing import host_of
 
 TEMPLATE_CHARS_MAX = 256
 
@@ -37,13 +36,12 @@ def check_template(template: str, *, timestamped: bool) -> None:
 def filled(template: str, outgoing: Outgoing, timestamp: int) -> bytes:
     """Return what is signed of a request."""
     url = outgoing.url
-    path = url.path if url.query is None else f"{url.path}?{url.query}"
     values = {
         "body": outgoing.body or b"",
         "timestamp": str(timestamp).encode(),
         "method": outgoing.method.encode(),
-        "host": host_of(url).encode(),
-        "path": path.encode(),
+        "host": url.authority.encode(),
+        "path": url.target.encode(),
     }
     pieces = _PART.split(template)
     # Every second one is the name of a part.
