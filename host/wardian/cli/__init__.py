@@ -25,7 +25,7 @@ _AUTHOR = "Writing plugins"
 # A command, where its function is in this package, and what help lists it under.
 _COMMANDS = (
     ("serve", "serve.serve", _HOST),
-    ("demo", "demo.demo", _HOST),
+    ("demo", "demo.command.demo", _HOST),
     ("doctor", "doctor.doctor", _HOST),
     ("new", "projects.new", _AUTHOR),
     ("dev", "dev.command.dev", _AUTHOR),
