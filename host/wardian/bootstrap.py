@@ -17,6 +17,8 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
+from wardian.runtime.config_files import ConfigFiles, FilesPolicy
+from wardian.runtime.configuration import ConfigPolicy, Configuration
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.gates import Gates
@@ -89,6 +91,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         stack.callback(parts.calls.log.flush)
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
+            await parts.configuration.files.take(tenant.name)
             await parts.upgrader.recover(tenant.name)
             await parts.recall.sweep(tenant.name)
             await parts.lifecycle.resume(parts.registry, tenant.name)
@@ -96,6 +99,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         await stack.enter_async_context(parts.monitoring.kept())
         await stack.enter_async_context(parts.recorder.kept())
         await stack.enter_async_context(parts.rounds.kept())
+        await stack.enter_async_context(parts.configuration.files.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
         await stack.enter_async_context(
             refresh.kept(settings.revocations_dir, settings.revocations_seconds)
@@ -172,6 +176,7 @@ def compose(
             gates=gates,
             steps=steps,
             probe=health.complaint,
+            environment=settings.environment,
         ),
         versions_kept=settings.versions_kept,
     )
@@ -198,13 +203,15 @@ def compose(
             calls=calls,
             replays=replays,
             steps=steps,
+            environment=settings.environment,
         )
     )
-    installer = Installer(database, journal, lifecycle, intake, files, steps)
+    installer = Installer(
+        database, journal, lifecycle, intake, files, steps, environment=settings.environment
+    )
     rounds, supervisor, traffic = _watchers(
         settings, lifecycle, RoundsParts(health=health, registry=registry, tenants=tenants)
     )
-    events.subscribe("plugin.*", partial(_hear, rounds, supervisor, traffic))
     parts = HostParts(
         database=database,
         events=events,
@@ -237,8 +244,27 @@ def compose(
         recorder=recorder,
         recordings=recordings,
         replays=replays,
+        configuration=_configuration(settings, database, journal, tenants),
     )
+    _listen(events, parts)
     return parts, statistics
+
+
+def _configuration(
+    settings: Settings, database: Database, journal: Journal, tenants: Tenants
+) -> Configuration:
+    files = FilesPolicy(
+        folder=settings.config_dir,
+        environment=settings.environment,
+        default_tenant=settings.default_tenant,
+        history_max=settings.config_history_max,
+    )
+    return Configuration(
+        database,
+        journal,
+        ConfigFiles(database, journal, tenants, files),
+        ConfigPolicy(environment=settings.environment, history_max=settings.config_history_max),
+    )
 
 
 def _watchers(
@@ -265,9 +291,24 @@ def _hear(rounds: Rounds, supervisor: Supervisor, traffic: Traffic, event: Event
         traffic.forget(event.tenant, name)
 
 
+def _listen(events: Events, parts: HostParts) -> None:
+    """Have parts hear of what others do."""
+    rounds, files = parts.rounds, parts.configuration.files
+
+    def configured(event: Event) -> None:
+        for name in event.value().get("plugins", ()):
+            rounds.plugin_changed(event.tenant, name)
+
+    events.subscribe("plugin.*", partial(_hear, rounds, parts.supervisor, parts.traffic))
+    events.subscribe("config.changed", configured)
+    for topic in ("plugin.*", "config.changed"):
+        events.subscribe(topic, lambda event: files.look_again(event.tenant))
+
+
 def _keep_fresh(events: Events, registry: Registry, trust: Trust) -> None:
     """Have what is remembered of the database forgotten when it changes."""
-    events.subscribe("plugin.*", partial(_forget, registry))
+    for topic in ("plugin.*", "config.*"):
+        events.subscribe(topic, partial(_forget, registry))
     events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
 
 
@@ -320,6 +361,7 @@ def _policy(settings: Settings) -> CallPolicy:
         excluded=tuple(_excluded(text) for text in settings.excluded_permissions),
         ceilings={name: value for name, value in ceilings.items() if value is not None},
         ceiling=_ceiling(settings),
+        environment=settings.environment,
     )
 
 

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from wardian.policy.levels import Level
 from wardian.policy.limits import MIB, Limits
-from wardian.worker.protocol import Known
 
 
 class HostCalls(Protocol):
@@ -36,8 +35,8 @@ class Job:
         arguments: plain values by parameter name.
         limits: of the call.
         on_output: receives what the guest writes to WASI's standard output and error.
-        known: answers to host calls that are known before the call, for the worker to give by
-            itself; the same object for as long as they hold.
+        configuration: the plugin's, as JSON text, for the worker to answer from by itself; None has
+            it ask ``config`` of whoever answers the other host calls.
     """
 
     call_id: str
@@ -49,7 +48,7 @@ class Job:
     arguments: Mapping[str, Any]
     limits: Limits
     on_output: Callable[[bytes], None] | None = None
-    known: tuple[Known, ...] = ()
+    configuration: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,4 +91,4 @@ class WorkersReport:
     lost: int
 
 
-__all__ = ["ExecutorSettings", "HostCalls", "Job", "Known", "WorkersReport"]
+__all__ = ["ExecutorSettings", "HostCalls", "Job", "WorkersReport"]
