@@ -62,9 +62,18 @@ _COMMANDS = (
 _GROUPS = (
     (
         "config",
-        "A plugin's configuration.",
+        "Configurations: values in layers, of a plugin or tenant-wide.",
         _PLUGINS,
-        {"get": "config.get", "set": "config.set_values"},
+        {
+            "get": "config.get",
+            "set": "config.set_values",
+            "unset": "config.unset",
+            "validate": "config.validate",
+            "explain": "config_history.explain",
+            "history": "config_history.history",
+            "revert": "config_history.revert",
+            "reload": "config_history.reload",
+        },
     ),
     (
         "permissions",
