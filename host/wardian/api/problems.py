@@ -49,6 +49,7 @@ from wardian.errors import (
     StackOverflow,
     Trap,
     Unauthenticated,
+    Unavailable,
     WardianError,
     WorkerLost,
 )
@@ -84,6 +85,7 @@ STATUS: dict[type[WardianError], int] = {
     Forbidden: 403,
     RateLimited: 429,
     Overloaded: 503,
+    Unavailable: 503,
     HostUnusable: 503,
     BuildFailed: 422,
 }
