@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fakes import Body, FakeExecutor
-from wardian.bootstrap import compose
+from wardian.bootstrap import compose, root_keys
 from wardian.plugins.archive import write_archive
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.host import HostParts, PluginHost
@@ -76,7 +76,10 @@ async def fake_host(
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(folder / "wardian.db"))
         token = await bootstrap(database, tenant="default")
-        parts, statistics = compose(chosen, policy or CallPolicy(), database, executor, folder)
+        parts, statistics = compose(
+            chosen, policy or CallPolicy(), database, executor, folder, root_keys(chosen)
+        )
+        await parts.vault.open()
         await parts.files.sweep()
         await parts.upgrader.recover("default")
         await parts.recall.sweep("default")

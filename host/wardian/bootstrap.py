@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -51,6 +52,9 @@ from wardian.storage import Database
 from wardian.storage.kv import Quota
 from wardian.telemetry import Telemetry
 from wardian.tenants import KeyRing, Tenants, bootstrap
+from wardian.vault import Vault
+from wardian.vault.keyring import Keyring
+from wardian.vault.sources import RootKeySources, sources_of
 from wardian.worlds import contract
 
 DATABASE_NAME = "wardian.db"
@@ -72,6 +76,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         HostUnusable: the data directory, the database or the settings cannot be used.
     """
     policy = _policy(settings)
+    roots = root_keys(settings)  # before any process is started that would inherit them
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(_claimed(settings.data_dir))
         location = settings.database_url or folder / DATABASE_NAME
@@ -85,7 +90,8 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         executor = await stack.enter_async_context(
             Executor(_executor_settings(settings, folder), contract().offer())
         )
-        parts, statistics = compose(settings, policy, database, executor, folder)
+        parts, statistics = compose(settings, policy, database, executor, folder, roots)
+        await parts.vault.open()
         stack.callback(parts.calls.log.flush)
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
@@ -109,6 +115,7 @@ def compose(
     database: Database,
     executor: AnyExecutor,
     folder: Path,
+    roots: RootKeySources,
 ) -> tuple[HostParts, Statistics]:
     """Put a host's parts together over a database and an executor that are open."""
     events = Events(database)
@@ -116,10 +123,10 @@ def compose(
     journal = Journal(database, events)
     files = PackageFiles(database, _store(folder), executor)
     trust = Trust(database)
+    vault = _vault(database, events, journal, roots)
     _keep_fresh(events, registry, trust)
     steps = Steps()
-    telemetry = Telemetry()
-    telemetry.watch_workers(executor.workers)
+    telemetry = _telemetry(executor)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
     services = Services(
@@ -221,6 +228,7 @@ def compose(
         policies=TrustPolicies(database, journal, recall),
         files=files,
         trust=trust,
+        vault=vault,
         steps=steps,
         calls=calls,
         supervisor=supervisor,
@@ -269,6 +277,29 @@ def _keep_fresh(events: Events, registry: Registry, trust: Trust) -> None:
     """Have what is remembered of the database forgotten when it changes."""
     events.subscribe("plugin.*", partial(_forget, registry))
     events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
+
+
+def _telemetry(executor: AnyExecutor) -> Telemetry:
+    telemetry = Telemetry()
+    telemetry.watch_workers(executor.workers)
+    return telemetry
+
+
+def _vault(database: Database, events: Events, journal: Journal, roots: RootKeySources) -> Vault:
+    vault = Vault(database, Keyring(database, roots), journal)
+    # The secrets that are looked for in traffic are to be those that there are.
+    for topics in ("credential.*", "plugin.uninstalled"):
+        events.subscribe(topics, lambda event: vault.forget(event.tenant))
+    return vault
+
+
+def root_keys(settings: Settings) -> RootKeySources:
+    """Take the root keys that the settings name out of this process's environment.
+
+    Raises:
+        HostUnusable: a setting has none of the forms that there are.
+    """
+    return sources_of(settings.root_key, settings.root_key_previous, settings.data_dir, os.environ)
 
 
 def _forget(registry: Registry, event: Event) -> None:

@@ -11,6 +11,7 @@
   + CompileExceeded
   + InvalidManifest · SignatureInvalid · Revoked
   + NotFound · Conflict
+  + VaultSealed · CredentialDamaged
   + PermissionDenied          names the permission and the layer that refused it
   + Unauthenticated · Forbidden · RateLimited · Overloaded
   + Unavailable               somebody outside did not do their part, such as an OAuth provider
@@ -267,6 +268,18 @@ class Conflict(WardianError):
 
     def details(self) -> dict[str, Any]:
         return {"needs_approval": list(self.needs_approval)} if self.needs_approval else {}
+
+
+class VaultSealed(WardianError):
+    """The vault is sealed: its root key is missing, wrong or out of reach."""
+
+    type = "vault-sealed"
+
+
+class CredentialDamaged(WardianError):
+    """What is stored of the credential is not what the vault sealed."""
+
+    type = "credential-damaged"
 
 
 class PermissionDenied(WardianError):

@@ -133,6 +133,15 @@ class Settings(BaseSettings):
     excluded_permissions: tuple[str, ...] = ()
     """Permissions that no plugin gets, whatever was granted (a JSON list)."""
 
+    root_key: str | None = None
+    """The key that wraps the vault's data keys: `file:PATH`, `env:NAME` or `transit:MOUNT/KEY`. A
+    file has the key in base64 or hex and is its owner's alone; a variable is taken out of the
+    environment. Unless set it is `root.key` in the data directory, made while the vault is empty.
+    Keep a copy apart from the database's."""
+
+    root_key_previous: str | None = None
+    """Where the root key before is, in the same forms, until `wardian vault rekey` is done."""
+
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach the host."""

@@ -79,6 +79,7 @@ from wardian.storage.health import survey
 from wardian.storage.rows import SurveyRow
 from wardian.telemetry import Telemetry
 from wardian.tenants import KeyRing, Tenants
+from wardian.vault import Vault
 
 __all__ = [
     "BatchView",
@@ -127,6 +128,7 @@ class HostParts:
     policies: TrustPolicies
     files: PackageFiles
     trust: Trust
+    vault: Vault
     steps: Steps
     calls: Calls
     supervisor: Supervisor

@@ -39,6 +39,12 @@ class Change:
         told = {"what": what, "subject": subject, "actor": self.actor, **detail}
         await self._tell("trust.changed", told)
 
+    async def note_vault(self, topic: str, subject: str, detail: Mapping[str, Any]) -> None:
+        """Write down that something happened to a credential, or to the vault; names only."""
+        await self._write(topic, subject, detail)
+        noun = topic.partition(".")[0]
+        await self._tell(topic, {noun: subject, "actor": self.actor, **detail})
+
     async def _write(self, action: str, subject: str, detail: Mapping[str, Any]) -> None:
         entry = AuditRow(
             tenant=self.tenant,
