@@ -104,7 +104,7 @@ class Exchange:
             if status != 404:
                 raise _unexpected(_host_of(place), status)
         raise Unavailable(
-            f"{issuer} has no metadata: give the OAuth client its authorize_url and token_url."
+            f"{issuer} has no metadata: give the OAuth client an authorization_url and a token_url."
         )
 
     async def _tokens(

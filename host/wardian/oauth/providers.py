@@ -15,6 +15,7 @@ class Provider:
         issuer: what its answers call it (RFC 9207); None where that differs by account.
         revocation_url: where tokens are revoked by RFC 7009; None where they cannot be.
         parameters: what its authorization address takes beside the standard's.
+        auth_method: how it has clients show who they are.
         origins: where its tokens are meant to go.
     """
 
@@ -23,6 +24,7 @@ class Provider:
     issuer: str | None = None
     revocation_url: str | None = None
     parameters: tuple[tuple[str, str], ...] = ()
+    auth_method: str = "client_secret_post"
     origins: tuple[str, ...] = ()
 
 

@@ -79,12 +79,14 @@ def server_of(
         InvalidArguments: one is not ``https``, could be read in two ways, or brings parameters that
             are the host's to set.
     """
-    where = endpoint(authorize_url, "authorize_url")
-    taken = _OURS.intersection(name for name, _ in parse_qsl(where.query or ""))
+    where = endpoint(authorize_url, "authorization_url")
+    taken = _OURS.intersection(
+        name for name, _ in parse_qsl(where.query or "", keep_blank_values=True)
+    )
     if taken:
         raise InvalidArguments(
-            f"The authorize_url may not have the parameter {min(taken)!r}, which the host sets.",
-            path="authorize_url",
+            f"The authorization_url may not have the parameter {min(taken)!r}, which the host sets.",
+            path="authorization_url",
         )
     if issuer is not None:
         check_name_of_issuer(issuer)
@@ -120,7 +122,7 @@ def endpoint(text: str, name: str) -> Url:
         url = parse_url(text)
     except InvalidArguments as exc:
         raise InvalidArguments(f"The {name} cannot be used: {exc.message}", path=name) from exc
-    if url.scheme != "https" and not _is_loopback(url.host):
+    if url.scheme != "https" and not is_loopback(url.host):
         raise InvalidArguments(
             f"The {name} must begin with https://; http:// is for this machine itself only.",
             path=name,
@@ -138,7 +140,8 @@ def check_name_of_issuer(text: str) -> None:
         raise InvalidArguments("The issuer is an address without a query.", path="issuer")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, whose traffic nobody else can read."""
     if host == "localhost":
         return True
     try:

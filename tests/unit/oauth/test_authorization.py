@@ -168,7 +168,7 @@ def test_an_authorization_address_that_could_lead_elsewhere_is_refused(address: 
     with pytest.raises(InvalidArguments) as caught:
         server_of(authorize_url=address, token_url="https://id.example/token")
 
-    assert caught.value.path == "authorize_url"
+    assert caught.value.path == "authorization_url"
 
 
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "http://id.example/token", "ftp://a/b"])

@@ -169,6 +169,7 @@ def tokens(**changes: Any) -> Response:
 async def endless() -> AsyncIterator[bytes]:
     while True:
         yield b" " * 65_536
+        await asyncio.sleep(0)  # the server hears that nobody listens any more
 
 
 ODD = {
@@ -352,7 +353,7 @@ async def test_an_issuer_without_metadata_is_refused(
         ({"issuer": "https://id.example"}, "another issuer"),
         ({"token_endpoint": "javascript:alert(1)"}, "token_url"),
         ({"token_endpoint": "http://evil.example/token"}, "token_url"),
-        ({"authorization_endpoint": "data:text/html,x"}, "authorize_url"),
+        ({"authorization_endpoint": "data:text/html,x"}, "authorization_url"),
         ({"code_challenge_methods_supported": ["plain"]}, "S256"),
         ({"token_endpoint": None}, "cannot be read"),
         ({"authorization_response_iss_parameter_supported": "yes"}, "cannot be read"),
