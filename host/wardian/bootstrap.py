@@ -11,8 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from wardian.capabilities import Services, build
+from wardian.egress import Egress
+from wardian.egress.addresses import AddressRules, parse_opened
+from wardian.egress.resolver import SystemResolver
+from wardian.egress.tls import Authorities
+from wardian.egress.transport import BrokeredTransport
 from wardian.errors import HostUnusable, InvalidArguments
 from wardian.events import Event, Events
+from wardian.oauth import Exchange
+from wardian.oauth.exchange import ANSWER_BYTES_MAX, DEADLINE_SECONDS
 from wardian.plugins import PackageStore, Registry
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
@@ -29,6 +36,10 @@ from wardian.runtime.intake import Intake, IntakePolicy
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oauth import Clients, Connections, FlowParts, Flows
+from wardian.runtime.oauth.addresses import addresses_of
+from wardian.runtime.oauth.refreshing import Refreshing, RefreshParts
+from wardian.runtime.oauth.tokens import TokenStore
 from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor as AnyExecutor
@@ -93,6 +104,8 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         parts, statistics = compose(settings, policy, database, executor, folder, roots)
         await parts.vault.open()
         stack.callback(parts.calls.log.flush)
+        stack.push_async_callback(parts.egress.close)
+        await stack.enter_async_context(parts.connections.kept(parts.tenants))
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
             await parts.upgrader.recover(tenant.name)
@@ -126,21 +139,23 @@ def compose(
     vault = _vault(database, events, journal, roots)
     _keep_fresh(events, registry, trust)
     steps = Steps()
-    telemetry = _telemetry(executor)
+    egress = _egress(settings)
+    telemetry = _telemetry(executor, egress)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
     services = Services(
         database=database,
         events=events,
         kv_quota=Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max),
+        egress=egress,
     )
-    functions = HostFunctions(contract(), build(services), telemetry)
+    flows, connections = _oauth(settings, database, registry, journal, vault, egress)
     recorder = Recorder(database, telemetry, _recording_policy(settings))
     recordings = Recordings(database, registry, journal, recorder)
     calls = Calls(
         CallServices(
             executor=executor,
-            functions=functions,
+            functions=HostFunctions(contract(), build(services), telemetry),
             files=files,
             telemetry=telemetry,
             statistics=statistics,
@@ -207,7 +222,6 @@ def compose(
             steps=steps,
         )
     )
-    installer = Installer(database, journal, lifecycle, intake, files, steps)
     rounds, supervisor, traffic = _watchers(
         settings, lifecycle, RoundsParts(health=health, registry=registry, tenants=tenants)
     )
@@ -219,7 +233,7 @@ def compose(
         journal=journal,
         lifecycle=lifecycle,
         switches=Switches(journal, lifecycle),
-        installer=installer,
+        installer=Installer(database, journal, lifecycle, intake, files, steps),
         upgrader=upgrader,
         gates=gates,
         recall=recall,
@@ -229,6 +243,8 @@ def compose(
         files=files,
         trust=trust,
         vault=vault,
+        oauth_flows=flows,
+        connections=connections,
         steps=steps,
         calls=calls,
         supervisor=supervisor,
@@ -245,8 +261,49 @@ def compose(
         recorder=recorder,
         recordings=recordings,
         replays=replays,
+        egress=egress,
     )
     return parts, statistics
+
+
+def _oauth(
+    settings: Settings,
+    database: Database,
+    registry: Registry,
+    journal: Journal,
+    vault: Vault,
+    egress: Egress,
+) -> tuple[Flows, Connections]:
+    exchanges = partial(_exchange, egress)
+    parts = RefreshParts(
+        registry=registry,
+        journal=journal,
+        vault=vault,
+        clients=Clients(vault, exchanges),
+        exchanges=exchanges,
+        tokens=TokenStore(vault),
+    )
+    flows = Flows(
+        FlowParts(
+            database=database,
+            registry=registry,
+            journal=journal,
+            vault=vault,
+            clients=parts.clients,
+            exchanges=exchanges,
+            tokens=parts.tokens,
+            addresses=addresses_of(settings.public_url, settings.loopback_url),
+        )
+    )
+    return flows, Connections(parts, flows, Refreshing(parts))
+
+
+def _exchange(egress: Egress, tenant: str) -> Exchange:
+    """Reach providers as plugins reach anybody: only where the operator lets requests go."""
+    transport = BrokeredTransport(
+        egress, tenant, seconds=DEADLINE_SECONDS, response_bytes=ANSWER_BYTES_MAX
+    )
+    return Exchange(lambda: transport)
 
 
 def _watchers(
@@ -277,12 +334,6 @@ def _keep_fresh(events: Events, registry: Registry, trust: Trust) -> None:
     """Have what is remembered of the database forgotten when it changes."""
     events.subscribe("plugin.*", partial(_forget, registry))
     events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
-
-
-def _telemetry(executor: AnyExecutor) -> Telemetry:
-    telemetry = Telemetry()
-    telemetry.watch_workers(executor.workers)
-    return telemetry
 
 
 def _vault(database: Database, events: Events, journal: Journal, roots: RootKeySources) -> Vault:
@@ -373,6 +424,23 @@ def _excluded(text: str) -> Permission:
         raise HostUnusable(
             f"The setting WARDIAN_EXCLUDED_PERMISSIONS cannot be used: {exc.message}"
         ) from exc
+
+
+def _telemetry(executor: AnyExecutor, egress: Egress) -> Telemetry:
+    telemetry = Telemetry()
+    telemetry.watch_workers(executor.workers)
+    telemetry.watch_egress(egress.counts)
+    return telemetry
+
+
+def _egress(settings: Settings) -> Egress:
+    try:
+        opened = [parse_opened(text) for text in settings.egress_allowed_networks]
+    except InvalidArguments as exc:
+        raise HostUnusable(
+            f"The setting WARDIAN_EGRESS_ALLOWED_NETWORKS cannot be used: {exc.message}"
+        ) from exc
+    return Egress(SystemResolver(), AddressRules(opened), Authorities(settings.egress_ca_file))
 
 
 def _executor_settings(settings: Settings, folder: Path) -> ExecutorSettings:

@@ -130,8 +130,21 @@ class Settings(BaseSettings):
     revocations_seconds: _Seconds = 300.0
     """How often that folder is looked at."""
 
+    egress_allowed_networks: tuple[str, ...] = ()
+    """Networks that are not of the internet and that plugins' requests may go to all the same, as
+    far as their permissions reach (a JSON list): `10.1.0.0/16`, `10.1.2.3/32:8443`,
+    `[fd00:1::/32]:443`. Loopback, link-local and a cloud's metadata are open only if named."""
+
+    egress_ca_file: Path | None = None
+    """Certificates, in PEM, of authorities that plugins' requests trust beside the public ones."""
+
     excluded_permissions: tuple[str, ...] = ()
     """Permissions that no plugin gets, whatever was granted (a JSON list)."""
+
+    public_url: str | None = None
+    """The address at which browsers find this host, such as `https://wardian.example.org`: OAuth
+    providers send people back to it. Unless set it is `http://` with the loopback address and the
+    port that the host listens on, where it does."""
 
     root_key: str | None = None
     """The key that wraps the vault's data keys: `file:PATH`, `env:NAME` or `transit:MOUNT/KEY`. A
@@ -146,6 +159,14 @@ class Settings(BaseSettings):
     def is_local(self) -> bool:
         """Whether only this machine can reach the host."""
         return _is_loopback(self.host)
+
+    @property
+    def loopback_url(self) -> str | None:
+        """The address at which this machine's browsers find the host; None if that is not known."""
+        if not self.is_local or self.port == 0:
+            return None
+        address = self.host.strip("[]")
+        return f"http://{f'[{address}]' if ':' in address else address}:{self.port}"
 
 
 def _is_loopback(address: str) -> bool:

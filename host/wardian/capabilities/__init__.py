@@ -21,6 +21,7 @@ from wardian.capabilities.kv import Kv
 from wardian.capabilities.logging import Logging
 from wardian.capabilities.metrics import Metrics
 from wardian.capabilities.plugins import Plugins
+from wardian.egress import Egress
 from wardian.events import Events
 from wardian.storage import Database
 from wardian.storage.kv import Quota
@@ -35,6 +36,7 @@ class Services:
     database: Database
     events: Events
     kv_quota: Quota
+    egress: Egress
 
 
 def build(services: Services) -> dict[str, object]:
@@ -46,7 +48,7 @@ def build(services: Services) -> dict[str, object]:
         "kv": Kv(services.database, services.kv_quota),
         "events": EventsCapability(services.events),
         "credentials": Credentials(),
-        "http": Http(),
+        "http": Http(services.egress),
         "plugins": Plugins(),
         "agents": Agents(),
         "metrics": Metrics(),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from wardian.errors import InvalidArguments
 from wardian.policy.grants import Authority, Layer
 from wardian.policy.limits import Limits
-from wardian.policy.permissions import Permission, parse_permission
+from wardian.policy.permissions import Permission, noted, parse_permission
 from wardian.policy.usage import Usage
 
 Case = Literal["denied", "not-found", "invalid", "exhausted", "unavailable"]
@@ -105,18 +105,32 @@ class CallContext:
     configuration: Mapping[str, Any] = field(default_factory=dict)
     observer: Observer | None = None
 
-    def require(self, permission: str) -> None:
+    def require(self, permission: str | Permission) -> None:
         """Check that the call holds ``permission``.
 
         Raises:
             Refused: it does not; names the layer that refused.
         """
-        try:
-            wanted = parse_permission(permission)
-        except InvalidArguments as exc:
-            raise Refused("invalid", exc.message) from exc
+        wanted = permission if isinstance(permission, Permission) else _parsed(permission)
         refusal = self.authority.refusal(wanted)
         if self.observer is not None:
-            self.observer(wanted, None if refusal is None else refusal.layer, self.authority)
+            layer = None if refusal is None else refusal.layer
+            self.observer(noted(wanted), layer, self.authority)
         if refusal is not None:
             raise Refused("denied", refusal.reason)
+
+    def confirm(self, permission: Permission) -> None:
+        """Check that the call still holds what was required of it; that is one use, not two.
+
+        Raises:
+            Refused: the operator has taken it away meanwhile.
+        """
+        if self.authority.refusal(permission) is not None:
+            self.require(permission)
+
+
+def _parsed(permission: str) -> Permission:
+    try:
+        return parse_permission(permission)
+    except InvalidArguments as exc:
+        raise Refused("invalid", exc.message) from exc

@@ -137,7 +137,7 @@ class Exchange:
                 f"{_host_of(url)} did not answer within {self._deadline_seconds:g} s."
             ) from exc
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as exc:
-            raise Unavailable(f"{_host_of(url)} did not answer: {type(exc).__name__}.") from exc
+            raise Unavailable(f"{_host_of(url)} did not answer: {_told(exc)}") from exc
 
     def _client(self) -> httpx.AsyncClient:
         # No proxy and no netrc of the environment: what is sent is for the provider alone. A
@@ -159,6 +159,12 @@ def _authentication(client: Client) -> ClientAuth:
             quote(client.client_id, safe=""), quote(secret, safe=""), "client_secret_basic"
         )
     return ClientAuth(client.client_id, secret, client.auth_method.value)
+
+
+def _told(exc: Exception) -> str:
+    # A refusal of the host's own transport is of this very class, and its text is for people.
+    # Those of the others may quote a server, which may quote a secret.
+    return str(exc) if type(exc) is httpx.RequestError else f"{type(exc).__name__}."
 
 
 async def _bounded(response: httpx.Response) -> bytes:

@@ -85,7 +85,7 @@ def server_of(
     )
     if taken:
         raise InvalidArguments(
-            f"The authorization_url may not have the parameter {min(taken)!r}, which the host sets.",
+            f"The authorization_url may not have the parameter {min(taken)!r}: the host sets it.",
             path="authorization_url",
         )
     if issuer is not None:

@@ -454,6 +454,8 @@ def _merged(reported: Usage | None, budget: Budget) -> Usage:
     usage = reported or Usage(wall_seconds=budget.elapsed_seconds())
     usage.host_calls = max(usage.host_calls, counted.host_calls)
     usage.http_requests = counted.http_requests
+    usage.http_bytes_sent = counted.http_bytes_sent
+    usage.http_bytes_received = counted.http_bytes_received
     usage.events = counted.events
     usage.dropped_log_lines += counted.dropped_log_lines
     usage.log_lines = counted.log_lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from wardian import __version__
 from wardian.config import overlaid
+from wardian.egress import Egress
 from wardian.errors import (
     CallError,
     Conflict,
@@ -33,6 +34,7 @@ from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oauth import Connections, Flows
 from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permission_views import SuggestionView, UsesView
@@ -45,6 +47,7 @@ from wardian.runtime.recordings import Recordings
 from wardian.runtime.replay import Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds
+from wardian.runtime.scopes import check_scopes
 from wardian.runtime.statistics import NO_VITALS, Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
@@ -129,6 +132,8 @@ class HostParts:
     files: PackageFiles
     trust: Trust
     vault: Vault
+    oauth_flows: Flows
+    connections: Connections
     steps: Steps
     calls: Calls
     supervisor: Supervisor
@@ -145,6 +150,7 @@ class HostParts:
     recorder: Recorder
     recordings: Recordings
     replays: Replays
+    egress: Egress
 
 
 class PluginHost:
@@ -156,6 +162,8 @@ class PluginHost:
         events: what was published.
         recordings: calls that can be run again, and which plugins' are recorded.
         replays: run recorded calls again.
+        oauth_flows: connect plugins to OAuth providers, through a browser.
+        connections: of plugins to OAuth providers.
         trust: what tenants do about unsigned packages and lists that have expired.
         publishers: whom tenants trust to sign what, and their keys.
         revocations: what must not run any more.
@@ -169,6 +177,8 @@ class PluginHost:
         self.events = parts.events
         self.recordings = parts.recordings
         self.replays = parts.replays
+        self.oauth_flows = parts.oauth_flows
+        self.connections = parts.connections
         self.trust = parts.policies
         self.publishers = parts.publishers
         self.revocations = parts.revocations
@@ -603,10 +613,13 @@ class PluginHost:
         correlation_id: str | None = None,
         traceparent: str | None = None,
         call_id: str | None = None,
+        scopes: Collection[str] | None = None,
     ) -> CallOutcome:
         """Call a function of a plugin.
 
         Args:
+            scopes: of the key that it is called with; None for a caller that needs no key, such as
+                the program that this host is a part of.
             function: its full name, or its bare name where that is unambiguous.
             arguments: plain values by parameter name.
             limits: overrides by name, which only ever lower.
@@ -614,6 +627,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin or function.
             Conflict: the plugin takes no calls now.
+            Forbidden: ``scopes`` lack what the plugin requires of its callers.
             InvalidArguments: arguments or limits; with the path of the fault.
             Overloaded: every worker is busy and the queue is full; or the plugin rests after
                 crashes, and too many calls of it wait.
@@ -628,6 +642,7 @@ class PluginHost:
             await supervisor.rested(plugin)
             await gates.opened(plugin)
             plugin = await self._callable(tenant, name)
+        check_scopes(plugin, scopes)
         request = CallRequest(
             function=function,
             arguments=arguments,

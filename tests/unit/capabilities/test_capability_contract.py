@@ -8,6 +8,10 @@ import pytest
 
 from wardian import capabilities
 from wardian.capabilities import Services
+from wardian.egress import Egress
+from wardian.egress.addresses import AddressRules
+from wardian.egress.resolver import SystemResolver
+from wardian.egress.tls import Authorities
 from wardian.events import Events
 from wardian.storage import Database
 from wardian.storage.kv import Quota
@@ -18,7 +22,12 @@ pytestmark = pytest.mark.anyio
 
 async def test_methods_and_positional_arguments_are_those_of_the_wit(database: Database) -> None:
     built = capabilities.build(
-        Services(database=database, events=Events(database), kv_quota=Quota(bytes=1, keys=1))
+        Services(
+            database=database,
+            events=Events(database),
+            kv_quota=Quota(bytes=1, keys=1),
+            egress=Egress(SystemResolver(), AddressRules(), Authorities()),
+        )
     )
 
     assert set(built) == set(contract().imports)

@@ -11,6 +11,10 @@ import pytest
 from callings import calling
 from wardian import capabilities
 from wardian.capabilities import CallContext, Services
+from wardian.egress import Egress
+from wardian.egress.addresses import AddressRules
+from wardian.egress.resolver import SystemResolver
+from wardian.egress.tls import Authorities
 from wardian.events import Events
 from wardian.policy.grants import Layer
 from wardian.policy.levels import Level
@@ -90,7 +94,10 @@ BARRED = {
 @pytest.fixture
 def functions(database: Database) -> HostFunctions:
     services = Services(
-        database=database, events=Events(database), kv_quota=Quota(bytes=10_000, keys=100)
+        database=database,
+        events=Events(database),
+        kv_quota=Quota(bytes=10_000, keys=100),
+        egress=Egress(SystemResolver(), AddressRules(), Authorities()),
     )
     return HostFunctions(contract(), capabilities.build(services), Telemetry())
 

@@ -391,6 +391,7 @@ class _Conversation:
         usage.host_calls = _bounded(usage.host_calls, limits.host_calls + EXHAUSTED_CALLS)
         usage.host_calls = max(usage.host_calls, self._calls())
         usage.http_requests = usage.events = 0
+        usage.http_bytes_sent = usage.http_bytes_received = 0
         usage.output_bytes = _bounded(usage.output_bytes)
         usage.log_lines = self._noted
         usage.dropped_log_lines = _bounded(usage.dropped_log_lines)

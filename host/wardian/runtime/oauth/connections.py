@@ -185,11 +185,7 @@ def _may_be_due(view: CredentialView, moment: datetime) -> bool:
     record = record_of(view.public) if view.kind == Kind.OAUTH2_TOKEN else None
     if record is None or record.fault is not None or view.expires_at is not None:
         return False
-    earliest = record.due_at("")
-    # Each has its own moment; opening a credential to ask for it is for those that are near.
-    return (
-        earliest is not None and moment >= record.obtained_at + (earliest - record.obtained_at) / 2
-    )
+    return record.may_be_due(moment)
 
 
 def _state(token: CredentialView | None, record: Record | None) -> State:
