@@ -87,6 +87,7 @@ async def fake_host(
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.monitoring.kept())
         await stack.enter_async_context(parts.recorder.kept())
+        await stack.enter_async_context(parts.connections.kept(parts.tenants))
         yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor)
 
 

@@ -38,7 +38,8 @@ class BrokeredTransport(httpx.AsyncBaseTransport):
             raise httpx.RequestError(fault.text, request=request) from fault
         except InvalidArguments as exc:
             raise httpx.RequestError(exc.message, request=request) from exc
-        return httpx.Response(answer.status, headers=list(answer.headers), content=answer.body)
+        stream = httpx.ByteStream(answer.body)
+        return httpx.Response(answer.status, headers=list(answer.headers), stream=stream)
 
     def _errand(self, request: httpx.Request, body: bytes) -> Errand:
         url = parse_url(str(request.url))
