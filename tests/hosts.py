@@ -84,6 +84,7 @@ async def fake_host(
         await parts.upgrader.recover("default")
         await parts.recall.sweep("default")
         await parts.lifecycle.resume(parts.registry, "default")
+        await parts.upkeep.resume()
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.monitoring.kept())
         await stack.enter_async_context(parts.recorder.kept())

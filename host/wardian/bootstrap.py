@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -25,6 +24,7 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
+from wardian.runtime.credentials import Credentials
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.gates import Gates
@@ -58,6 +58,7 @@ from wardian.runtime.traffic import Traffic, TrafficPolicy
 from wardian.runtime.transition import TransitionParts, Transitions
 from wardian.runtime.trust_policy import TrustPolicies
 from wardian.runtime.upgrades import Upgrader, UpgraderParts
+from wardian.runtime.vault_upkeep import VaultUpkeep
 from wardian.settings import Settings
 from wardian.storage import Database
 from wardian.storage.kv import Quota
@@ -65,7 +66,10 @@ from wardian.telemetry import Telemetry
 from wardian.tenants import KeyRing, Tenants, bootstrap
 from wardian.vault import Vault
 from wardian.vault.keyring import Keyring
-from wardian.vault.sources import RootKeySources, sources_of
+from wardian.vault.process import shield
+from wardian.vault.rekeying import Rekeying
+from wardian.vault.rotation import Rotation
+from wardian.vault.sources import RootKeyChoice, RootKeySources, sources_of
 from wardian.worlds import contract
 
 DATABASE_NAME = "wardian.db"
@@ -87,6 +91,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         HostUnusable: the data directory, the database or the settings cannot be used.
     """
     policy = _policy(settings)
+    shield()
     roots = root_keys(settings)  # before any process is started that would inherit them
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(_claimed(settings.data_dir))
@@ -111,10 +116,12 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             await parts.upgrader.recover(tenant.name)
             await parts.recall.sweep(tenant.name)
             await parts.lifecycle.resume(parts.registry, tenant.name)
+        await parts.upkeep.resume()
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.monitoring.kept())
         await stack.enter_async_context(parts.recorder.kept())
         await stack.enter_async_context(parts.rounds.kept())
+        await stack.enter_async_context(parts.upkeep.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
         await stack.enter_async_context(
             refresh.kept(settings.revocations_dir, settings.revocations_seconds)
@@ -136,10 +143,10 @@ def compose(
     journal = Journal(database, events)
     files = PackageFiles(database, _store(folder), executor)
     trust = Trust(database)
-    vault = _vault(database, events, journal, roots)
     _keep_fresh(events, registry, trust)
     steps = Steps()
     egress = _egress(settings)
+    vault, upkeep = _vault(database, events, journal, steps, roots)
     telemetry = _telemetry(executor, egress)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
@@ -245,6 +252,8 @@ def compose(
         vault=vault,
         oauth_flows=flows,
         connections=connections,
+        credentials=Credentials(vault, registry),
+        upkeep=upkeep,
         steps=steps,
         calls=calls,
         supervisor=supervisor,
@@ -336,12 +345,20 @@ def _keep_fresh(events: Events, registry: Registry, trust: Trust) -> None:
     events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
 
 
-def _vault(database: Database, events: Events, journal: Journal, roots: RootKeySources) -> Vault:
-    vault = Vault(database, Keyring(database, roots), journal)
+def _vault(
+    database: Database, events: Events, journal: Journal, steps: Steps, roots: RootKeySources
+) -> tuple[Vault, VaultUpkeep]:
+    keyring = Keyring(database, roots)
+    vault = Vault(database, keyring, journal)
     # The secrets that are looked for in traffic are to be those that there are.
     for topics in ("credential.*", "plugin.uninstalled"):
         events.subscribe(topics, lambda event: vault.forget(event.tenant))
-    return vault
+    return vault, VaultUpkeep(
+        database,
+        vault,
+        Rotation(database, keyring, journal, steps.reached),
+        Rekeying(database, keyring, journal, steps.reached),
+    )
 
 
 def root_keys(settings: Settings) -> RootKeySources:
@@ -350,7 +367,15 @@ def root_keys(settings: Settings) -> RootKeySources:
     Raises:
         HostUnusable: a setting has none of the forms that there are.
     """
-    return sources_of(settings.root_key, settings.root_key_previous, settings.data_dir, os.environ)
+    choice = RootKeyChoice(
+        current=settings.root_key,
+        previous=settings.root_key_previous,
+        transit_url=settings.transit_url,
+        transit_token=settings.transit_token,
+        transit_namespace=settings.transit_namespace,
+        transit_ca_file=settings.transit_ca_file,
+    )
+    return sources_of(choice, settings.data_dir.absolute())
 
 
 def _forget(registry: Registry, event: Event) -> None:

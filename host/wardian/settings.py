@@ -155,6 +155,19 @@ class Settings(BaseSettings):
     root_key_previous: str | None = None
     """Where the root key before is, in the same forms, until `wardian vault rekey` is done."""
 
+    transit_url: str | None = None
+    """The server with the transit engine (HashiCorp Vault, OpenBao) that a root key is in."""
+
+    transit_token: str = "env:VAULT_TOKEN"  # noqa: S105 -- says where it is
+    """Where its token is, `file:PATH` or `env:NAME`; a file is read each time, a variable is taken
+    out of the environment."""
+
+    transit_namespace: str | None = None
+    """Its namespace, where it has them."""
+
+    transit_ca_file: Path | None = None
+    """The certificates that its own is checked with, in place of the system's."""
+
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach the host."""

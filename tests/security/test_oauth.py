@@ -294,7 +294,9 @@ async def test_d_14_a_flow_cannot_be_changed_in_the_database(world: World) -> No
         raw = await connection.execute(sql("SELECT sealed FROM oauth_flows"))
         sealed = bytearray(raw.scalar_one())
         sealed[-1] ^= 1
-        await connection.execute(sql("UPDATE oauth_flows SET sealed = :s").bindparams(s=bytes(sealed)))
+        await connection.execute(
+            sql("UPDATE oauth_flows SET sealed = :s").bindparams(s=bytes(sealed))
+        )
 
     page = await world.browsers[-1].open(first)
 
@@ -454,5 +456,3 @@ async def test_d_14_tokens_and_codes_are_in_no_log_event_audit_page_or_file(
     for secret in secrets:
         shown = [sink for sink in sinks if secret in sink]
         assert shown == [], secret
-
-

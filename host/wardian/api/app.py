@@ -19,6 +19,7 @@ from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
 from wardian.api.v1 import (
     config,
+    credentials,
     dependencies,
     functions,
     grants,
@@ -32,6 +33,7 @@ from wardian.api.v1 import (
     tenants,
     trust,
     upgrades,
+    vault,
 )
 from wardian.bootstrap import open_host
 from wardian.runtime.host import PluginHost
@@ -96,6 +98,8 @@ def _v1() -> APIRouter:
         permissions,
         config,
         oauth,
+        credentials,
+        vault,
         recordings,
         publishers,
         trust,

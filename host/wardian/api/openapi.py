@@ -14,6 +14,7 @@ from wardian.api.answers import SCHEMAS, answer, answers, takes
 from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
 from wardian.api.exposure import describes_publicly
 from wardian.api.problems import MEDIA_TYPE
+from wardian.api.v1.credentials import CredentialRequest, CredentialValue
 from wardian.api.v1.dependencies import Uninstalled
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
@@ -51,8 +52,12 @@ from wardian.runtime.trust_views import (
     RevokedView,
     TrustPolicyView,
 )
+from wardian.runtime.vault_upkeep import DataKeyView, VaultView
 from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
+from wardian.vault import CredentialView
+from wardian.vault.rekeying import Rekeyed
+from wardian.vault.rotation import Rotated
 
 router = APIRouter(include_in_schema=False)
 
@@ -63,6 +68,10 @@ _SHAPES = (
     CallAnswer,
     CallRequest,
     CheckView,
+    CredentialRequest,
+    CredentialValue,
+    CredentialView,
+    DataKeyView,
     DependenciesView,
     FunctionDescription,
     GrantsRequest,
@@ -83,6 +92,7 @@ _SHAPES = (
     Recording,
     RecordingRequest,
     RecordingsPage,
+    Rekeyed,
     RemovedRecordings,
     ReplayOutcome,
     ReplayRequest,
@@ -91,6 +101,7 @@ _SHAPES = (
     RevocationView,
     RevokedView,
     RollbackRequest,
+    Rotated,
     SuggestionView,
     SwitchedView,
     TenantRequest,
@@ -103,6 +114,7 @@ _SHAPES = (
     UpgradeView,
     Usage,
     UsesView,
+    VaultView,
     VersionView,
 )
 

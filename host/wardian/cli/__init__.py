@@ -122,6 +122,28 @@ _GROUPS = (
         },
     ),
     (
+        "credential",
+        "Credentials that plugins use and never see.",
+        _PLUGINS,
+        {
+            "set": "credentials.set_credential",
+            "list": "credentials.list_credentials",
+            "show": "credentials.show",
+            "remove": "credentials.remove",
+        },
+    ),
+    (
+        "vault",
+        "The vault that credentials are in: sealed or open, and its keys.",
+        _HOST,
+        {
+            "status": "vault.status",
+            "open": "vault.open_vault",
+            "rotate": "vault.rotate",
+            "rekey": "vault.rekey",
+        },
+    ),
+    (
         "keys",
         "API keys of the tenant.",
         _HOST,

@@ -25,6 +25,7 @@ from wardian.plugins import Installed, PluginState, Registry
 from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
+from wardian.runtime.credentials import Credentials
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.dependency_views import DependenciesView, dependencies_view
 from wardian.runtime.gates import Gates
@@ -62,6 +63,7 @@ from wardian.runtime.upgrades import (
     Upgrader,
     VersionView,
 )
+from wardian.runtime.vault_upkeep import VaultUpkeep
 from wardian.runtime.views import (
     BatchView,
     CallOutcome,
@@ -134,6 +136,8 @@ class HostParts:
     vault: Vault
     oauth_flows: Flows
     connections: Connections
+    credentials: Credentials
+    upkeep: VaultUpkeep
     steps: Steps
     calls: Calls
     supervisor: Supervisor
@@ -167,6 +171,8 @@ class PluginHost:
         trust: what tenants do about unsigned packages and lists that have expired.
         publishers: whom tenants trust to sign what, and their keys.
         revocations: what must not run any more.
+        credentials: what plugins use and never see; set, listed and removed by name.
+        vault: whether it is sealed, its keys, and new ones.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -182,6 +188,8 @@ class PluginHost:
         self.trust = parts.policies
         self.publishers = parts.publishers
         self.revocations = parts.revocations
+        self.credentials = parts.credentials
+        self.vault = parts.upkeep
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
@@ -689,6 +697,7 @@ class PluginHost:
             workers=self._parts.executor.workers(),
             protections=protections,
             missing_protections=protections.missing(),
+            vault=self._parts.vault.state,
             versions={
                 "wardian": __version__,
                 "wasmtime": wasmtime_version(),

@@ -15,14 +15,17 @@ STEPS: dict[str, tuple[str, ...]] = {
     "upgrade": ("read", "verify", "compile", "compare", "approve", "replay", *_REACHED_BY_ALL),
     "rollback": ("verify", "compile", "compare", *_REACHED_BY_ALL),
     "uninstall": ("commit", "files"),
+    "vault-rotate": ("key", "batch", "drop"),
+    "vault-rekey": ("root-key", "wrap", "retire"),
 }
-"""Every step of every change, in order; `snapshot` and `migrate` only where stored data changes."""
+"""Every step of every change, in order; `snapshot` and `migrate` only where stored data changes,
+and `batch` and `wrap` as often as there is something to do."""
 
 _log = logging.getLogger("wardian.steps")
 
 
 class Steps:
-    """Told of each step of an install, an upgrade, a rollback and an uninstall as it begins."""
+    """Told of each step of a change, such as an upgrade or a rotation of keys, as it begins."""
 
     def __init__(self) -> None:
         self._watchers: list[Callable[[str, str], None]] = []

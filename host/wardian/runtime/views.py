@@ -19,6 +19,7 @@ from wardian.runtime.conditions import Condition
 from wardian.runtime.executor.job import WorkersReport
 from wardian.runtime.statistics import Vitals
 from wardian.runtime.upgrade_report import UpgradeReport
+from wardian.vault.keyring import VaultState
 from wardian.worker.protections import Protections
 
 
@@ -160,6 +161,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     workers: WorkersReport
     protections: Protections
     missing_protections: list[str]
+    vault: VaultState
     versions: dict[str, str]
 
 

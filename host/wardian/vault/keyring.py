@@ -13,7 +13,7 @@ from wardian.errors import VaultSealed
 from wardian.storage import Connection, Database
 from wardian.storage.rows import now
 from wardian.storage.vault import ACTIVE, DataKeyRow, VaultRepository, all_keys
-from wardian.vault.roots import RootKeys, RootKeySource
+from wardian.vault.roots import RootKey, RootKeys, RootKeySource
 
 SEALINGS_MAX = 2**31
 """What a data key seals before another takes its place: half of what its nonces allow."""
@@ -86,6 +86,18 @@ class Keyring:
         self._roots = roots
         return roots
 
+    def renew(self) -> None:
+        """Have the source make a new root key; `reload` takes it.
+
+        Raises:
+            Conflict: that is not for this host to do; says whose it is, and how.
+        """
+        self._source.renew()
+
+    def retire(self) -> None:
+        """Have the source put aside every root key but the one that wraps now."""
+        self._source.retire(self.roots.current.id)
+
     async def opening(self, tenant: str, row: DataKeyRow) -> SymmetricKey:
         """Return a data key to open with.
 
@@ -111,19 +123,29 @@ class Keyring:
             VaultSealed: the root key cannot be reached or used.
             NotFound: there is no such tenant.
         """
-        root = self.roots.current
         async with self._database.reading() as connection:
             before = await VaultRepository(connection, tenant).active_key()
         if before is not None and not anew and before.sealings < SEALINGS_MAX:
             return before
-        key, key_id, made = SymmetricKey.generate(), new_id(), now()
+        made = None
+        while made is None:
+            made = await self._made(tenant, self.roots.current, before)
+        return made
+
+    async def _made(
+        self, tenant: str, root: RootKey, before: DataKeyRow | None
+    ) -> DataKeyRow | None:
+        """Make a data key, unless somebody else has; None if the root key is not current now."""
+        key, key_id, moment = SymmetricKey.generate(), new_id(), now()
         wrapped = await root.wrap(key, bound_to(tenant, key_id))
         async with self._database.transaction() as connection:
             repository = VaultRepository(connection, tenant)
             await repository.lock()
             active = await repository.active_key()
             if active is not None and (before is None or active.id != before.id):
-                return active  # somebody else was faster
+                return active
+            if root.id != self.roots.current.id:
+                return None  # because whoever re-wraps has looked at this tenant already
             row = DataKeyRow(
                 id=key_id,
                 number=1 if active is None else active.number + 1,
@@ -131,8 +153,8 @@ class Keyring:
                 root_key=root.id,
                 wrapped=wrapped,
                 sealings=0,
-                created_at=made,
-                changed_at=made,
+                created_at=moment,
+                changed_at=moment,
             )
             await repository.add_key(row)
         self._keys[tenant, key_id] = key
@@ -176,6 +198,8 @@ async def _prove(roots: RootKeys, rows: Sequence[tuple[str, DataKeyRow]]) -> Non
     ordered = sorted(rows, key=lambda each: each[1].root_key)
     for root_key, group in groupby(ordered, key=lambda each: each[1].root_key):
         root = roots.that_opens(root_key)
+        if root.is_known_by_id:
+            continue
         for tenant, row in islice(group, _PROVEN_ROWS):
             try:
                 await root.unwrap(row.wrapped, bound_to(tenant, row.id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -26,3 +26,7 @@ class Journal(Protocol):
     def change(self, tenant: str, actor: str) -> AbstractAsyncContextManager[Change]:
         """Begin a change, which is committed at the end of the block."""
         ...
+
+
+Reached = Callable[[str, str], None]
+"""Told of each step of a change as it begins: the change, the step."""

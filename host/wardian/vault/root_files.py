@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from wardian.crypto.aead import KEY_BYTES, SymmetricKey
-from wardian.errors import VaultSealed
+from wardian.errors import Conflict, VaultSealed
 from wardian.policy.secret import Secret
 from wardian.vault.roots import LocalRootKey
 
@@ -43,6 +44,24 @@ class RootKeyFile:
         """
         return parse(_read(self.path), f"The root key file {str(self.path)!r}")
 
+    def renew(self) -> None:
+        """See `RootKeySource.renew`."""
+        _replace(self.path, [SymmetricKey.generate(), *self.read()])
+
+    def retire(self, kept: str) -> None:
+        """See `RootKeySource.retire`: backups of the database from before still need them."""
+        keys = self.read()
+        old = [key for key in keys if LocalRootKey(key).id != kept]
+        if not old or len(old) == len(keys):
+            return
+        _append(self.retired, old)
+        _replace(self.path, [key for key in keys if key not in old])
+
+    @property
+    def retired(self) -> Path:
+        """Where keys are kept that open nothing but old backups."""
+        return self.path.with_name(f"{self.path.name}.retired")
+
 
 class RootKeyVariable:
     """A key that was in the environment when the host started."""
@@ -57,6 +76,17 @@ class RootKeyVariable:
         if self._value is None:
             raise VaultSealed(f"{what} is not set; set it to the root key and restart.")
         return [LocalRootKey(key) for key in parse(self._value.reveal(), what)]
+
+    def renew(self) -> None:
+        """See `RootKeySource.renew`."""
+        raise Conflict(
+            f"Every data key is wrapped by the key in {self._name} already. Set another variable "
+            "to a new key, name it with WARDIAN_ROOT_KEY and this one with "
+            "WARDIAN_ROOT_KEY_PREVIOUS, and restart."
+        )
+
+    def retire(self, kept: str) -> None:
+        """See `RootKeySource.retire`: the environment is the operator's."""
 
 
 def parse(text: str, what: str) -> Sequence[SymmetricKey]:
@@ -127,6 +157,28 @@ def _create(path: Path, keys: Sequence[SymmetricKey]) -> None:
         raise VaultSealed(
             f"The root key file {str(path)!r} cannot be written: {exc.strerror}."
         ) from exc
+
+
+def _replace(path: Path, keys: Sequence[SymmetricKey]) -> None:
+    """Write a file in place of the one that is there, at one stroke."""
+    draft = path.with_name(f"{path.name}.new")
+    try:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link to a file that something else keeps")
+        _write(draft, encoded(keys))
+        draft.replace(path)
+        _sync_folder(path.parent)
+    except OSError as exc:
+        raise Conflict(
+            f"The root key file {str(path)!r} cannot be written: {exc.strerror}. Put a new key as "
+            "the first line into it yourself, with those that are there below, and try again."
+        ) from exc
+
+
+def _append(path: Path, keys: Sequence[SymmetricKey]) -> None:
+    known = parse(_read(path), "The file") if path.exists() else []
+    prints = {key.fingerprint() for key in known}
+    _replace(path, [*known, *(key for key in keys if key.fingerprint() not in prints)])
 
 
 def _write(path: Path, content: str) -> None:

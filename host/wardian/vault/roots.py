@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wardian.crypto.aead import NotAuthentic, SymmetricKey, context
+from wardian.crypto.aead import SymmetricKey, context
 from wardian.errors import VaultSealed
 
 LOCAL = "local"
@@ -17,7 +17,10 @@ class RootKey(Protocol):
 
     Attributes:
         id: says which it is and gives nothing of it away; at most 128 characters.
+        is_known_by_id: whether no other key can have its id, so that to have it is proof enough.
     """
+
+    is_known_by_id: bool
 
     @property
     def id(self) -> str: ...
@@ -57,9 +60,23 @@ class RootKeySource(Protocol):
         """
         ...
 
+    def renew(self) -> None:
+        """Make a new root key, which wraps from the next `load` on.
+
+        Raises:
+            Conflict: that is not for this host to do; says whose it is, and how.
+        """
+        ...
+
+    def retire(self, kept: str) -> None:
+        """Put every root key aside but the one of this id: they have nothing to open any more."""
+        ...
+
 
 class LocalRootKey:
     """A root key in this process's memory, named by its fingerprint."""
+
+    is_known_by_id = True
 
     def __init__(self, key: SymmetricKey) -> None:
         self._key = key
@@ -106,6 +123,3 @@ class RootKeys:
             f"({', '.join(key.id for key in self.keys)}). Give the right one with WARDIAN_ROOT_KEY "
             "and run `wardian vault open`, or restart; nothing was changed."
         )
-
-
-__all__ = ["LocalRootKey", "NotAuthentic", "RootKey", "RootKeySource", "RootKeys"]

@@ -98,7 +98,13 @@ async def test_a_start_takes_what_it_knows(
     [("GET", "", "read"), ("POST", "/github/start", "admin"), ("DELETE", "/github", "admin")],
 )
 async def test_connections_are_for_those_who_may(
-    host: PluginHost, connect, stranger: httpx.AsyncClient, plugin: str, method: str, path: str, needs: str
+    host: PluginHost,
+    connect,
+    stranger: httpx.AsyncClient,
+    plugin: str,
+    method: str,
+    path: str,
+    needs: str,
 ) -> None:
     where = f"/api/v1/plugins/{plugin}/oauth{path}"
     key = await host.keys.create("some", ["call" if needs == "read" else "read"], "default")

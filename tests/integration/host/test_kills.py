@@ -46,7 +46,7 @@ STORED = {
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A data directory for each change, as it is when the change begins."""
-    folders = {change: tmp_path_factory.mktemp(change) for change in STEPS}
+    folders = {change: tmp_path_factory.mktemp(change) for change in BEFORE}
 
     async def prepare() -> None:
         for change, folder in folders.items():
@@ -64,7 +64,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def cases() -> list[tuple[str, str]]:
-    return [(change, step) for change, steps in STEPS.items() for step in steps]
+    return [(change, step) for change in BEFORE for step in STEPS[change]]
 
 
 @pytest.mark.parametrize(("change", "step"), cases(), ids=map("-".join, cases()))
