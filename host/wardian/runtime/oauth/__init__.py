@@ -6,7 +6,8 @@ What the protocol is, `wardian.oauth` knows; where secrets lie, the vault. Here 
 from wardian.runtime.oauth.addresses import Addresses
 from wardian.runtime.oauth.clients import Clients
 from wardian.runtime.oauth.connections import Connections
-from wardian.runtime.oauth.flows import FlowParts, Flows
+from wardian.runtime.oauth.documents import FlowParts
+from wardian.runtime.oauth.flows import Flows
 from wardian.runtime.oauth.views import (
     Asking,
     ConnectedView,
