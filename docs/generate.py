@@ -20,6 +20,7 @@ from wardian.policy.meanings import EXHAUSTED, MEANINGS, amount
 from wardian.policy.permissions import DESCRIPTIONS
 from wardian.policy.risks import CHANGES, LEVEL_RISKS, RISKS, UNENCRYPTED, Reach
 from wardian.settings import Settings
+from wardian.vault.kinds import FIELDS, PEM_CHARS_MAX, TEXT_CHARS_MAX, Field
 from wardian.worker.host_calls import EXHAUSTED_CALLS
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -99,6 +100,32 @@ def settings() -> str:
         + "Settings are environment variables of `wardian serve`, or arguments of `Settings`.\n\n"
         + _table(["variable", "default", "meaning"], rows)
     )
+
+
+def credentials() -> str:
+    """Every kind of credential with its fields, from vault/kinds.py."""
+    sections = [
+        f"\n## `{kind}`\n\n"
+        + _table(["field", "secret", "needed", "meaning"], [_field(field) for field in fields])
+        for kind, fields in FIELDS.items()
+    ]
+    return (
+        "# Kinds of credentials\n\n"
+        + NOTE
+        + "`wardian credential set NAME --kind KIND` sets one. What is secret is sealed and never\n"
+        "shown; the rest is. A text has at most "
+        f"{TEXT_CHARS_MAX:,} characters, a key in PEM {PEM_CHARS_MAX:,}.\n" + "".join(sections)
+    )
+
+
+def _field(field: Field) -> list[str]:
+    meaning = f"{field.meaning} A list." if field.is_list else field.meaning
+    return [
+        f"`{field.name}`",
+        "yes" if field.is_secret else "no",
+        "yes" if field.is_required else "no",
+        meaning,
+    ]
 
 
 def permissions() -> str:
@@ -256,6 +283,7 @@ PAGES = {
     "errors.md": error_types,
     "settings.md": settings,
     "permissions.md": permissions,
+    "credentials.md": credentials,
     "manifest.md": manifest,
     FILE_NAME: manifest_schema_file,
 }

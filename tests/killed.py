@@ -1,4 +1,4 @@
-"""A host that kills itself at a step of a change: ``python killed.py FOLDER CHANGE STEP``."""
+"""A host that kills itself at a step of a change: ``killed.py FOLDER CHANGE STEP [TIME]``."""
 
 from __future__ import annotations
 
@@ -24,11 +24,17 @@ async def changed(host: PluginHost, change: str) -> None:
             await host.rollback("lives", stored="restore")
         case "uninstall":
             await host.uninstall("lives")
+        case "vault-rotate":
+            await host.vault.rotate()
+        case "vault-rekey":
+            await host.vault.rekey()
 
 
-async def main(folder: Path, change: str, step: str) -> None:
+async def main(folder: Path, change: str, step: str, time: int = 1) -> None:
+    times = iter(range(1, time + 1))
+
     def killing(*reached: str) -> None:
-        if reached == (change, step):
+        if reached == (change, step) and next(times) == time:
             os.kill(os.getpid(), signal.SIGKILL)
 
     async with open_host(Settings(data_dir=folder, workers_max=1)) as host:
@@ -37,4 +43,4 @@ async def main(folder: Path, change: str, step: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], *map(int, sys.argv[4:])))

@@ -27,6 +27,9 @@ from wardian.vault.roots import RootKey
 TIMEOUT_SECONDS = 5.0
 
 _VERSION = re.compile(r"vault:v([0-9]{1,9}):")
+_NO_ANSWER = (KeyError, TypeError, ValueError)
+"""What looking into an answer raises that is none of the engine's."""
+
 _NOT_AUTHENTIC = ("message authentication failed", "invalid ciphertext")
 
 T = TypeVar("T")
@@ -67,8 +70,11 @@ class TransitRootKey:
             VaultSealed: it cannot be reached, or is not there.
         """
         try:
-            found = await self._ask(lambda transit: transit.read_key(self._key, self._mount))
-            version = int(found["data"]["latest_version"])
+            version = await self._ask(
+                lambda transit: int(
+                    transit.read_key(self._key, self._mount)["data"]["latest_version"]
+                )
+            )
         except InvalidPath:
             # Told before anything is encrypted, because that would make a key of this name.
             raise VaultSealed(
@@ -91,15 +97,17 @@ class TransitRootKey:
         """See `RootKey.unwrap`."""
         ciphertext = wrapped.decode("ascii", errors="replace")
         try:
-            found = await self._ask(
-                lambda transit: transit.decrypt_data(
-                    self._key,
-                    ciphertext=ciphertext,
-                    associated_data=_base64(bound_to),
-                    mount_point=self._mount,
+            plaintext = await self._ask(
+                lambda transit: str(
+                    transit.decrypt_data(
+                        self._key,
+                        ciphertext=ciphertext,
+                        associated_data=_base64(bound_to),
+                        mount_point=self._mount,
+                    )["data"]["plaintext"]
                 )
             )
-            return SymmetricKey(base64.b64decode(found["data"]["plaintext"], validate=True))
+            return SymmetricKey(base64.b64decode(plaintext, validate=True))
         except InvalidRequest as error:
             if any(text in str(error) for text in _NOT_AUTHENTIC):
                 raise NotAuthentic from None
@@ -111,17 +119,18 @@ class TransitRootKey:
 
     async def _encrypt(self, plaintext: bytes, bound_to: bytes) -> str:
         try:
-            found = await self._ask(
-                lambda transit: transit.encrypt_data(
-                    self._key,
-                    plaintext=_base64(plaintext),
-                    associated_data=_base64(bound_to),
-                    mount_point=self._mount,
+            return await self._ask(
+                lambda transit: str(
+                    transit.encrypt_data(
+                        self._key,
+                        plaintext=_base64(plaintext),
+                        associated_data=_base64(bound_to),
+                        mount_point=self._mount,
+                    )["data"]["ciphertext"]
                 )
             )
         except (InvalidRequest, Forbidden, InvalidPath) as error:
             raise self._refused(error) from None
-        return str(found["data"]["ciphertext"])
 
     async def _ask(self, question: Callable[[Any], T]) -> T:
         """Ask the engine in a thread, because its client blocks."""
@@ -129,7 +138,7 @@ class TransitRootKey:
             return await asyncio.to_thread(self._asked, question)
         except (InvalidRequest, Forbidden, InvalidPath):
             raise
-        except (VaultError, requests.RequestException, KeyError, TypeError) as error:
+        except (VaultError, requests.RequestException, *_NO_ANSWER) as error:
             # From nothing: an error of the client has the request in it, and that has the token.
             raise VaultSealed(
                 f"The root key {self._name} cannot be reached at {self._server.url}: "

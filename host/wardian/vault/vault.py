@@ -271,11 +271,15 @@ class Vault:
         self._secrets.clear()
 
     async def flush(self) -> None:
-        """Write down when credentials were used last."""
-        used, self._used = self._used, {}
-        for tenant, times in used.items():
+        """Write down when credentials were used last; what cannot be written waits."""
+        for tenant in list(self._used):
+            times = dict(self._used[tenant])
             async with self._database.transaction() as connection:
                 await VaultRepository(connection, tenant).note_uses(times)
+            newer = self._used[tenant].items() - times.items()
+            self._used[tenant] = dict(newer)
+            if not newer:
+                del self._used[tenant]
 
     async def _usable(self, tenant: str, plugin_id: str, name: str) -> Kept | None:
         async with self._database.reading() as connection:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from credentials import ORIGIN, put, token
 from hosts import FakeHost, fake_host, package
 from wardian.errors import Conflict, InvalidArguments, NotFound
-from wardian.policy.bindings import parse_binding
+from wardian.events.topics import is_reserved
 from wardian.policy.secret import Secret
-from wardian.vault import Bound, CredentialView, Kind, Vault
+from wardian.storage.rows import now
+from wardian.storage.vault import VaultRepository
+from wardian.vault import Kind, Vault
+from wardian.vault.views import credential_view
 
 pytestmark = pytest.mark.anyio
-
-ORIGIN = "https://api.example.org/repos"
 
 
 @pytest.fixture
@@ -36,21 +38,6 @@ async def plugin(host: FakeHost) -> str:
     return (await host.parts.registry.get("default", "stores")).id
 
 
-async def put(vault: Vault, name: str, text: str, **more: Any) -> CredentialView:
-    settings: dict[str, Any] = {
-        "owner": None,
-        "kind": Kind.BEARER,
-        "public": {},
-        "secrets": {"token": Secret(text)},
-        "bound": Bound(origins=(parse_binding(ORIGIN),)),
-    } | more
-    return await vault.put("default", name=name, **settings)
-
-
-async def token(vault: Vault, plugin: str, name: str) -> str:
-    return (await vault.find("default", plugin, name)).secrets["token"].reveal()
-
-
 async def test_a_credential_comes_back_as_it_was_set(vault: Vault, plugin: str) -> None:
     await put(vault, "github", "ghp_canary", description="For triage.")
 
@@ -65,12 +52,12 @@ async def test_a_plugins_own_comes_before_the_tenants(vault: Vault, plugin: str)
     await put(vault, "github", "of the tenant")
     await put(vault, "github", "of the plugin", owner=plugin)
 
-    assert await token(vault, plugin, "github") == "of the plugin"
-    assert await token(vault, "another", "github") == "of the tenant"
+    assert await token(vault, "github", plugin) == "of the plugin"
+    assert await token(vault, "github", "another") == "of the tenant"
 
     await vault.remove("default", owner=plugin, name="github")
 
-    assert await token(vault, plugin, "github") == "of the tenant"
+    assert await token(vault, "github", plugin) == "of the tenant"
 
 
 async def test_another_plugins_and_another_tenants_are_not_found(
@@ -90,7 +77,7 @@ async def test_a_new_value_counts_the_version_up(vault: Vault, plugin: str) -> N
     view = await put(vault, "github", "second", actor="anna")
 
     assert (view.version, view.created_by, view.updated_by) == (2, "host", "anna")
-    assert await token(vault, plugin, "github") == "second"
+    assert await token(vault, "github", plugin) == "second"
     with pytest.raises(Conflict):
         await put(vault, "github", "third", is_new=True)
 
@@ -165,3 +152,70 @@ async def test_a_name_that_is_none_is_refused_and_not_quoted(vault: Vault, name:
 
     assert caught.value.path == "name"
     assert not name or "Canary" not in str(caught.value)
+
+
+async def test_when_it_was_used_last_is_written_down_now_and_then(
+    host: FakeHost, vault: Vault, plugin: str
+) -> None:
+    await put(vault, "github", "any")
+    await put(vault, "unused", "any")
+    before = now()
+    await vault.find("default", plugin, "github")
+    await vault.flush()
+
+    github, unused = await vault.list("default")
+    assert github.last_used_at is not None
+    assert github.last_used_at >= before
+    assert unused.last_used_at is None
+    assert (await put(vault, "github", "new")).last_used_at == github.last_used_at
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("expires", "rotate_days", "age", "standing", "warnings"),
+    [
+        (None, None, 5000 * DAY, "ok", 0),
+        (20 * DAY, None, DAY, "ok", 0),
+        (20 * DAY, None, 7 * DAY, "expires-soon", 1),
+        (20 * DAY, None, 20 * DAY, "expired", 1),
+        (None, 30, 29 * DAY, "ok", 0),
+        (None, 30, 30 * DAY, "rotation-due", 1),
+        (90 * DAY, 30, 80 * DAY, "expires-soon", 2),
+    ],
+)
+async def test_what_is_due_is_told(
+    host: FakeHost,
+    vault: Vault,
+    expires: timedelta | None,
+    rotate_days: int | None,
+    age: timedelta,
+    standing: str,
+    warnings: int,
+) -> None:
+    ends = None if expires is None else now() + expires
+    await put(vault, "github", "any", expires_at=ends, rotate_days=rotate_days)
+    async with host.parts.database.reading() as connection:
+        [kept] = await VaultRepository(connection, "default").all()
+
+    view = credential_view(kept, now() + age)
+
+    assert (view.standing, len(view.warnings)) == (standing, warnings)
+
+
+async def test_a_tenant_keeps_a_bounded_number(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wardian.vault.vault.CREDENTIALS_MAX", 2)
+    await put(vault, "one", "any")
+    await put(vault, "two", "any")
+
+    with pytest.raises(Conflict, match="at most 2"):
+        await put(vault, "three", "any")
+    await put(vault, "two", "another")
+
+
+async def test_only_the_host_publishes_that_a_credential_changed() -> None:
+    assert is_reserved("credential.set")
+    assert is_reserved("vault.rotated")

@@ -6,6 +6,7 @@ from wardian.cli.checks.check import Check, Status
 from wardian.cli.checks.machine import machine_checks
 from wardian.cli.checks.storage import storage_checks
 from wardian.cli.checks.toolchains import toolchain_checks
+from wardian.cli.checks.vault import vault_check
 from wardian.cli.checks.workers import worker_checks
 from wardian.settings import Settings
 
@@ -18,5 +19,6 @@ async def all_checks(settings: Settings) -> list[Check]:
         *machine_checks(settings),
         *await worker_checks(settings),
         *await storage_checks(settings),
+        vault_check(settings),
         *toolchain_checks(),
     ]
