@@ -35,6 +35,7 @@ from wardian.storage.oauth import FlowRepository, FlowRow, begin_flow, find_flow
 from wardian.storage.rows import now
 
 FLOW_TIME = timedelta(minutes=10)
+NAME_CHARS_MAX = 80
 FLOWS_MAX = 50
 """Of one tenant, at a time."""
 
@@ -81,7 +82,7 @@ class Flows:
         """
         plugin = await self._parts.registry.get(tenant, name)
         asked = asked_of(plugin, provider)
-        chosen = client or f"{provider}-client"
+        chosen = (client or f"{provider}-client")[:NAME_CHARS_MAX]
         redirect_uri = self.addresses.callback(tenant, chosen)
         registered = await self._client(plugin, chosen, provider)
         await self._parts.tokens.check_free(plugin, provider)
