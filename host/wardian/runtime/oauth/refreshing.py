@@ -140,7 +140,9 @@ class Refreshing:
             self._rests.pop(key, None)
             return
         told = error.message if isinstance(error, WardianError) else type(error).__name__
-        self._rests[key] = (self._timer() + REST_SECONDS, told)
+        moment = self._timer()
+        self._rests = {each: rest for each, rest in self._rests.items() if rest[0] > moment}
+        self._rests[key] = (moment + REST_SECONDS, told)
         _log.warning(
             "The tokens of %s were not renewed: %s", key[2], told, extra={"tenant": key[0]}
         )
