@@ -28,6 +28,7 @@ class Heard:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     connection: int
+    reader: asyncio.StreamReader
 
     def header(self, name: str) -> str | None:
         values = [value for each, value in self.headers if each == name]
@@ -147,7 +148,7 @@ async def _hear(reader: asyncio.StreamReader, number: int) -> Heard | None:
     )
     length = int(dict(headers).get("content-length", "0"))
     body = await reader.readexactly(length)
-    return Heard(method, target, headers, body, number)
+    return Heard(method, target, headers, body, number, reader)
 
 
 @asynccontextmanager

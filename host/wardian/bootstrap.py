@@ -51,6 +51,7 @@ from wardian.runtime.refresh import Refresh
 from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds, RoundsParts
+from wardian.runtime.sinks import Sinks
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import CrashPolicy, Supervisor
@@ -70,6 +71,7 @@ from wardian.vault.process import shield
 from wardian.vault.rekeying import Rekeying
 from wardian.vault.rotation import Rotation
 from wardian.vault.sources import RootKeyChoice, RootKeySources, sources_of
+from wardian.vault.watch import Watch
 from wardian.worlds import contract
 
 DATABASE_NAME = "wardian.db"
@@ -142,11 +144,11 @@ def compose(
     registry = Registry(database)
     journal = Journal(database, events)
     files = PackageFiles(database, _store(folder), executor)
-    trust = Trust(database)
-    _keep_fresh(events, registry, trust)
+    trust = _trust(database, events, registry)
     steps = Steps()
     egress = _egress(settings)
     vault, upkeep = _vault(database, events, journal, steps, roots)
+    flows, connections = _oauth(settings, database, registry, journal, vault, egress)
     telemetry = _telemetry(executor, egress)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
@@ -155,14 +157,18 @@ def compose(
         events=events,
         kv_quota=Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max),
         egress=egress,
+        vault=vault,
+        watch=Watch(vault),
+        fresh=connections.fresh,
     )
-    flows, connections = _oauth(settings, database, registry, journal, vault, egress)
     recorder = Recorder(database, telemetry, _recording_policy(settings))
     recordings = Recordings(database, registry, journal, recorder)
     calls = Calls(
         CallServices(
             executor=executor,
-            functions=HostFunctions(contract(), build(services), telemetry),
+            functions=HostFunctions(
+                contract(), build(services), telemetry, Sinks(services.watch, telemetry)
+            ),
             files=files,
             telemetry=telemetry,
             statistics=statistics,
@@ -339,10 +345,12 @@ def _hear(rounds: Rounds, supervisor: Supervisor, traffic: Traffic, event: Event
         traffic.forget(event.tenant, name)
 
 
-def _keep_fresh(events: Events, registry: Registry, trust: Trust) -> None:
+def _trust(database: Database, events: Events, registry: Registry) -> Trust:
     """Have what is remembered of the database forgotten when it changes."""
+    trust = Trust(database)
     events.subscribe("plugin.*", partial(_forget, registry))
     events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
+    return trust
 
 
 def _vault(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wardian.errors import InvalidArguments
 from wardian.policy.grants import Authority, Layer
+from wardian.policy.leaks import Leaks
 from wardian.policy.limits import Limits
 from wardian.policy.permissions import Permission, noted, parse_permission
+from wardian.policy.secret import Secret
 from wardian.policy.usage import Usage
+from wardian.vault import Held
 
 Case = Literal["denied", "not-found", "invalid", "exhausted", "unavailable"]
 """The cases of the variant ``error`` in ``wit/v1/types.wit``."""
@@ -21,12 +24,24 @@ Countable = Literal["host_calls", "http_requests", "events", "log_lines"]
 Observer = Callable[[Permission, Layer | None, Authority], None]
 """Told of a permission that was needed, the layer that refused it, and what it was judged by."""
 
+Fresh = Callable[[Held], Awaitable[Held]]
+"""Makes a credential one that can be used now, where its value ends by itself.
+
+Raises:
+    Unavailable: there is no way to.
+"""
+
 _COUNTED: dict[Countable, str] = {
     "host_calls": "host calls",
     "http_requests": "HTTP requests",
     "events": "events",
     "log_lines": "log lines",
 }
+
+
+async def as_it_is(held: Held) -> Held:
+    """Use a credential as the vault has it."""
+    return held
 
 
 class Refused(Exception):
@@ -97,6 +112,8 @@ class CallContext:
         authority: replaced while the call runs when the operator changes the grants.
         configuration: the plugin's resolved values, the same throughout the call.
         observer: told of every permission that is judged; set while the plugin is monitored.
+        leaks: looks for credentials in what the plugin writes; None if it cannot meet any.
+        given_out: secrets that this call was given to use; it may still not store them.
     """
 
     facts: CallFacts
@@ -104,6 +121,8 @@ class CallContext:
     budget: Budget
     configuration: Mapping[str, Any] = field(default_factory=dict)
     observer: Observer | None = None
+    leaks: Leaks | None = None
+    given_out: list[Secret] = field(default_factory=list)
 
     def require(self, permission: str | Permission) -> None:
         """Check that the call holds ``permission``.

@@ -59,6 +59,7 @@ class Http:
         judge = _Judge(call, credential)
         judge.require(outgoing.method, outgoing.url)
         guard = await self._guards(call, credential)
+        _check_bound(guard.injection, outgoing.url)
         try:
             answer = await self._egress.send(_errand(call, outgoing, judge, guard, request))
         except EgressFault as fault:
@@ -66,6 +67,16 @@ class Http:
         except Refused as refused:
             raise Refused(refused.case, _shown(guard.leaks, refused.text)) from refused
         return {"status": answer.status, "headers": list(answer.headers), "body": answer.body}
+
+
+def _check_bound(injection: Injection | None, url: Url) -> None:
+    """A redirect may lead away from where a credential is bound; a request that names it not."""
+    if injection is not None and not injection.covers(url):
+        raise Refused(
+            "denied",
+            f"The credential {injection.name!r} is not bound to {url.origin}: the operator sets "
+            "its origins.",
+        )
 
 
 class _Judge:

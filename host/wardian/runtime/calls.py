@@ -21,6 +21,7 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.text import escaped
 from wardian.plugins.trust import Trust
 from wardian.policy.grants import Authority
+from wardian.policy.leaks import Leaks
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import Limits, limits_from
 from wardian.policy.permissions import Permission
@@ -139,11 +140,12 @@ class Calls:
         """
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
+        leaks = await self._services.functions.sinks.leaks(plugin.tenant, plugin.asked)
         settled = self._settled_of(plugin) or await self._started(plugin)
         # Nothing is awaited from here until the call is among those that are running.
         plugin = settled.plugin
         limits = limits_from(request.limits or {}, settled.limits)
-        context = _context(settled, request, limits)
+        context = _context(settled, request, limits, leaks)
         job = self._job(settled, context, function, request.arguments)
         if plugin.monitored:
             self._watch(context)
@@ -194,7 +196,9 @@ class Calls:
             function=function,
             arguments=arguments,
             limits=context.budget.limits,
-            on_output=lambda written: write_output(context, written),
+            on_output=lambda written: write_output(
+                context, self._services.functions.sinks.output(context, written)
+            ),
             known=settled.known,
         )
 
@@ -332,15 +336,17 @@ class Calls:
             outcome = await self._services.executor.call(job, answer)
         except CallError as error:
             error.usage = _merged(error.usage, context.budget)
+            self._services.functions.sinks.clean(context, error)
             self._record(plugin, job, error.usage, error, counted)
             if isinstance(answer, Tape):
-                answer.ended(error.usage, error=error)
+                answer.ended(error.usage, error=error, known=context.leaks)
             raise
         usage = _merged(outcome.usage, context.budget)
+        result = await self._services.functions.sinks.result(context, outcome.result)
         self._record(plugin, job, usage, None, counted)
         if isinstance(answer, Tape):
-            answer.ended(usage, outcome.result)
-        return CallOutcome(outcome.result, usage, job.call_id)
+            answer.ended(usage, result, known=context.leaks)
+        return CallOutcome(result, usage, job.call_id)
 
     def _record(
         self, plugin: Installed, job: Job, usage: Usage, error: CallError | None, counted: bool
@@ -427,7 +433,9 @@ def _version_of(plugin: Installed) -> tuple[str, str]:
     return plugin.id, plugin.package_digest
 
 
-def _context(settled: _Settled, request: CallRequest, limits: Limits) -> CallContext:
+def _context(
+    settled: _Settled, request: CallRequest, limits: Limits, leaks: Leaks | None = None
+) -> CallContext:
     plugin = settled.plugin
     call_id = request.call_id or new_id()
     facts = CallFacts(
@@ -445,6 +453,7 @@ def _context(settled: _Settled, request: CallRequest, limits: Limits) -> CallCon
         authority=settled.authority,
         budget=Budget(limits),
         configuration=settled.configuration,
+        leaks=leaks,
     )
 
 

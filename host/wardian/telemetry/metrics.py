@@ -82,6 +82,12 @@ class Telemetry:
             ("outcome",),
             registry=self._registry,
         )
+        self._leaks = Counter(
+            "wardian_leaks_stopped",
+            "Credentials kept out of what plugins write, by where they were.",
+            ("sink",),
+            registry=self._registry,
+        )
 
         self._now = _Plugins()
         self._registry.register(self._now)
@@ -105,6 +111,10 @@ class Telemetry:
     def recording_ended(self, outcome: str, count: int = 1) -> None:
         """Count calls that were recorded. ``outcome`` is ``kept``, or why they are not."""
         self._recordings.labels(outcome).inc(count)
+
+    def leak_stopped(self, sink: str) -> None:
+        """Count one credential kept out. ``sink`` is a host function, or a part of a call."""
+        self._leaks.labels(sink).inc()
 
     def watch_workers(self, count: Callable[[], WorkerCounts]) -> None:
         """Report what ``count`` says of the workers, each time the metrics are rendered."""

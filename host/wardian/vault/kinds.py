@@ -11,6 +11,7 @@ from wardian.crypto.private_keys import algorithm_of
 from wardian.errors import InvalidArguments
 from wardian.policy.secret import Secret
 from wardian.policy.urls import parse_url
+from wardian.vault.claims import check_longest_seconds
 from wardian.vault.held import Kind
 
 TEXT_CHARS_MAX = 4096
@@ -115,6 +116,20 @@ FIELDS: Mapping[Kind, tuple[Field, ...]] = {
             check=_pem,
         ),
         _public("key_id", "What JWTs call the key (`kid`).", _visible, is_required=False),
+        _public("issuer", "Who every token is from (`iss`).", is_required=False),
+        _public("subject", "Whom every token is about (`sub`).", is_required=False),
+        _public(
+            "audience",
+            "Whom tokens may be for (`aud`).",
+            is_required=False,
+            is_list=True,
+        ),
+        _public(
+            "longest_seconds",
+            "How long a token holds at most; 3600 unless set.",
+            check_longest_seconds,
+            is_required=False,
+        ),
     ),
     Kind.OAUTH2_CLIENT: (
         _public("client_id", "The client's id at the provider.", _visible),

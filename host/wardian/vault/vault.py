@@ -19,6 +19,7 @@ from wardian.storage.vault import TENANTS_OWN, CredentialRow, Kept, VaultReposit
 from wardian.vault.held import Bound, Held, Kind
 from wardian.vault.keyring import Keyring, VaultState
 from wardian.vault.kinds import check_fields
+from wardian.vault.placements import check_placement
 from wardian.vault.ports import Journal
 from wardian.vault.sealing import bound_document, open_row, seal
 from wardian.vault.views import CredentialView, credential_view
@@ -154,6 +155,7 @@ class Vault:
         """
         _check(name, bound, rotate_days, description)
         check_fields(kind, public, secrets)
+        check_placement(kind, bound.placement)
         await self._keyring.prepare(tenant)
         moment = now()
         wanted = CredentialRow(

@@ -1,4 +1,4 @@
-"""credentials, plugins, agents, metrics: permission first, then `unavailable`."""
+"""plugins, agents, metrics: permission first, then `unavailable`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from callings import calling, refusing
 from wardian.capabilities import CallContext
 from wardian.capabilities.agents import Agents
-from wardian.capabilities.credentials import Credentials
 from wardian.capabilities.metrics import Metrics
 from wardian.capabilities.plugins import Plugins
 from wardian.policy.levels import Level
@@ -19,12 +18,6 @@ pytestmark = pytest.mark.anyio
 Attempt = Callable[[CallContext], Awaitable[object]]
 
 GUARDED: list[tuple[str, Attempt]] = [
-    ("credentials:use:github", lambda call: Credentials().exists(call, "github")),
-    (
-        "credentials:use:github",
-        lambda call: Credentials().sign(call, "github", {"tag": "jwt", "val": "{}"}),
-    ),
-    ("credentials:reveal:github", lambda call: Credentials().reveal(call, "github")),
     ("plugins:call:markdown", lambda call: Plugins().call(call, "markdown", "*", "render", "{}")),
     ("agents:ask:summarise", lambda call: Agents().ask(call, "summarise", "{}", None)),
 ]
@@ -40,17 +33,6 @@ async def test_without_the_permission_it_is_denied(permission: str, attempt: Att
 async def test_with_the_permission_it_is_unavailable(permission: str, attempt: Attempt) -> None:
     with refusing("unavailable", "does not offer"):
         await attempt(calling(permission, level=Level.TRUSTED))
-
-
-async def test_revealing_is_denied_by_the_level() -> None:
-    with refusing("denied", "level"):
-        await Credentials().reveal(calling("credentials:reveal:x", level=Level.STANDARD), "x")
-
-
-@pytest.mark.parametrize("name", ["", "a b", "A", "x" * 600, "a\x00"])
-async def test_a_name_that_is_no_name_is_invalid(name: str) -> None:
-    with refusing("invalid"):
-        await Credentials().exists(calling("credentials:use:*"), name)
 
 
 async def test_metrics_are_unavailable_to_all() -> None:
