@@ -20,6 +20,7 @@ from wardian.api.app import app_over
 from wardian.cli.serve import Server, listen, url_of
 from wardian.policy.bindings import parse_binding
 from wardian.policy.secret import Secret
+from wardian.runtime.executor.job import HostCalls
 from wardian.runtime.oauth.refreshing import Refreshing
 from wardian.settings import Settings
 from wardian.storage.rows import now
@@ -36,6 +37,16 @@ provider = "{PROVIDER}"
 scopes = ["read", "write"]
 authorize_url = "{EVIL}/authorize"
 token_url = "{EVIL}/token"
+"""
+
+PERMISSIONS = """
+[[permissions]]
+permission = "http:request:GET:http://127.0.0.1/*"
+reason = "Reads issues."
+
+[[permissions]]
+permission = "credentials:use:hub"
+reason = "In your name."
 """
 
 _FIELD = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
@@ -143,6 +154,12 @@ class World:
         """Return the connection as the host uses it."""
         return await self.host.host.connections.fresh(await self.held())
 
+    async def issues(self) -> Any:
+        """Have the plugin ask the provider's API, naming the connection."""
+        url = f"{self.provider.url}/api/issues"
+        outcome = await self.host.host.call(PLUGIN, "run", {"url": url})
+        return outcome.result
+
     async def status(self, tenant: str = "default") -> Any:
         """Return what an operator is shown of the connection."""
         (found,) = await self.host.host.connections.list(PLUGIN, tenant=tenant)
@@ -151,6 +168,11 @@ class World:
     @property
     def refreshing(self) -> Refreshing:
         return self.host.host.connections._refreshing
+
+
+async def _send(arguments: Mapping[str, Any], answer: HostCalls) -> Any:
+    request = {"method": "GET", "headers": [], "body": None, "timeout-ms": None}
+    return await answer("http", "send", [request | arguments | {"credential": PROVIDER}])
 
 
 @asynccontextmanager
@@ -165,8 +187,13 @@ async def world(folder: Path, **settings: Any) -> AsyncIterator[World]:
             "egress_allowed_networks": ("127.0.0.0/8",),
             **settings,
         }
-        host = await stack.enter_async_context(fake_host(folder, **chosen))
-        await host.host.install(package(PLUGIN, more=MANIFEST))
+        host = await stack.enter_async_context(fake_host(folder, {"run": _send}, **chosen))
+        port = provider.url.rpartition(":")[2]
+        permissions = PERMISSIONS.replace("127.0.0.1", f"127.0.0.1:{port}")
+        await host.host.install(
+            package(PLUGIN, more=MANIFEST + permissions),
+            grants=[f"http:request:GET:{provider.url}/*", "credentials:use:hub"],
+        )
         server = Server(listener, app_over(host.host, Settings(data_dir=folder, **chosen)))
         running = asyncio.create_task(server.run_until_stopped())
         clock = Clock()

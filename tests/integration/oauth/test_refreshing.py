@@ -346,3 +346,32 @@ async def test_connections_of_one_moment_are_due_at_different_ones(world: World)
     assert len(set(left)) == 100
     assert all(300 <= each.total_seconds() <= 600 for each in left)
     assert record.renewed(Tokens(access_token=Secret("x")), record.obtained_at).due_at("") is None
+
+
+async def test_a_plugin_names_the_connection_and_the_host_does_the_rest(world: World) -> None:
+    await world.connect()
+    first = access(await world.held())
+    answered = await world.issues()
+    world.clock.forward(hours=2)
+
+    again = await world.issues()
+
+    assert (answered["tag"], again["tag"]) == ("ok", "ok"), (answered, again)
+    assert [answered["val"]["status"], again["val"]["status"]] == [200, 200]
+    assert world.provider.spent == [first, access(await world.held())]
+    assert first != world.provider.spent[1]
+    assert CANARY not in repr(answered) + repr(again)
+
+
+async def test_a_plugin_whose_connection_is_broken_or_missing_is_told(world: World) -> None:
+    missing = await world.issues()
+    await world.connect()
+    world.provider.refresh_tokens.clear()
+    world.clock.forward(hours=2)
+
+    broken = await world.issues()
+
+    assert (missing["tag"], missing["val"]["tag"]) == ("err", "not-found")
+    assert (broken["tag"], broken["val"]["tag"]) == ("err", "unavailable")
+    assert "wardian oauth connect stores hub" in broken["val"]["val"]
+    assert world.provider.spent == []
