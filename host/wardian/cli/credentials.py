@@ -72,7 +72,7 @@ def set_credential(
     terminal = Terminal(json=json)
     body = {
         "kind": kind,
-        "fields": read_fields(kind_of(kind), field or [], source or [], terminal),
+        "fields": read_fields(kind_of(kind), field or [], source or []),
         "origins": origin or [],
         "placement": None if placement is None else json_object(placement, "--placement"),
         "expires_at": None if expires is None else _moment(expires),

@@ -9,7 +9,6 @@ from typing import Any
 
 import typer
 
-from wardian.cli.terminal import Terminal
 from wardian.errors import InvalidArguments
 from wardian.vault.held import Kind
 from wardian.vault.kinds import FIELDS, PEM_CHARS_MAX, Field
@@ -19,9 +18,7 @@ SOURCES = "file:PATH, env:NAME, prompt or -"
 _BYTES_MAX = 4 * PEM_CHARS_MAX
 
 
-def read_fields(
-    kind: Kind, items: list[str], sources: list[str], terminal: Terminal
-) -> dict[str, Any]:
+def read_fields(kind: Kind, items: list[str], sources: list[str]) -> dict[str, Any]:
     """Put a credential's fields together.
 
     Args:
@@ -35,17 +32,13 @@ def read_fields(
     secret = [field for field in FIELDS[kind] if field.is_secret]
     places = dict(_source(secret, text) for text in sources)
     main = secret[0]
-    places.setdefault(main.name, "prompt" if _is_asked(terminal) else "-")
+    places.setdefault(main.name, "prompt" if sys.stdin.isatty() else "-")
     for field in secret:
         if field.name in places:
             text = _read(field, places[field.name])
             if text or field.is_required:
                 fields[field.name] = text
     return fields
-
-
-def _is_asked(terminal: Terminal) -> bool:
-    return terminal.is_interactive
 
 
 def _public(kind: Kind, item: str) -> tuple[str, Any]:

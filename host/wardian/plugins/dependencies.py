@@ -171,6 +171,8 @@ def check_upgrade(
             there or, if the plugin is enabled, is off; with the chain of needs.
     """
     offered = release_of(new_manifest)
+    if not offered.needs and not dependents(name, installed):
+        return  # nobody has a say in it
     plan = resolve([Release(name=name, version=new_version, needs=offered.needs)], installed)
     if any(release.name == name and release.is_on for release in installed):
         check_all_on(plan)

@@ -150,8 +150,15 @@ class Manifest(Table):
 
     @classmethod
     def restored(cls, document: Mapping[str, Any]) -> Manifest:
-        """Return a manifest from what `document` gave."""
-        return cls.model_validate(document)
+        """Return a manifest from what `document` gave.
+
+        Raises:
+            InvalidManifest: it was stored by rules that have changed since.
+        """
+        try:
+            return cls.model_validate(document)
+        except ValidationError as exc:
+            raise refusal(exc, "", cls) from exc
 
 
 def parse_manifest(source: bytes) -> Manifest:

@@ -12,7 +12,8 @@ import msgspec
 from wardian.errors import NotFound
 from wardian.plugins.judgement import Signer
 from wardian.plugins.manifest import Manifest
-from wardian.plugins.states import CALLABLE, Cause, PluginState
+from wardian.plugins.states import CALLABLE, SWITCHED_ON, Cause, PluginState
+from wardian.plugins.stored import read_content, read_grants
 from wardian.policy.levels import Level
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.sandbox.description import Description
@@ -36,6 +37,8 @@ class Installed:
         recorded: how many of its calls are kept for replay.
         degraded_by: what made it degraded, while it is.
         signer: who signed the package; None if nobody did.
+        is_readable: whether the stored manifest is taken by this version of the host. If not, the
+            plugin is quarantined for as long as that is so, whatever its row says.
     """
 
     id: str
@@ -57,6 +60,7 @@ class Installed:
     recorded: int = 0
     degraded_by: Cause | None = None
     signer: Signer | None = None
+    is_readable: bool = True
 
     @property
     def is_callable(self) -> bool:
@@ -175,19 +179,39 @@ def as_version(
     plugin: Installed, row: VersionRow, granted: Iterable[str], signer: Signer | None = None
 ) -> Installed:
     """Return what a plugin would be at another of its versions, with these grants."""
-    manifest = Manifest.restored(row.manifest)
     return replace(
-        plugin,
+        with_content(
+            plugin,
+            Manifest.restored(row.manifest),
+            msgspec.convert(row.description, Description),
+            granted,
+        ),
         version=row.plugin_version,
         digest=row.digest,
         package_digest=row.package_digest,
         level=Level(row.level),
-        manifest=manifest,
-        description=msgspec.convert(row.description, Description),
         installed_at=row.installed_at,
+        signer=signer,
+    )
+
+
+def with_content(
+    plugin: Installed, manifest: Manifest, description: Description, granted: Iterable[str]
+) -> Installed:
+    """Return what a plugin could do with another manifest and component, and these grants.
+
+    It is for comparing: of which package it is made, and who signed that, stays as it was.
+    """
+    return replace(
+        plugin,
+        version=manifest.version,
+        digest=description.digest,
+        level=manifest.sandbox_level,
+        manifest=manifest,
+        description=description,
         asked=manifest.asked(),
         granted=tuple(map(parse_permission, granted)),
-        signer=signer,
+        is_readable=True,
     )
 
 
@@ -197,7 +221,10 @@ def _installed(
     configured: Mapping[str, Any],
     signer: Signer | None,
 ) -> Installed:
-    manifest = Manifest.restored(row.manifest)
+    manifest, description, fault = read_content(row)
+    state, reason = PluginState(row.state), row.state_reason
+    if fault is not None and state in SWITCHED_ON:
+        state, reason = PluginState.QUARANTINED, fault
     return Installed(
         id=row.id,
         tenant=row.tenant,
@@ -206,16 +233,17 @@ def _installed(
         digest=row.digest,
         package_digest=row.package_digest,
         level=Level(row.level),
-        state=PluginState(row.state),
-        state_reason=row.state_reason,
+        state=state,
+        state_reason=reason,
         manifest=manifest,
-        description=msgspec.convert(row.description, Description),
+        description=description,
         installed_at=row.installed_at,
         asked=manifest.asked(),
-        granted=tuple(map(parse_permission, granted)),
+        granted=read_grants(row.name, granted),
         configured=configured,
         monitored=row.monitored,
         recorded=row.recorded,
         degraded_by=Cause(row.degraded_by) if row.degraded_by else None,
+        is_readable=fault is None,
         signer=signer,
     )

@@ -60,10 +60,17 @@ def _release(row: DependencyRow) -> Release:
     return Release(
         name=row.name,
         version=row.plugin_version,
-        needs=_ranges(row.dependencies),
+        needs=_stored_ranges(row.dependencies),
         state=PluginState(row.state),
         state_reason=row.state_reason,
     )
+
+
+def _stored_ranges(dependencies: Mapping[str, str]) -> dict[str, VersionRange]:
+    try:
+        return _ranges(dependencies)
+    except ValueError:
+        return {}  # it is set aside for that, and must not hold the others
 
 
 def _ranges(dependencies: Mapping[str, str]) -> dict[str, VersionRange]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
-from wardian.storage.rows import UpgradeRow
+from wardian.storage.rows import PastUpgradeRow
 from wardian.storage.upgrades import COMMITTED
 
+_Row = TypeVar("_Row", bound=PastUpgradeRow)
 
-def since(history: Sequence[UpgradeRow], package: str) -> list[UpgradeRow]:
+
+def since(history: Sequence[_Row], package: str) -> list[_Row]:
     """Return what happened since a package was last left, oldest first.
 
     ``history`` is the newest first; what was not committed did not happen.
     """
-    found: list[UpgradeRow] = []
+    found: list[_Row] = []
     for entry in history:
         if entry.outcome != COMMITTED:
             continue
@@ -23,6 +26,6 @@ def since(history: Sequence[UpgradeRow], package: str) -> list[UpgradeRow]:
     return found[::-1]
 
 
-def first_migrated(entries: Sequence[UpgradeRow]) -> str | None:
+def first_migrated(entries: Sequence[PastUpgradeRow]) -> str | None:
     """Return the id of the first of these that changed stored data: it has it as it was before."""
     return next((entry.id for entry in entries if entry.migrated), None)

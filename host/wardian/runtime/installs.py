@@ -172,8 +172,7 @@ class Installer:
             }
             for each, why in going.items():
                 plugin = await read_installed(change.connection, tenant, each)
-                versions = await change.plugins.versions(plugin.id)
-                kept += [version.package_digest for version in versions]
+                kept += await change.plugins.kept_packages(plugin.id)
                 await self._lifecycle.move(change, plugin, PluginState.UNINSTALLED, why)
         self._steps.reached("uninstall", "files")
         await self._files.drop_unused(kept)

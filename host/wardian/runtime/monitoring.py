@@ -9,8 +9,6 @@ pushes nothing out of another.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -19,10 +17,10 @@ from datetime import datetime
 from functools import partial
 
 from wardian.capabilities.base import Observer
-from wardian.errors import WardianError
 from wardian.policy.grants import Authority, Layer
 from wardian.policy.permissions import Permission, tightest, widest
 from wardian.runtime.flushing import flushed
+from wardian.runtime.tally import Plugin, Tally
 from wardian.storage import Connection, Database
 from wardian.storage.permission_uses import PermissionUseRepository
 from wardian.storage.rows import PermissionUseRow, now
@@ -34,10 +32,7 @@ FLUSH_SECONDS = 2.0
 
 _MAX_CALL_ID_CHARS = 200
 
-_Plugin = tuple[str, str]
 _Key = tuple[str, Layer | None]
-
-_log = logging.getLogger("wardian.monitoring")
 
 
 class Monitoring:
@@ -45,9 +40,7 @@ class Monitoring:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._pending: dict[_Plugin, _Book] = {}
-        # Held while rows are written or removed, and taken before any transaction.
-        self._writing = asyncio.Lock()
+        self._tally = Tally(database, "The use of permissions", _Book, _write)
 
     def observer(self, tenant: str, plugin_id: str, call_id: str) -> Observer:
         """Return what a call of a monitored plugin reports to."""
@@ -55,18 +48,15 @@ class Monitoring:
 
     def _note(
         self,
-        plugin: _Plugin,
+        plugin: Plugin,
         call_id: str,
         wanted: Permission,
         refused_by: Layer | None,
         authority: Authority,
     ) -> None:
         """Count one decision; this is on the way of host calls, and must not fail."""
-        book = self._pending.get(plugin)
-        if book is None:
-            book = self._pending[plugin] = _Book()
         at = now()
-        book.add(refused_by, _Count(wanted, authority, 1, at, at, call_id))
+        self._tally.of(plugin).add(refused_by, _Count(wanted, authority, 1, at, at, call_id))
 
     async def uses(self, tenant: str, plugin_id: str) -> list[PermissionUseRow]:
         """Return what was counted up to now, by permission.
@@ -81,32 +71,13 @@ class Monitoring:
     @asynccontextmanager
     async def clearing(self, tenant: str, plugin_id: str) -> AsyncIterator[None]:
         """Keep flushes away while the block removes a plugin's rows; what is pending goes too."""
-        async with self._writing:
+        async with self._tally.lock:
             yield
-            self._pending.pop((tenant, plugin_id), None)
+            self._tally.drop((tenant, plugin_id))
 
     async def flush(self) -> None:
         """Write down what has been counted; what cannot be written stays counted."""
-        async with self._writing:
-            pending, self._pending = self._pending, {}
-            if not pending:
-                return
-            connection: Connection | None = None
-            try:
-                async with self._database.transaction() as connection:
-                    for plugin, book in pending.items():
-                        await _write(connection, plugin, book)
-            except WardianError as error:
-                _log.warning("The use of permissions could not be written: %s", error)
-            finally:
-                # Also when whoever asked went away meanwhile.
-                if connection is None or not connection.committed:
-                    self._take_back(pending)
-
-    def _take_back(self, pending: dict[_Plugin, _Book]) -> None:
-        newer, self._pending = self._pending, pending
-        for plugin, book in newer.items():
-            self._pending.setdefault(plugin, _Book()).add_all(book)
+        await self._tally.flush()
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -195,7 +166,7 @@ def _judged_by(layer: Layer | None, count: _Count) -> Permission:
     return tightest(patterns, count.wanted) or widest(count.wanted)
 
 
-async def _write(connection: Connection, plugin: _Plugin, book: _Book) -> None:
+async def _write(connection: Connection, plugin: Plugin, book: _Book) -> None:
     repository = PermissionUseRepository(connection, *plugin)
     if not await repository.owner_exists():
         return

@@ -13,7 +13,7 @@ from wardian.plugins import PackageStore
 from wardian.plugins.package import component_of
 from wardian.runtime.ports import Executor
 from wardian.storage import Database
-from wardian.storage.plugins import components_in_use, digests_in_use
+from wardian.storage.plugins import packages_in_use
 
 _T = TypeVar("_T")
 
@@ -62,25 +62,24 @@ class PackageFiles:
     async def drop_unused(self, digests: Iterable[str]) -> None:
         """Remove those packages that no row names any more, and compiled code; hold the lock."""
         async with self._database.reading() as connection:
-            unused = set(digests) - await digests_in_use(connection)
-            components = await components_in_use(connection)
+            used = await packages_in_use(connection)
+        unused = set(digests) - used.keys()
         for digest in unused:
             try:
                 await asyncio.to_thread(self._store.remove, digest)
             except OSError as error:
                 _log.warning("A file stays until the next start: %s", error.strerror)
         if unused:
-            await self._executor.keep_only(components)
+            await self._executor.keep_only(set(used.values()))
 
     async def sweep(self) -> None:
         """Remove the files of installs that were killed before their rows were committed."""
         async with self._database.reading() as connection:
-            wanted = await digests_in_use(connection)
-            components = await components_in_use(connection)
-        swept = await asyncio.to_thread(self._store.sweep, wanted)
+            used = await packages_in_use(connection)
+        swept = await asyncio.to_thread(self._store.sweep, set(used))
         if swept:
             _log.info("Removed %d files that belong to no installed plugin.", len(swept))
-        await self._executor.keep_only(components)
+        await self._executor.keep_only(set(used.values()))
 
 
 async def to_the_end(function: Callable[[], _T]) -> _T:

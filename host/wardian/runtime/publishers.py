@@ -57,7 +57,8 @@ class Publishers:
 
         Raises:
             InvalidArguments: a name, a pattern or a key that is none.
-            Conflict: there is one of this name; or another publisher has the key.
+            Conflict: there is one of this name; another publisher has the key, or had it when it
+                was revoked.
             NotFound: there is no such tenant.
         """
         check_publisher(name, plugins)
@@ -79,11 +80,14 @@ class Publishers:
     ) -> Sequence[str]:
         """Trust a publisher no more; return the plugins that were quarantined for it.
 
+        Which of its keys were revoked, and its list of revocations, hold if it is added again.
+
         Raises:
             NotFound: the tenant has none of this name.
         """
         async with self._journal.change(tenant, actor) as change:
-            if not await TrustRepository(change.connection, tenant).remove_publisher(name):
+            repository = TrustRepository(change.connection, tenant)
+            if not await repository.remove_publisher(name, remember=KeyState.REVOKED.value):
                 raise _no_publisher(name)
             await change.note_trust("publisher-removed", name, {})
         return await self._recall.sweep(tenant)
@@ -214,8 +218,15 @@ async def _views(connection: Connection, tenant: str) -> list[PublisherView]:
 
 async def _add_key(change: Change, name: str, key: PublicKey) -> None:
     repository = TrustRepository(change.connection, change.tenant)
-    if sum(row.publisher == name for row in await repository.keys()) >= KEYS_MAX:
+    known = await repository.keys()
+    if sum(row.publisher == name for row in known) >= KEYS_MAX:
         raise InvalidArguments(f"A publisher has at most {KEYS_MAX} keys.", path="keys")
+    for row in known:
+        if row.key_id == key.id and row.state == KeyState.REVOKED:
+            raise Conflict(
+                f"The key {key.id} is known in this tenant already: it is of {row.publisher!r} and "
+                f"was revoked ({row.reason}), which holds for ever. Add another."
+            )
     added = now()
     row = PublisherKeyRow(
         key_id=key.id,

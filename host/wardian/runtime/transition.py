@@ -70,6 +70,7 @@ class Target:
 
     Attributes:
         change: ``upgrade`` or ``rollback``.
+        manifest: of the version.
         granted: the grants from then on.
         dropped: grants that the new version has no use for; a rollback brings them back.
         migrations: calls of the new version's ``migrate``, in order.
@@ -79,6 +80,7 @@ class Target:
 
     change: str
     version: VersionRow
+    manifest: Manifest
     granted: tuple[str, ...]
     dropped: tuple[str, ...] = ()
     arrival: Arrival | None = None
@@ -128,11 +130,12 @@ class Transitions:
         """
         steps, change = self._parts.steps, target.change
         with steps.at(change, "stage"):
-            row = await self._stage(plugin, target, actor)
+            row, present = await self._stage(plugin, target, actor)
         with self._held(plugin, target):
             try:
-                await self._change_data(plugin, target, row)
-                new = await self._arriving(plugin, target)
+                if target.changes_data:
+                    present = await self._change_data(plugin, target, row)
+                new = _arriving(plugin, present, target)
                 with steps.at(change, "probe"):
                     await self._probe(new)
                 await self._parts.calls.prepare(new)
@@ -179,12 +182,16 @@ class Transitions:
         """Finish an upgrade that was swapped, and undo one that was not; then it has ended."""
 
         async def end() -> None:
+            gone: list[str] = []
             async with self._parts.journal.change(plugin.tenant, row.actor) as change:
                 present = await UpgradeRepository(change.connection, plugin.tenant).find(row.id)
-            if present is not None and present.outcome == SWAPPED:
-                await self._finish(plugin, present)
-            elif present is not None and present.outcome == RUNNING:
-                await self._undo(plugin, present, error)
+                if present is not None and present.outcome == SWAPPED:
+                    gone = await self._finish(change, plugin, present)
+                elif present is not None and present.outcome == RUNNING:
+                    gone = await _undo(change, plugin, present, error)
+            if gone:
+                async with self._parts.files.lock:
+                    await self._parts.files.drop_unused(gone)
             del self._left[plugin.id]
 
         self._left[plugin.id] = row
@@ -192,30 +199,35 @@ class Transitions:
 
     # -- before the swap --
 
-    async def _stage(self, plugin: Installed, target: Target, actor: str) -> UpgradeRow:
-        """Keep the new version beside the old one, and write down what is about to happen."""
+    async def _stage(
+        self, plugin: Installed, target: Target, actor: str
+    ) -> tuple[UpgradeRow, Installed]:
+        """Keep the new version beside the old one, and write down what is about to happen.
+
+        Returns:
+            What was written down, and the plugin as it was then.
+        """
         row = _row(plugin, target, actor)
         try:
             if target.arrival is None:
-                await self._begin(plugin, target, row)
-                return row
+                return row, await self._begin(plugin, target, row)
             async with self._parts.files.stored(target.arrival.content, target.arrival.row.digest):
-                await self._begin(plugin, target, row)
+                return row, await self._begin(plugin, target, row)
         except BaseException as error:
             # The caller may have left in the moment in which it was written down.
             await self._end(plugin, row, error)
             raise
-        return row
 
-    async def _begin(self, plugin: Installed, target: Target, row: UpgradeRow) -> None:
+    async def _begin(self, plugin: Installed, target: Target, row: UpgradeRow) -> Installed:
         async with self._parts.journal.change(plugin.tenant, row.actor) as change:
             before = await self._check_unchanged(change, plugin)
             held = {*map(str, before.granted)}
-            kept = {row.package_digest for row in await change.plugins.versions(plugin.id)}
+            kept = await change.plugins.kept_packages(plugin.id)
+            arrived = target.version.package_digest not in kept
             if target.arrival is not None:
                 await change.plugins.add_package(target.arrival.row)
-                await change.plugins.keep_version(plugin.id, target.version)
-            arrived = target.version.package_digest not in kept
+                keep = change.plugins.add_version if arrived else change.plugins.keep_version
+                await keep(plugin.id, target.version)
             report = {
                 "dropped": [text for text in target.dropped if text in held],
                 "arrived": arrived,
@@ -223,6 +235,7 @@ class Transitions:
             }
             upgrades = UpgradeRepository(change.connection, plugin.tenant)
             await upgrades.add(replace(row, report=report))
+        return before
 
     @contextmanager
     def _held(self, plugin: Installed, target: Target) -> Iterator[None]:
@@ -233,9 +246,8 @@ class Transitions:
         with self._parts.gates.closed(plugin):
             yield
 
-    async def _change_data(self, plugin: Installed, target: Target, row: UpgradeRow) -> None:
-        if not target.changes_data:
-            return
+    async def _change_data(self, plugin: Installed, target: Target, row: UpgradeRow) -> Installed:
+        """Bring the stored data along; return the plugin as it is then."""
         steps, tenant = self._parts.steps, plugin.tenant
         with steps.at(target.change, "snapshot"):
             if not await self._drained(plugin):
@@ -253,14 +265,12 @@ class Transitions:
                 async with self._parts.journal.change(tenant, row.actor) as change:
                     upgrades = UpgradeRepository(change.connection, tenant)
                     await upgrades.restore(target.restores, plugin.id)
-            await self._migrate(await self._arriving(plugin, target), target)
+            await self._migrate(_arriving(plugin, await self._present(plugin), target), target)
+        return await self._present(plugin)
 
-    async def _arriving(self, plugin: Installed, target: Target) -> Installed:
-        """Return the new version with what it may do, and how it is configured, now."""
+    async def _present(self, plugin: Installed) -> Installed:
         async with self._parts.journal.change(plugin.tenant, "host") as change:
-            present = await self._check_unchanged(change, plugin)
-        granted = _still_granted(plugin, present, target)
-        return as_version(present, target.version, granted, target.signer)
+            return await self._check_unchanged(change, plugin)
 
     async def _migrate(self, new: Installed, target: Target) -> None:
         function = lifecycle_function(new, "migrate") or ""
@@ -287,9 +297,8 @@ class Transitions:
         changes = self._parts.registry.changes
         async with self._parts.journal.change(plugin.tenant, row.actor) as change:
             before = await self._check_unchanged(change, plugin)
-            manifest = Manifest.restored(target.version.manifest)
-            check_configuration(before, manifest)
-            await check_still_fits(change, manifest)
+            check_configuration(before, target.manifest)
+            await check_still_fits(change, target.manifest)
             granted = _still_granted(plugin, before, target)
             await change.plugins.use_version(
                 plugin.id,
@@ -304,7 +313,7 @@ class Transitions:
             upgrades = UpgradeRepository(change.connection, plugin.tenant)
             await upgrades.change(row.id, outcome=SWAPPED, step="swap")
             await change.note(_NOTED[target.change], plugin.name, _detail(row, granted))
-            present = await read_installed(change.connection, plugin.tenant, plugin.name)
+            present = await self._changed(change, before, target, granted)
             present = await self._parts.lifecycle.start_over(
                 change, present, f"{target.change} to {present.version}"
             )
@@ -312,6 +321,14 @@ class Transitions:
         present = new if present == new else present
         self._parts.registry.remember(present, changes=changes + len(change.noted))
         return present
+
+    async def _changed(
+        self, change: Change, before: Installed, target: Target, granted: Sequence[str]
+    ) -> Installed:
+        if before.is_readable:
+            return as_version(before, target.version, granted, target.signer)
+        # In which state it is was not for that version's row to say, and is now.
+        return await read_installed(change.connection, before.tenant, before.name)
 
     async def _drained(self, plugin: Installed) -> bool:
         """Wait for the calls of the old version; tell whether all have ended."""
@@ -322,40 +339,23 @@ class Transitions:
             return False
         return True
 
-    async def _finish(self, plugin: Installed, row: UpgradeRow) -> None:
-        """Write down that it is done, and let go of versions that are too old to be kept."""
-        async with self._parts.journal.change(plugin.tenant, row.actor) as change:
-            upgrades = UpgradeRepository(change.connection, plugin.tenant)
-            await upgrades.end(row.id, COMMITTED)
-            kept = await change.plugins.versions(plugin.id)
-            others = [each.package_digest for each in kept if each.package_digest != row.to_package]
-            # Who goes back goes to the version before first, however long ago that was installed.
-            others.sort(key=lambda digest: digest != row.from_package)
-            stay, gone = others[: self._versions_kept], others[self._versions_kept :]
-            for digest in gone:
-                await change.plugins.forget_version(plugin.id, digest)
-            await _forget_outdated(upgrades, plugin.id, stay)
-        if gone:
-            async with self._parts.files.lock:
-                await self._parts.files.drop_unused(gone)
+    async def _finish(self, change: Change, plugin: Installed, row: UpgradeRow) -> list[str]:
+        """Write down that it is done, and let go of versions that are too old to be kept.
 
-    async def _undo(self, plugin: Installed, row: UpgradeRow, error: BaseException | None) -> None:
-        """Have everything as it was before the upgrade began, as far as ``row`` tells it went."""
-        reason = getattr(error, "message", None) or type(error).__name__
-        step = getattr(error, "step", None) or ""
-        async with self._parts.journal.change(plugin.tenant, row.actor) as change:
-            upgrades = UpgradeRepository(change.connection, plugin.tenant)
-            if row.migrated:
-                await upgrades.restore(row.id, plugin.id)
-                await upgrades.forget_snapshot(row.id)
-            if row.report["arrived"]:
-                await change.plugins.forget_version(plugin.id, row.to_package)
-            await upgrades.change(row.id, migrated=False, step=step)
-            await upgrades.end(row.id, ROLLED_BACK, reason)
-            detail = {"from": row.from_version, "to": row.to_version, "reason": reason}
-            await change.note(f"{row.kind}-failed", plugin.name, detail | {"step": step})
-        async with self._parts.files.lock:
-            await self._parts.files.drop_unused([row.to_package])
+        Returns:
+            The packages of these.
+        """
+        upgrades = UpgradeRepository(change.connection, plugin.tenant)
+        await upgrades.end(row.id, COMMITTED)
+        kept = await change.plugins.kept_packages(plugin.id)
+        others = [digest for digest in kept if digest != row.to_package]
+        # Who goes back goes to the version before first, however long ago that was installed.
+        others.sort(key=lambda digest: digest != row.from_package)
+        stay, gone = others[: self._versions_kept], others[self._versions_kept :]
+        for digest in gone:
+            await change.plugins.forget_version(plugin.id, digest)
+        await _forget_outdated(upgrades, plugin.id, stay)
+        return gone
 
     async def _check_unchanged(self, change: Change, plugin: Installed) -> Installed:
         """The lock is of this process: another host on the same database may have been faster."""
@@ -369,6 +369,35 @@ class Transitions:
         return present
 
 
+async def _undo(
+    change: Change, plugin: Installed, row: UpgradeRow, error: BaseException | None
+) -> list[str]:
+    """Have everything as it was before the upgrade began, as far as ``row`` tells it went.
+
+    Returns:
+        The package that came with it.
+    """
+    reason = getattr(error, "message", None) or type(error).__name__
+    step = getattr(error, "step", None) or ""
+    upgrades = UpgradeRepository(change.connection, plugin.tenant)
+    if row.migrated:
+        await upgrades.restore(row.id, plugin.id)
+        await upgrades.forget_snapshot(row.id)
+    if row.report["arrived"]:
+        await change.plugins.forget_version(plugin.id, row.to_package)
+    await upgrades.change(row.id, migrated=False, step=step)
+    await upgrades.end(row.id, ROLLED_BACK, reason)
+    detail = {"from": row.from_version, "to": row.to_version, "reason": reason}
+    await change.note(f"{row.kind}-failed", plugin.name, detail | {"step": step})
+    return [row.to_package]
+
+
+def _arriving(plugin: Installed, present: Installed, target: Target) -> Installed:
+    """Return the new version with what it may do, and how it is configured, at present."""
+    granted = _still_granted(plugin, present, target)
+    return as_version(present, target.version, granted, target.signer)
+
+
 def _still_granted(plugin: Installed, present: Installed, target: Target) -> tuple[str, ...]:
     """Return the target's grants with what was revoked and granted since they were worked out."""
     revoked = {*plugin.granted} - {*present.granted}
@@ -378,7 +407,7 @@ def _still_granted(plugin: Installed, present: Installed, target: Target) -> tup
         if any(each.overlaps(wanted) for each in revoked)
         and not any(each.covers(wanted) for each in present.granted)
     ]
-    asked = Manifest.restored(target.version.manifest).asked()
+    asked = target.manifest.asked()
     come = {
         str(each)
         for each in {*present.granted} - {*plugin.granted}
@@ -430,7 +459,7 @@ async def _forget_outdated(upgrades: UpgradeRepository, plugin_id: str, kept: li
     ``kept`` are the packages that can be gone back to: when each was last left, and what its data
     was before that was migrated, is not forgotten.
     """
-    rows = await upgrades.of_plugin(plugin_id)
+    rows = await upgrades.past(plugin_id)
     entries = [since(rows, digest) for digest in kept]
     wanted = {first_migrated(each) for each in entries}
     leaving = {each[0].id for each in entries if each}

@@ -14,7 +14,7 @@ from wardian.errors import Conflict, InvalidArguments, NotFound, WardianError
 from wardian.plugins import Installed, Manifest, Registry
 from wardian.plugins.dependencies import check_upgrade
 from wardian.plugins.judgement import Signer
-from wardian.plugins.registry import as_version, read_installed, signer_of
+from wardian.plugins.registry import as_version, read_installed, signer_of, with_content
 from wardian.plugins.releases import Release, read_releases
 from wardian.plugins.rollback import check_version
 from wardian.plugins.trust import Trust
@@ -147,15 +147,16 @@ class Upgrader:
         with _told("upgrade"):
             plugin, candidate = await self._examined(order)
             there = await self._there(plugin.tenant)
-            found, _ = self._judged(order, plugin, candidate, there)
+            judged = self._judged(order, plugin, candidate, there)
             replayed = await self._replayed(order, plugin, candidate)
             with self._parts.steps.at("upgrade", "replay"):
                 check_replayed(replayed, accepted=order.accept_differences)
             async with self._parts.lifecycle.lock(plugin.tenant, plugin.name):
-                # It may have changed while the new version was compiled and tried.
-                plugin = await self._fresh(plugin)
-                there = await self._there(plugin.tenant)
-                found, approved = self._judged(order, plugin, candidate, there)
+                present, still_there = await self._fresh(plugin)
+                if (present, still_there) != (plugin, there):
+                    # It has changed while the new version was compiled and tried.
+                    judged = self._judged(order, present, candidate, still_there)
+                plugin, (found, approved) = present, judged
                 found = msgspec.structs.replace(found, replay=replayed)
                 target = _target(plugin, candidate, found, approved, order.actor)
                 present = await self._parts.transitions.make(plugin, target, order.actor)
@@ -191,7 +192,7 @@ class Upgrader:
         with _told("rollback"):
             async with self._parts.lifecycle.lock(order.tenant, order.name):
                 plugin = await self._parts.registry.get(order.tenant, order.name)
-                plugin = await self._fresh(plugin)
+                plugin, _ = await self._fresh(plugin)
                 row, left = await self._kept(plugin, order.to)
                 target = await self._back(plugin, row, left, order)
                 present = await self._parts.transitions.make(plugin, target, order.actor)
@@ -253,7 +254,7 @@ class Upgrader:
         self, plugin: Installed, candidate: Candidate, there: Sequence[Release]
     ) -> UpgradeReport:
         held = _covered(plugin.granted, candidate.manifest.asked())
-        new = as_version(plugin, candidate.version_row(""), held)
+        new = with_content(plugin, candidate.manifest, candidate.description, held)
         found = report(plugin, candidate, self._parts.calls.authority(new))
         return msgspec.structs.replace(
             found, dependents=dependents_of(plugin.name, candidate.manifest.version, there)
@@ -271,11 +272,14 @@ class Upgrader:
                 plugin = await self._parts.registry.get(order.tenant, name)
                 return plugin, await self._parts.intake.examine(package, order.delivery, change)
 
-    async def _fresh(self, plugin: Installed) -> Installed:
-        """Read a plugin under its lock: it may have changed while the new version was compiled."""
+    async def _fresh(self, plugin: Installed) -> tuple[Installed, tuple[Release, ...]]:
+        """Read a plugin under its lock, and what is there beside it."""
         await self._parts.transitions.settle(plugin)
         async with self._parts.database.reading() as connection:
-            return await read_installed(connection, plugin.tenant, plugin.name)
+            return (
+                await read_installed(connection, plugin.tenant, plugin.name),
+                await read_releases(connection, plugin.tenant),
+            )
 
     async def _there(self, tenant: str) -> tuple[Release, ...]:
         async with self._parts.database.reading() as connection:
@@ -309,6 +313,7 @@ class Upgrader:
         target = Target(
             change="rollback",
             version=row,
+            manifest=manifest,
             granted=_covered(held, manifest.asked()),
             dropped=_uncovered(plugin.granted, manifest.asked()),
             restores=_restored(plugin, row, left, order.stored),
@@ -366,6 +371,7 @@ def _target(
     return Target(
         change="upgrade",
         version=candidate.version_row(actor),
+        manifest=candidate.manifest,
         granted=tuple(sorted({*_covered(plugin.granted, asked), *approved})),
         dropped=_uncovered(plugin.granted, asked),
         arrival=Arrival(

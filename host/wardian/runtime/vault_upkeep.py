@@ -20,7 +20,7 @@ from wardian.vault import Vault
 from wardian.vault.rekeying import Rekeyed, Rekeying
 from wardian.vault.rotation import Rotated, Rotation
 
-FLUSH_SECONDS = 60.0
+TEND_SECONDS = 60.0
 
 _log = logging.getLogger("wardian.vault")
 
@@ -142,15 +142,22 @@ class VaultUpkeep:
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
-        """Write down now and then when credentials were used last."""
-        async with flushed(self._flush, seconds=FLUSH_SECONDS, name="wardian-vault"):
+        """Tend to the vault every `TEND_SECONDS` while this is open, and once more at its end."""
+        async with flushed(self.tend, seconds=TEND_SECONDS, name="wardian-vault"):
             yield
 
-    async def _flush(self) -> None:
+    async def tend(self) -> None:
+        """Write down when credentials were used last, and try to open a vault that is sealed.
+
+        Because: a root key that could not be reached at the start may be there by now.
+        """
         try:
             await self._vault.flush()
+            if self._vault.state.sealed and not (await self._vault.open()).sealed:
+                _log.info("The vault is open.")
+                await self.resume()
         except WardianError as error:
-            _log.warning("When credentials were used could not be written down: %s", error)
+            _log.warning("The vault could not be tended to: %s", error)
 
 
 def _key_view(key: DataKeyRow) -> DataKeyView:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from wardian.errors import HostUnusable, WardianError
 from wardian.storage.schema import SchemaFound, bring_up_to_date, look_up
+from wardian.storage.sqlite_driver import sqlite_driver
 
 T = TypeVar("T")
 
@@ -45,6 +46,11 @@ class Connection:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self.committed = False
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other transaction can write before the end of this one, if it writes."""
+        return self._connection.dialect.name == "sqlite"
 
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement."""
@@ -159,7 +165,10 @@ def _engine(location: str | Path) -> AsyncEngine:
             parsed = parsed.set(drivername="sqlite+aiosqlite")
         elif parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+asyncpg")
-        engine = create_async_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+        if parsed.drivername == "sqlite+aiosqlite":
+            engine = create_async_engine(parsed, module=sqlite_driver())
+        else:
+            engine = create_async_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as exc:
         raise HostUnusable(f"The database URL cannot be used: {exc}.") from exc
     if engine.dialect.name == "sqlite":
@@ -209,7 +218,8 @@ def _begin_sqlite(connection: SyncConnection) -> None:
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
     writes = options.get("wardian_writes", False)
     # IMMEDIATE, because a transaction that reads first and then writes would see a stale quota.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    raw: Any = connection.connection.dbapi_connection
+    raw.begin_with("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 async def _whole(step: Coroutine[Any, Any, T]) -> T:

@@ -6,7 +6,20 @@ from sqlalchemy import Select, select
 
 from wardian.storage.database import Connection
 from wardian.storage.rows import DependencyRow
+from wardian.storage.statements import mine
 from wardian.storage.tables import plugins, tenants
+
+_ALL = (
+    select(
+        plugins.c.name,
+        plugins.c.plugin_version,
+        plugins.c.state,
+        plugins.c.state_reason,
+        plugins.c.manifest["dependencies"].label("dependencies"),
+    )
+    .where(mine(plugins))
+    .order_by(plugins.c.name)
+)
 
 
 class DependencyRepository:
@@ -22,21 +35,13 @@ class DependencyRepository:
         Because: where writers do not take turns, one could take a plugin away while another
         enables the plugin that needs it.
         """
+        if self._connection.is_alone:
+            return
         await self._connection.execute(holding(self._tenant))
 
     async def all(self) -> list[DependencyRow]:
         """Return every plugin of the tenant, by name."""
-        found = await self._connection.execute(
-            select(
-                plugins.c.name,
-                plugins.c.plugin_version,
-                plugins.c.state,
-                plugins.c.state_reason,
-                plugins.c.manifest["dependencies"].label("dependencies"),
-            )
-            .where(plugins.c.tenant == self._tenant)
-            .order_by(plugins.c.name)
-        )
+        found = await self._connection.execute(_ALL, {"in_tenant": self._tenant})
         return [
             DependencyRow(**{**row, "dependencies": row["dependencies"] or {}})
             for row in found.mappings()

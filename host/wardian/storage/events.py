@@ -16,6 +16,9 @@ _PAGE = 200
 _EVENT_COLUMNS = tuple(events.c[name] for name in EventRow.__dataclass_fields__)
 _AUDIT_COLUMNS = tuple(audit.c[name] for name in AuditRow.__dataclass_fields__)
 
+_ADD_EVENT = insert(events)
+_ADD_AUDIT = insert(audit)
+
 
 class EventRepository:
     """The events of one tenant, over one open transaction."""
@@ -26,9 +29,7 @@ class EventRepository:
 
     async def add(self, row: EventRow) -> None:
         """Append an event."""
-        await self._connection.execute(
-            insert(events).values(asdict(row) | {"tenant": self._tenant})
-        )
+        await self._connection.execute(_ADD_EVENT, asdict(row) | {"tenant": self._tenant})
 
     async def newest_first(self) -> AsyncIterator[EventRow]:
         """Go through the tenant's events backwards, a page at a time."""
@@ -60,7 +61,7 @@ class AuditRepository:
     async def add(self, row: AuditRow) -> None:
         """Append an entry."""
         values = asdict(row) | {"tenant": self._tenant, "detail": dict(row.detail)}
-        await self._connection.execute(insert(audit).values(values))
+        await self._connection.execute(_ADD_AUDIT, values)
 
     async def recent(self, limit: int) -> list[AuditRow]:
         """Return the newest entries, newest first."""

@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Executable, RowMapping, and_, select, update
 
 from wardian.storage.database import Connection
 from wardian.storage.rows import CallTotals, HealthRow, SurveyRow, TotalsRow
+from wardian.storage.statements import OF_PLUGIN, mine
 from wardian.storage.tables import plugins
 
 _HEALTH = tuple(plugins.c[name] for name in HealthRow.__dataclass_fields__)
 _TOTALS = tuple(plugins.c[name] for name in TotalsRow.__dataclass_fields__)
 _SURVEY = tuple(plugins.c[name] for name in SurveyRow.__dataclass_fields__)
+
+_CHANGE = update(plugins).where(mine(plugins, plugins.c.id == OF_PLUGIN))
+_FIND_HEALTH = select(*_HEALTH).where(mine(plugins, plugins.c.id == OF_PLUGIN))
 
 
 class HealthRepository:
@@ -29,7 +34,7 @@ class HealthRepository:
 
     async def health(self, plugin_id: str) -> HealthRow | None:
         """Return what a plugin's checks found; None if it is not installed any more."""
-        found = await self._connection.execute(select(*_HEALTH).where(self._is(plugin_id)))
+        found = await self._execute(_FIND_HEALTH, plugin_id)
         row = found.mappings().one_or_none()
         return None if row is None else HealthRow(**row)
 
@@ -79,9 +84,7 @@ class HealthRepository:
 
     async def reset(self, plugin_id: str) -> None:
         """Forget what a plugin's checks found."""
-        await self._connection.execute(
-            update(plugins).where(self._is(plugin_id)).values(asdict(HealthRow()))
-        )
+        await self._execute(_CHANGE, plugin_id, **asdict(HealthRow()))
 
     async def count(self, plugin_id: str, totals: CallTotals) -> None:
         """Add finished calls to a plugin's totals, averages included."""
@@ -98,6 +101,12 @@ class HealthRepository:
                 success_rate=1.0 - (1.0 * errors) / requests,
             )
         )
+
+    async def _execute(
+        self, statement: Executable, plugin_id: str, **values: Any
+    ) -> CursorResult[Any]:
+        named = {"in_tenant": self._tenant, "of_plugin": plugin_id, **values}
+        return await self._connection.execute(statement, named)
 
     def _is(self, plugin_id: str) -> ColumnElement[bool]:
         return and_(plugins.c.tenant == self._tenant, plugins.c.id == plugin_id)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, delete, exists, insert, select, update
+from sqlalchemy import (
+    CursorResult,
+    Executable,
+    RowMapping,
+    and_,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from wardian.errors import Conflict
 from wardian.storage.database import Connection
 from wardian.storage.rows import PackageRow, PluginRow, SeenRow, VersionRow, now
+from wardian.storage.statements import OF_DIGEST, OF_NAME, OF_PLUGIN, mine
 from wardian.storage.tables import (
     config,
     grants,
@@ -28,6 +39,60 @@ _COLUMNS = tuple(plugins.c[name] for name in PluginRow.__dataclass_fields__)
 _PACKAGE_COLUMNS = tuple(packages.c[name] for name in PackageRow.__dataclass_fields__)
 _VERSION_COLUMNS = tuple(versions.c[name] for name in VersionRow.__dataclass_fields__)
 _SEEN_COLUMNS = tuple(seen_versions.c[name] for name in SeenRow.__dataclass_fields__)
+
+_CHANGE = (
+    update(plugins)
+    .where(mine(plugins, plugins.c.id == OF_PLUGIN))
+    .values(version=plugins.c.version + 1)
+)
+_FIND_WHOLE = (
+    select(
+        *_COLUMNS,
+        *(column.label(f"package__{column.name}") for column in _PACKAGE_COLUMNS),
+        config.c.settings,
+    )
+    .select_from(plugins)
+    .join(
+        packages,
+        and_(
+            packages.c.tenant == plugins.c.tenant,
+            packages.c.digest == plugins.c.package_digest,
+        ),
+    )
+    .outerjoin(
+        config, and_(config.c.tenant == plugins.c.tenant, config.c.plugin_id == plugins.c.id)
+    )
+    .where(mine(plugins, plugins.c.name == OF_NAME))
+)
+_GRANTED = (
+    select(grants.c.permission)
+    .where(mine(grants, grants.c.plugin_id == OF_PLUGIN))
+    .order_by(grants.c.permission)
+)
+
+_PACKAGE = select(*_PACKAGE_COLUMNS).where(mine(packages, packages.c.digest == OF_DIGEST))
+_CHANGE_PACKAGE = update(packages).where(mine(packages, packages.c.digest == OF_DIGEST))
+_ADD_PACKAGE = insert(packages)
+_DROP_UNUSED_PACKAGES = delete(packages).where(
+    mine(packages),
+    ~exists().where(
+        versions.c.tenant == packages.c.tenant, versions.c.package_digest == packages.c.digest
+    ),
+)
+
+_KEPT = (
+    select(*_VERSION_COLUMNS)
+    .where(mine(versions, versions.c.plugin_id == OF_PLUGIN))
+    .order_by(versions.c.installed_at.desc(), versions.c.package_digest)
+)
+_KEPT_PACKAGES = _KEPT.with_only_columns(versions.c.package_digest)
+_ADD_VERSION = insert(versions)
+_FORGET_VERSION = delete(versions).where(
+    mine(versions, versions.c.plugin_id == OF_PLUGIN, versions.c.package_digest == OF_DIGEST)
+)
+
+_SEEN = select(*_SEEN_COLUMNS).where(mine(seen_versions, seen_versions.c.name == OF_NAME))
+_CHANGE_SEEN = update(seen_versions).where(mine(seen_versions, seen_versions.c.name == OF_NAME))
 
 
 class PluginRepository:
@@ -50,7 +115,7 @@ class PluginRepository:
             await self._connection.execute(insert(plugins).values(values))
         except IntegrityError as exc:
             raise Conflict(f"A plugin named {row.name!r} is installed already.") from exc
-        await self.keep_version(row.id, row)
+        await self.add_version(row.id, row)
         await self._connection.execute(
             insert(kv_usage).values(
                 tenant=self._tenant, plugin_id=row.id, used_bytes=0, used_keys=0
@@ -60,23 +125,15 @@ class PluginRepository:
     async def add_package(self, package: PackageRow) -> None:
         """Add a package, or write anew who signed one that is here already."""
         values = asdict(package)
-        changed = await self._connection.execute(
-            update(packages)
-            .where(packages.c.tenant == self._tenant, packages.c.digest == package.digest)
-            .values(values)
-        )
+        changed = await self._execute(_CHANGE_PACKAGE, of_digest=package.digest, **values)
         if not changed.rowcount:
             await self._connection.execute(
-                insert(packages).values(tenant=self._tenant, created_at=now(), **values)
+                _ADD_PACKAGE, {"tenant": self._tenant, "created_at": now(), **values}
             )
 
     async def package(self, digest: str) -> PackageRow | None:
         """Return a package of the tenant's."""
-        found = await self._connection.execute(
-            select(*_PACKAGE_COLUMNS).where(
-                packages.c.tenant == self._tenant, packages.c.digest == digest
-            )
-        )
+        found = await self._execute(_PACKAGE, of_digest=digest)
         row = found.mappings().one_or_none()
         return None if row is None else PackageRow(**row)
 
@@ -90,19 +147,24 @@ class PluginRepository:
     async def keep_version(self, plugin_id: str, row: VersionRow) -> None:
         """Keep a version of a plugin; one of the same package is replaced."""
         await self._forget_version(plugin_id, row.package_digest)
+        await self.add_version(plugin_id, row)
+
+    async def add_version(self, plugin_id: str, row: VersionRow) -> None:
+        """Keep a version of a plugin of whose package none is kept."""
         values = {name: getattr(row, name) for name in VersionRow.__dataclass_fields__}
         await self._connection.execute(
-            insert(versions).values(tenant=self._tenant, plugin_id=plugin_id, **values)
+            _ADD_VERSION, {"tenant": self._tenant, "plugin_id": plugin_id, **values}
         )
 
     async def versions(self, plugin_id: str) -> list[VersionRow]:
         """Return the kept versions of a plugin, the newest installation first."""
-        found = await self._connection.execute(
-            select(*_VERSION_COLUMNS)
-            .where(versions.c.tenant == self._tenant, versions.c.plugin_id == plugin_id)
-            .order_by(versions.c.installed_at.desc(), versions.c.package_digest)
-        )
+        found = await self._execute(_KEPT, of_plugin=plugin_id)
         return [VersionRow(**row) for row in found.mappings()]
+
+    async def kept_packages(self, plugin_id: str) -> list[str]:
+        """Return the digests of the packages of what `versions` returns."""
+        found = await self._execute(_KEPT_PACKAGES, of_plugin=plugin_id)
+        return list(found.scalars())
 
     async def forget_version(self, plugin_id: str, package_digest: str) -> None:
         """Keep a version no longer, nor its package if nothing else is made of it."""
@@ -110,29 +172,22 @@ class PluginRepository:
         await self._drop_unused_packages()
 
     async def _forget_version(self, plugin_id: str, package_digest: str) -> None:
-        await self._connection.execute(
-            delete(versions).where(
-                versions.c.tenant == self._tenant,
-                versions.c.plugin_id == plugin_id,
-                versions.c.package_digest == package_digest,
-            )
-        )
+        await self._execute(_FORGET_VERSION, of_plugin=plugin_id, of_digest=package_digest)
 
     async def use_version(
-        self, plugin_id: str, row: VersionRow, *, migrated: Iterable[Mapping[str, str]], before: str
+        self, plugin_id: str, row: VersionRow, *, migrated: Sequence[Mapping[str, str]], before: str
     ) -> None:
         """Have a plugin be this version of it from now on.
 
         ``migrated`` are the steps that its data took, and ``before`` the package it was made of.
         """
         values = {name: getattr(row, name) for name in VersionRow.__dataclass_fields__}
-        history = await self._history(plugin_id)
-        path = [*history["migration_path"], *map(dict, migrated)]
-        values |= {
-            "migration_path": path[-_MIGRATIONS_KEPT:],
-            "schema_version": history["schema_version"] + len(list(migrated)),
-            "rollback_data": {"package_digest": before},
-        }
+        values["rollback_data"] = {"package_digest": before}
+        if migrated:
+            history = await self._history(plugin_id)
+            path = [*history["migration_path"], *map(dict, migrated)]
+            values["migration_path"] = path[-_MIGRATIONS_KEPT:]
+            values["schema_version"] = history["schema_version"] + len(migrated)
         await self._update(plugin_id, values)
 
     async def migration_path(self, plugin_id: str) -> list[Mapping[str, str]]:
@@ -154,23 +209,18 @@ class PluginRepository:
 
     async def seen(self, name: str) -> SeenRow | None:
         """Return the highest version that the tenant ever had of a plugin's name."""
-        found = await self._connection.execute(
-            select(*_SEEN_COLUMNS).where(
-                seen_versions.c.tenant == self._tenant, seen_versions.c.name == name
-            )
-        )
+        found = await self._execute(_SEEN, of_name=name)
         row = found.mappings().one_or_none()
         return None if row is None else SeenRow(**row)
 
     async def see(self, name: str, row: SeenRow) -> None:
         """Remember the highest version of a plugin's name."""
-        mine = and_(seen_versions.c.tenant == self._tenant, seen_versions.c.name == name)
-        await self._connection.execute(delete(seen_versions).where(mine))
-        await self._connection.execute(
-            insert(seen_versions).values(
-                tenant=self._tenant, name=name, seen_at=now(), **asdict(row)
+        values = asdict(row) | {"seen_at": now()}
+        changed = await self._execute(_CHANGE_SEEN, of_name=name, **values)
+        if not changed.rowcount:
+            await self._connection.execute(
+                insert(seen_versions).values(tenant=self._tenant, name=name, **values)
             )
-        )
 
     async def find(self, name: str) -> PluginRow | None:
         """Return the plugin of this name, if it is installed."""
@@ -183,23 +233,7 @@ class PluginRepository:
 
         One query for what calls and upgrades wait for.
         """
-        package = [column.label(f"package__{column.name}") for column in _PACKAGE_COLUMNS]
-        found = await self._connection.execute(
-            select(*_COLUMNS, *package, config.c.settings)
-            .select_from(plugins)
-            .join(
-                packages,
-                and_(
-                    packages.c.tenant == plugins.c.tenant,
-                    packages.c.digest == plugins.c.package_digest,
-                ),
-            )
-            .outerjoin(
-                config,
-                and_(config.c.tenant == plugins.c.tenant, config.c.plugin_id == plugins.c.id),
-            )
-            .where(plugins.c.tenant == self._tenant, plugins.c.name == name)
-        )
+        found = await self._execute(_FIND_WHOLE, of_name=name)
         row = found.mappings().one_or_none()
         if row is None:
             return None
@@ -240,11 +274,7 @@ class PluginRepository:
         await self._update(plugin_id, values)
 
     async def _update(self, plugin_id: str, values: Mapping[str, Any]) -> None:
-        await self._connection.execute(
-            update(plugins)
-            .where(plugins.c.tenant == self._tenant, plugins.c.id == plugin_id)
-            .values(**values, updated_at=now(), version=plugins.c.version + 1)
-        )
+        await self._execute(_CHANGE, of_plugin=plugin_id, updated_at=now(), **values)
 
     async def remove(self, plugin_id: str) -> None:
         """Remove a plugin with all that belongs to it, and packages that nobody else uses."""
@@ -254,20 +284,11 @@ class PluginRepository:
         await self._drop_unused_packages()
 
     async def _drop_unused_packages(self) -> None:
-        used = exists().where(
-            versions.c.tenant == packages.c.tenant, versions.c.package_digest == packages.c.digest
-        )
-        await self._connection.execute(
-            delete(packages).where(packages.c.tenant == self._tenant, ~used)
-        )
+        await self._execute(_DROP_UNUSED_PACKAGES)
 
     async def granted(self, plugin_id: str) -> list[str]:
         """Return the permissions granted to a plugin, in order."""
-        found = await self._connection.execute(
-            select(grants.c.permission)
-            .where(grants.c.tenant == self._tenant, grants.c.plugin_id == plugin_id)
-            .order_by(grants.c.permission)
-        )
+        found = await self._execute(_GRANTED, of_plugin=plugin_id)
         return list(found.scalars())
 
     async def all_granted(self) -> dict[str, list[str]]:
@@ -330,20 +351,19 @@ class PluginRepository:
             )
         )
 
+    async def _execute(self, statement: Executable, **values: Any) -> CursorResult[Any]:
+        return await self._connection.execute(statement, {"in_tenant": self._tenant, **values})
+
     def _plugins(self) -> Any:
         return select(*_COLUMNS).where(plugins.c.tenant == self._tenant)
 
 
-async def components_in_use(connection: Connection) -> set[str]:
-    """Return the digests of the components of every tenant's packages."""
-    found = await connection.execute(select(packages.c.component_digest).distinct())
-    return set(found.scalars())
-
-
-async def digests_in_use(connection: Connection) -> set[str]:
-    """Return the digests of every tenant's packages."""
-    found = await connection.execute(select(packages.c.digest).distinct())
-    return set(found.scalars())
+async def packages_in_use(connection: Connection) -> dict[str, str]:
+    """Return every tenant's packages: the digest of each and that of its component."""
+    found = await connection.execute(
+        select(packages.c.digest, packages.c.component_digest).distinct()
+    )
+    return {row.digest: row.component_digest for row in found}
 
 
 def _plugin(row: RowMapping) -> PluginRow:

@@ -129,22 +129,28 @@ class SeenRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpgradeRow:
-    """One upgrade or rollback, also while it runs."""
+class PastUpgradeRow:
+    """What of an upgrade or rollback matters to those who go back behind it."""
 
     id: str
+    from_package: str
+    outcome: str = "running"
+    migrated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeRow(PastUpgradeRow):
+    """One upgrade or rollback, also while it runs."""
+
     plugin_id: str
     kind: str
     from_version: str
     to_version: str
-    from_package: str
     to_package: str
     actor: str
     started_at: datetime
     step: str = ""
-    outcome: str = "running"
     reason: str = ""
-    migrated: bool = False
     report: Mapping[str, Any] = field(default_factory=dict)
     ended_at: datetime | None = None
 

@@ -299,7 +299,9 @@ publishers = Table(
     metadata,
     _tenant(key=True),
     Column("name", String(64), primary_key=True),
-    Column("plugins", JSON, nullable=False),  # the names, or patterns of them, that it may sign
+    # The names, or patterns of them, that it may sign; JSON's null for one that was removed, of
+    # which revoked keys and the list of revocations stay known.
+    Column("plugins", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", String(200), nullable=False),
 )

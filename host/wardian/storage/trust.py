@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import JSON, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from wardian.errors import Conflict
@@ -61,22 +61,58 @@ class TrustRepository:
                 created_by=row.created_by,
             )
             for row in found
+            if row.plugins is not None  # it was removed
         ]
 
     async def add_publisher(self, row: PublisherRow) -> None:
-        """Add a publisher.
+        """Add a publisher; what is remembered of one of this name that was removed is its own.
 
         Raises:
             Conflict: there is one of this name.
         """
+        values = asdict(row) | {"plugins": list(row.plugins)}
+        if await self._is_remembered(row.name):
+            await self._change_publisher(row.name, values)
+            return
         try:
-            await self._insert(publishers, asdict(row) | {"plugins": list(row.plugins)})
+            await self._insert(publishers, values)
         except IntegrityError as exc:
             raise Conflict(f"There is a publisher named {row.name!r} already.") from exc
 
-    async def remove_publisher(self, name: str) -> bool:
-        """Remove a publisher with its keys and its list; tell whether there was one."""
-        return await self._delete(publishers, publishers.c.name == name)
+    async def remove_publisher(self, name: str, *, remember: str) -> bool:
+        """Remove a publisher; tell whether there was one.
+
+        Its keys in the state ``remember`` stay known, as does its list of revocations: what they
+        say must hold for whoever adds the publisher again.
+        """
+        if not any(row.name == name for row in await self.publishers()):
+            return False
+        await self._delete(
+            publisher_keys, publisher_keys.c.publisher == name, publisher_keys.c.state != remember
+        )
+        left = [row.publisher for row in await self.keys()]
+        left += [row.publisher for row in await self.lists()]
+        if name in left:
+            await self._change_publisher(name, {"plugins": JSON.NULL})
+        else:
+            await self._delete(publishers, publishers.c.name == name)
+        return True
+
+    async def _is_remembered(self, name: str) -> bool:
+        found = await self._connection.execute(
+            select(publishers.c.plugins).where(
+                publishers.c.tenant == self._tenant, publishers.c.name == name
+            )
+        )
+        row = found.one_or_none()
+        return row is not None and row.plugins is None
+
+    async def _change_publisher(self, name: str, values: dict[str, Any]) -> None:
+        await self._connection.execute(
+            update(publishers)
+            .where(publishers.c.tenant == self._tenant, publishers.c.name == name)
+            .values(values)
+        )
 
     async def keys(self) -> list[PublisherKeyRow]:
         """Return the keys of every publisher, in the order in which they were added."""

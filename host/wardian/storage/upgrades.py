@@ -5,10 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    CursorResult,
+    Executable,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from wardian.storage.database import Connection
-from wardian.storage.rows import UpgradeRow, now
+from wardian.storage.rows import PastUpgradeRow, UpgradeRow, now
+from wardian.storage.statements import OF_ID, OF_PLUGIN, mine
 from wardian.storage.tables import kv, kv_snapshots, kv_usage, upgrades
 
 RUNNING = "running"
@@ -18,6 +29,19 @@ ROLLED_BACK = "rolled-back"
 """How far an upgrade is, or how it ended."""
 
 _COLUMNS = tuple(upgrades.c[name] for name in UpgradeRow.__dataclass_fields__)
+_PAST_COLUMNS = tuple(upgrades.c[name] for name in PastUpgradeRow.__dataclass_fields__)
+
+_ADD = insert(upgrades)
+_CHANGE = update(upgrades).where(mine(upgrades, upgrades.c.id == OF_ID))
+_NEWEST_FIRST = (
+    select(*_COLUMNS)
+    .where(mine(upgrades))
+    .order_by(upgrades.c.started_at.desc(), upgrades.c.id.desc())
+)
+_FIND = _NEWEST_FIRST.where(upgrades.c.id == OF_ID)
+_RUNNING = _NEWEST_FIRST.where(upgrades.c.outcome.in_((RUNNING, SWAPPED)))
+_OF_PLUGIN = _NEWEST_FIRST.where(upgrades.c.plugin_id == OF_PLUGIN)
+_PAST = _OF_PLUGIN.with_only_columns(*_PAST_COLUMNS)
 
 
 class UpgradeRepository:
@@ -30,15 +54,11 @@ class UpgradeRepository:
     async def add(self, row: UpgradeRow) -> None:
         """Write down that an upgrade begins."""
         values = asdict(row) | {"report": dict(row.report)}
-        await self._connection.execute(insert(upgrades).values(tenant=self._tenant, **values))
+        await self._connection.execute(_ADD, {"tenant": self._tenant, **values})
 
     async def change(self, upgrade_id: str, **values: Any) -> None:
         """Change columns of an upgrade."""
-        await self._connection.execute(
-            update(upgrades)
-            .where(upgrades.c.tenant == self._tenant, upgrades.c.id == upgrade_id)
-            .values(values)
-        )
+        await self._execute(_CHANGE, of_id=upgrade_id, **values)
 
     async def end(self, upgrade_id: str, outcome: str, reason: str = "") -> None:
         """Write down how an upgrade ended."""
@@ -46,23 +66,27 @@ class UpgradeRepository:
 
     async def find(self, upgrade_id: str) -> UpgradeRow | None:
         """Return an upgrade."""
-        return next(iter(await self._where(upgrades.c.id == upgrade_id)), None)
+        return next(iter(await self._rows(_FIND, of_id=upgrade_id)), None)
 
     async def running(self) -> list[UpgradeRow]:
         """Return the upgrades that have not ended."""
-        return await self._where(upgrades.c.outcome.in_((RUNNING, SWAPPED)))
+        return await self._rows(_RUNNING)
 
     async def of_plugin(self, plugin_id: str) -> list[UpgradeRow]:
         """Return a plugin's upgrades, the newest first."""
-        return await self._where(upgrades.c.plugin_id == plugin_id)
+        return await self._rows(_OF_PLUGIN, of_plugin=plugin_id)
 
-    async def _where(self, condition: Any) -> list[UpgradeRow]:
-        found = await self._connection.execute(
-            select(*_COLUMNS)
-            .where(upgrades.c.tenant == self._tenant, condition)
-            .order_by(upgrades.c.started_at.desc(), upgrades.c.id.desc())
-        )
+    async def past(self, plugin_id: str) -> list[PastUpgradeRow]:
+        """Return the little of what `of_plugin` does that tells which of them still matter."""
+        found = await self._execute(_PAST, of_plugin=plugin_id)
+        return [PastUpgradeRow(**row) for row in found.mappings()]
+
+    async def _rows(self, statement: Executable, **values: Any) -> list[UpgradeRow]:
+        found = await self._execute(statement, **values)
         return [UpgradeRow(**row) for row in found.mappings()]
+
+    async def _execute(self, statement: Executable, **values: Any) -> CursorResult[Any]:
+        return await self._connection.execute(statement, {"in_tenant": self._tenant, **values})
 
     async def remove(self, upgrade_id: str) -> None:
         """Forget an upgrade and its snapshot."""

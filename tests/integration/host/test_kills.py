@@ -20,7 +20,7 @@ from wardian.errors import NotFound
 from wardian.runtime.host import PluginHost
 from wardian.runtime.steps import STEPS
 from wardian.storage.kv import KvRepository
-from wardian.storage.plugins import PluginRepository, digests_in_use
+from wardian.storage.plugins import PluginRepository, packages_in_use
 from wardian.storage.tables import kv_snapshots, upgrades
 
 pytestmark = pytest.mark.anyio
@@ -132,7 +132,7 @@ async def stored(host: PluginHost) -> tuple[int | None, int | None] | None:
 async def nothing_is_orphaned(host: PluginHost, folder: Path) -> None:
     parts = host._parts
     async with parts.database.reading() as connection:
-        kept = {f"{digest}.wardian" for digest in await digests_in_use(connection)}
+        kept = {f"{digest}.wardian" for digest in await packages_in_use(connection)}
         repository = PluginRepository(connection, "default")
         versions = [
             version.package_digest

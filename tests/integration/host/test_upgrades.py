@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from guests import component
 from guests.lives import version
@@ -411,3 +414,38 @@ async def test_a_long_history_keeps_what_a_rollback_goes_by(
         await host.rollback("lives", to="1.0.0", stored="restore")
 
         assert (await stored(host, "n"), await stored(host, "migrated")) == (1, None)
+
+
+async def test_what_is_known_after_an_upgrade_is_what_the_database_has(host: PluginHost) -> None:
+    await host.install(version(1), grants="all")
+    for number in (2, 3):
+        await host.upgrade(version(number))
+        await is_known_as_stored(host)
+    await host.rollback("lives")
+    await is_known_as_stored(host)
+
+
+async def is_known_as_stored(host: PluginHost) -> None:
+    registry = host._parts.registry
+    known = await registry.get("default", "lives")
+    registry.forget("default", "lives")
+    assert await registry.get("default", "lives") == known
+
+
+async def test_an_upgrade_asks_the_database_some_thirty_times(host: PluginHost) -> None:
+    await host.install(version(1), grants="all")
+    for number in range(2, 6):
+        await host.upgrade(version(number))
+
+    asked = Counter[str]()
+
+    def count(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        asked[statement.partition(" ")[0]] += 1
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        await host.upgrade(version(6))
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert 10 < asked.total() <= 34
+    assert asked["SELECT"] <= 20

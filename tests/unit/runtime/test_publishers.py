@@ -13,7 +13,7 @@ import pytest
 
 from hosts import fake_host, package
 from signing import KEY, NEXT_KEY, STRANGER, list_of, package_of, signature_of
-from wardian.errors import Conflict, InvalidArguments, NotFound, SignatureInvalid
+from wardian.errors import Conflict, InvalidArguments, NotFound, Revoked, SignatureInvalid
 from wardian.runtime.host import PluginHost
 from wardian.runtime.refresh import Refresh
 from wardian.storage.events import AuditRepository
@@ -116,6 +116,60 @@ async def test_removing_a_publisher_quarantines_what_it_signed(tmp_path: Path) -
         with pytest.raises(SignatureInvalid, match="knows no key at all"):
             await made.host.call("acme-stores", "run", {})
         await made.host.call("stores", "run", {})
+
+
+async def test_a_revoked_key_stays_revoked_when_its_publisher_is_removed_and_added_again(
+    tmp_path: Path,
+) -> None:
+    async with fake_host(tmp_path) as made:
+        publishers = made.host.publishers
+        await publishers.add("acme", ["*"], [str(KEY.public), str(NEXT_KEY.public)])
+        await publishers.revoke_key("acme", KEY.public.id, "stolen")
+        await publishers.remove("acme")
+
+        assert await publishers.list() == []
+        with pytest.raises(NotFound):
+            await publishers.show("acme")
+        with pytest.raises(NotFound):
+            await publishers.remove("acme")
+        for name in ("acme", "other"):
+            with pytest.raises(Conflict, match=r"of 'acme' and was revoked \(stolen\)"):
+                await publishers.add(name, ["*"], [str(KEY.public)])
+        assert await publishers.list() == []
+        signed = package_of()
+        with pytest.raises(Revoked, match="stolen"):
+            await made.host.install(signed, signature=signature_of(signed))
+
+        view = await publishers.add("acme", ["acme-*"], [str(NEXT_KEY.public)])
+        assert view.plugins == ["acme-*"]
+        assert {(key.id, key.state) for key in view.keys} == {
+            (KEY.public.id, "revoked"),
+            (NEXT_KEY.public.id, "active"),
+        }
+        with pytest.raises(Conflict, match="'acme' already"):
+            await publishers.add("acme", ["*"])
+        with pytest.raises(Revoked, match="stolen"):
+            await made.host.install(signed, signature=signature_of(signed))
+        await made.host.install(signed, signature=signature_of(signed, NEXT_KEY))
+
+
+async def test_what_a_publisher_revoked_stays_so_when_it_is_removed_and_added_again(
+    tmp_path: Path,
+) -> None:
+    async with fake_host(tmp_path) as made:
+        await made.host.publishers.add("acme", ["*"], [str(KEY.public)])
+        newest = list_of(2, {"name": "acme-stores", "versions": "*"}).signed(KEY)
+        await made.host.revocations.receive("acme", newest)
+        await made.host.publishers.remove("acme")
+
+        view = await made.host.publishers.add("acme", ["*"], [str(KEY.public)])
+        assert view.revocations is not None
+        assert view.revocations.number == 2
+        signed = package_of()
+        with pytest.raises(Revoked, match="in list 2"):
+            await made.host.install(signed, signature=signature_of(signed))
+        with pytest.raises(Conflict, match="higher number"):
+            await made.host.revocations.receive("acme", list_of(1).signed(KEY))
 
 
 async def test_a_policy_is_warn_until_it_is_set_and_a_part_of_it_stays(tmp_path: Path) -> None:

@@ -243,3 +243,19 @@ async def test_what_keys_did_is_in_the_audit_trail_by_number(host: FakeHost) -> 
         ("vault.rotated", "anna", "data key 2"),
         ("vault.rekeyed", "bert", "data key 2"),
     ]
+
+
+async def test_a_vault_whose_root_key_comes_back_is_opened_by_itself(
+    host: FakeHost, tmp_path: Path
+) -> None:
+    key = tmp_path / "data" / "root.key"
+    away = key.rename(tmp_path / "away")
+    await host.parts.vault.open()
+    await host.parts.upkeep.tend()
+    assert (await host.host.vault.show()).sealed
+
+    away.rename(key)
+    await host.parts.upkeep.tend()
+
+    assert not (await host.host.vault.show()).sealed
+    assert await tokens(host.parts, NAMES) == TEXTS
