@@ -301,6 +301,7 @@ async def test_d_14_a_flow_cannot_be_changed_in_the_database(world: World) -> No
     page = await world.browsers[-1].open(first)
 
     assert page.status_code == 500
+    assert "its log has the details" in page.text
     assert world.provider.received == []
 
 

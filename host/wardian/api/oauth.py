@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import html
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
@@ -23,7 +24,7 @@ from wardian.api.problems import status_of
 from wardian.api.rates import Rates
 from wardian.crypto.digests import sha256_hex
 from wardian.crypto.tokens import same
-from wardian.errors import InvalidArguments, PayloadTooLarge, WardianError
+from wardian.errors import InvalidArguments, PayloadTooLarge, Unavailable, WardianError
 from wardian.runtime.host import PluginHost
 from wardian.runtime.oauth import Asking, ConnectedView
 from wardian.runtime.oauth.addresses import BEGIN_PATH, CALLBACK_PATH
@@ -44,6 +45,8 @@ HEADERS = {
 }
 
 router = APIRouter(include_in_schema=False)
+
+_log = logging.getLogger("wardian.oauth")
 _Handler = Callable[..., Awaitable[Response]]
 
 
@@ -56,8 +59,7 @@ def _page(handler: _Handler) -> _Handler:
             _rates_of(request).take(request.client.host if request.client else "")
             return await handler(request=request, **named)
         except WardianError as error:
-            title = "This did not work"
-            return _shown(title, [error.message], status=status_of(type(error)))
+            return _refusal(error)
 
     return answered
 
@@ -108,6 +110,15 @@ async def come_back(request: Request, host: Host, tenant: str, client: str) -> R
     browser = _browser(request, host)
     connected = await host.oauth_flows.finish(tenant, client, request.url.query, browser)
     return _shown(f"{connected.plugin} is connected to {connected.provider}", _told(connected))
+
+
+def _refusal(error: WardianError) -> Response:
+    status, text = status_of(type(error)), error.message
+    if status >= 500 and not isinstance(error, Unavailable):
+        # What is wrong within the host is for whoever reads its log.
+        _log.error("A page of OAuth: %s", error.message)
+        text = "The host met a fault of its own; its log has the details."
+    return _shown("This did not work", [text], status=status)
 
 
 def _about(asking: Asking) -> list[str]:

@@ -7,9 +7,11 @@ import logging
 from typing import Any
 
 import pytest
+from sqlalchemy import text as sql
 from starlette.responses import JSONResponse, Response
 
-from connecting import CLIENT, PLUGIN, PROVIDER, World
+from connecting import CLIENT, MANIFEST, PLUGIN, PROVIDER, World
+from hosts import package
 from providers import CANARY
 from wardian.errors import Unavailable, WardianError
 from wardian.oauth import Tokens
@@ -375,3 +377,30 @@ async def test_a_plugin_whose_connection_is_broken_or_missing_is_told(world: Wor
     assert (broken["tag"], broken["val"]["tag"]) == ("err", "unavailable")
     assert "wardian oauth connect stores hub" in broken["val"]["val"]
     assert world.provider.spent == []
+
+
+async def test_a_damaged_credential_does_not_keep_others_from_being_renewed(
+    world: World,
+) -> None:
+    more = MANIFEST.replace('provider = "hub"', 'provider = "a-hub"')
+    await world.host.host.install(package("damaged", more=more))
+    started = await world.host.host.oauth_flows.start("damaged", "a-hub", client=CLIENT)
+    await world.browser().connect(started.authorize_url)
+    await world.connect()
+    before = await world.held()
+    async with world.host.parts.database.transaction() as connection:
+        await connection.execute(sql("UPDATE credentials SET version = 99 WHERE name = 'a-hub'"))
+    world.clock.forward(minutes=58)
+
+    await world.host.host.connections.renew_due("default")
+    await world.refreshing.settled()
+
+    assert (await world.held()).version == before.version + 1
+
+
+async def test_a_moment_that_could_be_any_makes_no_record() -> None:
+    moments = {"obtained_at": "2026-01-01T00:00:00", "connected_at": "2026-01-01T00:00:00Z"}
+    known = {"client": "c", "token_url": "https://id.example/t", "connected_by": "op"}
+
+    assert refreshing.record_of(known | moments) is None
+    assert refreshing.record_of(known | moments | {"obtained_at": "2026-01-01T00:00:00Z"})

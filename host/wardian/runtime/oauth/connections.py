@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -59,12 +59,9 @@ class Connections:
             NotFound: no such plugin.
         """
         plugin = await self._registry.get(tenant, name)
-        kept = {
-            view.name: view
-            for owner in (None, name)  # its own come last, and count
-            for view in await self._vault.list(tenant)
-            if view.plugin == owner
-        }
+        views = await self._vault.list(tenant)
+        kept = {view.name: view for view in views if view.plugin is None}
+        kept |= {view.name: view for view in views if view.plugin == name}
         waiting = await self._flows.waiting(plugin)
         return [
             self._view(plugin, asked, kept, waiting.get(asked.provider))
@@ -116,8 +113,10 @@ class Connections:
             plugin = plugins.get(view.plugin or "")
             if plugin is None or not _may_be_due(view, self._refreshing.moment()):
                 continue
-            with suppress(NotFound):  # it was ended meanwhile
+            try:
                 self._refreshing.renew(await self._vault.find(tenant, plugin.id, view.name))
+            except WardianError as error:  # it was ended meanwhile, or is damaged: others go on
+                _log.debug("%s of %s was not renewed: %s", view.name, plugin.name, error.message)
 
     async def _keep(self, tenants: Tenants, seconds: float) -> None:
         while True:

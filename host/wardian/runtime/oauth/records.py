@@ -105,10 +105,10 @@ def record_of(public: Mapping[str, Any]) -> Record | None:
             client=public["client"],
             scopes=tuple(public.get("scopes", ())),
             token_url=public["token_url"],
-            obtained_at=datetime.fromisoformat(public["obtained_at"]),
-            connected_at=datetime.fromisoformat(public["connected_at"]),
+            obtained_at=_moment(public["obtained_at"]),
+            connected_at=_moment(public["connected_at"]),
             connected_by=public["connected_by"],
-            valid_until=_moment(public.get("valid_until")),
+            valid_until=_moment(public["valid_until"]) if "valid_until" in public else None,
             fault=public.get("fault"),
         )
     except (KeyError, ValueError):
@@ -133,5 +133,8 @@ def difference(asked: Sequence[str], granted: Sequence[str]) -> tuple[list[str],
     )
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("a moment without its time zone could be any")
+    return found
