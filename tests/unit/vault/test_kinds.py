@@ -43,6 +43,8 @@ VALUES: dict[str, Any] = {
     "issuer": "https://id.example.org/",
     "scopes": ["read", "write"],
     "auth_method": "client_secret_post",
+    "audience": ["shop"],
+    "longest_seconds": "60",
 }
 
 

@@ -13,7 +13,12 @@ from signing_keys import ALGORITHMS, opened, pem
 from wardian.crypto.digests import sha256_hex
 from wardian.errors import InvalidArguments, PermissionDenied
 from wardian.vault import Held, Kind
-from wardian.vault.claims import CLAIMS_BYTES_MAX, CLOCK_SECONDS, LONGEST_SECONDS
+from wardian.vault.claims import (
+    CLAIMS_BYTES_MAX,
+    CLOCK_SECONDS,
+    LONGEST_SECONDS,
+    check_longest_seconds,
+)
 from wardian.vault.signing import TEXT_BYTES_MAX, AwsCall, sign_aws, sign_claims, sign_text
 
 THEN = int(NOW.timestamp())
@@ -153,6 +158,12 @@ def test_times_within_the_bounds_stay() -> None:
     times = {"iat": THEN - 60, "nbf": THEN - 60, "exp": THEN + 540.5}
 
     assert claims_of(times) == times
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "1e3", "soon", "٣", "99999999", "9" * 9])
+def test_a_longest_life_that_is_none_is_refused_when_it_is_set(text: str) -> None:
+    with pytest.raises(InvalidArguments):
+        check_longest_seconds(text)
 
 
 AWS_CALL: dict[str, Any] = {
