@@ -17,7 +17,7 @@ from wardian.egress.tls import Authorities
 from wardian.egress.transport import BrokeredTransport
 from wardian.errors import HostUnusable, InvalidArguments
 from wardian.events import Event, Events
-from wardian.oauth import Exchange
+from wardian.oauth import TokenExchange
 from wardian.oauth.exchange import ANSWER_BYTES_MAX, DEADLINE_SECONDS
 from wardian.plugins import PackageStore, Registry
 from wardian.plugins.ceiling import LevelCeiling
@@ -26,6 +26,8 @@ from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.credentials import Credentials
 from wardian.runtime.dependencies import Switches
+from wardian.runtime.entrance import Entrance, EntranceParts
+from wardian.runtime.exchange import Exchange
 from wardian.runtime.executor import Executor, ExecutorSettings
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health, HealthParts
@@ -152,10 +154,12 @@ def compose(
     telemetry = _telemetry(executor, egress)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
+    exchange = Exchange(registry, depth_max=settings.chain_depth_max)
     services = Services(
         database=database,
         events=events,
         kv_quota=Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max),
+        plugins=exchange,
         egress=egress,
         vault=vault,
         watch=Watch(vault),
@@ -236,10 +240,21 @@ def compose(
         )
     )
     rounds, supervisor, traffic = _watchers(
-        settings, lifecycle, RoundsParts(health=health, registry=registry, tenants=tenants)
+        settings, lifecycle, events, RoundsParts(health=health, registry=registry, tenants=tenants)
     )
-    events.subscribe("plugin.*", partial(_hear, rounds, supervisor, traffic))
-    parts = HostParts(
+    entrance = _connected(
+        exchange,
+        EntranceParts(
+            registry=registry,
+            trust=trust,
+            gates=gates,
+            recall=recall,
+            supervisor=supervisor,
+            traffic=traffic,
+            calls=calls,
+        ),
+    )
+    return HostParts(
         database=database,
         events=events,
         registry=registry,
@@ -262,6 +277,7 @@ def compose(
         upkeep=upkeep,
         steps=steps,
         calls=calls,
+        entrance=entrance,
         supervisor=supervisor,
         traffic=traffic,
         health=health,
@@ -277,8 +293,14 @@ def compose(
         recordings=recordings,
         replays=replays,
         egress=egress,
-    )
-    return parts, statistics
+    ), statistics
+
+
+def _connected(exchange: Exchange, parts: EntranceParts) -> Entrance:
+    """Make the way in for callers, and have the calls between plugins go through it as well."""
+    entrance = Entrance(parts)
+    exchange.connect(entrance)
+    return entrance
 
 
 def _oauth(
@@ -313,26 +335,26 @@ def _oauth(
     return flows, Connections(parts, flows, Refreshing(parts))
 
 
-def _exchange(egress: Egress, tenant: str) -> Exchange:
+def _exchange(egress: Egress, tenant: str) -> TokenExchange:
     """Reach providers as plugins reach anybody: only where the operator lets requests go."""
     transport = BrokeredTransport(
         egress, tenant, seconds=DEADLINE_SECONDS, response_bytes=ANSWER_BYTES_MAX
     )
-    return Exchange(lambda: transport)
+    return TokenExchange(lambda: transport)
 
 
 def _watchers(
-    settings: Settings, lifecycle: Lifecycle, due: RoundsParts
+    settings: Settings, lifecycle: Lifecycle, events: Events, due: RoundsParts
 ) -> tuple[Rounds, Supervisor, Traffic]:
     crashes = CrashPolicy(
         crashes_max=settings.crashes_max, window_seconds=settings.crash_window_seconds
     )
     faults = TrafficPolicy(fault_rate_max=settings.fault_rate_max)
-    return (
-        Rounds(due, scheduled=settings.health_checks),
-        Supervisor(crashes, lifecycle.quarantine),
-        Traffic(faults, lifecycle.settle),
-    )
+    rounds = Rounds(due, scheduled=settings.health_checks)
+    supervisor = Supervisor(crashes, lifecycle.quarantine)
+    traffic = Traffic(faults, lifecycle.settle)
+    events.subscribe("plugin.*", partial(_hear, rounds, supervisor, traffic))
+    return rounds, supervisor, traffic
 
 
 def _hear(rounds: Rounds, supervisor: Supervisor, traffic: Traffic, event: Event) -> None:

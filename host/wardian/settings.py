@@ -107,6 +107,11 @@ class Settings(BaseSettings):
     call_memory_bytes_max: _Count | None = None
     """Ceiling over every level's own memory."""
 
+    chain_depth_max: Annotated[int, Field(ge=1, le=64)] = 8
+    """Plugins that a chain of calls may have, each calling the next; 1 forbids such calls. Each has
+    a worker for as long as the next has not answered, beside those that `WARDIAN_WORKERS_MAX`
+    counts."""
+
     default_tenant: str = "default"
     """The tenant made on an empty data directory; its admins manage the others."""
 

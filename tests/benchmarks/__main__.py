@@ -23,6 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import (
+    chains,
     crossings,
     memory,
     over_http,
@@ -47,6 +48,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *startup.MEASUREMENTS,
     *reloading.MEASUREMENTS,
     *upgrades.MEASUREMENTS,
+    *chains.MEASUREMENTS,
 )
 
 

@@ -169,9 +169,11 @@ host_calls = st.builds(
     HostCall,
     numbers,
     numbers,
-    st.sampled_from(["kv", "http", "\0"]),
-    st.sampled_from(["get", ""]),
+    st.sampled_from(["kv", "http", "plugins", "\0"]),
+    st.sampled_from(["get", "call", ""]),
     st.lists(values, max_size=2),
+    counts,
+    counts,
 )
 notes = st.builds(
     Notes, numbers, st.lists(st.binary(max_size=4) | st.lists(values, max_size=2), max_size=4)

@@ -21,7 +21,7 @@ from wardian.capabilities.http import Http
 from wardian.capabilities.kv import Kv
 from wardian.capabilities.logging import Logging
 from wardian.capabilities.metrics import Metrics
-from wardian.capabilities.plugins import Plugins
+from wardian.capabilities.plugins import PluginCalls, Plugins
 from wardian.egress import Egress
 from wardian.events import Events
 from wardian.storage import Database
@@ -43,6 +43,7 @@ class Services:
     vault: Vault
     watch: Watch
     fresh: Fresh = as_it_is
+    plugins: PluginCalls | None = None
 
 
 def build(services: Services) -> dict[str, object]:
@@ -57,7 +58,7 @@ def build(services: Services) -> dict[str, object]:
         "http": Http(
             services.egress, CredentialGuards(services.vault, services.watch, services.fresh)
         ),
-        "plugins": Plugins(),
+        "plugins": Plugins(services.plugins),
         "agents": Agents(),
         "metrics": Metrics(),
     }

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wardian.errors import InvalidArguments
-from wardian.policy.grants import Authority, Layer
+from wardian.policy.grants import Authority, Layer, Refusal
 from wardian.policy.leaks import Leaks
 from wardian.policy.limits import Limits
 from wardian.policy.permissions import Permission, noted, parse_permission
 from wardian.policy.secret import Secret
+from wardian.policy.sharing import Account, limits_within
 from wardian.policy.usage import Usage
 from wardian.vault import Held
 
@@ -59,6 +60,7 @@ class CallFacts:
 
     Attributes:
         plugin_id: of the installation, which keeps what is stored apart from a later one's.
+        scopes: of the key that the first call of a chain was made with; None if it took no key.
     """
 
     call_id: str
@@ -69,39 +71,93 @@ class CallFacts:
     version: str
     correlation_id: str
     traceparent: str | None = None
+    scopes: Collection[str] | None = None
 
 
 class Budget:
-    """What one call may spend, and what it has spent; kept by the broker."""
+    """What one call may spend, and what it has spent; kept by the broker.
 
-    def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+    Attributes:
+        account: what of it workers alone see.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        within: Budget | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``within`` is the budget of the call that makes this one, which pays for all of it."""
         self.limits = limits
         self.usage = Usage()
+        self.account = Account()
+        self._within = within
         self._clock = clock
         self._started = clock()
 
     def spend(self, what: Countable) -> None:
-        """Take one of ``what`` from the budget.
+        """Take one of ``what`` from the budget, and from each that it is within.
 
         Raises:
             Refused: there is none left.
         """
-        if self.left(what) == 0:
-            limit = getattr(self.limits, what)
-            raise Refused("exhausted", f"The call's limit of {limit} {_COUNTED[what]} is used up.")
-        setattr(self.usage, what, getattr(self.usage, what) + 1)
+        for budget in self._line():
+            if getattr(budget.usage, what) >= getattr(budget.limits, what):
+                limit, shared = getattr(budget.limits, what), ""
+                if budget is not self:
+                    shared = ", which it shares with the calls that led to it,"
+                text = f"The call's limit of {limit} {_COUNTED[what]}{shared} is used up."
+                raise Refused("exhausted", text)
+        for budget in self._line():
+            setattr(budget.usage, what, getattr(budget.usage, what) + 1)
 
     def left(self, what: Countable) -> int:
         """Return how many of ``what`` are left."""
-        return int(getattr(self.limits, what) - getattr(self.usage, what))
+        return min(
+            int(getattr(budget.limits, what) - getattr(budget.usage, what))
+            for budget in self._line()
+        )
 
     def elapsed_seconds(self) -> float:
-        """Return how long the call has been running."""
-        return self._clock() - self._started
+        """Return how long the call has been running; until it does, since it was made."""
+        began_at = self.account.began_at
+        return self._clock() - (self._started if began_at is None else began_at)
 
     def wall_left_ms(self) -> int:
         """Return the milliseconds until the deadline."""
-        return max(0, int((self.limits.wall_seconds - self.elapsed_seconds()) * 1000))
+        return max(0, int(self._wall_left_seconds() * 1000))
+
+    def limits_within(self, own: Limits, *, exact: bool) -> Limits:
+        """Return the limits of a call that this one makes of a plugin whose limits are ``own``.
+
+        ``exact`` tells that nobody can end that call from outside.
+
+        Raises:
+            Refused: what is left does not suffice for anything.
+        """
+        found = limits_within(
+            own, self.limits, self.account, wall_seconds=self._wall_left_seconds(), exact=exact
+        )
+        if found is None:
+            raise Refused(
+                "exhausted", "What is left of the call's time, fuel and memory is too little."
+            )
+        return found
+
+    def is_starved(self) -> bool:
+        """Tell whether any count of the budget is used up."""
+        return any(self.left(what) <= 0 for what in _COUNTED)
+
+    def _wall_left_seconds(self) -> float:
+        return min(budget.limits.wall_seconds - budget.elapsed_seconds() for budget in self._line())
+
+    def _line(self) -> Iterator[Budget]:
+        """Return this budget, and those that it is within."""
+        budget: Budget | None = self
+        while budget is not None:
+            yield budget
+            budget = budget._within
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,11 +165,15 @@ class CallContext:
     """One call, as capabilities see it.
 
     Attributes:
-        authority: replaced while the call runs when the operator changes the grants.
+        authority: of the call's own plugin; replaced while the call runs when the operator
+            changes the grants. What the call may do is for `require` to say, which also asks
+            those that led to it.
         configuration: the plugin's resolved values, the same throughout the call.
         observer: told of every permission that is judged; set while the plugin is monitored.
+        caller: the call of another plugin that waits for this one, if a plugin made it.
         leaks: looks for credentials in what the plugin writes; None if it cannot meet any.
-        given_out: secrets that this call was given to use; it may still not store them.
+        given_out: secrets that this call, or one that led to it or that it led to, was given to
+            use; it may still not store them.
     """
 
     facts: CallFacts
@@ -121,31 +181,53 @@ class CallContext:
     budget: Budget
     configuration: Mapping[str, Any] = field(default_factory=dict)
     observer: Observer | None = None
+    caller: CallContext | None = None
     leaks: Leaks | None = None
     given_out: list[Secret] = field(default_factory=list)
 
     def require(self, permission: str | Permission) -> None:
-        """Check that the call holds ``permission``.
+        """Check that the call, and each that led to it, holds ``permission``.
 
         Raises:
-            Refused: it does not; names the layer that refused.
+            Refused: it does not; names the layer that refused, and whose it is.
         """
         wanted = permission if isinstance(permission, Permission) else _parsed(permission)
-        refusal = self.authority.refusal(wanted)
-        if self.observer is not None:
-            layer = None if refusal is None else refusal.layer
-            self.observer(noted(wanted), layer, self.authority)
-        if refusal is not None:
-            raise Refused("denied", refusal.reason)
+        for call in self.line():
+            refusal = call.authority.refusal(wanted)
+            if call.observer is not None:
+                layer = None if refusal is None else refusal.layer
+                call.observer(noted(wanted), layer, call.authority)
+            if refusal is not None:
+                raise Refused("denied", self._denial(call, refusal))
 
     def confirm(self, permission: Permission) -> None:
         """Check that the call still holds what was required of it; that is one use, not two.
 
         Raises:
-            Refused: the operator has taken it away meanwhile.
+            Refused: the operator has taken it away meanwhile, from it or from one that led to it.
         """
-        if self.authority.refusal(permission) is not None:
+        if any(call.authority.refusal(permission) is not None for call in self.line()):
             self.require(permission)
+
+    def line(self) -> Iterator[CallContext]:
+        """Return this call and those that led to it, the one that was made last first."""
+        call: CallContext | None = self
+        while call is not None:
+            yield call
+            call = call.caller
+
+    def chain(self, *more: str) -> str:
+        """Write the plugins that led here for people: ``reports → orders → billing``."""
+        names = [call.facts.plugin for call in self.line()]
+        return " → ".join((*reversed(names), *more))
+
+    def _denial(self, call: CallContext, refusal: Refusal) -> str:
+        if self.caller is None:
+            return refusal.reason
+        return (
+            f"{refusal.reason} It is {call.facts.plugin} that lacks it, in the chain "
+            f"{self.chain()}: a plugin that is called may do only what all of these may."
+        )
 
 
 def _parsed(permission: str) -> Permission:

@@ -253,6 +253,8 @@ def _show_plugin(
     terminal.line(f"package: SHA-256 {view['package_digest']}")
     terminal.line(f"component: SHA-256 {view['digest']}")
     terminal.line(f"installed at: {moment(view['installed_at'])}")
+    if view["capabilities"]:
+        terminal.line(f"offers: {', '.join(view['capabilities'])}")
     _show_trust(terminal, view)
     for line in vitals(view):
         terminal.line(line)

@@ -12,7 +12,7 @@ from wardian.oauth.authorization import (
     new_secret,
     parse_answer,
 )
-from wardian.oauth.exchange import Exchange, Grant, Transports
+from wardian.oauth.exchange import Grant, TokenExchange, Transports
 from wardian.oauth.faults import ProviderRefused
 from wardian.oauth.providers import PROVIDERS, Provider
 from wardian.oauth.servers import (
@@ -28,11 +28,11 @@ __all__ = [
     "Answer",
     "AuthMethod",
     "Client",
-    "Exchange",
     "Grant",
     "Provider",
     "ProviderRefused",
     "Server",
+    "TokenExchange",
     "Tokens",
     "Transports",
     "authorization_url",

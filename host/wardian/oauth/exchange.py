@@ -40,7 +40,7 @@ class Grant:
     scopes: tuple[str, ...]
 
 
-class Exchange:
+class TokenExchange:
     """Gets tokens, new ones for them, and has them revoked."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Exchange:
         self._deadline_seconds = deadline_seconds
 
     async def redeem(self, server: Server, client: Client, grant: Grant) -> Tokens:
-        """Exchange a code for tokens (RFC 6749, section 4.1.3; RFC 7636, section 4.5).
+        """TokenExchange a code for tokens (RFC 6749, section 4.1.3; RFC 7636, section 4.5).
 
         Raises:
             ProviderRefused, Unavailable
@@ -66,7 +66,7 @@ class Exchange:
     async def refresh(
         self, server: Server, client: Client, refresh_token: Secret, scopes: Sequence[str]
     ) -> Tokens:
-        """Exchange a refresh token for new tokens of the same scopes (RFC 6749, section 6).
+        """TokenExchange a refresh token for new tokens of the same scopes (RFC 6749, section 6).
 
         Raises:
             ProviderRefused: ``is_final`` says whether the refresh token is worth anything still.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -22,13 +22,13 @@ from wardian.plugins.text import escaped
 from wardian.plugins.trust import Trust
 from wardian.policy.grants import Authority
 from wardian.policy.leaks import Leaks
-from wardian.policy.levels import LEVELS, Level
+from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.policy.limits import Limits, limits_from
 from wardian.policy.permissions import Permission
 from wardian.policy.usage import Usage
 from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.call_log import CallLog, Ended
-from wardian.runtime.executor.job import HostCalls, Job, Known
+from wardian.runtime.executor.job import HostCalls, Job, Known, Place
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.package_files import PackageFiles
@@ -56,6 +56,9 @@ class CallRequest:
         limits: overrides by name, which only ever lower.
         counted: whether the plugin's statistics are to have it.
         call_id: one is made when it is None.
+        caller: the call of another plugin that makes this one, and waits for it. Its rights and its
+            budget are what this one has at most.
+        scopes: of the key that the first call of all was made with; None if it took no key.
     """
 
     function: str
@@ -66,6 +69,8 @@ class CallRequest:
     call_id: str | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
+    caller: CallContext | None = None
+    scopes: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +142,7 @@ class Calls:
             CallError: how it failed, with its usage.
             InvalidArguments, NotFound, Overloaded: it did not start.
             SignatureInvalid, Revoked: the tenant does not trust the plugin, or no more.
+            Refused: the call that makes it has too little left for it.
         """
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
@@ -144,8 +150,7 @@ class Calls:
         settled = self._settled_of(plugin) or await self._started(plugin)
         # Nothing is awaited from here until the call is among those that are running.
         plugin = settled.plugin
-        limits = limits_from(request.limits or {}, settled.limits)
-        context = _context(settled, request, limits, leaks)
+        context = _context(settled, request, _limits(settled, request), leaks)
         job = self._job(settled, context, function, request.arguments)
         if plugin.monitored:
             self._watch(context)
@@ -154,7 +159,7 @@ class Calls:
             recorded = RecordedCall(plugin, job, request.limits or {}, settled.configuration)
             answer = self._services.recorder.tape(recorded, answer)
         key = id(context)
-        running = self._running[key] = _Running(plugin, context, asyncio.current_task())
+        running = self._running[key] = _Running(plugin, context, asyncio.current_task(), job.place)
         try:
             return await self._measured(plugin, job, context, answer, request.counted)
         except asyncio.CancelledError:
@@ -165,6 +170,7 @@ class Calls:
             raise
         finally:
             del self._running[key]
+            _charge(context)
             if self._draining:
                 self._ended(plugin)
 
@@ -200,7 +206,14 @@ class Calls:
                 context, self._services.functions.sinks.output(context, written)
             ),
             known=settled.known,
+            place=self._place(context),
+            account=context.budget.account,
         )
+
+    def _place(self, context: CallContext) -> Place:
+        """Return a place of its own, or that of the call that waits for this one."""
+        caller = context.caller
+        return Place() if caller is None else self._running[id(caller)].place
 
     async def drained(self, plugin: Installed) -> None:
         """Wait until no call of this version of a plugin runs any more.
@@ -385,6 +398,7 @@ class _Running:
     plugin: Installed
     context: CallContext
     task: asyncio.Task[Any] | None
+    place: Place
     error: WardianError | None = None
 
     def end(self, error: WardianError) -> None:
@@ -436,7 +450,7 @@ def _version_of(plugin: Installed) -> tuple[str, str]:
 def _context(
     settled: _Settled, request: CallRequest, limits: Limits, leaks: Leaks | None = None
 ) -> CallContext:
-    plugin = settled.plugin
+    plugin, caller = settled.plugin, request.caller
     call_id = request.call_id or new_id()
     facts = CallFacts(
         call_id=call_id,
@@ -447,14 +461,34 @@ def _context(
         version=plugin.version,
         correlation_id=(request.correlation_id or call_id)[:_MAX_NAME_CHARS],
         traceparent=_valid_traceparent(request.traceparent),
+        scopes=request.scopes,
     )
     return CallContext(
         facts=facts,
         authority=settled.authority,
-        budget=Budget(limits),
+        budget=Budget(limits, within=None if caller is None else caller.budget),
         configuration=settled.configuration,
+        caller=caller,
         leaks=leaks,
+        given_out=[] if caller is None else caller.given_out,
     )
+
+
+def _limits(settled: _Settled, request: CallRequest) -> Limits:
+    limits = limits_from(request.limits or {}, settled.limits)
+    if request.caller is None:
+        return limits
+    # A thread cannot be ended from outside.
+    exact = LEVELS[settled.authority.level].runs_in is RunsIn.THREAD
+    return request.caller.budget.limits_within(limits, exact=exact)
+
+
+def _charge(context: CallContext) -> None:
+    """Have the call that made this one pay for what it spent, however it ended."""
+    if context.caller is not None:
+        budget = context.budget
+        budget.account.settle(budget.usage)
+        context.caller.budget.account.charge(budget.usage)
 
 
 def _merged(reported: Usage | None, budget: Budget) -> Usage:
@@ -468,6 +502,8 @@ def _merged(reported: Usage | None, budget: Budget) -> Usage:
     usage.events = counted.events
     usage.dropped_log_lines += counted.dropped_log_lines
     usage.log_lines = counted.log_lines
+    budget.account.settle(usage)
+    counted.fuel, counted.memory_bytes = usage.fuel, usage.memory_bytes
     return usage
 
 

@@ -22,6 +22,10 @@ class Gates:
         """Tell whether calls of a plugin have to wait."""
         return bool(self._closed) and plugin.id in self._closed
 
+    def is_closed_for(self, plugin_id: str) -> bool:
+        """Tell whether calls of the plugin of this id have to wait."""
+        return plugin_id in self._closed
+
     async def opened(self, plugin: Installed) -> None:
         """Wait until a plugin's gate is open.
 

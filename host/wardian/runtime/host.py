@@ -6,6 +6,7 @@ import platform
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,21 +14,17 @@ from wardian import __version__
 from wardian.config import overlaid
 from wardian.egress import Egress
 from wardian.errors import (
-    CallError,
-    Conflict,
-    Revoked,
-    SignatureInvalid,
     WardianError,
-    WorkerLost,
 )
 from wardian.events import Events
-from wardian.plugins import Installed, PluginState, Registry
+from wardian.plugins import Installed, Registry
 from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.credentials import Credentials
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.dependency_views import DependenciesView, dependencies_view
+from wardian.runtime.entrance import Entrance
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health
 from wardian.runtime.installs import Grants, Installer
@@ -48,7 +45,6 @@ from wardian.runtime.recordings import Recordings
 from wardian.runtime.replay import Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds
-from wardian.runtime.scopes import check_scopes
 from wardian.runtime.statistics import NO_VITALS, Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
@@ -106,13 +102,6 @@ __all__ = [
     "VersionView",
 ]
 
-_VERBS = {
-    PluginState.INSTALLED: "enable it first",
-    PluginState.ENABLED: "enable it again once the cause is gone",
-    PluginState.DISABLED: "enable it first",
-    PluginState.QUARANTINED: "look at why, then disable and enable it",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostParts:
@@ -140,6 +129,7 @@ class HostParts:
     upkeep: VaultUpkeep
     steps: Steps
     calls: Calls
+    entrance: Entrance
     supervisor: Supervisor
     monitoring: Monitoring
     oversight: Oversight
@@ -472,7 +462,7 @@ class PluginHost:
             NotFound: no such plugin, or it exports no ``health``.
             Conflict: the plugin takes no calls now.
         """
-        await self._callable(tenant, name)
+        await self._parts.entrance.named(tenant, name)
         condition = await self._parts.health.check(tenant, name)
         plugin = await self._parts.registry.get(tenant, name)
         vitals = await self._parts.statistics.vitals(tenant, plugin.id)
@@ -643,14 +633,6 @@ class PluginHost:
                 quarantined then.
             CallError: how the call failed, with its usage.
         """
-        plugin = await self._callable(tenant, name)
-        supervisor, traffic = self._parts.supervisor, self._parts.traffic
-        gates = self._parts.gates
-        while supervisor.rests(plugin) or gates.is_closed(plugin):
-            await supervisor.rested(plugin)
-            await gates.opened(plugin)
-            plugin = await self._callable(tenant, name)
-        check_scopes(plugin, scopes)
         request = CallRequest(
             function=function,
             arguments=arguments,
@@ -659,33 +641,10 @@ class PluginHost:
             call_id=call_id,
             correlation_id=correlation_id,
             traceparent=traceparent,
+            scopes=scopes,
         )
-        try:
-            outcome = await self._parts.calls.run(plugin, request)
-        except WorkerLost as error:
-            await traffic.ended(plugin, error, lowered=bool(limits))
-            await supervisor.lost(plugin, error)
-            raise
-        except (SignatureInvalid, Revoked) as error:
-            await self._parts.recall.withdraw(plugin, error)
-            raise
-        except CallError as error:
-            supervisor.survived(plugin)
-            await traffic.ended(plugin, error, lowered=bool(limits))
-            raise
-        supervisor.survived(plugin)
-        if traffic.watches(plugin):
-            await traffic.ended(plugin, None, lowered=bool(limits))
-        return outcome
-
-    async def _callable(self, tenant: str, name: str) -> Installed:
-        plugin = await self._parts.registry.get(tenant, name)
-        if plugin.state is PluginState.QUARANTINED:
-            # If it is for that that it was set aside, say so as clearly as when it was.
-            await self._parts.trust.check_load(plugin)
-        if not plugin.is_callable:
-            raise _not_callable(plugin)
-        return plugin
+        entrance = self._parts.entrance
+        return await entrance.call(partial(entrance.named, tenant, name), request)
 
     async def ready(self) -> Readiness:
         """Tell whether the host can do its work now."""
@@ -729,8 +688,3 @@ class PluginHost:
 
 def _resolved(plugin: Installed) -> dict[str, Any]:
     return overlaid(plugin.manifest.default_config, plugin.configured)
-
-
-def _not_callable(plugin: Installed) -> Conflict:
-    why = f" ({plugin.state_reason})" if plugin.state_reason else ""
-    return Conflict(f"{plugin.name} is {plugin.state}{why}: {_VERBS[plugin.state]}.")

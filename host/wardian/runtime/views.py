@@ -115,6 +115,7 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     review: list[Reviewed]
     functions: list[str]
     imports: list[str]
+    capabilities: list[str]
     size_bytes: int
     health: HealthView
     statistics: StatisticsView
@@ -207,6 +208,7 @@ def plugin_view(
         review=_review(plugin, authority, is_new=is_new),
         functions=sorted(plugin.description.functions),
         imports=list(plugin.description.imports),
+        capabilities=list(manifest.capabilities),
         size_bytes=plugin.description.size_bytes,
         health=HealthView(**_health(vitals)),
         statistics=StatisticsView(**asdict(vitals.totals)),

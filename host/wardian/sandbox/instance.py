@@ -131,6 +131,15 @@ class Instance:
         fuel = self._fuel + balance if balance < 0 else self._fuel
         self.spent = (monotonic() - self._started, fuel, self.state.host_calls)
 
+    def fuel_spent(self) -> int:
+        """Return the fuel that the call has spent, while it waits for a host function."""
+        return self._fuel + min(0, self._settings.fuel_balance)
+
+    def take_fuel(self, fuel: int) -> None:
+        """Count fuel that was spent elsewhere as spent by the call, which may have none left."""
+        settings = self._settings
+        settings.fuel_balance = min(0, settings.fuel_balance + fuel)
+
     def carry(self) -> None:
         """Count the fuel that was spent since ``arm`` for the next call."""
         self._carried = self.spent[1]

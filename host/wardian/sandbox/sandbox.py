@@ -210,13 +210,14 @@ def _too_deep() -> errors.StackOverflow:
 class LiveInstance:
     """An instance that lives for several calls, until one fails or it is closed."""
 
-    __slots__ = ("_component", "_instance", "_linker", "_sandbox", "_used_up")
+    __slots__ = ("_armed", "_component", "_instance", "_linker", "_sandbox", "_used_up")
 
     def __init__(self, sandbox: Sandbox, component: Component, linker: Linker) -> None:
         self._sandbox = sandbox
         self._component = component
         self._linker = linker
         self._instance: Instance | None = None
+        self._armed: Instance | None = None
         self._used_up = False
 
     @property
@@ -227,6 +228,7 @@ class LiveInstance:
     def close(self) -> None:
         """Free the instance."""
         self._used_up = True
+        self._armed = None
         if self._instance is not None:
             self._instance.close()
             self._instance = None
@@ -265,6 +267,24 @@ class LiveInstance:
                 return self._run(target, limits, slots)
         self._sandbox.check_leaf()
         return self._run(target, limits, slots)
+
+    def spent(self) -> tuple[int, int]:
+        """Return the fuel that the running call has spent, and the bytes of memory that it holds.
+
+        For host functions of that call; nothing while none runs.
+        """
+        armed = self._armed
+        if armed is None or not armed.running:
+            return 0, 0
+        return armed.fuel_spent(), armed.memory_bytes()
+
+    def take_fuel(self, fuel: int) -> None:
+        """Have the running call pay for what was spent on its behalf elsewhere.
+
+        For host functions of that call; it is out of fuel if it has no more than that.
+        """
+        if self._armed is not None and self._armed.running:
+            self._armed.take_fuel(fuel)
 
     def prepare(self, limits: Limits, seconds: float) -> bool:
         """Instantiate ahead of a first call within ``limits``; tell whether that went well.
@@ -311,6 +331,7 @@ class LiveInstance:
         if instance is None:
             instance = Instance(self._sandbox.engine, self._component, self._linker)
         instance.arm(limits, started)
+        self._armed = instance
         try:
             if fresh:
                 instance.start()

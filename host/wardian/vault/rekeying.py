@@ -59,12 +59,13 @@ class Rekeying:
         async with self._turn:
             _ = self._keyring.roots
             await self._keyring.reload()
-            resumed = bool(await self.pending())
-            if not resumed:
-                self._reached(CHANGE, "root-key")
-                self._keyring.renew()
-                await self._keyring.reload()
-            return await self._rewrap_all(actor, resumed=resumed)
+            ended = await self._ended(actor)
+            if ended is not None and ended.rewrapped:
+                return ended
+            self._reached(CHANGE, "root-key")
+            self._keyring.renew()
+            await self._keyring.reload()
+            return await self._rewrap_all(actor, resumed=False)
 
     async def resume(self) -> None:
         """End a change of the root key that was cut short, if there is one.
@@ -73,8 +74,12 @@ class Rekeying:
             VaultSealed: the vault is sealed, or a root key cannot be reached.
         """
         async with self._turn:
-            if len(self._keyring.roots.keys) > 1 or await self.pending():
-                await self._rewrap_all("host", resumed=True)
+            await self._ended("host")
+
+    async def _ended(self, actor: str) -> Rekeyed | None:
+        if len(self._keyring.roots.keys) > 1 or await self.pending():
+            return await self._rewrap_all(actor, resumed=True)
+        return None
 
     async def pending(self) -> list[tuple[str, DataKeyRow]]:
         """Return the data keys that the current root key does not wrap, each with its tenant.

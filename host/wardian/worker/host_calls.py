@@ -9,7 +9,7 @@ import msgspec
 
 from wardian import errors
 from wardian.policy.limits import Limits
-from wardian.sandbox import Component
+from wardian.sandbox import Component, LiveInstance
 from wardian.sandbox.linker import HostFunction, Imports, is_wasi
 from wardian.sandbox.reflection import Extern
 from wardian.worker.channel import Channel
@@ -17,6 +17,7 @@ from wardian.worker.protocol import (
     HOST_CALL_BYTES_MAX,
     NOTES_BYTES_MAX,
     NOTES_MAX,
+    SHARING,
     HostAnswer,
     HostCall,
     HostFault,
@@ -44,6 +45,7 @@ class Conversation:
     """The exchange about the one call that is running.
 
     Attributes:
+        live: the instance that the call runs in.
         spoke: whether the guest wrote something while no call was running.
     """
 
@@ -57,6 +59,7 @@ class Conversation:
         self._notes: list[bytes | list[Any]] = []
         self._notes_bytes = 0
         self._sent_at = 0.0
+        self.live: LiveInstance | None = None
         self.spoke = False
         self.log_lines = 0
         self.dropped_log_lines = 0
@@ -115,16 +118,25 @@ class Conversation:
         if self._call is None:
             raise errors.Trap("No call is running.")
         self._flush()
-        asked = HostCall(self._call, self._asked + 1, interface, function, arguments)
+        spent = self._spent(interface, function)
+        asked = HostCall(self._call, self._asked + 1, interface, function, arguments, *spent)
         if not self._channel.send_bounded(asked, HOST_CALL_BYTES_MAX):
             return _too_large()
         self._asked += 1
         answer = self._channel.receive()
         if isinstance(answer, HostAnswer) and answer.number == self._asked:
+            if answer.fuel and self.live is not None:
+                self.live.take_fuel(answer.fuel)
             return answer.value
         if isinstance(answer, HostFault):
             raise _FAULTS.get(answer.error, errors.Trap)(answer.message)
         raise errors.Trap("The broker answered out of turn.")
+
+    def _spent(self, interface: str, function: str) -> tuple[int, int]:
+        """Return the fuel and the memory of the call, where others will run in its budget."""
+        if self.live is None or (interface, function) not in SHARING:
+            return 0, 0
+        return self.live.spent()
 
     def _note(self, arguments: list[Any]) -> Any:
         """Pass a line on; the broker keeps its own count, and nothing else can refuse it."""

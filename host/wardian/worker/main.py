@@ -172,6 +172,7 @@ class _Runner:
         if live is None or not live.usable or ahead_for_others:
             live = self._sandbox.instance(loaded.component, imports=loaded.imports)
             loaded.live = live
+        self._conversation.live = live
         outcome = live.call(call.function, call.arguments, limits=plan.limits)
         result = outcome.result if outcome.encoded is None else msgspec.Raw(outcome.encoded)
         return Done(call.call, result, outcome.usage)

@@ -27,6 +27,9 @@ HOST_CALL_BYTES_MAX = 4 * 1024 * 1024
 PLANS_MAX = 64
 """How many plans a worker remembers."""
 
+SHARING = frozenset({("plugins", "call")})
+"""Host functions that run other plugins, in the budget of the call."""
+
 NOTES_MAX = 32
 NOTES_BYTES_MAX = 256 * 1024
 """How many notes, and how many bytes of them, come at once at most."""
@@ -91,11 +94,12 @@ class Compile(Message, frozen=True):
 
 
 class HostAnswer(Message, frozen=True):
-    """The result of the host call ``number``."""
+    """The result of the host call ``number``, for which the call pays so much ``fuel``."""
 
     call: int
     number: int
     value: Any
+    fuel: int = 0
 
 
 class HostFault(Message, frozen=True):
@@ -115,13 +119,19 @@ class Ready(Message, frozen=True):
 
 
 class HostCall(Message, frozen=True):
-    """The guest called a host function; ``number`` counts from 1 within the call."""
+    """The guest called a host function; ``number`` counts from 1 within the call.
+
+    Where the host will run others in the call's budget (`SHARING`), ``fuel`` and ``memory_bytes``
+    say what the call has spent of it.
+    """
 
     call: int
     number: int
     interface: str
     function: str
     arguments: list[Any]
+    fuel: int = 0
+    memory_bytes: int = 0
 
 
 class Notes(Message, frozen=True):

@@ -36,6 +36,18 @@ def test_a_package_is_installed_listed_shown_and_uninstalled(
     assert "No plugin" in remote("list").out
 
 
+def test_what_a_plugin_offers_to_others_is_shown(remote: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "memory.wardian"
+    path.write_bytes(package("memory", guest("memory"), 'capabilities = ["recall", "notes@2.0.0"]'))
+    remote.json("install", path)
+
+    shown, told = remote.json("show", "memory"), remote("show", "memory").out
+    remote("uninstall", "memory", "--yes")
+
+    assert shown["capabilities"] == ["recall", "notes@2.0.0"]
+    assert "offers: recall, notes@2.0.0" in told
+
+
 def test_an_import_that_the_manifest_does_not_ask_for_is_told(
     remote: CommandLine, tmp_path: Path
 ) -> None:

@@ -251,3 +251,72 @@ def test_noise_is_never_more_than_a_failed_call(noise: bytes, seed: int) -> None
 
     asyncio.run(attempt(noise))
     asyncio.run(attempt(bytes(real)))
+
+
+@pytest.mark.parametrize(("fuel", "memory"), [(-1, -1), (2**63, 2**63), (7, 9)])
+async def test_what_a_worker_says_it_has_spent_is_believed_within_its_limits(
+    fuel: int, memory: int
+) -> None:
+    job = some_job({}, fuel=1_000, memory_bytes=2_000)
+    script = sending(HostCall(1, 1, "plugins", "call", [], fuel, memory), Done(1, 1, Usage()))
+    async with liar(script) as connection:
+        worker = Worker(await Frames.over(connection), Alive())
+        await worker.run(job, ARTIFACT, answered)
+        worker.close()
+
+    account = job.account
+    assert (account.fuel, account.memory_bytes) == (
+        min(max(fuel, 0), 1_000),
+        min(max(memory, 0), 2_000),
+    )
+
+
+async def test_what_is_done_for_a_worker_ends_with_it() -> None:
+    has_ended = asyncio.Event()
+    has_begun = threading.Event()
+
+    async def endless(interface: str, function: str, arguments: list[Any]) -> Any:
+        has_begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            has_ended.set()
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(frame(HostCall(1, 1, "kv", "get", [])))
+        has_begun.wait(10)
+        connection.close()
+
+    with pytest.raises(errors.WorkerLost):
+        await run(script, endless, wall_seconds=60.0)
+
+    assert has_ended.is_set()
+
+
+async def test_a_worker_that_dies_at_its_deadline_is_one_lost_worker_and_no_fault() -> None:
+    faults: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    is_over = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(frame(HostCall(1, 1, "kv", "get", [])))
+        is_over.wait(10)
+        connection.close()
+
+    async with liar(script) as connection:
+        frames = await Frames.over(connection)
+        worker = Worker(frames, Alive())
+
+        async def slow_to_end(interface: str, function: str, arguments: list[Any]) -> Any:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                is_over.set()
+                while not frames.broken:
+                    await asyncio.sleep(0)
+
+        with pytest.raises(errors.WorkerLost):
+            await worker.run(some_job({}, wall_seconds=0.05), ARTIFACT, slow_to_end)
+        worker.close()
+
+    assert faults == []

@@ -26,6 +26,16 @@ async def test_the_running_call_is_described_by_the_brokers_record() -> None:
     }
 
 
+async def test_waiting_for_a_worker_costs_a_call_none_of_its_time() -> None:
+    now = 100.0
+    call = calling(limits=Limits(wall_seconds=5), clock=lambda: now)
+    now = 104.0
+    call.budget.account.began_at = now
+    now = 105.0
+
+    assert (await Context().remaining(call))["wall-ms"] == 4000
+
+
 async def test_what_is_left_shrinks_as_it_is_spent() -> None:
     call = calling(limits=Limits(wall_seconds=5, host_calls=10, events=3), clock=lambda: 0.0)
     call.budget.spend("host_calls")

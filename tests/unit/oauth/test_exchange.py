@@ -17,10 +17,10 @@ from wardian.errors import Unavailable
 from wardian.oauth import (
     AuthMethod,
     Client,
-    Exchange,
     Grant,
     ProviderRefused,
     Server,
+    TokenExchange,
     authorization_url,
     new_secret,
     server_of,
@@ -41,8 +41,8 @@ async def provider() -> AsyncIterator[FakeProvider]:
 
 
 @pytest.fixture
-def exchange() -> Exchange:
-    return Exchange(httpx.AsyncHTTPTransport, deadline_seconds=5)
+def exchange() -> TokenExchange:
+    return TokenExchange(httpx.AsyncHTTPTransport, deadline_seconds=5)
 
 
 def server(provider: FakeProvider, **changes: Any) -> Server:
@@ -75,7 +75,7 @@ async def granted(provider: FakeProvider, scopes: tuple[str, ...] = ("read",)) -
 
 @pytest.mark.parametrize("method", [AuthMethod.BASIC, AuthMethod.POST])
 async def test_a_code_becomes_tokens(
-    provider: FakeProvider, exchange: Exchange, method: AuthMethod
+    provider: FakeProvider, exchange: TokenExchange, method: AuthMethod
 ) -> None:
     client = Client(client_id=CLIENT_ID, secret=Secret(CLIENT_SECRET), auth_method=method)
 
@@ -88,7 +88,7 @@ async def test_a_code_becomes_tokens(
 
 
 async def test_a_public_client_shows_its_verifier_alone(
-    provider: FakeProvider, exchange: Exchange
+    provider: FakeProvider, exchange: TokenExchange
 ) -> None:
     provider.secret = None
     client = Client(client_id=CLIENT_ID, auth_method=AuthMethod.NONE)
@@ -101,7 +101,7 @@ async def test_a_public_client_shows_its_verifier_alone(
 
 
 async def test_a_code_with_another_verifier_is_worth_nothing(
-    provider: FakeProvider, exchange: Exchange
+    provider: FakeProvider, exchange: TokenExchange
 ) -> None:
     grant = await granted(provider)
     other = Grant(
@@ -118,7 +118,9 @@ async def test_a_code_with_another_verifier_is_worth_nothing(
     assert CANARY not in caught.value.message
 
 
-async def test_a_refresh_gives_other_tokens(provider: FakeProvider, exchange: Exchange) -> None:
+async def test_a_refresh_gives_other_tokens(
+    provider: FakeProvider, exchange: TokenExchange
+) -> None:
     first = await exchange.redeem(server(provider), CLIENT, await granted(provider))
     assert first.refresh_token is not None
 
@@ -132,7 +134,7 @@ async def test_a_refresh_gives_other_tokens(provider: FakeProvider, exchange: Ex
 
 
 async def test_a_wrong_secret_is_no_end_of_a_refresh_token(
-    provider: FakeProvider, exchange: Exchange
+    provider: FakeProvider, exchange: TokenExchange
 ) -> None:
     first = await exchange.redeem(server(provider), CLIENT, await granted(provider))
     assert first.refresh_token is not None
@@ -145,7 +147,7 @@ async def test_a_wrong_secret_is_no_end_of_a_refresh_token(
 
 
 async def test_a_revoked_token_takes_its_family_with_it(
-    provider: FakeProvider, exchange: Exchange
+    provider: FakeProvider, exchange: TokenExchange
 ) -> None:
     found = await exchange.redeem(server(provider), CLIENT, await granted(provider))
     assert found.refresh_token is not None
@@ -214,7 +216,7 @@ def tokens_with(status: int) -> Response:
 
 @pytest.mark.parametrize("odd", ODD)
 async def test_an_odd_answer_is_refused_and_not_repeated(
-    provider: FakeProvider, exchange: Exchange, odd: str
+    provider: FakeProvider, exchange: TokenExchange, odd: str
 ) -> None:
     grant = await granted(provider)
     provider.be(answering=ODD[odd])
@@ -229,7 +231,7 @@ async def test_an_odd_answer_is_refused_and_not_repeated(
 
 @pytest.mark.parametrize("expires_in", [3600, "3600", 1, 10**8])
 async def test_seconds_may_come_as_text(
-    provider: FakeProvider, exchange: Exchange, expires_in: Any
+    provider: FakeProvider, exchange: TokenExchange, expires_in: Any
 ) -> None:
     provider.be(expires_in=expires_in)
 
@@ -243,7 +245,7 @@ async def test_seconds_may_come_as_text(
     [("read", ("read",)), ("repo,gist", ("repo", "gist")), ("a  b a", ("a", "b")), ("", ())],
 )
 async def test_scopes_are_those_that_the_provider_says(
-    provider: FakeProvider, exchange: Exchange, said: str, scopes: tuple[str, ...]
+    provider: FakeProvider, exchange: TokenExchange, said: str, scopes: tuple[str, ...]
 ) -> None:
     provider.be(grants=said)
 
@@ -258,7 +260,7 @@ async def test_scopes_are_those_that_the_provider_says(
     [("bad_verification_code", "bad_verification_code"), ("No <b>!", "unknown"), (7, "unknown")],
 )
 async def test_a_refusal_is_told_by_its_code(
-    provider: FakeProvider, exchange: Exchange, status: int, error: Any, code: str
+    provider: FakeProvider, exchange: TokenExchange, status: int, error: Any, code: str
 ) -> None:
     grant = await granted(provider)
     provider.be(answering=lambda: JSONResponse({"error": error}, status))
@@ -278,7 +280,7 @@ async def test_a_provider_that_does_not_answer_in_time_is_not_waited_for(
     provider.be(before_token=never.wait)
 
     with pytest.raises(Unavailable, match=r"within 0\.2 s"):
-        await Exchange(httpx.AsyncHTTPTransport, deadline_seconds=0.2).redeem(
+        await TokenExchange(httpx.AsyncHTTPTransport, deadline_seconds=0.2).redeem(
             server(provider), CLIENT, grant
         )
     never.set()
@@ -295,13 +297,13 @@ async def test_a_provider_that_drips_is_not_waited_for(provider: FakeProvider) -
     provider.be(answering=lambda: Streaming(drips()))
 
     with pytest.raises(Unavailable, match="within"):
-        await Exchange(httpx.AsyncHTTPTransport, deadline_seconds=0.2).redeem(
+        await TokenExchange(httpx.AsyncHTTPTransport, deadline_seconds=0.2).redeem(
             server(provider), CLIENT, grant
         )
     never.set()
 
 
-async def test_a_provider_that_is_not_there_is_named(exchange: Exchange) -> None:
+async def test_a_provider_that_is_not_there_is_named(exchange: TokenExchange) -> None:
     gone = server_of(authorize_url="http://127.0.0.1:1/a", token_url="http://127.0.0.1:1/t")
 
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1 did not answer: ConnectError"):
@@ -309,7 +311,7 @@ async def test_a_provider_that_is_not_there_is_named(exchange: Exchange) -> None
 
 
 async def test_proxies_of_the_environment_are_not_used(
-    provider: FakeProvider, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+    provider: FakeProvider, exchange: TokenExchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grant = await granted(provider)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
@@ -331,7 +333,7 @@ def described(provider: FakeProvider, **changes: Any) -> dict[str, Any]:
 
 
 async def test_an_issuer_says_where_its_endpoints_are(
-    provider: FakeProvider, exchange: Exchange
+    provider: FakeProvider, exchange: TokenExchange
 ) -> None:
     provider.metadata = described(provider)
 
@@ -341,7 +343,7 @@ async def test_an_issuer_says_where_its_endpoints_are(
 
 
 async def test_an_issuer_without_metadata_is_refused(
-    provider: FakeProvider, exchange: Exchange
+    provider: FakeProvider, exchange: TokenExchange
 ) -> None:
     with pytest.raises(Unavailable, match="has no metadata"):
         await exchange.discover(provider.url)
@@ -360,7 +362,7 @@ async def test_an_issuer_without_metadata_is_refused(
     ],
 )
 async def test_metadata_that_would_mislead_are_refused(
-    provider: FakeProvider, exchange: Exchange, changes: dict[str, Any], match: str
+    provider: FakeProvider, exchange: TokenExchange, changes: dict[str, Any], match: str
 ) -> None:
     provider.metadata = described(provider, **changes)
 

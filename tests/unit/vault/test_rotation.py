@@ -123,6 +123,32 @@ async def test_a_damaged_data_key_is_replaced_by_a_rotation(host: FakeHost) -> N
     assert await token(host.parts.vault, "another") == "works"
 
 
+async def test_a_host_starts_and_rekeys_whatever_is_damaged(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    async with fake_host(folder) as host:
+        await put(host.parts.vault, "name", "text")
+        await host.parts.vault._keyring.prepare("default", anew=True)
+        await host.host.tenants.create("acme")
+        await put(host.parts.vault, "theirs", "of acme", tenant="acme")
+        active = (await rows(host.parts.database, data_keys))[1]
+        await overwrite(host.parts.database, data_keys, active["id"], wrapped=b"\x01" + bytes(60))
+
+    async with fake_host(folder) as host:
+        first = await host.host.vault.rekey()
+        assert (first.rewrapped, first.damaged, first.resumed) == (2, ["default"], False)
+        assert len(root_key(folder).splitlines()) == 3  # the damaged one might yet be mended
+        second = await host.host.vault.rekey()
+        assert (second.rewrapped, second.damaged) == (2, ["default"])
+        assert second.root_key != first.root_key
+        assert await token(host.parts.vault, "name") == "text"
+        assert (await host.host.vault.rotate()).resealed == 1
+        assert (await host.host.vault.rekey()).damaged == []
+        assert len(root_key(folder).splitlines()) == 2
+    async with fake_host(folder) as host:
+        assert await token(host.parts.vault, "name") == "text"
+        assert await token(host.parts.vault, "theirs", tenant="acme") == "of acme"
+
+
 async def test_a_worn_key_is_replaced_before_its_nonces_may_repeat(
     host: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:

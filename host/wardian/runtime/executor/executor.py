@@ -95,7 +95,7 @@ class Executor:
             self._check_isolation(job.level)
         for _ in range(ATTEMPTS):
             artifact = self._checked.get(job.digest) or await self._artifact(job)
-            worker = await self._pool.lend(job.tenant, job.level, (job.digest, job.function))
+            worker = await self._pool.lend(job)
             try:
                 return await worker.run(job, artifact, answer)
             except CallNotTaken:
@@ -104,7 +104,7 @@ class Executor:
                 self._checked.pop(job.digest, None)
                 await asyncio.to_thread(self._store.drop, job.digest)
             finally:
-                self._pool.take_back(job.tenant, job.level, worker)
+                self._pool.take_back(job, worker)
         raise WorkerLost(
             f"No worker could run the call: {ATTEMPTS} in a row died before they took it, or could "
             "not load the compiled code."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import cast
 
 import msgspec
@@ -30,7 +31,8 @@ class Frames(asyncio.Protocol):
     """Reads and writes whole messages on one socket.
 
     ``frame_bytes_max`` bounds what the worker may send in one frame; the call that runs sets
-    it. A worker that sends faster than it is read is held back by its socket.
+    it. A worker that sends faster than it is read is held back by its socket. ``on_broken`` is
+    told when the other end goes, by whoever works for it meanwhile.
     """
 
     def __init__(self) -> None:
@@ -46,6 +48,7 @@ class Frames(asyncio.Protocol):
         self._unread = False
         self._paused = False
         self._expired = False
+        self.on_broken: Callable[[], object] | None = None
 
     @classmethod
     async def over(cls, connection: socket.socket) -> Frames:
@@ -165,6 +168,8 @@ class Frames(asyncio.Protocol):
     def _break(self, reason: str) -> None:
         self._broken = self._broken or reason
         self._wake()
+        if self.on_broken is not None:
+            self.on_broken()
 
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from wardian.policy.levels import Level
 from wardian.policy.limits import MIB, Limits
+from wardian.policy.sharing import Account
+from wardian.worker.priority import Priority
 from wardian.worker.protocol import Known
 
 
@@ -21,6 +23,17 @@ class HostCalls(Protocol):
     """
 
     async def __call__(self, interface: str, function: str, arguments: list[Any]) -> Any: ...
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """One place among those that run; a call shares its place with the calls that it waits for.
+
+    Attributes:
+        priority: of the call that has the place; None while none has it.
+    """
+
+    priority: Priority | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +51,8 @@ class Job:
         on_output: receives what the guest writes to WASI's standard output and error.
         known: answers to host calls that are known before the call, for the worker to give by
             itself; the same object for as long as they hold.
+        place: its own, or that of the call that waits for it.
+        account: what it spends of fuel and memory.
     """
 
     call_id: str
@@ -50,6 +65,8 @@ class Job:
     limits: Limits
     on_output: Callable[[bytes], None] | None = None
     known: tuple[Known, ...] = ()
+    place: Place = field(default_factory=Place)
+    account: Account = field(default_factory=Account)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +76,8 @@ class ExecutorSettings:
     Attributes:
         cache_dir: compiled code; made with mode 0700 when missing.
         workers_max: worker processes at most; beside them a quarter more, and at least one, for
-            tenants that have no call running, the one spare, and compilers.
+            tenants that have no call running, the one spare, compilers, and one for each call
+            that another waits for.
         queue_max: calls of one tenant that may wait for a worker.
         queue_seconds: how long one may wait.
         calls_per_worker: after which a worker is replaced.
@@ -92,4 +110,4 @@ class WorkersReport:
     lost: int
 
 
-__all__ = ["ExecutorSettings", "HostCalls", "Job", "Known", "WorkersReport"]
+__all__ = ["ExecutorSettings", "HostCalls", "Job", "Known", "Place", "WorkersReport"]

@@ -54,6 +54,10 @@ class Pool:
     once than leaves a processor free. Its calls take the broker, which is one thread, as long as
     their workers: more at once are hardly faster, and each is before somebody else's. A call
     that turns out to take longer does not count.
+
+    A call that waits for another, which it made of a plugin, lends it its place: that one needs a
+    worker and waits for no place, so that no calls can wait for each other in a ring. A place is
+    one worker that computes, and as many that wait as its call nests deep.
     """
 
     def __init__(self, zygote: Zygote, settings: ExecutorSettings) -> None:
@@ -73,6 +77,9 @@ class Pool:
         # How many calls of a tenant run that have been running for LOOK_SECONDS.
         self._lasting: Counter[str] = Counter()
         self._first: dict[str, Worker] = {}
+        # How many calls run in the place of another, and how many of their workers are kept.
+        self._inside = 0
+        self._inside_kept = 0
         self._served_last: str | None = None
         self._contested_until = 0.0
         self._long_calls = LongCalls(self._look)
@@ -86,34 +93,53 @@ class Pool:
         """Count the workers."""
         return WorkersReport(
             idle=self._idle_count() + (self._spare is not None),
-            busy=self._busy,
+            busy=self._busy + self._inside,
             queued=sum(map(len, self._waiting.values())),
             spawned=self._spawned,
             lost=self._lost,
         )
 
-    async def lend(self, tenant: str, level: Level, function: Function) -> Worker:
-        """Lend a worker of this tenant and level for one call; ``take_back`` ends it.
+    async def lend(self, job: Job) -> Worker:
+        """Lend a worker of the job's tenant and level for it; ``take_back`` ends it.
 
         Raises:
             Overloaded: all are busy, and the queue is full or does not move.
         """
-        await self._slot(tenant)
+        inside = job.place.priority is not None
+        if inside:
+            self._inside += 1
+            self._inside_kept = max(self._inside_kept, self._inside)
+        else:
+            await self._slot(job.tenant)
         try:
-            priority = self._priority(tenant, function)
-            worker = await self._take((tenant, level, priority))
-            worker.lower(priority)
+            return await self._lend(job, inside=inside)
+        except BaseException:
+            self._end_place(job, inside=inside)
+            raise
+
+    async def _lend(self, job: Job, *, inside: bool) -> Worker:
+        tenant, level, function = job.tenant, job.level, (job.digest, job.function)
+        priority = self._priority_inside(job) if inside else self._priority(tenant, function)
+        worker = await self._take((tenant, level, priority))
+        worker.lower(priority)
+        worker.inside = inside
+        if not inside:
+            job.place.priority = priority
             if priority is Priority.FIRST:
                 self._first[tenant] = worker
-            worker.lent_at = monotonic()
-            # Of the processors, one is this process's.
-            worker.awake = self._long_calls.quick() + 1 < self._processors
-            self._lent[worker] = tenant, level, priority
-            self._long_calls.begin(worker, function)
-            return worker
-        except BaseException:
-            self._free_slot(tenant)
-            raise
+        worker.lent_at = monotonic()
+        # Of the processors, one is this process's.
+        worker.awake = self._long_calls.quick() + 1 < self._processors
+        self._lent[worker] = tenant, level, priority
+        self._long_calls.begin(worker, function)
+        return worker
+
+    def _end_place(self, job: Job, *, inside: bool) -> None:
+        if inside:
+            self._inside -= 1
+        else:
+            job.place.priority = None
+            self._free_slot(job.tenant)
 
     def prepare(self, job: Job, artifact: Artifact) -> None:
         """Have the workers that may run calls like ``job`` load what these need."""
@@ -233,7 +259,7 @@ class Pool:
         """Find the calls that have begun to last; who waits because of them waits no more."""
         begun = monotonic() - LOOK_SECONDS
         for worker, (tenant, _, _) in self._lent.items():
-            if not worker.lasts and worker.lent_at <= begun:
+            if not (worker.lasts or worker.inside) and worker.lent_at <= begun:
                 worker.lasts = True
                 self._lasting[tenant] += 1
         self._pass_on()
@@ -261,6 +287,12 @@ class Pool:
         alone = first is None or first.priority is not Priority.FIRST
         return Priority.FIRST if alone else Priority.BESIDE
 
+    def _priority_inside(self, job: Job) -> Priority:
+        """Return that of the call whose place it is, which uses no processor while it waits."""
+        of_place = job.place.priority or Priority.FIRST
+        long = self._long_calls.expected((job.digest, job.function))
+        return Priority.LONG if long else of_place
+
     async def _take(self, key: Key) -> Worker:
         idle = self._idle.get(key)
         while idle:
@@ -284,8 +316,9 @@ class Pool:
         finally:
             self._refill()
 
-    def take_back(self, tenant: str, level: Level, worker: Worker) -> None:
+    def take_back(self, job: Job, worker: Worker) -> None:
         """Keep a worker for the next call, or end it."""
+        tenant, level = job.tenant, job.level
         key = (tenant, level, worker.priority)
         if self._first.get(tenant) is worker:
             del self._first[tenant]
@@ -293,10 +326,8 @@ class Pool:
         del self._lent[worker]
         self._lasting[tenant] -= worker.lasts
         worker.lasts = False
-        took = monotonic() - worker.lent_at
-        self._call_seconds += (took - self._call_seconds) * CALL_WEIGHT
-        mean = self._seconds_of.get(tenant, 0.0)
-        self._seconds_of[tenant] = mean + (took - mean) * CALL_WEIGHT
+        if not worker.inside:
+            self._note_duration(tenant, monotonic() - worker.lent_at)
         if worker.lost:
             self._lost += 1
         once = LEVELS[level].runs_in is RunsIn.NEW_PROCESS
@@ -308,16 +339,29 @@ class Pool:
                 worker.prepare(*worker.ahead)
                 worker.ahead = None
             self._idle.setdefault(key, []).append(worker)
-        self._free_slot(tenant)
+        self._end_place(job, inside=worker.inside)
+        if worker.inside:
+            self._retire_surplus()
+
+    def _note_duration(self, tenant: str, took: float) -> None:
+        self._call_seconds += (took - self._call_seconds) * CALL_WEIGHT
+        mean = self._seconds_of.get(tenant, 0.0)
+        self._seconds_of[tenant] = mean + (took - mean) * CALL_WEIGHT
 
     def _retire_surplus(self) -> None:
         """Make room among the idle: the tenant that was served longest ago gives one up."""
-        while (idle := self._idle_count()) and idle + self._busy > self._settings.workers_max:
+        while (idle := self._idle_count()) and self._is_crowded(idle):
             key = next(key for key, workers in self._idle.items() if workers)
             workers = self._idle.pop(key)
             workers.pop(0).close()
             if workers:
                 self._idle[key] = workers
+
+    def _is_crowded(self, idle: int) -> bool:
+        # As many more as ever ran inside others at once, up to twice as many in all: to end them
+        # with their calls would have the next such calls wait for processes.
+        most = self._settings.workers_max
+        return idle + self._busy + self._inside > most + min(self._inside_kept, most)
 
     def _idle_count(self) -> int:
         return sum(map(len, self._idle.values()))

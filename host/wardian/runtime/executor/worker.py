@@ -7,6 +7,7 @@ import contextlib
 import socket
 import threading
 from collections import OrderedDict
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -44,6 +45,7 @@ from wardian.worker.protocol import (
     FRAME_SLACK_BYTES,
     HOST_CALL_BYTES_MAX,
     PLANS_MAX,
+    SHARING,
     Call,
     Done,
     Failed,
@@ -108,6 +110,7 @@ class Worker:
         lent_at: the monotonic time at which the pool lent it last.
         lasts: whether the pool has seen its call take longer than most.
         ahead: what it is to load when its call has ended.
+        inside: whether its call shares the place of another, which waits for it.
         lost: it is not to be used again.
         priority: of its process; it stays low.
         awake: whether it may keep a processor busy for a moment after its next call.
@@ -121,6 +124,7 @@ class Worker:
         self.lent_at = 0.0
         self.lasts = False
         self.ahead: tuple[Job, Artifact] | None = None
+        self.inside = False
         self.lost = False
         self.priority = Priority.FIRST
         self.awake = False
@@ -275,7 +279,7 @@ class _Conversation:
         self._noted = 0
         self._logged = 0
         self._loop = asyncio.get_running_loop()
-        self._started = self._loop.time()
+        self._started = job.account.began_at = self._loop.time()
         self._deadline = self._started + job.limits.wall_seconds
         self.open = False
         self.heard = False
@@ -325,9 +329,10 @@ class _Conversation:
         if (message.call, message.number) != (self._number, self._host_calls):
             raise Lost("it made a host call out of turn")
         self._check_budget()
+        if (message.interface, message.function) in SHARING:
+            self._hear(message)
         try:
-            async with asyncio.timeout_at(self._deadline):
-                value = await self._answer(message.interface, message.function, message.arguments)
+            value = await self._answered(message)
         except TimeoutError:
             self._fault(message, DeadlineExceeded.type, "A host function met the deadline.")
         except (DeadlineExceeded, Trap) as error:
@@ -337,15 +342,33 @@ class _Conversation:
         else:
             self._reply(message, value)
 
+    async def _answered(self, message: HostCall) -> Any:
+        async with asyncio.timeout_at(self._deadline) as ends:
+            # Who has died needs no answer, and what others do for it is to end with it.
+            self._frames.on_broken = partial(_end, ends)
+            try:
+                return await self._answer(message.interface, message.function, message.arguments)
+            finally:
+                self._frames.on_broken = None
+
+    def _hear(self, message: HostCall) -> None:
+        """Take the worker's word for what its call has spent, within reason."""
+        account, limits = self._job.account, self._job.limits
+        account.fuel = _bounded(message.fuel, limits.fuel)
+        if LEVELS[self._job.level].runs_in is not RunsIn.THREAD:
+            # A thread sees the memory of the whole host.
+            account.memory_bytes = _bounded(message.memory_bytes, limits.memory_bytes)
+
     def _check_budget(self) -> None:
         if self._calls() > self._job.limits.host_calls + HOST_CALLS_PAST_BUDGET:
             raise Lost("it made more host calls than its call may")
 
     def _reply(self, message: HostCall, value: object) -> None:
+        fuel = self._job.account.take()
         try:
-            self._frames.send(HostAnswer(self._number, message.number, value))
+            self._frames.send(HostAnswer(self._number, message.number, value, fuel))
         except (OverflowError, ValueError, TypeError):
-            self._frames.send(HostAnswer(self._number, message.number, UNAVAILABLE))
+            self._frames.send(HostAnswer(self._number, message.number, UNAVAILABLE, fuel))
 
     def _fault(self, message: HostCall, kind: str, text: str) -> None:
         self._frames.send(HostFault(self._number, message.number, kind, text))
@@ -396,6 +419,11 @@ class _Conversation:
         usage.log_lines = self._noted
         usage.dropped_log_lines = _bounded(usage.dropped_log_lines)
         return usage
+
+
+def _end(timeout: asyncio.Timeout) -> None:
+    if not timeout.expired():
+        timeout.reschedule(0)
 
 
 def _bounded(reported: int, most: int | None = None) -> int:

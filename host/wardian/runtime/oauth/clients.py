@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wardian.errors import InvalidArguments, NotFound
-from wardian.oauth import PROVIDERS, AuthMethod, Client, Exchange, Provider, Server, server_of
+from wardian.oauth import PROVIDERS, AuthMethod, Client, Provider, Server, TokenExchange, server_of
 from wardian.oauth.servers import known_server
 from wardian.policy.secret import Secret
 from wardian.vault import Held, Kind, Vault
@@ -20,7 +20,7 @@ from wardian.vault import Held, Kind, Vault
 KNOWN_SECONDS = 3600.0
 """How long what an issuer says about itself is taken to hold."""
 
-Exchanges = Callable[[str], Exchange]
+Exchanges = Callable[[str], TokenExchange]
 """Returns the exchange through which a tenant's requests go."""
 
 
@@ -149,7 +149,9 @@ def no_client(name: str, provider: str) -> NotFound:
     )
 
 
-async def revoke(exchange: Exchange, registered: Registered, secrets: Mapping[str, Secret]) -> None:
+async def revoke(
+    exchange: TokenExchange, registered: Registered, secrets: Mapping[str, Secret]
+) -> None:
     """Have the tokens of a connection revoked; the refresh token takes the others with it.
 
     Raises:
