@@ -47,7 +47,7 @@ async def test_a_key_that_lacks_a_scope_is_told_which(tmp_path: Path, scopes: li
     async with fake_host(tmp_path / "data", {"ask": ask, "echo": echo}) as made:
         await opened(made)
 
-        with pytest.raises(Forbidden, match="lacks .*orders:write"):
+        with pytest.raises(Forbidden, match=r"lacks .*orders:write"):
             await made.host.call("orders", "echo", {}, scopes=scopes)
 
         assert made.executor.jobs == []
