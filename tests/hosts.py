@@ -93,6 +93,7 @@ async def fake_host(
         await stack.enter_async_context(parts.monitoring.kept())
         await stack.enter_async_context(parts.recorder.kept())
         await stack.enter_async_context(parts.configuration.files.kept())
+        await stack.enter_async_context(parts.connections.kept(parts.tenants))
         yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor)
 
 

@@ -14,8 +14,11 @@ from wardian.egress import Egress
 from wardian.egress.addresses import AddressRules, parse_opened
 from wardian.egress.resolver import SystemResolver
 from wardian.egress.tls import Authorities
+from wardian.egress.transport import BrokeredTransport
 from wardian.errors import HostUnusable, InvalidArguments
 from wardian.events import Event, Events
+from wardian.oauth import TokenExchange
+from wardian.oauth.exchange import ANSWER_BYTES_MAX, DEADLINE_SECONDS
 from wardian.plugins import PackageStore, Registry
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
@@ -37,6 +40,10 @@ from wardian.runtime.intake import Intake, IntakePolicy
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oauth import Clients, Connections, FlowParts, Flows
+from wardian.runtime.oauth.addresses import addresses_of
+from wardian.runtime.oauth.refreshing import Refreshing, RefreshParts
+from wardian.runtime.oauth.tokens import TokenStore
 from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor as AnyExecutor
@@ -109,6 +116,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         await parts.vault.open()
         stack.callback(parts.calls.log.flush)
         stack.push_async_callback(parts.egress.close)
+        await stack.enter_async_context(parts.connections.kept(parts.tenants))
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
             await parts.configuration.files.take(tenant.name)
@@ -144,8 +152,9 @@ def compose(
     files = PackageFiles(database, _store(folder), executor)
     trust = _trust(database, events, registry)
     steps = Steps()
-    vault, upkeep = _vault(database, events, journal, steps, roots)
     egress = _egress(settings)
+    vault, upkeep = _vault(database, events, journal, steps, roots)
+    flows, connections = _oauth(settings, database, registry, journal, vault, egress)
     telemetry = _telemetry(executor, egress)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
@@ -158,16 +167,16 @@ def compose(
         egress=egress,
         vault=vault,
         watch=Watch(vault),
-    )
-    functions = HostFunctions(
-        contract(), build(services), telemetry, Sinks(services.watch, telemetry)
+        fresh=connections.fresh,
     )
     recorder = Recorder(database, telemetry, _recording_policy(settings))
     recordings = Recordings(database, registry, journal, recorder)
     calls = Calls(
         CallServices(
             executor=executor,
-            functions=functions,
+            functions=HostFunctions(
+                contract(), build(services), telemetry, Sinks(services.watch, telemetry)
+            ),
             files=files,
             telemetry=telemetry,
             statistics=statistics,
@@ -236,9 +245,6 @@ def compose(
             environment=settings.environment,
         )
     )
-    installer = Installer(
-        database, journal, lifecycle, intake, files, steps, environment=settings.environment
-    )
     rounds, supervisor, traffic = _watchers(
         settings, lifecycle, events, RoundsParts(health=health, registry=registry, tenants=tenants)
     )
@@ -261,7 +267,9 @@ def compose(
         journal=journal,
         lifecycle=lifecycle,
         switches=Switches(journal, lifecycle),
-        installer=installer,
+        installer=Installer(
+            database, journal, lifecycle, intake, files, steps, environment=settings.environment
+        ),
         upgrader=upgrader,
         gates=gates,
         recall=recall,
@@ -271,6 +279,8 @@ def compose(
         files=files,
         trust=trust,
         vault=vault,
+        oauth_flows=flows,
+        connections=connections,
         credentials=Credentials(vault, registry),
         upkeep=upkeep,
         steps=steps,
@@ -335,6 +345,46 @@ def _configuration(
         files,
         ConfigPolicy(environment=settings.environment, history_max=settings.config_history_max),
     )
+
+
+def _oauth(
+    settings: Settings,
+    database: Database,
+    registry: Registry,
+    journal: Journal,
+    vault: Vault,
+    egress: Egress,
+) -> tuple[Flows, Connections]:
+    exchanges = partial(_exchange, egress)
+    parts = RefreshParts(
+        registry=registry,
+        journal=journal,
+        vault=vault,
+        clients=Clients(vault, exchanges),
+        exchanges=exchanges,
+        tokens=TokenStore(vault),
+    )
+    flows = Flows(
+        FlowParts(
+            database=database,
+            registry=registry,
+            journal=journal,
+            vault=vault,
+            clients=parts.clients,
+            exchanges=exchanges,
+            tokens=parts.tokens,
+            addresses=addresses_of(settings.public_url, settings.loopback_url),
+        )
+    )
+    return flows, Connections(parts, flows, Refreshing(parts))
+
+
+def _exchange(egress: Egress, tenant: str) -> TokenExchange:
+    """Reach providers as plugins reach anybody: only where the operator lets requests go."""
+    transport = BrokeredTransport(
+        egress, tenant, seconds=DEADLINE_SECONDS, response_bytes=ANSWER_BYTES_MAX
+    )
+    return TokenExchange(lambda: transport)
 
 
 def _watchers(

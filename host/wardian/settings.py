@@ -160,6 +160,11 @@ class Settings(BaseSettings):
     excluded_permissions: tuple[str, ...] = ()
     """Permissions that no plugin gets, whatever was granted (a JSON list)."""
 
+    public_url: str | None = None
+    """The address at which browsers find this host, such as `https://wardian.example.org`: OAuth
+    providers send people back to it. Unless set it is `http://` with the loopback address and the
+    port that the host listens on, where it does."""
+
     root_key: str | None = None
     """The key that wraps the vault's data keys: `file:PATH`, `env:NAME` or `transit:MOUNT/KEY`. A
     file has the key in base64 or hex and is its owner's alone; a variable is taken out of the
@@ -186,6 +191,14 @@ class Settings(BaseSettings):
     def is_local(self) -> bool:
         """Whether only this machine can reach the host."""
         return _is_loopback(self.host)
+
+    @property
+    def loopback_url(self) -> str | None:
+        """The address at which this machine's browsers find the host; None if that is not known."""
+        if not self.is_local or self.port == 0:
+            return None
+        address = self.host.strip("[]")
+        return f"http://{f'[{address}]' if ':' in address else address}:{self.port}"
 
 
 def _is_loopback(address: str) -> bool:

@@ -20,6 +20,7 @@ from wardian.api.v1.dependencies import Uninstalled
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
+from wardian.api.v1.oauth import StartRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.publishers import PublisherKeyRequest, PublisherRequest, ReasonRequest
 from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
@@ -49,6 +50,7 @@ from wardian.runtime.host import (
     UsesView,
     VersionView,
 )
+from wardian.runtime.oauth import ConnectionView, DisconnectedView, StartedView
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
 from wardian.runtime.rerun import ReplayOutcome
@@ -79,11 +81,13 @@ _SHAPES = (
     ConfigEdit,
     ConfigJudgement,
     ConfigProposal,
+    ConnectionView,
     CredentialRequest,
     CredentialValue,
     CredentialView,
     DataKeyView,
     DependenciesView,
+    DisconnectedView,
     Environment,
     Explanation,
     FunctionDescription,
@@ -119,6 +123,8 @@ _SHAPES = (
     RevokedView,
     RollbackRequest,
     Rotated,
+    StartRequest,
+    StartedView,
     SuggestionView,
     SwitchedView,
     TenantRequest,

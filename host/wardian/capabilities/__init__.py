@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wardian.capabilities.agents import Agents
-from wardian.capabilities.base import Budget, CallContext, CallFacts, Refused
+from wardian.capabilities.base import Budget, CallContext, CallFacts, Fresh, Refused, as_it_is
 from wardian.capabilities.config import Config
 from wardian.capabilities.context import Context
 from wardian.capabilities.credentials import Credentials
@@ -42,6 +42,7 @@ class Services:
     egress: Egress
     vault: Vault
     watch: Watch
+    fresh: Fresh = as_it_is
     plugins: PluginCalls | None = None
 
 
@@ -53,8 +54,10 @@ def build(services: Services) -> dict[str, object]:
         "config": Config(),
         "kv": Kv(services.database, services.kv_quota),
         "events": EventsCapability(services.events),
-        "credentials": Credentials(services.vault, services.database),
-        "http": Http(services.egress, CredentialGuards(services.vault, services.watch)),
+        "credentials": Credentials(services.vault, services.database, fresh=services.fresh),
+        "http": Http(
+            services.egress, CredentialGuards(services.vault, services.watch, services.fresh)
+        ),
         "plugins": Plugins(services.plugins),
         "agents": Agents(),
         "metrics": Metrics(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from wardian.policy.permissions import Permission, noted, parse_permission
 from wardian.policy.secret import Secret
 from wardian.policy.sharing import Account, limits_within
 from wardian.policy.usage import Usage
+from wardian.vault import Held
 
 Case = Literal["denied", "not-found", "invalid", "exhausted", "unavailable"]
 """The cases of the variant ``error`` in ``wit/v1/types.wit``."""
@@ -24,12 +25,24 @@ Countable = Literal["host_calls", "http_requests", "events", "log_lines"]
 Observer = Callable[[Permission, Layer | None, Authority], None]
 """Told of a permission that was needed, the layer that refused it, and what it was judged by."""
 
+Fresh = Callable[[Held], Awaitable[Held]]
+"""Makes a credential one that can be used now, where its value ends by itself.
+
+Raises:
+    Unavailable: there is no way to.
+"""
+
 _COUNTED: dict[Countable, str] = {
     "host_calls": "host calls",
     "http_requests": "HTTP requests",
     "events": "events",
     "log_lines": "log lines",
 }
+
+
+async def as_it_is(held: Held) -> Held:
+    """Use a credential as the vault has it."""
+    return held
 
 
 class Refused(Exception):
@@ -47,6 +60,7 @@ class CallFacts:
 
     Attributes:
         plugin_id: of the installation, which keeps what is stored apart from a later one's.
+        scopes: of the key that the first call of a chain was made with; None if it took no key.
     """
 
     call_id: str
@@ -57,6 +71,7 @@ class CallFacts:
     version: str
     correlation_id: str
     traceparent: str | None = None
+    scopes: Collection[str] | None = None
 
 
 class Budget:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from wardian.capabilities.base import CallContext
+from wardian.capabilities.base import CallContext, Fresh, as_it_is
 from wardian.capabilities.refusals import as_refusals
 from wardian.storage import Database
 from wardian.storage.rows import now
@@ -26,11 +26,16 @@ class Credentials:
     """
 
     def __init__(
-        self, vault: Vault, database: Database, clock: Callable[[], datetime] = now
+        self,
+        vault: Vault,
+        database: Database,
+        clock: Callable[[], datetime] = now,
+        fresh: Fresh = as_it_is,
     ) -> None:
         self._vault = vault
         self._database = database
         self._clock = clock
+        self._fresh = fresh
 
     async def exists(self, call: CallContext, name: str) -> bool:
         """Tell whether a credential of this name exists for the plugin, expired ones too."""
@@ -71,7 +76,8 @@ class Credentials:
         return text
 
     async def _held(self, call: CallContext, name: str) -> Held:
-        return await self._vault.find(call.facts.tenant, call.facts.plugin_id, name)
+        held = await self._vault.find(call.facts.tenant, call.facts.plugin_id, name)
+        return await self._fresh(held)
 
 
 def _aws_call(asked: dict[str, Any]) -> AwsCall:

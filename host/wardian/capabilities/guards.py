@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import AnyStr
 
-from wardian.capabilities.base import CallContext
+from wardian.capabilities.base import CallContext, Fresh, as_it_is
 from wardian.capabilities.http import Guard
 from wardian.capabilities.refusals import as_refusals
 from wardian.policy.leaks import Leaks
@@ -17,9 +17,10 @@ from wardian.vault.watch import Watch
 class CredentialGuards:
     """Finds the credential that a request names, and what to look for on its way."""
 
-    def __init__(self, vault: Vault, watch: Watch) -> None:
+    def __init__(self, vault: Vault, watch: Watch, fresh: Fresh = as_it_is) -> None:
         self._vault = vault
         self._watch = watch
+        self._fresh = fresh
 
     async def __call__(self, call: CallContext, credential: str | None) -> Guard:
         """Return what guards a request of a call.
@@ -33,6 +34,7 @@ class CredentialGuards:
                 known = await self._watch.leaks(facts.tenant)
                 return Guard(None, RequestLeaks(known, call.given_out))
             held = await self._vault.find(facts.tenant, facts.plugin_id, credential)
+            held = await self._fresh(held)
             injection = injection_of(held)
             # After it was found: what finding it has changed, such as a token, is looked for too.
             known = await self._watch.leaks(facts.tenant)

@@ -88,6 +88,16 @@ _GROUPS = (
         },
     ),
     (
+        "oauth",
+        "Connections of a plugin to OAuth providers, whose tokens the host keeps.",
+        _PLUGINS,
+        {
+            "connect": "oauth.connect_provider",
+            "status": "oauth.status",
+            "disconnect": "oauth.disconnect",
+        },
+    ),
+    (
         "trust",
         "What the tenant does about unsigned packages and expired lists of revocations.",
         _PLUGINS,

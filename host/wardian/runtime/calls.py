@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -59,6 +59,7 @@ class CallRequest:
         call_id: one is made when it is None.
         caller: the call of another plugin that makes this one, and waits for it. Its rights and its
             budget are what this one has at most.
+        scopes: of the key that the first call of all was made with; None if it took no key.
     """
 
     function: str
@@ -70,6 +71,7 @@ class CallRequest:
     correlation_id: str | None = None
     traceparent: str | None = None
     caller: CallContext | None = None
+    scopes: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -469,6 +471,7 @@ def _context(
         version=plugin.version,
         correlation_id=(request.correlation_id or call_id)[:_MAX_NAME_CHARS],
         traceparent=_valid_traceparent(request.traceparent),
+        scopes=request.scopes,
     )
     return CallContext(
         facts=facts,

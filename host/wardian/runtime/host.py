@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +33,7 @@ from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oauth import Connections, Flows
 from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permission_views import SuggestionView, UsesView
@@ -122,6 +123,8 @@ class HostParts:
     files: PackageFiles
     trust: Trust
     vault: Vault
+    oauth_flows: Flows
+    connections: Connections
     credentials: Credentials
     upkeep: VaultUpkeep
     steps: Steps
@@ -155,6 +158,8 @@ class PluginHost:
         configuration: what plugins see as their configuration, in layers.
         recordings: calls that can be run again, and which plugins' are recorded.
         replays: run recorded calls again.
+        oauth_flows: connect plugins to OAuth providers, through a browser.
+        connections: of plugins to OAuth providers.
         trust: what tenants do about unsigned packages and lists that have expired.
         publishers: whom tenants trust to sign what, and their keys.
         revocations: what must not run any more.
@@ -171,6 +176,8 @@ class PluginHost:
         self.configuration = parts.configuration
         self.recordings = parts.recordings
         self.replays = parts.replays
+        self.oauth_flows = parts.oauth_flows
+        self.connections = parts.connections
         self.trust = parts.policies
         self.publishers = parts.publishers
         self.revocations = parts.revocations
@@ -610,10 +617,13 @@ class PluginHost:
         correlation_id: str | None = None,
         traceparent: str | None = None,
         call_id: str | None = None,
+        scopes: Collection[str] | None = None,
     ) -> CallOutcome:
         """Call a function of a plugin.
 
         Args:
+            scopes: of the key that it is called with; None for a caller that needs no key, such as
+                the program that this host is a part of.
             function: its full name, or its bare name where that is unambiguous.
             arguments: plain values by parameter name.
             limits: overrides by name, which only ever lower.
@@ -621,6 +631,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin or function.
             Conflict: the plugin takes no calls now.
+            Forbidden: ``scopes`` lack what the plugin requires of its callers.
             InvalidArguments: arguments or limits; with the path of the fault.
             Overloaded: every worker is busy and the queue is full; or the plugin rests after
                 crashes, and too many calls of it wait.
@@ -636,6 +647,7 @@ class PluginHost:
             call_id=call_id,
             correlation_id=correlation_id,
             traceparent=traceparent,
+            scopes=scopes,
         )
         entrance = self._parts.entrance
         return await entrance.call(partial(entrance.named, tenant, name), request)

@@ -137,6 +137,7 @@ class Vault:
         description: str = "",
         actor: str = "host",
         is_new: bool = False,
+        expects: int | None = None,
     ) -> CredentialView:
         """Add a credential, or write it over the one of the same owner and name.
 
@@ -144,6 +145,7 @@ class Vault:
             owner: the id of the plugin whose it is; None for all of the tenant.
             public, secrets: what it consists of, by its kind; see `wardian.vault.kinds`.
             is_new: there must be none yet.
+            expects: the version of the one there must still be; 0 if there must be none.
 
         Raises:
             InvalidArguments: what it consists of, a name or a bound; nothing of it is quoted.
@@ -180,6 +182,7 @@ class Vault:
             repository = VaultRepository(change.connection, tenant)
             key_id, key = await self._sealing(change.connection, tenant)
             before = await repository.find(wanted.owner, name)
+            _check_version(name, before, expects)
             row = replace(await _over(repository, wanted, before, is_new), key_id=key_id)
             row = replace(row, sealed=seal(key, tenant, row, secrets))
             await (repository.add(row) if before is None else repository.replace(row))
@@ -353,6 +356,11 @@ async def _over(
         created_by=old.created_by,
         last_used_at=old.last_used_at,
     )
+
+
+def _check_version(name: str, before: Kept | None, expects: int | None) -> None:
+    if expects is not None and expects != (0 if before is None else before.row.version):
+        raise Conflict(f"The credential {name!r} was changed meanwhile.")
 
 
 async def _again(repository: VaultRepository, row: CredentialRow) -> Kept:
