@@ -24,6 +24,8 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
+from wardian.runtime.config_files import ConfigFiles, FilesPolicy
+from wardian.runtime.configuration import ConfigPolicy, Configuration
 from wardian.runtime.credentials import Credentials
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.entrance import Entrance, EntranceParts
@@ -117,6 +119,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         await stack.enter_async_context(parts.connections.kept(parts.tenants))
         await parts.files.sweep()
         for tenant in await parts.tenants.list():
+            await parts.configuration.files.take(tenant.name)
             await parts.upgrader.recover(tenant.name)
             await parts.recall.sweep(tenant.name)
             await parts.lifecycle.resume(parts.registry, tenant.name)
@@ -126,6 +129,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         await stack.enter_async_context(parts.recorder.kept())
         await stack.enter_async_context(parts.rounds.kept())
         await stack.enter_async_context(parts.upkeep.kept())
+        await stack.enter_async_context(parts.configuration.files.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
         await stack.enter_async_context(
             refresh.kept(settings.revocations_dir, settings.revocations_seconds)
@@ -211,6 +215,7 @@ def compose(
             gates=gates,
             steps=steps,
             probe=health.complaint,
+            environment=settings.environment,
         ),
         versions_kept=settings.versions_kept,
     )
@@ -237,6 +242,7 @@ def compose(
             calls=calls,
             replays=replays,
             steps=steps,
+            environment=settings.environment,
         )
     )
     rounds, supervisor, traffic = _watchers(
@@ -261,7 +267,9 @@ def compose(
         journal=journal,
         lifecycle=lifecycle,
         switches=Switches(journal, lifecycle),
-        installer=Installer(database, journal, lifecycle, intake, files, steps),
+        installer=Installer(
+            database, journal, lifecycle, intake, files, steps, environment=settings.environment
+        ),
         upgrader=upgrader,
         gates=gates,
         recall=recall,
@@ -293,6 +301,7 @@ def compose(
         recordings=recordings,
         replays=replays,
         egress=egress,
+        configuration=_configuration(settings, database, events, journal, tenants, rounds),
     ), statistics
 
 
@@ -343,6 +352,41 @@ def _exchange(egress: Egress, tenant: str) -> TokenExchange:
     return TokenExchange(lambda: transport)
 
 
+def _configuration(
+    settings: Settings,
+    database: Database,
+    events: Events,
+    journal: Journal,
+    tenants: Tenants,
+    rounds: Rounds,
+) -> Configuration:
+    files = ConfigFiles(
+        database,
+        journal,
+        tenants,
+        FilesPolicy(
+            folder=settings.config_dir,
+            environment=settings.environment,
+            default_tenant=settings.default_tenant,
+            history_max=settings.config_history_max,
+        ),
+    )
+
+    def configured(event: Event) -> None:
+        for name in event.value().get("plugins", ()):
+            rounds.plugin_changed(event.tenant, name)
+
+    events.subscribe("config.changed", configured)
+    for topic in ("plugin.*", "config.changed"):
+        events.subscribe(topic, lambda event: files.look_again(event.tenant))
+    return Configuration(
+        database,
+        journal,
+        files,
+        ConfigPolicy(environment=settings.environment, history_max=settings.config_history_max),
+    )
+
+
 def _watchers(
     settings: Settings, lifecycle: Lifecycle, events: Events, due: RoundsParts
 ) -> tuple[Rounds, Supervisor, Traffic]:
@@ -370,7 +414,8 @@ def _hear(rounds: Rounds, supervisor: Supervisor, traffic: Traffic, event: Event
 def _trust(database: Database, events: Events, registry: Registry) -> Trust:
     """Have what is remembered of the database forgotten when it changes."""
     trust = Trust(database)
-    events.subscribe("plugin.*", partial(_forget, registry))
+    for topic in ("plugin.*", "config.*"):
+        events.subscribe(topic, partial(_forget, registry))
     events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
     return trust
 
@@ -457,6 +502,7 @@ def _policy(settings: Settings) -> CallPolicy:
         excluded=tuple(_excluded(text) for text in settings.excluded_permissions),
         ceilings={name: value for name, value in ceilings.items() if value is not None},
         ceiling=_ceiling(settings),
+        environment=settings.environment,
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wardian.errors import HostUnusable
+from wardian.policy.layers import Environment
 from wardian.policy.levels import Level
 from wardian.policy.limits import MAX_WALL_SECONDS, MIB
 
@@ -111,6 +112,19 @@ class Settings(BaseSettings):
     """Plugins that a chain of calls may have, each calling the next; 1 forbids such calls. Each has
     a worker for as long as the next has not answered, beside those that `WARDIAN_WORKERS_MAX`
     counts."""
+
+    environment: Environment = Environment.PRODUCTION
+    """What this host is for: `development`, `staging` or `production`. Plugins see the
+    configuration of this environment."""
+
+    config_dir: Path | None = None
+    """A folder with files of configuration: `ENVIRONMENT.toml` is the default tenant's,
+    `tenants/TENANT/ENVIRONMENT.toml` another's. A file is read when it changes; one that cannot be
+    taken leaves its last good state."""
+
+    config_history_max: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Changes of one plugin's configuration, and of what is tenant-wide, that are kept to go back
+    to."""
 
     default_tenant: str = "default"
     """The tenant made on an empty data directory; its admins manage the others."""

@@ -14,6 +14,7 @@ from wardian.api.answers import SCHEMAS, answer, answers, takes
 from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
 from wardian.api.exposure import describes_publicly
 from wardian.api.problems import MEDIA_TYPE
+from wardian.api.v1.config_requests import ConfigEdit, ConfigProposal, RevertRequest
 from wardian.api.v1.credentials import CredentialRequest, CredentialValue
 from wardian.api.v1.dependencies import Uninstalled
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
@@ -26,8 +27,15 @@ from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, Repla
 from wardian.api.v1.tenants import TenantRequest
 from wardian.api.v1.trust import RevocationRequest, TrustPolicyRequest
 from wardian.api.v1.upgrades import RollbackRequest
+from wardian.policy.layers import ConfigLayer, Environment
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
+from wardian.runtime.config_views import (
+    ConfigJudgement,
+    Explanation,
+    HistoryPage,
+    ReloadReport,
+)
 from wardian.runtime.host import (
     BatchView,
     CheckView,
@@ -70,6 +78,9 @@ _SHAPES = (
     CallAnswer,
     CallRequest,
     CheckView,
+    ConfigEdit,
+    ConfigJudgement,
+    ConfigProposal,
     ConnectionView,
     CredentialRequest,
     CredentialValue,
@@ -77,11 +88,15 @@ _SHAPES = (
     DataKeyView,
     DependenciesView,
     DisconnectedView,
+    Environment,
+    Explanation,
     FunctionDescription,
     GrantsRequest,
     GrantsView,
+    HistoryPage,
     KeyRequest,
     KeyView,
+    ConfigLayer,
     Limits,
     MonitoringRequest,
     MonitoringView,
@@ -97,9 +112,11 @@ _SHAPES = (
     RecordingRequest,
     RecordingsPage,
     Rekeyed,
+    ReloadReport,
     RemovedRecordings,
     ReplayOutcome,
     ReplayRequest,
+    RevertRequest,
     RevocationListView,
     RevocationRequest,
     RevocationView,

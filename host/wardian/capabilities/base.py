@@ -119,6 +119,12 @@ class Budget:
             for budget in self._line()
         )
 
+    def transferred(self, sent: int, received: int) -> None:
+        """Count bytes of requests, for each call that led to them."""
+        for budget in self._line():
+            budget.usage.http_bytes_sent += sent
+            budget.usage.http_bytes_received += received
+
     def elapsed_seconds(self) -> float:
         """Return how long the call has been running; until it does, since it was made."""
         began_at = self.account.began_at

@@ -108,9 +108,7 @@ class _Judge:
             self._call.confirm(Permission("credentials:use", self._credential))
 
     def count(self, sent: int, received: int) -> None:
-        usage = self._call.budget.usage
-        usage.http_bytes_sent += sent
-        usage.http_bytes_received += received
+        self._call.budget.transferred(sent, received)
 
 
 def _outgoing(request: dict[str, Any]) -> Outgoing:

@@ -11,9 +11,8 @@ from functools import partial
 from typing import Any
 
 from wardian.capabilities import Budget, CallContext, CallFacts
-from wardian.capabilities.config import answers_ahead
 from wardian.capabilities.logging import write_output
-from wardian.config import overlaid
+from wardian.config import configured, overlaid
 from wardian.crypto.identifiers import new_id
 from wardian.errors import CallError, GuestError, InvalidArguments, WardianError
 from wardian.plugins import Installed
@@ -21,6 +20,7 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.text import escaped
 from wardian.plugins.trust import Trust
 from wardian.policy.grants import Authority
+from wardian.policy.layers import Environment
 from wardian.policy.leaks import Leaks
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.policy.limits import Limits, limits_from
@@ -28,7 +28,7 @@ from wardian.policy.permissions import Permission
 from wardian.policy.usage import Usage
 from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.call_log import CallLog, Ended
-from wardian.runtime.executor.job import HostCalls, Job, Known, Place
+from wardian.runtime.executor.job import HostCalls, Job, Place
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.package_files import PackageFiles
@@ -37,6 +37,7 @@ from wardian.runtime.recording import Recorder
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.tape import RecordedCall, Tape, is_recorded
 from wardian.runtime.views import CallOutcome
+from wardian.storage.documents import dump_json
 from wardian.telemetry import Telemetry
 
 SETTLED_MAX = 1_024
@@ -81,11 +82,13 @@ class CallPolicy:
         excluded: permissions that no plugin gets, whatever was granted.
         ceilings: limits, by name, that no call passes.
         ceiling: the levels that plugins may have, those installed under another setting too.
+        environment: whose values plugins see.
     """
 
     excluded: tuple[Permission, ...] = ()
     ceilings: Mapping[str, Any] = field(default_factory=dict)
     ceiling: LevelCeiling = field(default_factory=LevelCeiling)
+    environment: Environment = Environment.PRODUCTION
 
     def level(self, plugin: Installed) -> Level:
         """Return the level at which a plugin runs now."""
@@ -156,7 +159,9 @@ class Calls:
             self._watch(context)
         answer: HostCalls = self._services.functions.serving(context)
         if is_recorded(plugin, function):
-            recorded = RecordedCall(plugin, job, request.limits or {}, settled.configuration)
+            recorded = RecordedCall(
+                plugin, job, request.limits or {}, settled.configuration, settled.configured
+            )
             answer = self._services.recorder.tape(recorded, answer)
         key = id(context)
         running = self._running[key] = _Running(plugin, context, asyncio.current_task(), job.place)
@@ -205,7 +210,7 @@ class Calls:
             on_output=lambda written: write_output(
                 context, self._services.functions.sinks.output(context, written)
             ),
-            known=settled.known,
+            configuration=settled.text,
             place=self._place(context),
             account=context.budget.account,
         )
@@ -418,6 +423,8 @@ class _Settled:
 
     Attributes:
         checked: after how many changes of trust the plugin was last found to be trusted.
+        configured: what lies over the manifest's defaults.
+        text: the configuration as JSON, for workers; None if the plugin never asks for it.
     """
 
     plugin: Installed
@@ -425,13 +432,15 @@ class _Settled:
     authority: Authority
     limits: Limits
     configuration: Mapping[str, Any]
-    known: tuple[Known, ...]
+    configured: Mapping[str, Any]
+    text: str | None
 
     @classmethod
     def of(cls, plugin: Installed, policy: CallPolicy, checked: int) -> _Settled:
         authority = policy.authority(plugin)
-        configuration = overlaid(plugin.manifest.default_config, plugin.configured)
-        known = (Known("config", *answer) for answer in answers_ahead(configuration))
+        manifest = plugin.manifest
+        over = configured(plugin.documents, policy.environment, manifest.config_schema)
+        configuration = overlaid(manifest.default_config, over)
         uses_config = any("/config@" in name for name in plugin.description.imports)
         return cls(
             plugin,
@@ -439,7 +448,8 @@ class _Settled:
             authority,
             policy.limits(authority.level),
             configuration,
-            tuple(known) if uses_config else (),
+            over,
+            dump_json(configuration) if uses_config else None,
         )
 
 

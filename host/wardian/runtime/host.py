@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wardian import __version__
-from wardian.config import overlaid
 from wardian.egress import Egress
 from wardian.errors import (
     WardianError,
@@ -21,6 +20,8 @@ from wardian.plugins import Installed, Registry
 from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
+from wardian.runtime.config_edits import Edit, Place
+from wardian.runtime.configuration import Configuration
 from wardian.runtime.credentials import Credentials
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.dependency_views import DependenciesView, dependencies_view
@@ -36,7 +37,6 @@ from wardian.runtime.oauth import Connections, Flows
 from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permission_views import SuggestionView, UsesView
-from wardian.runtime.permissions import change_config
 from wardian.runtime.ports import Executor
 from wardian.runtime.publishers import Publishers
 from wardian.runtime.recall import Recall
@@ -145,6 +145,7 @@ class HostParts:
     recordings: Recordings
     replays: Replays
     egress: Egress
+    configuration: Configuration
 
 
 class PluginHost:
@@ -154,6 +155,7 @@ class PluginHost:
         keys: API keys and who holds them.
         tenants: create and list tenants.
         events: what was published.
+        configuration: what plugins see as their configuration, in layers.
         recordings: calls that can be run again, and which plugins' are recorded.
         replays: run recorded calls again.
         oauth_flows: connect plugins to OAuth providers, through a browser.
@@ -171,6 +173,7 @@ class PluginHost:
         self.keys = parts.keys
         self.tenants = parts.tenants
         self.events = parts.events
+        self.configuration = parts.configuration
         self.recordings = parts.recordings
         self.replays = parts.replays
         self.oauth_flows = parts.oauth_flows
@@ -560,7 +563,8 @@ class PluginHost:
         Raises:
             NotFound: no such plugin.
         """
-        return _resolved(await self._parts.registry.get(tenant, name))
+        values: dict[str, Any] = await self.configuration.get(name, tenant=tenant)
+        return values
 
     async def set_config(
         self,
@@ -570,15 +574,17 @@ class PluginHost:
         tenant: str = "default",
         actor: str = "host",
     ) -> dict[str, Any]:
-        """Replace what was set for a plugin, and return the resolved configuration.
+        """Replace the user layer of a plugin, and return the resolved configuration.
+
+        `configuration` changes other layers, and single values.
 
         Raises:
             NotFound: no such plugin.
             InvalidArguments: it does not fit the manifest's schema; with the path of the fault.
         """
-        return _resolved(
-            await change_config(self._parts.journal, name, values, tenant=tenant, actor=actor)
-        )
+        place, edit = Place(plugin=name), Edit(values=values)
+        view = await self.configuration.change(place, edit, tenant=tenant, actor=actor)
+        return view.configuration
 
     async def functions(
         self, name: str, *, tenant: str = "default"
@@ -684,7 +690,3 @@ class PluginHost:
             is_new=is_new,
             warnings=self._parts.trust.warnings(plugin),
         )
-
-
-def _resolved(plugin: Installed) -> dict[str, Any]:
-    return overlaid(plugin.manifest.default_config, plugin.configured)

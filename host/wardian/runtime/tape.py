@@ -37,6 +37,7 @@ class RecordedCall:
     job: Job
     lowered: Mapping[str, Any]
     configuration: Mapping[str, Any]
+    configured: Mapping[str, Any]
 
     def document(self) -> dict[str, Any]:
         """Return the members of a `Recording` that say so."""
@@ -54,7 +55,7 @@ class RecordedCall:
             "limits": job.limits,
             "lowered": dict(self.lowered),
             "configuration": dict(self.configuration),
-            "configured": dict(plugin.configured),
+            "configured": dict(self.configured),
         }
 
 
