@@ -265,6 +265,7 @@ def compose(
                 calls=calls,
                 entrance=entrance,
                 drops=drops,
+                watch=services.watch,
             ),
             delivering_policy(settings),
         ),

@@ -18,6 +18,7 @@ from wardian.runtime.handling import Handling, RetryPolicy
 from wardian.runtime.journal import Journal
 from wardian.storage import Database
 from wardian.tenants import Tenants
+from wardian.vault.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class DeliveringParts:
     calls: Calls
     entrance: Entrance
     drops: Drops
+    watch: Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,9 @@ class Delivering:
         self.dispatcher = Dispatcher(
             DispatchParts(
                 bus=parts.events.bus,
-                handling=Handling(parts.registry, parts.entrance, parts.calls, policy.retries),
+                handling=Handling(
+                    parts.registry, parts.entrance, parts.calls, parts.watch, policy.retries
+                ),
                 drops=parts.drops,
                 lease_seconds=policy.lease_seconds,
             )

@@ -21,6 +21,7 @@ from wardian.plugins.text import escaped
 from wardian.policy.permissions import Permission
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.entrance import Entrance
+from wardian.vault.watch import Watch
 
 RETRY_SECONDS_MAX = 3_600.0
 REASON_CHARACTERS_MAX = 500
@@ -61,11 +62,18 @@ class Handling:
     """Gives events to plugins."""
 
     def __init__(
-        self, registry: Registry, entrance: Entrance, calls: Calls, policy: RetryPolicy
+        self,
+        registry: Registry,
+        entrance: Entrance,
+        calls: Calls,
+        watch: Watch,
+        policy: RetryPolicy,
     ) -> None:
+        """``watch`` keeps credentials out of the reasons that are written down."""
         self._registry = registry
         self._entrance = entrance
         self._calls = calls
+        self._watch = watch
         self._policy = policy
 
     async def takes_events(self, tenant: str, name: str) -> bool:
@@ -88,7 +96,7 @@ class Handling:
         except _Unwanted as unwanted:
             return settled(outcome=Outcome.DROP, reason=unwanted.reason)
         except CallError as error:
-            return self._failed(delivery, error)
+            return await self._failed(delivery, error)
         except InvalidArguments as error:
             return settled(outcome=Outcome.DEAD, reason=_text(error.message))
         except (_NotNow, WardianError):
@@ -128,8 +136,11 @@ class Handling:
         _handler_of(plugin)
         return plugin
 
-    def _failed(self, delivery: Delivery, error: CallError) -> Settlement:
-        rejected, reason = _said(error)
+    async def _failed(self, delivery: Delivery, error: CallError) -> Settlement:
+        rejected, said = _said(error)
+        # Also what the call was given by `reveal`: that is the plugin's to use, not to store.
+        leaks = await self._watch.leaks(delivery.subscriber.tenant)
+        reason = _text(leaks.redacted(said) if leaks else said)
         if rejected or delivery.event.attempt >= self._policy.attempts_max:
             return Settlement(delivery=delivery, outcome=Outcome.DEAD, reason=reason)
         return Settlement(
@@ -190,11 +201,11 @@ def _argument(event: Event) -> dict[str, Any]:
 def _said(error: CallError) -> tuple[bool, str]:
     """Return whether the handler rejects the event, and why it did not handle it."""
     if not isinstance(error, GuestError):
-        return False, _text(error.message)
+        return False, error.message
     payload = error.payload
     if isinstance(payload, dict) and set(payload) == {"tag", "val"}:
-        return payload["tag"] == "reject", _text(str(payload["val"]))
-    return False, _text(str(payload))
+        return payload["tag"] == "reject", str(payload["val"])
+    return False, str(payload)
 
 
 def _text(text: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from guests.handlers import HANDLE
 from hosts import FakeHost, fake_host, package
 from wardian.errors import GuestError, Overloaded, Trap, WardianError, WorkerLost
+from wardian.runtime.credentials import CredentialOrder
 from wardian.runtime.deliveries import DeadLetter, SubscriberView
 from wardian.storage.events import AuditRepository
 
@@ -344,3 +345,22 @@ async def test_events_are_settled_once_the_database_answers_again(
         await made.emptied()
 
         assert len(made.seen) == 1
+
+
+async def test_a_credential_in_what_a_handler_says_is_not_written_down(tmp_path: Path) -> None:
+    async with shop(tmp_path) as made:
+        order = CredentialOrder(
+            name="shop",
+            kind="bearer",
+            fields={"token": "canary-5f2d8e91c07b"},
+            origins=["https://shop.example/"],
+        )
+        await made.made.host.credentials.set(order)
+        made.answer = failing(said("reject", "it was canary-5f2d8e91c07b"))
+        await made.publish("1")
+        await made.handled(1)
+        await made.emptied()
+
+        (letter,) = await made.dead()
+    assert letter.reason.startswith("it was")
+    assert "canary" not in letter.reason
