@@ -385,6 +385,33 @@ async def test_a_redirect_that_says_a_credential_back_is_refused_without_it(wher
     assert len(server.heard) == 1
 
 
+async def test_a_redirect_that_says_a_credential_back_is_noted_by_nobody() -> None:
+    async with stranger(saying(redirect(f"/landed/{CANARY}"))) as server, broker() as egress:
+        call = calling(server.grant(), "credentials:use:github")
+        noted: list[str] = []
+        call.observer = lambda permission, layer, authority: noted.append(str(permission))
+        with refusing("denied", "carries a credential"):
+            await sent(holding(egress, server.url), call, server.url, credential="github")
+
+    assert noted
+    assert CANARY not in repr(noted)
+
+
+async def test_a_body_without_its_credential_does_not_tell_how_long_that_was() -> None:
+    async def echo(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(response((heard.header("authorization") or "nothing").encode()))
+
+    async with stranger(echo) as server, broker() as egress:
+        call = calling(*EVERYWHERE, "credentials:use:github")
+        http = holding(egress, server.url)
+        answer = await sent(http, call, server.url, credential="github")
+        whole = await sent(http, call, server.url)
+
+    assert answer["body"] == b"Bearer [secret]"
+    assert answer["headers"] == []
+    assert whole["headers"] == [("content-length", "7")]
+
+
 async def test_no_cookie_is_kept() -> None:
     biscuit = response(headers=[("set-cookie", "a=b"), ("set-cookie", "c=d")])
     async with stranger(saying(biscuit)) as server, broker() as egress:
@@ -401,7 +428,10 @@ async def test_no_cookie_is_kept() -> None:
     [("Host", "evil.test"), ("authorization", "Bearer x"), ("Content-Length", "0"),
      ("Transfer-Encoding", "chunked"), ("Connection", "x-a"), ("Proxy-Authorization", "x"),
      ("x-a", "b\r\nhost: evil.test"), ("x-a\r\nhost", "evil.test"), ("Upgrade", "h2c"),
-     ("Expect", "100-continue"), ("TE", "trailers"), ("x-a", "\x00"), (":authority", "evil.test")],
+     ("Expect", "100-continue"), ("TE", "trailers"), ("x-a", "\x00"), (":authority", "evil.test"),
+     ("content_length", "0"), ("Transfer_Encoding", "chunked"), ("proxy_x", "y"),
+     ("X-HTTP-Method-Override", "DELETE"), ("x_method_override", "PUT"),
+     ("X-Original-URL", "/admin"), ("X-Rewrite-Url", "/admin")],
 )  # fmt: skip
 async def test_a_header_of_the_hosts_or_with_another_inside_is_invalid(
     header: tuple[str, str],
@@ -509,6 +539,16 @@ async def test_a_response_that_is_not_http_is_unavailable_and_its_connection_clo
         with refusing("unavailable"):
             await sent(Http(egress), calling(*EVERYWHERE), server.url)
         assert egress.counts().sockets == 0
+
+
+async def test_what_comes_after_a_response_is_nobodys_response() -> None:
+    more = response(b"of nobody")
+    async with stranger(saying(response(b"first") + more)) as server, broker() as egress:
+        call = calling(server.grant())
+        answers = [await sent(Http(egress), call, server.url) for _ in range(3)]
+
+    assert [each["body"] for each in answers] == [b"first"] * 3
+    assert server.connections == 3
 
 
 async def test_a_body_is_bounded_by_what_the_call_may_have_at_once() -> None:
