@@ -195,6 +195,21 @@ def test_secrets_that_somebody_was_given_are_let_through_to_them_and_no_others()
     assert Leaks([given_out, Secret("given-out-1")]).redacted("given-out-1", [given_out])
 
 
+def test_what_somebody_was_given_is_looked_up_and_not_compared_with_everything() -> None:
+    class Counted(Secret):
+        revealed = 0
+
+        def reveal(self) -> str:
+            self.revealed += 1
+            return super().reveal()
+
+    all_of_them = [Counted(f"canary-{number:04}") for number in range(1000)]
+    leaks = Leaks(all_of_them)
+    assert leaks.found("canary-0007 canary-0008", besides=[all_of_them[7]])
+
+    assert sum(each.revealed for each in all_of_them) == 1001
+
+
 def test_nothing_prints_what_is_looked_for() -> None:
     leaks = Leaks([CANARY])
 
