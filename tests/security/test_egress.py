@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from authorities import Authority
@@ -410,6 +411,23 @@ async def test_a_body_without_its_credential_does_not_tell_how_long_that_was() -
     assert answer["body"] == b"Bearer [secret]"
     assert answer["headers"] == []
     assert whole["headers"] == [("content-length", "7")]
+
+
+async def test_no_library_logs_what_a_server_says(caplog: pytest.LogCaptureFixture) -> None:
+    async def echo(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        said = heard.header("authorization") or ""
+        writer.write(response(said.encode(), 200, [("x-said", said)]))
+
+    caplog.set_level(1)
+    async with stranger(echo) as server, broker() as egress:
+        call = calling(*EVERYWHERE, "credentials:use:github")
+        await sent(holding(egress, server.url), call, server.url, credential="github")
+        assert CANARY not in caplog.text
+
+        # What somebody else does with the same library is theirs to log.
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await client.get(server.url, headers={"authorization": "told"})
+    assert "told" in caplog.text
 
 
 async def test_no_cookie_is_kept() -> None:
