@@ -189,6 +189,11 @@ def make_a_directory(folder: Path) -> None:
     (folder / "root.key").mkdir()
 
 
+def make_a_pipe(folder: Path) -> None:
+    lose(folder)
+    os.mkfifo(folder / "root.key", 0o600)
+
+
 LOSSES = {
     lose: "cannot be read: No such file",
     replace_by_another: "is not the one given",
@@ -196,6 +201,7 @@ LOSSES = {
     empty: "no key in it",
     open_to_others: "can be read by others",
     make_a_directory: "cannot be read: Is a directory",
+    make_a_pipe: "cannot be read: it is no file but something else",
 }
 
 
@@ -248,6 +254,8 @@ def restored(folder: Path, key: bytes, mode: int) -> None:
     path = folder / "root.key"
     if path.is_dir():
         path.rmdir()
+    elif path.is_fifo():
+        path.unlink()
     path.write_bytes(key)
     path.chmod(mode)
 

@@ -168,6 +168,18 @@ def test_bytes_that_are_no_text_are_found_too() -> None:
         )
 
 
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be", "utf-16"])
+@pytest.mark.parametrize("secret", ["cAnary/7f3a", "cAnary/7f3a zß", "Ключ-7f3a"])
+def test_a_text_in_utf_16_is_searched_too(secret: str, order: str) -> None:
+    body = f'{{"said": "{secret}", "{secret.swapcase()}": 1}}'.encode(order)
+
+    clean = Leaks([secret]).redacted(body)
+
+    assert SHOWN.encode() in clean
+    assert secret.encode("utf-16-le")[:-1] not in clean
+    assert secret.encode("utf-16-be")[1:] not in clean
+
+
 def test_short_secrets_are_not_looked_for() -> None:
     short = "x" * (SHORTEST_CHARS - 1)
 
