@@ -374,6 +374,19 @@ async def test_a_server_that_says_a_credential_back_is_not_heard_saying_it() -> 
     assert answer["body"].startswith(b"Bearer [secret]...")
 
 
+@pytest.mark.parametrize("name", ["range", "Range", "if-range", "if_range"])
+async def test_a_credential_is_not_read_back_part_by_part(name: str) -> None:
+    async with stranger() as server, broker() as egress:
+        http = holding(egress, server.url)
+        call = calling(*EVERYWHERE, "credentials:use:github")
+        fields: dict[str, Any] = {"headers": [(name, "bytes=0-3")]}
+        with refusing("invalid", "goes with no credential"):
+            await sent(http, call, server.url, credential="github", **fields)
+        assert server.connections == 0
+
+        assert (await sent(http, call, server.url, **fields))["status"] == 200
+
+
 @pytest.mark.parametrize("where", ["https://{}.evil.test/", "/x?{}", "ftp://{}/"])
 async def test_a_redirect_that_says_a_credential_back_is_refused_without_it(where: str) -> None:
     away = saying(redirect(where.format(CANARY)))

@@ -382,6 +382,9 @@ BROKEN: dict[str, dict[str, Any]] = {
     "origin with a query": {"origins": [f"https://example.org/?key={CANARY}"]},
     "key": {"kind": "private-key", "fields": {"pem": f"-----BEGIN PRIVATE KEY-----\n{CANARY}"}},
     "encoding": {"kind": "hmac-key", "fields": {"key": "any", "encoding": CANARY}},
+    "kind of placement": {"placement": {"in": CANARY}},
+    "kind of signer": {"placement": {"in": "signer", "algorithm": CANARY}},
+    "kind of signer at `$`": {"placement": {"in": f"a' - at `{CANARY}\n"}},
     "expiry": {"expires_at": datetime(2027, 1, 1)},  # noqa: DTZ001 -- that it has no zone is wrong
     "plugin": {"plugin": "none", "fields": {"token": CANARY}},
 }
