@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-_DEPTH = 64
+_DEPTH = 128
+"""As deep as a schema may be that was admitted; what is deeper is taken for a secret."""
+
 _IN_PLACE = ("allOf", "anyOf", "oneOf")
 _ALONE = ("if", "then", "else")
 
@@ -33,9 +35,11 @@ class SecretSchema:
         return self._applied(self._schema, value, 0)
 
     def _applied(self, schema: Any, value: Any, depth: int) -> Any:
-        if not isinstance(schema, Mapping) or depth > _DEPTH:
+        if not isinstance(schema, Mapping):
             return value
         self._look(1)
+        if depth > _DEPTH:
+            return self._hide(value)
         if schema.get("writeOnly") is True or schema.get("format") == "password":
             return self._hide(value)
         for same in self._of_the_same_value(schema):

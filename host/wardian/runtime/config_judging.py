@@ -9,6 +9,7 @@ from typing import Any
 from wardian.config import MAX_CONFIG_BYTES, ConfigSchema, configured, overlaid
 from wardian.config.layers import SET_LAYERS, declared
 from wardian.config.paths import Path, same, values_in
+from wardian.config.schema import FAULTS_TOLD, UNLOCATED
 from wardian.config.secrets import secret_faults, suspicious
 from wardian.errors import Fault, InvalidArguments, InvalidManifest
 from wardian.plugins import Installed, Manifest
@@ -124,10 +125,16 @@ def faults_of(touched: Touched, environment: Environment) -> list[Fault]:
         return [Fault(f"Its config_schema cannot be used any more: {exc.message}")]
     hidden = [fault for each in touched.edited for fault in _hidden(compiled, after, each)]
     if not touched.alone and same(before, after):
-        return hidden
-    faults = compiled.faults(after)
-    known = [] if touched.alone or not faults else compiled.faults(before)
-    return [fault for fault in faults if fault not in known] or hidden
+        return hidden[:FAULTS_TOLD]
+    found = compiled.faults(after) if touched.alone else _new_faults(compiled, before, after)
+    return (found or hidden)[:FAULTS_TOLD]
+
+
+def _new_faults(schema: ConfigSchema, before: Settings, after: Settings) -> list[Fault]:
+    """Return what was not wrong before; of what nobody can say where it is, nobody can say that."""
+    found = schema.faults(after, most=None)
+    known = set(schema.faults(before, most=None)) if found else set()
+    return [fault for fault in found if fault not in known or fault == UNLOCATED]
 
 
 def _hidden(schema: ConfigSchema, after: Settings, edited: Settings) -> list[Fault]:
@@ -138,7 +145,7 @@ def _hidden(schema: ConfigSchema, after: Settings, edited: Settings) -> list[Fau
     names = [path_of(path) for path, _ in values_in(edited)]
     return [
         fault
-        for fault in schema.faults(on_top, partial=True)
+        for fault in schema.faults(on_top, partial=True, most=None)
         if fault.path is not None and any(_is_in(fault.path, name) for name in names)
     ]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from wardian.config import ConfigSchema
 from wardian.config.layers import configured, declared
 from wardian.config.paths import NOTHING, changed, same, value_at, with_value, without
 from wardian.config.secrets import HIDDEN, secret_faults, suspicious, without_secrets
@@ -137,6 +138,19 @@ def test_what_a_schema_marks_as_secret_is_found_and_not_repeated(
     assert "wardian credential set" in fault.message
     assert CANARY not in fault.message
     assert CANARY not in repr(without_secrets(schema, values))
+
+
+@pytest.mark.parametrize("levels", [10, 63, 64, 100, 120])
+def test_a_secret_is_found_however_deep_in_its_schema_it_is_marked(levels: int) -> None:
+    schema: dict[str, Any] = {"writeOnly": True}
+    for _ in range(levels):
+        schema = {"if": True, "then": schema}
+    whole = {"properties": {"a": schema}}
+    ConfigSchema(whole)  # it is one that this host takes
+
+    (fault,) = secret_faults(whole, {"a": CANARY})
+
+    assert fault.path == "a"
 
 
 def test_looking_for_secrets_is_bounded() -> None:

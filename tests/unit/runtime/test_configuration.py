@@ -15,6 +15,7 @@ from msgspec import UNSET
 from configurable import CANARY, FREE, MAPS, WEATHER, configurable, of, put
 from hosts import FakeHost, configured_before, fake_host
 from wardian.config import MAX_CONFIG_BYTES
+from wardian.config.schema import FAULTS_TOLD
 from wardian.errors import Conflict, InvalidArguments, InvalidManifest, NotFound
 from wardian.policy.layers import ConfigLayer, Environment, Origin
 from wardian.runtime.config_edits import Edit
@@ -179,6 +180,35 @@ async def test_what_was_wrong_before_holds_no_tenant_wide_change_up(made: FakeHo
     await configuration.change(of("maps"), put(size=1))
     with pytest.raises(InvalidArguments, match="size"):
         await configuration.change(of("maps"), Edit(unset=["size"]))
+
+
+async def test_what_was_wrong_before_hides_no_fault_however_much_that_is(tmp_path: Path) -> None:
+    """More was missing than is told of, and what came after that was not looked at."""
+    missing = ", ".join(f"'k{number}'" for number in range(FAULTS_TOLD + 5))
+    manifest = FREE + (
+        f"[config_schema]\nrequired = [{missing}]\nproperties.region = {{ type = 'string' }}\n"
+    )
+    async with opened(tmp_path, manifest) as made:
+        configuration = made.host.configuration
+
+        with pytest.raises(InvalidArguments) as refused:
+            await configuration.change(of(None), put(region=5))
+        assert refused.value.path == "region"
+        await configuration.change(of(None), put(region="eu"))
+
+
+async def test_a_fault_that_nobody_can_locate_is_never_an_old_one(tmp_path: Path) -> None:
+    many = "".join(f"p{number} = {{ enum = [1, 2] }}\n" for number in range(30))
+    manifest = FREE + (
+        "[config_schema]\nrequired = ['key']\n[config_schema.properties]\n"
+        "big = {}\nregion = { type = 'string' }\n" + many
+    )
+    async with opened(tmp_path, manifest) as made:
+        configuration = made.host.configuration
+        await configured_before(made, "free", {"big": [1] * 10_000})  # without the key
+
+        with pytest.raises(InvalidArguments, match="too large to say where"):
+            await configuration.change(of(None), put(region=5))
 
 
 async def test_a_tenant_wide_integer_is_not_taken_for_a_truth_value(tmp_path: Path) -> None:
