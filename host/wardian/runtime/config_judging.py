@@ -47,8 +47,7 @@ class Touched:
 
 def resolved(manifest: Manifest, documents: Documents, environment: Environment) -> dict[str, Any]:
     """Return a plugin's configuration: all layers, over the manifest's defaults."""
-    over = configured(documents, environment, manifest.config_schema)
-    return overlaid(manifest.default_config, over)
+    return configured(documents, environment, manifest.config_schema, manifest.default_config)
 
 
 def tenant_wide(documents: Documents, environment: Environment) -> dict[str, Any]:
@@ -169,7 +168,7 @@ def check_arriving(plugin: Installed, environment: Environment) -> None:
     over = configured(plugin.documents, environment, manifest.config_schema)
     if not over:
         return
-    values = overlaid(manifest.default_config, over)
+    values = resolved(manifest, plugin.documents, environment)
     found = secret_faults(manifest.config_schema, over) or _too_large(values)
     if not found and manifest.config_schema is not None:
         found = ConfigSchema(manifest.config_schema).faults(values, partial=True)
@@ -190,7 +189,7 @@ def check_configuration(plugin: Installed, manifest: Manifest, environment: Envi
     if manifest.config_schema is None:
         return
     over = configured(plugin.documents, environment, manifest.config_schema)
-    values = overlaid(manifest.default_config, over)
+    values = resolved(manifest, plugin.documents, environment)
     found = secret_faults(manifest.config_schema, over) or _too_large(values)
     for fault in found or ConfigSchema(manifest.config_schema).faults(values):
         raise InvalidArguments(

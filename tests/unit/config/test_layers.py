@@ -38,6 +38,16 @@ def test_later_layers_lie_over_earlier_ones_and_within_one_the_plugin_over_the_t
     assert found == {name: rank for rank, name in enumerate("abcdefgh")}
 
 
+def test_what_a_layer_replaced_does_not_come_back_from_the_defaults() -> None:
+    documents: Documents = ({}, {}, {}, {"user": {"a": 5}, "runtime": {"a": {"y": 2}}})
+    defaults = {"a": {"x": 1}, "b": {"x": 1}}
+
+    found = configured(documents, PRODUCTION, None, defaults)
+
+    assert found == {"a": {"y": 2}, "b": {"x": 1}}
+    assert defaults == {"a": {"x": 1}, "b": {"x": 1}}
+
+
 def test_another_environment_s_values_are_not_there() -> None:
     documents: Documents = ({}, {}, {}, {"environment:staging": {"a": 1}, "user": {"b": 2}})
 

@@ -423,6 +423,26 @@ async def test_each_value_is_explained(configuration: Configuration) -> None:
     ]
 
 
+async def test_what_is_explained_is_what_calls_get_and_what_is_shown(tmp_path: Path) -> None:
+    """An object over a value that is none has nothing of what lies below that."""
+    manifest = FREE + "[default_config.a]\nx = 1\n"
+    seen: list[Any] = []
+
+    async def look(arguments: Mapping[str, Any], answer: Any) -> None:
+        seen.append(await answer("config", "get-all", []))
+
+    async with opened(tmp_path, manifest, functions={"run": look}) as made:
+        configuration = made.host.configuration
+        await configuration.change(of("free"), put(a=5))
+        await configuration.change(of("free", layer=ConfigLayer.RUNTIME), put(a={"y": 2}))
+        explained = (await configuration.explain("free")).values
+
+        assert [(value.key, value.value) for value in explained] == [("a.y", 2)]
+        assert await configuration.get("free") == {"a": {"y": 2}}
+        await made.host.call("free", "run", {})
+        assert seen == [{"tag": "ok", "val": '{"a":{"y":2}}'}]
+
+
 async def test_the_history_has_who_when_and_what(configuration: Configuration) -> None:
     await configuration.change(of(), Edit(put={"limits.daily": 5}, note="fewer"), actor="alice")
     await configuration.change(of(), Edit(values={"region": "eu"}), actor="bob")
