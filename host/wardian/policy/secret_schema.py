@@ -17,6 +17,20 @@ _IN_PLACE = ("allOf", "anyOf", "oneOf")
 _ALONE = ("if", "then", "else")
 
 
+def marks_secrets(schema: Any) -> bool:
+    """Tell whether a schema calls anything secret at all."""
+    pending = [schema]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Mapping):
+            if _is_secret(node):
+                return True
+            pending.extend(node.values())
+        elif isinstance(node, list):
+            pending.extend(node)
+    return False
+
+
 class SecretSchema:
     """One schema of a configuration.
 
@@ -40,7 +54,7 @@ class SecretSchema:
         self._look(1)
         if depth > _DEPTH:
             return self._hide(value)
-        if schema.get("writeOnly") is True or schema.get("format") == "password":
+        if _is_secret(schema):
             return self._hide(value)
         for same in self._of_the_same_value(schema):
             value = self._applied(same, value, depth + 1)
@@ -82,6 +96,10 @@ class SecretSchema:
             name = step.replace("~1", "/").replace("~0", "~")
             node = node.get(name) if isinstance(node, Mapping) else None
         return node
+
+
+def _is_secret(schema: Mapping[str, Any]) -> bool:
+    return schema.get("writeOnly") is True or schema.get("format") == "password"
 
 
 def _of_member(schema: Mapping[str, Any], name: str) -> list[Any]:

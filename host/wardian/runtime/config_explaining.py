@@ -11,7 +11,7 @@ import msgspec
 
 from wardian.config.layers import SET_LAYERS, Given, given
 from wardian.config.paths import NOTHING, Path, changed, value_at, values_in
-from wardian.config.secrets import without_secrets
+from wardian.config.secrets import Looking, without_secrets
 from wardian.config.values import overlaid
 from wardian.plugins import Installed
 from wardian.policy.layers import PLACES, TENANT_WIDE, ConfigLayer, Environment, Origin, slot
@@ -76,10 +76,20 @@ def explained_tenant_wide(traced: Traced) -> list[ExplainedValue]:
     return _explained(found, traced, None)
 
 
-def entry_of(position: int, row: ConfigChangeRow, schema: Mapping[str, Any] | None) -> HistoryEntry:
-    """Describe a change, without what is secret in it."""
+def entries_of(
+    rows: Sequence[tuple[int, ConfigChangeRow]], schema: Mapping[str, Any] | None
+) -> list[HistoryEntry]:
+    """Describe changes with their positions, without what is secret in them."""
+    looking = Looking()
+    return [_entry(position, row, schema, looking) for position, row in rows]
+
+
+def _entry(
+    position: int, row: ConfigChangeRow, schema: Mapping[str, Any] | None, looking: Looking
+) -> HistoryEntry:
     differing = list(changed(row.before, row.after))
-    before, after = without_secrets(schema, row.before), without_secrets(schema, row.after)
+    before = without_secrets(schema, row.before, looking)
+    after = without_secrets(schema, row.after, looking)
     return HistoryEntry(
         id=position,
         layer=ConfigLayer(row.layer),
@@ -106,7 +116,8 @@ def _explained(
     values: dict[str, Any] = {}
     for source in sources:
         values = overlaid(values, source.settings)
-    shown = [without_secrets(schema, source.settings) for source in sources]
+    looking = Looking()
+    shown = [without_secrets(schema, source.settings, looking) for source in sources]
     return [
         _value(path, [*zip(sources, shown, strict=True)], traced)
         for path, _ in sorted(values_in(values), key=lambda each: each[0])

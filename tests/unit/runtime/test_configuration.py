@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from msgspec import UNSET
 
 from configurable import CANARY, FREE, MAPS, WEATHER, configurable, of, put
 from hosts import FakeHost, configured_before, fake_host
-from wardian.config import MAX_CONFIG_BYTES
+from wardian.config import MAX_CONFIG_BYTES, secrets
 from wardian.config.schema import FAULTS_TOLD
 from wardian.errors import Conflict, InvalidArguments, InvalidManifest, NotFound
 from wardian.policy.layers import ConfigLayer, Environment, Origin
+from wardian.policy.secret_schema import marks_secrets
 from wardian.runtime.config_edits import Edit
 from wardian.runtime.configuration import Configuration
 
@@ -521,6 +523,32 @@ async def test_the_history_is_bounded(tmp_path: Path) -> None:
 
 
 # -- at the same time --
+
+
+@pytest.mark.parametrize("what", ["change", "judge", "explain", "history"])
+async def test_what_takes_long_holds_nobody_else_up(
+    made: FakeHost, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Strangers' schemas and many values take seconds, if they like."""
+    configuration = made.host.configuration
+    await configuration.change(of(), put(region="eu"))
+    threads: set[int] = set()
+
+    def noted(schema: Any) -> bool:
+        threads.add(threading.get_ident())
+        return marks_secrets(schema)
+
+    monkeypatch.setattr(secrets, "marks_secrets", noted)
+    asked: Mapping[str, Callable[[], Awaitable[Any]]] = {
+        "change": lambda: configuration.change(of(), put(region="us")),
+        "judge": lambda: configuration.judge(of(), put(region="us")),
+        "explain": lambda: configuration.explain("weather"),
+        "history": lambda: configuration.history("weather"),
+    }
+    await asked[what]()
+
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_of_two_operators_who_looked_at_the_same_version_one_is_told(
