@@ -61,7 +61,7 @@ def explained(plugin: Installed, traced: Traced) -> list[ExplainedValue]:
     manifest = plugin.manifest
     defaults = Given(ConfigLayer.DEFAULTS, Origin.MANIFEST, False, manifest.default_config)
     over = given(plugin.documents, traced.environment, manifest.config_schema)
-    return _explained([defaults, *over], traced, manifest.config_schema)
+    return explained_by([defaults, *over], traced, manifest.config_schema)
 
 
 def explained_tenant_wide(traced: Traced) -> list[ExplainedValue]:
@@ -73,7 +73,7 @@ def explained_tenant_wide(traced: Traced) -> list[ExplainedValue]:
             row = traced.rows.get((True, origin.value)) if tenant_wide else None
             if row is not None and row.layers.get(name):
                 found.append(Given(layer, origin, True, row.layers[name]))
-    return _explained(found, traced, None)
+    return explained_by(found, traced, None)
 
 
 def entries_of(
@@ -110,9 +110,10 @@ def _entry(
     )
 
 
-def _explained(
+def explained_by(
     sources: Sequence[Given], traced: Traced, schema: Mapping[str, Any] | None
 ) -> list[ExplainedValue]:
+    """Explain the values that ``sources`` come to, the lowest of which is the first."""
     values: dict[str, Any] = {}
     for source in sources:
         values = overlaid(values, source.settings)

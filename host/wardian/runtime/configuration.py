@@ -275,13 +275,15 @@ class Configuration:
         plugins = await _in_scope(connection, tenant, place)
         row = await ConfigRepository(connection, tenant).find(place.scope, Origin.API)
         settings = {} if row is None else row.layers.get(slot(place.layer, environment), {})
+        # A name with a dot that any layer has is what is read at such a key.
+        known = await self._resolved(connection, tenant, place)
         rewrite = Rewrite(
             scope=place.scope,
             origin=Origin.API,
             layer=place.layer,
             environment=environment,
             row=row,
-            after=edit.applied(settings, names_of(plugins)),
+            after=edit.applied(settings, {*names_of(plugins), *known}),
             note=edit.note,
         )
         return rewrite, plugins

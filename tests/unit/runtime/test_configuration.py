@@ -279,6 +279,21 @@ async def test_a_name_with_a_dot_is_one_name_where_the_schema_or_the_values_have
     assert shown.configuration == {"a": {"b": 2}}
 
 
+@pytest.mark.parametrize("plugin", ["free", None])
+async def test_what_was_set_is_what_is_read_though_a_lower_layer_has_the_whole_key(
+    tmp_path: Path, plugin: str | None
+) -> None:
+    async with opened(tmp_path, FREE) as made:
+        configuration = made.host.configuration
+        lower = of(plugin, layer=ConfigLayer.ENVIRONMENT)
+        await configuration.change(lower, Edit(values={"x.y": 1}))
+
+        await configuration.change(of(plugin), Edit(put={"x.y": 2}))
+
+        assert await configuration.get(plugin, "x.y") == 2
+        assert await configuration.get(plugin) == {"x.y": 2}
+
+
 async def test_what_a_layer_does_not_have_cannot_be_taken_out_of_it(
     configuration: Configuration,
 ) -> None:
