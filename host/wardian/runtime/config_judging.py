@@ -141,10 +141,14 @@ def _hidden(schema: ConfigSchema, after: Settings, edited: Settings) -> list[Fau
     on_top = overlaid(after, edited)
     if same(on_top, dict(after)):
         return []
+    found = schema.faults(on_top, partial=True, most=None)
+    if found == [UNLOCATED]:
+        # If all is well without them, it is they that are wrong.
+        return [] if schema.faults(after) else found
     names = [path_of(path) for path, _ in values_in(edited)]
     return [
         fault
-        for fault in schema.faults(on_top, partial=True, most=None)
+        for fault in found
         if fault.path is not None and any(_is_in(fault.path, name) for name in names)
     ]
 

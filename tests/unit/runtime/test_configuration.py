@@ -199,18 +199,33 @@ async def test_what_was_wrong_before_hides_no_fault_however_much_that_is(tmp_pat
         await configuration.change(of(None), put(region="eu"))
 
 
+LARGE = (
+    FREE
+    + "[config_schema]\nrequired = ['key']\n[config_schema.properties]\n"
+    + "big = {}\nregion = { type = 'string' }\n"
+    + "".join(f"p{number} = {{ enum = [1, 2] }}\n" for number in range(30))
+)
+"""With so many values that a fault cannot be located."""
+
+
 async def test_a_fault_that_nobody_can_locate_is_never_an_old_one(tmp_path: Path) -> None:
-    many = "".join(f"p{number} = {{ enum = [1, 2] }}\n" for number in range(30))
-    manifest = FREE + (
-        "[config_schema]\nrequired = ['key']\n[config_schema.properties]\n"
-        "big = {}\nregion = { type = 'string' }\n" + many
-    )
-    async with opened(tmp_path, manifest) as made:
+    async with opened(tmp_path, LARGE) as made:
         configuration = made.host.configuration
         await configured_before(made, "free", {"big": [1] * 10_000})  # without the key
 
         with pytest.raises(InvalidArguments, match="too large to say where"):
             await configuration.change(of(None), put(region=5))
+
+
+async def test_a_fault_that_nobody_can_locate_is_found_under_others_too(tmp_path: Path) -> None:
+    async with opened(tmp_path, LARGE) as made:
+        configuration = made.host.configuration
+        above = of("free", layer=ConfigLayer.RUNTIME)
+        await configuration.change(above, put(key=1, big=[1] * 10_000, region="eu"))
+
+        with pytest.raises(InvalidArguments, match="too large to say where"):
+            await configuration.change(of("free"), put(region=5))
+        await configuration.change(of("free"), put(region="us"))
 
 
 async def test_a_tenant_wide_integer_is_not_taken_for_a_truth_value(tmp_path: Path) -> None:
