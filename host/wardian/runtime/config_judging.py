@@ -198,10 +198,13 @@ def shortcomings(plugin: Installed, environment: Environment) -> list[str]:
     manifest = plugin.manifest
     if manifest.config_schema is None:
         return []
-    values = resolved(manifest, plugin.documents, environment)
+    try:
+        schema = ConfigSchema(manifest.config_schema)
+    except InvalidManifest:
+        return []  # an earlier version took it; its state says so
     return [
         f"{fault.message} Set it with `wardian config set {plugin.name}`."
-        for fault in ConfigSchema(manifest.config_schema).faults(values)
+        for fault in schema.faults(resolved(manifest, plugin.documents, environment))
     ]
 
 

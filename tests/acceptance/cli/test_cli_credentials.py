@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from commands import CommandLine
+from commands import CommandLine, announced, serve_process
 from wardian import Settings, open_host
 from wardian.runtime.credentials import CredentialOrder
 from wardian.vault.held import Kind
 
 CANARY = "ghp_CanaryOfACommand"
+ADMIN = "wdn_TheAdministratorOfThisTest"
 ORIGIN = ("--origin", "https://api.example.org/")
 
 
@@ -143,22 +144,46 @@ def test_the_doctor_looks_at_the_root_key(wardian: CommandLine, tmp_path: Path) 
     assert found() == ("weak", f"{key} is not there")
 
 
-def test_the_doctor_tells_a_wrong_root_key_from_the_right_one(
-    wardian: CommandLine, tmp_path: Path
-) -> None:
+def _with_a_credential(folder: Path) -> None:
     async def set_one() -> None:
-        async with open_host(Settings(data_dir=tmp_path, workers_max=1)) as host:
+        settings = Settings(data_dir=folder, workers_max=1, bootstrap_key=ADMIN)
+        async with open_host(settings) as host:
             order = CredentialOrder(name="github", kind="bearer", fields={"token": CANARY})
             await host.credentials.set(order)
 
+    asyncio.run(set_one())
+
+
+def test_the_doctor_tells_a_wrong_root_key_from_the_right_one(
+    wardian: CommandLine, tmp_path: Path
+) -> None:
     def found() -> str:
         checks = wardian("doctor", "--json", "--data-dir", tmp_path).json["checks"]
         return str(next(check["found"] for check in checks if check["name"] == "vault"))
 
-    asyncio.run(set_one())
+    _with_a_credential(tmp_path)
     key = tmp_path / "root.key"
     right = key.read_text()
     key.write_text("00" * 32)
     assert found() == f"{key} has another key than the database takes"
     key.write_text(right)
     assert found().startswith("the root key is in")
+
+
+def test_opening_a_vault_fails_while_it_stays_sealed(
+    wardian: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with_a_credential(tmp_path)
+    key = tmp_path / "root.key"
+    right = key.read_text()
+    key.write_text("00" * 32)
+    options = ("--json", "--log-level", "error", "--port", 0, "--data-dir", tmp_path)
+    with serve_process(*options) as process:
+        monkeypatch.setenv("WARDIAN_URL", announced(process)["url"])
+        monkeypatch.setenv("WARDIAN_API_KEY", ADMIN)
+        sealed = wardian("vault", "open")
+        key.write_text(right)
+        opened = wardian("vault", "open")
+
+    assert (sealed.code, "The vault is sealed." in sealed.out) == (1, True)
+    assert (opened.code, "The vault is open" in opened.out) == (0, True)
