@@ -77,8 +77,8 @@ def _check_bound(injection: Injection | None, url: Url) -> None:
     if injection is not None and not injection.covers(url):
         raise Refused(
             "denied",
-            f"The credential {injection.name!r} is not bound to {url.origin}: the operator sets "
-            "its origins.",
+            f"The credential {injection.name!r} is not bound to {url.origin}{url.path[:200]}: its "
+            "origins, which the operator sets, say where it may go.",
         )
 
 

@@ -203,6 +203,21 @@ def check_configuration(plugin: Installed, manifest: Manifest, environment: Envi
         )
 
 
+def shortcomings(plugin: Installed, environment: Environment) -> list[str]:
+    """Return what a plugin's configuration lacks, as sentences that say what to do."""
+    manifest = plugin.manifest
+    if manifest.config_schema is None:
+        return []
+    try:
+        schema = ConfigSchema(manifest.config_schema)
+    except InvalidManifest:
+        return []  # an earlier version took it; its state says so
+    return [
+        f"{fault.message} Set it with `wardian config set {plugin.name}`."
+        for fault in schema.faults(resolved(manifest, plugin.documents, environment))
+    ]
+
+
 def warnings_of(edited: Settings, plugins: Sequence[Installed], *, tenant_wide: bool) -> list[str]:
     """Return what of a change is allowed and looks wrong; no sentence has a value."""
     found = [
