@@ -306,7 +306,9 @@ async def test_nobody_but_the_hosts_own_user_can_read_its_database(tmp_path: Pat
     (tmp_path / "data" / "wardian.db").touch(mode=0o644)
 
     async with open_host(settings(tmp_path)):
-        kept = {path.name: path.stat().st_mode & 0o077 for path in (tmp_path / "data").glob("*.db*")}
+        kept = {
+            path.name: path.stat().st_mode & 0o077 for path in (tmp_path / "data").glob("*.db*")
+        }
 
     assert "wardian.db" in kept
     assert set(kept.values()) == {0}
