@@ -155,6 +155,7 @@ async def sinks(made: FakeHost, caplog: pytest.LogCaptureFixture) -> str:
 async def test_what_a_server_echoes_is_in_no_sink(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(1)
     caplog.set_level(1, logger="wardian")
     async with opened(tmp_path) as (made, server):
         for path, outcome_of in (("/say", "ok"), ("/away", "err")):
@@ -178,6 +179,7 @@ async def test_a_guest_that_got_hold_of_one_can_keep_it_nowhere(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, form: str
 ) -> None:
     """As if a server had told it in a way of its own, which nobody recognises."""
+    caplog.set_level(1)
     caplog.set_level(1, logger="wardian")
     written = f"<{FORMS[form](CANARY)}>"
     async with opened(tmp_path) as (made, server):
@@ -328,6 +330,7 @@ async def test_a_guest_forges_no_header(tmp_path: Path, headers: list[list[str]]
 async def test_what_was_revealed_is_the_plugins_to_use_and_not_to_keep(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(1)
     caplog.set_level(1, logger="wardian")
     async with opened(tmp_path, Level.TRUSTED) as (made, server):
         then = [

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from authorities import Authority
@@ -373,6 +374,19 @@ async def test_a_server_that_says_a_credential_back_is_not_heard_saying_it() -> 
     assert answer["body"].startswith(b"Bearer [secret]...")
 
 
+@pytest.mark.parametrize("name", ["range", "Range", "if-range", "if_range"])
+async def test_a_credential_is_not_read_back_part_by_part(name: str) -> None:
+    async with stranger() as server, broker() as egress:
+        http = holding(egress, server.url)
+        call = calling(*EVERYWHERE, "credentials:use:github")
+        fields: dict[str, Any] = {"headers": [(name, "bytes=0-3")]}
+        with refusing("invalid", "goes with no credential"):
+            await sent(http, call, server.url, credential="github", **fields)
+        assert server.connections == 0
+
+        assert (await sent(http, call, server.url, **fields))["status"] == 200
+
+
 @pytest.mark.parametrize("where", ["https://{}.evil.test/", "/x?{}", "ftp://{}/"])
 async def test_a_redirect_that_says_a_credential_back_is_refused_without_it(where: str) -> None:
     away = saying(redirect(where.format(CANARY)))
@@ -383,6 +397,50 @@ async def test_a_redirect_that_says_a_credential_back_is_refused_without_it(wher
 
     assert CANARY not in str(refused.value)
     assert len(server.heard) == 1
+
+
+async def test_a_redirect_that_says_a_credential_back_is_noted_by_nobody() -> None:
+    async with stranger(saying(redirect(f"/landed/{CANARY}"))) as server, broker() as egress:
+        call = calling(server.grant(), "credentials:use:github")
+        noted: list[str] = []
+        call.observer = lambda permission, layer, authority: noted.append(str(permission))
+        with refusing("denied", "carries a credential"):
+            await sent(holding(egress, server.url), call, server.url, credential="github")
+
+    assert noted
+    assert CANARY not in repr(noted)
+
+
+async def test_a_body_without_its_credential_does_not_tell_how_long_that_was() -> None:
+    async def echo(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(response((heard.header("authorization") or "nothing").encode()))
+
+    async with stranger(echo) as server, broker() as egress:
+        call = calling(*EVERYWHERE, "credentials:use:github")
+        http = holding(egress, server.url)
+        answer = await sent(http, call, server.url, credential="github")
+        whole = await sent(http, call, server.url)
+
+    assert answer["body"] == b"Bearer [secret]"
+    assert answer["headers"] == []
+    assert whole["headers"] == [("content-length", "7")]
+
+
+async def test_no_library_logs_what_a_server_says(caplog: pytest.LogCaptureFixture) -> None:
+    async def echo(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        said = heard.header("authorization") or ""
+        writer.write(response(said.encode(), 200, [("x-said", said)]))
+
+    caplog.set_level(1)
+    async with stranger(echo) as server, broker() as egress:
+        call = calling(*EVERYWHERE, "credentials:use:github")
+        await sent(holding(egress, server.url), call, server.url, credential="github")
+        assert CANARY not in caplog.text
+
+        # What somebody else does with the same library is theirs to log.
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await client.get(server.url, headers={"authorization": "told"})
+    assert "told" in caplog.text
 
 
 async def test_no_cookie_is_kept() -> None:
@@ -401,7 +459,10 @@ async def test_no_cookie_is_kept() -> None:
     [("Host", "evil.test"), ("authorization", "Bearer x"), ("Content-Length", "0"),
      ("Transfer-Encoding", "chunked"), ("Connection", "x-a"), ("Proxy-Authorization", "x"),
      ("x-a", "b\r\nhost: evil.test"), ("x-a\r\nhost", "evil.test"), ("Upgrade", "h2c"),
-     ("Expect", "100-continue"), ("TE", "trailers"), ("x-a", "\x00"), (":authority", "evil.test")],
+     ("Expect", "100-continue"), ("TE", "trailers"), ("x-a", "\x00"), (":authority", "evil.test"),
+     ("content_length", "0"), ("Transfer_Encoding", "chunked"), ("proxy_x", "y"),
+     ("X-HTTP-Method-Override", "DELETE"), ("x_method_override", "PUT"),
+     ("X-Original-URL", "/admin"), ("X-Rewrite-Url", "/admin")],
 )  # fmt: skip
 async def test_a_header_of_the_hosts_or_with_another_inside_is_invalid(
     header: tuple[str, str],
@@ -509,6 +570,16 @@ async def test_a_response_that_is_not_http_is_unavailable_and_its_connection_clo
         with refusing("unavailable"):
             await sent(Http(egress), calling(*EVERYWHERE), server.url)
         assert egress.counts().sockets == 0
+
+
+async def test_what_comes_after_a_response_is_nobodys_response() -> None:
+    more = response(b"of nobody")
+    async with stranger(saying(response(b"first") + more)) as server, broker() as egress:
+        call = calling(server.grant())
+        answers = [await sent(Http(egress), call, server.url) for _ in range(3)]
+
+    assert [each["body"] for each in answers] == [b"first"] * 3
+    assert server.connections == 3
 
 
 async def test_a_body_is_bounded_by_what_the_call_may_have_at_once() -> None:

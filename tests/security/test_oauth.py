@@ -78,6 +78,22 @@ async def test_d_14_csrf_nobody_agrees_for_somebody_else(world: World) -> None:
     assert world.provider.codes == {}
 
 
+@pytest.mark.parametrize("site", ["same-site", "cross-site", "none"])
+async def test_d_14_csrf_a_cookie_that_others_could_set_is_not_enough(
+    world: World, site: str
+) -> None:
+    """A page of another port of this machine sets the cookie, and sends the form that goes with
+    it; only the browser tells where that came from."""
+    victim = world.browser()
+    page = await victim.open(await world.start())
+    victim.http.headers["sec-fetch-site"] = site
+
+    assert (await victim.agree(page)).status_code == 400
+    assert world.provider.codes == {}
+    victim.http.headers["sec-fetch-site"] = "same-origin"
+    assert (await victim.agree(page)).status_code == 303
+
+
 async def test_d_14_code_injection_a_code_of_another_flow_is_worth_nothing(world: World) -> None:
     """An attacker puts a stolen code into a flow of theirs: PKCE binds it to its own."""
     stolen = query_of(await world.browser().consented(await world.start()))["code"]
@@ -140,6 +156,27 @@ async def test_d_14_mix_up_an_answer_says_whose_it_is(
     assert page.status_code == 400
     assert "evil" not in page.text
     assert world.provider.received == []
+
+
+async def test_d_14_mix_up_tokens_are_remembered_where_they_came_from(world: World) -> None:
+    """While somebody is away, the issuer says that its tokens come from elsewhere by now."""
+    issuer = world.provider.url
+    metadata = {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+    }
+    world.provider.metadata = metadata
+    addresses = dict.fromkeys(("authorization_url", "token_url", "revocation_url"))
+    await world.register("by-issuer", issuer=issuer, **addresses)
+    browser = world.browser()
+    back = await browser.consented(await world.start(client="by-issuer"))
+    world.provider.metadata = metadata | {"token_endpoint": f"{issuer}/elsewhere"}
+    world.host.host.oauth_flows._parts.clients._discovered.clear()  # an hour later
+
+    assert (await browser.open(back)).status_code == 200
+
+    assert (await world.held()).public["token_url"] == f"{issuer}/token"
 
 
 async def test_d_14_mix_up_a_manifest_does_not_direct_the_secret(world: World) -> None:

@@ -189,6 +189,11 @@ def make_a_directory(folder: Path) -> None:
     (folder / "root.key").mkdir()
 
 
+def make_a_pipe(folder: Path) -> None:
+    lose(folder)
+    os.mkfifo(folder / "root.key", 0o600)
+
+
 LOSSES = {
     lose: "cannot be read: No such file",
     replace_by_another: "is not the one given",
@@ -196,6 +201,7 @@ LOSSES = {
     empty: "no key in it",
     open_to_others: "can be read by others",
     make_a_directory: "cannot be read: Is a directory",
+    make_a_pipe: "cannot be read: it is no file but something else",
 }
 
 
@@ -248,6 +254,8 @@ def restored(folder: Path, key: bytes, mode: int) -> None:
     path = folder / "root.key"
     if path.is_dir():
         path.rmdir()
+    elif path.is_fifo():
+        path.unlink()
     path.write_bytes(key)
     path.chmod(mode)
 
@@ -374,6 +382,9 @@ BROKEN: dict[str, dict[str, Any]] = {
     "origin with a query": {"origins": [f"https://example.org/?key={CANARY}"]},
     "key": {"kind": "private-key", "fields": {"pem": f"-----BEGIN PRIVATE KEY-----\n{CANARY}"}},
     "encoding": {"kind": "hmac-key", "fields": {"key": "any", "encoding": CANARY}},
+    "kind of placement": {"placement": {"in": CANARY}},
+    "kind of signer": {"placement": {"in": "signer", "algorithm": CANARY}},
+    "kind of signer at `$`": {"placement": {"in": f"a' - at `{CANARY}\n"}},
     "expiry": {"expires_at": datetime(2027, 1, 1)},  # noqa: DTZ001 -- that it has no zone is wrong
     "plugin": {"plugin": "none", "fields": {"token": CANARY}},
 }

@@ -94,8 +94,10 @@ async def go_on(request: Request, host: Host) -> Response:
     """Give the flow to the browser whose owner agreed, and send it to the provider."""
     form = await _form_of(request)
     browser = _browser(request, host)
-    # The one comes with requests of other sites, too; the other only who saw the page can have.
-    if not browser or not same(_one(form, "confirmation"), _confirmation(browser)):
+    # The cookie comes with requests of other sites, too; the confirmation only who saw the page can
+    # have, or who could set the cookie: another port of this machine can. Browsers say who asks.
+    is_ours = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+    if not is_ours or not browser or not same(_one(form, "confirmation"), _confirmation(browser)):
         raise InvalidArguments(
             "This was not agreed to on the page that asks for it, or the browser keeps no cookies."
         )

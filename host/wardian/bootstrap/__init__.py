@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from wardian.bootstrap.events import delivering_policy, make_events, publish_limits
-from wardian.bootstrap.folder import claimed, package_store
+from wardian.bootstrap.folder import DATABASE_NAME, claimed, database_file, package_store
 from wardian.bootstrap.policies import (
     COMPILED,
     UNPACKED_RATIO,
@@ -70,8 +70,6 @@ from wardian.vault.sources import RootKeySources
 from wardian.vault.watch import Watch
 from wardian.worlds import contract
 
-DATABASE_NAME = "wardian.db"
-
 __all__ = ["COMPILED", "DATABASE_NAME", "compose", "open_host", "root_keys"]
 
 
@@ -87,7 +85,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
     roots = root_keys(settings)  # before any process is started that would inherit them
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(claimed(settings.data_dir))
-        location = settings.database_url or folder / DATABASE_NAME
+        location = settings.database_url or database_file(folder)
         database = await stack.enter_async_context(Database.open(location))
         token = await bootstrap(
             database,

@@ -10,6 +10,7 @@ from pathlib import Path
 from wardian.errors import HostUnusable
 from wardian.plugins import PackageStore
 
+DATABASE_NAME = "wardian.db"
 LOCK_NAME = "host.lock"
 PACKAGES = "packages"
 
@@ -34,6 +35,17 @@ def claimed(folder: Path) -> Iterator[Path]:
                 "directory with --data-dir or WARDIAN_DATA_DIR."
             ) from exc
         yield folder.resolve()
+
+
+def database_file(folder: Path) -> Path:
+    """Return where the database is kept, which nobody but the host's own user may read."""
+    path = folder / DATABASE_NAME
+    try:
+        path.touch(mode=0o600)
+        path.chmod(0o600)  # of one that an older host has made, too
+    except OSError as exc:
+        raise HostUnusable(f"The database {path} cannot be written to: {exc.strerror}.") from exc
+    return path
 
 
 def package_store(folder: Path) -> PackageStore:

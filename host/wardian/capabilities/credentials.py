@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
 from wardian.capabilities.base import CallContext, Fresh, as_it_is
 from wardian.capabilities.refusals import as_refusals
+from wardian.policy.secret import Secret
 from wardian.storage import Database
 from wardian.storage.rows import now
 from wardian.vault import Held, Vault
@@ -52,7 +53,7 @@ class Credentials:
             if what == "aws-sigv4":
                 headers = sign_aws(held, _aws_call(asked), self._clock())
                 # It is of no use without the key, and the request of none without it.
-                call.given_out += [held.secrets[each] for each in _SENT if each in held.secrets]
+                _give(call, [held.secrets[each] for each in _SENT if each in held.secrets])
                 return {"value": "", "headers": headers}
             sign = sign_text if what == "hmac-sha256" else sign_claims
             return {"value": sign(held, asked, self._clock()), "headers": []}
@@ -72,12 +73,17 @@ class Credentials:
                 version=facts.version,
                 call_id=facts.call_id,
             )
-        call.given_out += secrets
+        _give(call, secrets)
         return text
 
     async def _held(self, call: CallContext, name: str) -> Held:
         held = await self._vault.find(call.facts.tenant, call.facts.plugin_id, name)
         return await self._fresh(held)
+
+
+def _give(call: CallContext, secrets: Iterable[Secret]) -> None:
+    """Note what a call was given, once however often it asks."""
+    call.given_out += [each for each in secrets if each not in call.given_out]
 
 
 def _aws_call(asked: dict[str, Any]) -> AwsCall:

@@ -55,8 +55,12 @@ class RequestLeaks:
         self._injected = Leaks(made) if made else None
 
     def found(self, text: str | bytes) -> bool:
-        """Tell whether there is a credential in a request before one is put in."""
-        return self._known.found(text, self._given_out)
+        """Tell whether there is a credential in a request before one is put in.
+
+        What one was made into counts, because a redirect may say it back.
+        """
+        made = self._injected is not None and self._injected.found(text, self._given_out)
+        return made or self._known.found(text, self._given_out)
 
     def redacted(self, text: AnyStr) -> AnyStr:
         """Return a part of a response without credentials."""

@@ -12,13 +12,15 @@ from wardian.capabilities.base import CallContext, Refused
 from wardian.egress import Egress, EgressFault, Errand, Invalid, Leaks
 from wardian.egress.headers import accepted
 from wardian.errors import InvalidArguments
-from wardian.policy.outgoing import Injection, Outgoing
+from wardian.policy.outgoing import Injection, Outgoing, name_as_read
 from wardian.policy.permissions import Permission, request_permission
 from wardian.policy.urls import Url, parse_url
 
 METHODS = re.compile(r"[A-Z]{1,20}", re.ASCII)
 NEVER = {"CONNECT", "TRACE", "TRACK"}
 """They open tunnels, or have a server say what it was sent."""
+
+_OF_PARTS = {"range", "if-range"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Http:
         judge.require(outgoing.method, outgoing.url)
         guard = await self._guards(call, credential)
         _check_bound(guard.injection, outgoing.url)
+        _check_whole(guard.injection, outgoing)
         try:
             answer = await self._egress.send(_errand(call, outgoing, judge, guard, request))
         except EgressFault as fault:
@@ -74,9 +77,20 @@ def _check_bound(injection: Injection | None, url: Url) -> None:
     if injection is not None and not injection.covers(url):
         raise Refused(
             "denied",
-            f"The credential {injection.name!r} is not bound to {url.origin}: the operator sets "
-            "its origins.",
+            f"The credential {injection.name!r} is not bound to {url.origin}{url.path[:200]}: its "
+            "origins, which the operator sets, say where it may go.",
         )
+
+
+def _check_whole(injection: Injection | None, outgoing: Outgoing) -> None:
+    """What a server says back of a credential is found whole, and not in pieces over responses."""
+    for name, _ in outgoing.headers:
+        if injection is not None and name_as_read(name) in _OF_PARTS:
+            raise Refused(
+                "invalid",
+                f"The header {name!r} goes with no credential: ask for the whole, because a part "
+                "of a response could have a part of the credential.",
+            )
 
 
 class _Judge:

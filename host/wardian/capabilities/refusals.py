@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wardian.capabilities.base import Refused
-from wardian.errors import InvalidArguments, NotFound, PermissionDenied, WardianError
+from wardian.errors import InvalidArguments, NotFound, PermissionDenied, VaultSealed, WardianError
+
+_SEALED = "The credential vault of this host is sealed, until its operator opens it."
 
 
 @contextmanager
@@ -20,5 +22,8 @@ def as_refusals() -> Iterator[None]:
         raise Refused("denied", exc.message) from exc
     except InvalidArguments as exc:
         raise Refused("invalid", exc.message) from exc
+    except VaultSealed as exc:
+        # Why is the operator's to know: it names keys, files and servers.
+        raise Refused("unavailable", _SEALED) from exc
     except WardianError as exc:
         raise Refused("unavailable", exc.message) from exc

@@ -152,14 +152,21 @@ def validate(
     environment: ChosenEnvironment = None,
     json: Json = False,
 ) -> None:
-    """Tell what a change would come to, and all that would stop it; exit 1 if it is not valid."""
+    """Tell what a change would come to, and all that would stop it; exit 1 if it is not valid.
+
+    Without a change it judges what is configured now.
+    """
     terminal = Terminal(json=json)
     name, changes = whose(words, tenant_wide=tenant_wide)
     proposal: dict[str, Any] = {"set": pairs(changes, "config validate"), "unset": without or []}
     if replace is not None:
         proposal["values"] = json_object(replace, "--replace")
+    query = _query(layer, environment)
     with connect() as client:
-        found = client.post(config_path(name, "/validate", _query(layer, environment)), proposal)
+        if not any(proposal.values()) and replace is None:
+            present = _query(layer or SetLayer.USER, environment)
+            proposal = {"values": client.get(config_path(name, query=present))}
+        found = client.post(config_path(name, "/validate", query), proposal)
     terminal.answer(found, lambda: show_judgement(terminal, found))
     if not found["valid"]:
         raise typer.Exit(FAILED)

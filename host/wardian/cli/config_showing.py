@@ -86,8 +86,8 @@ def warn_of_secrets(terminal: Terminal, values: dict[str, Any]) -> None:
     """Say which values have the names of secrets."""
     for path in suspicious(values):
         terminal.note(
-            f"{path} has the name of a secret, and configurations are for all to read who may read "
-            "the tenant's plugins. Secrets are kept with `wardian credential set NAME`.",
+            f"warning: {path} has the name of a secret, and configurations are for all to read who "
+            "may read the tenant's plugins. Secrets are kept with `wardian credential set NAME`.",
             "yellow",
         )
 

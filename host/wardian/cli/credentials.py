@@ -13,7 +13,9 @@ from wardian.cli.client import connect
 from wardian.cli.failures import failure
 from wardian.cli.secrets import SOURCES, read_fields
 from wardian.cli.terminal import Json, Terminal, command
+from wardian.cli.text import as_json
 from wardian.errors import InvalidArguments
+from wardian.vault.held import Kind
 from wardian.vault.kinds import kind_of
 
 Name = Annotated[str, typer.Argument(help="The credential's name, as plugins use it.")]
@@ -35,9 +37,7 @@ _STYLES = {
 @command
 def set_credential(
     name: Name,
-    kind: Annotated[
-        str, typer.Option("--kind", help="opaque, basic, bearer, hmac-key, aws, private-key, …")
-    ],
+    kind: Annotated[str, typer.Option("--kind", help=f"What it is: {', '.join(Kind)}.")],
     plugin: Plugin = None,
     field: Annotated[
         list[str] | None,
@@ -182,6 +182,7 @@ def _show(terminal: Terminal, view: dict[str, Any]) -> None:
         "for": view["description"],
         **{name: _text(value) for name, value in view["public"].items()},
         "goes to": ", ".join(view["origins"]) or "nowhere",
+        "placement": as_json(view["placement"]) if view["placement"] else "",
         "expires": _day(view["expires_at"]),
         "set": f"{_day(view['updated_at'])} by {view['updated_by']}",
         "last used": _day(view["last_used_at"]) or "never",

@@ -52,7 +52,7 @@ def connect_provider(
     with connect() as http:
         before = _connection(http, name, provider)
         started = http.post(_path(name, provider, "/start"), body)
-        _say_where(terminal, started, open_browser)
+        _say_where(terminal, started, open_browser, is_answer=not (wait or json))
         if not wait:
             terminal.answer(started, lambda: None)
             return
@@ -94,18 +94,17 @@ def disconnect(
     def shown() -> None:
         terminal.line(f"Disconnected {name} from {provider}.")
         if not found["revoked"]:
-            terminal.line(
-                f"The provider did not confirm that the tokens are revoked: {found['detail']}",
-                "yellow",
-            )
+            terminal.line(f"No tokens are known to be revoked: {found['detail']}", "yellow")
 
     terminal.answer(found, shown)
 
 
-def _say_where(terminal: Terminal, started: dict[str, Any], open_browser: bool) -> None:
+def _say_where(
+    terminal: Terminal, started: dict[str, Any], open_browser: bool, *, is_answer: bool
+) -> None:
     terminal.note("Open this address in the browser of whoever consents; it works once:")
     # On standard error with --json, too: without it nobody can go on.
-    typer.echo(started["authorize_url"], err=True)
+    typer.echo(started["authorize_url"], err=not is_answer)
     terminal.note(
         f"The provider must know {started['redirect_uri']} as this client's redirect URI."
     )

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
 
+import typer
+
 from wardian.cli.client import connect
-from wardian.cli.failures import Failure
+from wardian.cli.failures import FAILED, Failure
 from wardian.cli.terminal import Json, Terminal, command
 
 _LOOK_SECONDS = 0.5
@@ -25,11 +27,13 @@ def status(json: Json = False) -> None:
 
 @command
 def open_vault(json: Json = False) -> None:
-    """Try to open a sealed vault, once its root key is back; for the host's operator."""
+    """Try to open a sealed vault, once its root key is back; exit 1 if it stays sealed."""
     terminal = Terminal(json=json)
     with connect() as client:
         view = client.post("/vault/open")
     terminal.answer(view, lambda: _show(terminal, view))
+    if view["sealed"]:
+        raise typer.Exit(FAILED)
 
 
 @command

@@ -62,10 +62,17 @@ def given(
 
 
 def configured(
-    documents: Documents, environment: Environment, schema: Mapping[str, Any] | None
+    documents: Documents,
+    environment: Environment,
+    schema: Mapping[str, Any] | None,
+    defaults: Settings | None = None,
 ) -> dict[str, Any]:
-    """Return what was set for a plugin, all layers over one another but the manifest's defaults."""
-    values: dict[str, Any] = {}
+    """Return what was set for a plugin, all layers over one another, the ``defaults`` lowest.
+
+    Without them it is not always what lies over them: an object that lies over a value which is no
+    object, and that over an object again, has nothing of the lowest.
+    """
+    values = dict(defaults or {})
     for each in given(documents, environment, schema):
         values = overlaid(values, each.settings)
     return values

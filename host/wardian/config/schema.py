@@ -24,8 +24,13 @@ To say where a value fails, the validator makes an error of a kilobyte for each 
 it does not fit, all of them before the first is seen; that it fails costs nothing.
 """
 
+FAULTS_TOLD = 20
+
+UNLOCATED = Fault(
+    "The configuration does not fit the plugin's schema: it is too large to say where."
+)
+
 _PATTERN_BYTES = 1024 * 1024
-_FAULTS_TOLD = 20
 _SHOWN_CHARS = 500
 
 
@@ -66,19 +71,22 @@ class ConfigSchema:
         for fault in self.faults(values):
             raise InvalidArguments(fault.message, path=fault.path)
 
-    def faults(self, values: Mapping[str, Any], *, partial: bool = False) -> list[Fault]:
-        """Return what is wrong with a configuration, each with its path; the first twenty faults.
+    def faults(
+        self, values: Mapping[str, Any], *, partial: bool = False, most: int | None = FAULTS_TOLD
+    ) -> list[Fault]:
+        """Return what is wrong with a configuration, each with its path, or `UNLOCATED`.
 
-        ``partial`` takes one to which more is to come, so that nothing is missing from it.
+        Args:
+            partial: take one to which more is to come, so that nothing is missing from it.
+            most: how many faults; None for all of them.
         """
         if self._validator.is_valid(dict(values)):
             return []
         found = self._faults(values)
         if not found:
-            return [Fault("The configuration does not fit the plugin's schema: it is too large to "
-                          "say where.")]  # fmt: skip
+            return [UNLOCATED]
         wrong = [fault for fault in found if not (partial and _is_missing(fault))]
-        return [_fault(fault) for fault in wrong[:_FAULTS_TOLD]]
+        return [_fault(fault) for fault in wrong[:most]]
 
     def check_defaults(self, values: Mapping[str, Any]) -> None:
         """Check a manifest's defaults, which may leave to the operator what is required.
@@ -96,7 +104,7 @@ class ConfigSchema:
             )
         wrong = [fault for fault in faults if not _is_missing(fault)]
         if wrong:
-            raise InvalidManifest(faults=[_default_fault(fault) for fault in wrong[:_FAULTS_TOLD]])
+            raise InvalidManifest(faults=[_default_fault(fault) for fault in wrong[:FAULTS_TOLD]])
 
     def _faults(self, values: Mapping[str, Any]) -> list[ValidationError]:
         """Return the faults of values that do not fit, or none if it costs too much to tell."""

@@ -7,11 +7,11 @@ from typing import Any
 
 from wardian.errors import Fault
 from wardian.policy.secret_names import counts, is_secret_name, words_of
-from wardian.policy.secret_schema import SecretSchema
+from wardian.policy.secret_schema import SecretSchema, marks_secrets
 from wardian.storage.documents import path_of
 
 LOOKS_MAX = 200_000
-"""Schemas that are looked at for one configuration, each as often as it applies to a value."""
+"""Schemas that are looked at for one answer, each as often as it applies to a value."""
 
 HIDDEN = "(secret)"
 
@@ -23,6 +23,19 @@ _Steps = tuple[str | int, ...]
 
 class _TooMuch(Exception):
     pass
+
+
+class Looking:
+    """How many schemas may still be looked at, for all of one answer."""
+
+    def __init__(self) -> None:
+        self._left = LOOKS_MAX
+
+    def __call__(self, count: int) -> None:
+        """Count schemas that are looked at."""
+        self._left -= count
+        if self._left < 0:
+            raise _TooMuch
 
 
 class _Secret:
@@ -40,7 +53,7 @@ def secret_faults(schema: Mapping[str, Any] | None, settings: Mapping[str, Any])
     if schema is None:
         return []
     try:
-        marked = _marked(schema, settings)
+        marked = _marked(schema, settings, Looking())
     except _TooMuch:
         return [Fault("The configuration is too large to look for secrets in it.")]
     return [
@@ -54,11 +67,16 @@ def secret_faults(schema: Mapping[str, Any] | None, settings: Mapping[str, Any])
     ]
 
 
-def without_secrets(schema: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Any:
-    """Return ``settings`` for showing: with `HIDDEN` where the schema or a name calls it secret."""
+def without_secrets(
+    schema: Mapping[str, Any] | None, settings: Mapping[str, Any], looking: Looking
+) -> Any:
+    """Return ``settings`` for showing: with `HIDDEN` where the schema or a name calls it secret.
+
+    All of it is hidden once there was too much to look at.
+    """
     if schema is not None:
         try:
-            settings = _marked(schema, settings)
+            settings = _marked(schema, settings, looking)
         except _TooMuch:
             return HIDDEN
     return _shown(settings)
@@ -73,16 +91,10 @@ def suspicious(settings: Any, before: _Steps = ()) -> Iterator[str]:
         yield from suspicious(value, path)
 
 
-def _marked(schema: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
-    left = LOOKS_MAX
-
-    def look(count: int) -> None:
-        nonlocal left
-        left -= count
-        if left < 0:
-            raise _TooMuch
-
-    return SecretSchema(schema, lambda _: _SECRET, look).applied(dict(settings))
+def _marked(schema: Mapping[str, Any], settings: Mapping[str, Any], looking: Looking) -> Any:
+    if not marks_secrets(schema):
+        return settings
+    return SecretSchema(schema, lambda _: _SECRET, looking).applied(dict(settings))
 
 
 def _secrets_in(value: Any, steps: _Steps) -> Iterator[_Steps]:

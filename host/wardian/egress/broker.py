@@ -1,9 +1,9 @@
 """The egress broker: every request of every guest goes out through here, or not at all.
 
-For each hop, the first and every redirect, in this order: the permission, the search for
-credentials that are not to leave, the addresses, the turn, the permission again (it may have been
-revoked meanwhile), the credential, the request, the response. What comes back is searched for
-credentials, too.
+For each hop, the first and every redirect, in this order: the search of its address and headers for
+credentials that are not to leave, the permission, the search of its body, the addresses, the turn,
+the permission again (it may have been revoked meanwhile), the credential, the request, the
+response. What comes back is searched for credentials, too.
 """
 
 from __future__ import annotations
@@ -163,8 +163,10 @@ class Egress:
 
     async def _hop(self, errand: Errand, outgoing: Outgoing, account: _Account) -> Answer:
         url = outgoing.url
+        # First, because the judge may note what was asked for, and a redirect is a server's words.
+        _search_head(errand.leaks, outgoing)
         errand.judge.clear(outgoing.method, url)
-        await _search(errand.leaks, outgoing)
+        await _search_body(errand.leaks, outgoing)
         addresses = await self._addresses(errand.tenant, url)
         try:
             return await self._attempt(errand, outgoing, addresses, account, fresh=False)
@@ -214,21 +216,31 @@ async def _looked_through(body: bytes, look: Callable[[], T]) -> T:
 
 
 def _redacted(leaks: Leaks, answer: Answer) -> Answer:
-    headers = tuple((leaks.redacted(name), leaks.redacted(value)) for name, value in answer.headers)
-    return replace(answer, headers=headers, body=leaks.redacted(answer.body))
+    body = leaks.redacted(answer.body)
+    # A length that does not fit any more is wrong, and tells how long the credential is.
+    kept = (each for each in answer.headers if body == answer.body or each[0] != "content-length")
+    headers = tuple((leaks.redacted(name), leaks.redacted(value)) for name, value in kept)
+    return replace(answer, headers=headers, body=body)
 
 
-async def _search(leaks: Leaks | None, outgoing: Outgoing) -> None:
+def _search_head(leaks: Leaks | None, outgoing: Outgoing) -> None:
     """Refuse a request that carries a credential already: the host puts them in, nobody else."""
-    if leaks is None:
-        return
-    body = outgoing.body or b""
     head = [str(outgoing.url), *(f"{name}: {value}" for name, value in outgoing.headers)]
-    if leaks.found("\n".join(head)) or await _looked_through(body, partial(leaks.found, body)):
-        raise Denied(
-            f"The request to {outgoing.url.origin} is refused by the operator: it carries a "
-            "credential. Name the credential in the request, and the host puts it in."
-        )
+    if leaks is not None and leaks.found("\n".join(head)):
+        raise _carried(outgoing)
+
+
+async def _search_body(leaks: Leaks | None, outgoing: Outgoing) -> None:
+    body = outgoing.body or b""
+    if leaks is not None and await _looked_through(body, partial(leaks.found, body)):
+        raise _carried(outgoing)
+
+
+def _carried(outgoing: Outgoing) -> Denied:
+    return Denied(
+        f"The request to {outgoing.url.origin} is refused by the operator: it carries a "
+        "credential. Name the credential in the request, and the host puts it in."
+    )
 
 
 def _injected(injection: Injection | None, outgoing: Outgoing) -> Outgoing:

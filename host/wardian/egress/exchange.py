@@ -12,6 +12,7 @@ from wardian.egress.bodies import CODINGS, decoder_for, read_body
 from wardian.egress.faults import EgressFault, Exhausted, Unavailable
 from wardian.egress.headers import Headers, handed_on, received, value_of
 from wardian.egress.pool import Connection
+from wardian.egress.quiet import unlogged
 from wardian.egress.redirects import location_of
 from wardian.egress.wire import TooMuch
 from wardian.policy.outgoing import Outgoing
@@ -73,10 +74,11 @@ async def exchange(
     before = wire.received
     wire.receivable = HEAD_BYTES_MAX
     try:
-        response = await connection.http.handle_async_request(_request(outgoing, agent))
-        async with aclosing(response):
-            wire.receivable = 2 * bytes_max + WIRE_SLACK_BYTES
-            return await _answer(response, bytes_max, hold)
+        with unlogged():
+            response = await connection.http.handle_async_request(_request(outgoing, agent))
+            async with aclosing(response):
+                wire.receivable = 2 * bytes_max + WIRE_SLACK_BYTES
+                return await _answer(response, bytes_max, hold)
     except EgressFault:
         wire.close()
         raise

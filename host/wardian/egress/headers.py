@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from wardian.egress.faults import Invalid, Unavailable
+from wardian.policy.outgoing import name_as_read
 
 Headers = tuple[tuple[str, str], ...]
 """Names in lower case, in order."""
@@ -28,8 +29,14 @@ OF_HOST = {
     "trailer": "it belongs to the connection",
     "transfer-encoding": "it follows from the body",
     "upgrade": "it belongs to the connection",
+    "x-http-method": "the method is the request's",
+    "x-http-method-override": "the method is the request's",
+    "x-method-override": "the method is the request's",
+    "x-original-url": "the address is the request's",
+    "x-rewrite-url": "the address is the request's",
 }
-"""What no guest sets, and why."""
+"""What no guest sets, and why. The last ones are read by some servers as the method or the address
+that is meant, which was judged by the request's own."""
 
 ONCE = {
     "content-disposition",
@@ -102,10 +109,11 @@ def _accepted(name: str, value: str) -> tuple[str, str]:
     lower = name.lower()
     if not _NAME.fullmatch(name):
         raise Invalid(f"{name[:80]!r} is not the name of a header.")
-    why = OF_HOST.get(lower)
+    read = name_as_read(name)
+    why = OF_HOST.get(read)
     if why is not None:
         raise Invalid(f"The header {lower!r} is the host's to set: {why}.")
-    if lower.startswith("proxy-"):
+    if read.startswith("proxy-"):
         raise Invalid(f"The header {lower!r} is the host's to set: it belongs to the connection.")
     if not _VALUE.fullmatch(value):
         raise Invalid(

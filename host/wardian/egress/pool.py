@@ -152,7 +152,7 @@ class Pool:
             self._discard(connection)
 
     def _put_back(self, connection: Connection) -> None:
-        if not connection.http.is_idle() or connection.wire.over:
+        if not connection.http.is_idle() or connection.wire.over or _said_more(connection):
             self._discard(connection)
             return
         self._idle[connection] = None
@@ -171,3 +171,12 @@ class Pool:
             self._take_from_idle(connection)
         self._open.discard(connection)
         connection.wire.close()
+
+
+def _said_more(connection: Connection) -> bool:
+    """Tell whether something came after the response, which the next request would take for its.
+
+    What httpcore has read is in no public place of it.
+    """
+    more, _ = connection.http._h11_state.trailing_data
+    return bool(more)

@@ -58,7 +58,7 @@ def _document(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError as exc:
-        raise InvalidManifest("plugin.toml is nested too deeply.") from exc
+        raise InvalidManifest("This is nested too deeply.") from exc
     except tomllib.TOMLDecodeError as exc:
         raise _syntax_fault(str(exc), text) from exc
     except ValueError as exc:

@@ -35,15 +35,18 @@ class Leaks:
     Secrets of fewer than `SHORTEST_CHARS` are not looked for.
     """
 
-    __slots__ = ("_automaton", "_block_bytes", "_forms", "_longest", "_owners", "_secrets")
+    __slots__ = ("_automaton", "_block_bytes", "_forms", "_longest", "_numbers", "_owners")
 
     def __init__(self, secrets: Iterable[Secret | str | bytes] = ()) -> None:
-        self._secrets = tuple(secrets)
         self._forms: list[Form] = []
         self._owners: list[set[int]] = []
+        # By text, because a call may be given many of many: each is to be found at once.
+        self._numbers: dict[str | bytes, int] = {}
         numbers: dict[Form, int] = {}
-        for owner, secret in enumerate(self._secrets):
-            for form in forms_of(secret.reveal() if isinstance(secret, Secret) else secret):
+        for secret in secrets:
+            text = secret.reveal() if isinstance(secret, Secret) else secret
+            owner = self._numbers.setdefault(text, len(self._numbers))
+            for form in forms_of(text):
                 number = numbers.setdefault(form, len(self._forms))
                 if number == len(self._forms):
                     self._forms.append(form)
@@ -60,7 +63,7 @@ class Leaks:
         return bool(self._forms)
 
     def __repr__(self) -> str:
-        return f"<Leaks of {len(self._secrets)} secrets>"
+        return f"<Leaks of {len(self._numbers)} secrets>"
 
     def found(self, text: str | bytes, besides: Collection[Secret] = ()) -> bool:
         """Tell whether ``text`` has a secret other than ``besides`` in it."""
@@ -96,9 +99,8 @@ class Leaks:
         return LeakStream(self, self._allowed(besides), mark)
 
     def _allowed(self, besides: Collection[Secret]) -> frozenset[int]:
-        if not besides:
-            return frozenset()
-        return frozenset(number for number, secret in enumerate(self._secrets) if secret in besides)
+        known = (self._numbers.get(each.reveal()) for each in besides)
+        return frozenset(number for number in known if number is not None)
 
     def _hits(self, block: bytes, allowed: frozenset[int]) -> Iterator[_Hit]:
         """Find the forms in a block: as it stands, and decoded once, twice and so on."""

@@ -50,3 +50,11 @@ class Injection(Protocol):
                 that is set already.
         """
         ...
+
+
+def name_as_read(name: str) -> str:
+    """Return one spelling for all names of headers that some servers take for the same.
+
+    Those that know headers as variables (CGI, WSGI) have no difference between ``_`` and ``-``.
+    """
+    return name.lower().replace("_", "-")

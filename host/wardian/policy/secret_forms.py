@@ -96,6 +96,9 @@ def _all_forms(secret: str | bytes) -> Iterator[Form]:
     if isinstance(secret, str):
         for text in _texts(secret):
             yield Form(_encoded(text))
+        # Without the zero at the edge, both orders of ASCII are the same.
+        yield Form(secret.encode("utf-16-le", "surrogatepass")[:-1])
+        yield Form(secret.encode("utf-16-be", "surrogatepass")[1:])
     yield Form(raw.hex().encode())
     yield Form(quote(raw, safe="").encode())
     for offset, alphabet in product(range(3), (None, b"-_")):

@@ -10,9 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-_DEPTH = 64
+_DEPTH = 128
+"""As deep as a schema may be that was admitted; what is deeper is taken for a secret."""
+
 _IN_PLACE = ("allOf", "anyOf", "oneOf")
 _ALONE = ("if", "then", "else")
+
+
+def marks_secrets(schema: Any) -> bool:
+    """Tell whether a schema calls anything secret at all."""
+    pending = [schema]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Mapping):
+            if _is_secret(node):
+                return True
+            pending.extend(node.values())
+        elif isinstance(node, list):
+            pending.extend(node)
+    return False
 
 
 class SecretSchema:
@@ -33,10 +49,12 @@ class SecretSchema:
         return self._applied(self._schema, value, 0)
 
     def _applied(self, schema: Any, value: Any, depth: int) -> Any:
-        if not isinstance(schema, Mapping) or depth > _DEPTH:
+        if not isinstance(schema, Mapping):
             return value
         self._look(1)
-        if schema.get("writeOnly") is True or schema.get("format") == "password":
+        if depth > _DEPTH:
+            return self._hide(value)
+        if _is_secret(schema):
             return self._hide(value)
         for same in self._of_the_same_value(schema):
             value = self._applied(same, value, depth + 1)
@@ -78,6 +96,10 @@ class SecretSchema:
             name = step.replace("~1", "/").replace("~0", "~")
             node = node.get(name) if isinstance(node, Mapping) else None
         return node
+
+
+def _is_secret(schema: Mapping[str, Any]) -> bool:
+    return schema.get("writeOnly") is True or schema.get("format") == "password"
 
 
 def _of_member(schema: Mapping[str, Any], name: str) -> list[Any]:

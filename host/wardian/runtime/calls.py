@@ -12,7 +12,7 @@ from typing import Any
 
 from wardian.capabilities import Budget, CallContext, CallFacts
 from wardian.capabilities.logging import write_output
-from wardian.config import configured, overlaid
+from wardian.config import configured
 from wardian.crypto.identifiers import new_id
 from wardian.errors import CallError, GuestError, InvalidArguments, WardianError
 from wardian.plugins import Installed
@@ -443,8 +443,9 @@ class _Settled:
     def of(cls, plugin: Installed, policy: CallPolicy, checked: int) -> _Settled:
         authority = policy.authority(plugin)
         manifest = plugin.manifest
-        over = configured(plugin.documents, policy.environment, manifest.config_schema)
-        configuration = overlaid(manifest.default_config, over)
+        documents, schema = plugin.documents, manifest.config_schema
+        over = configured(documents, policy.environment, schema)
+        configuration = configured(documents, policy.environment, schema, manifest.default_config)
         uses_config = any("/config@" in name for name in plugin.description.imports)
         return cls(
             plugin,

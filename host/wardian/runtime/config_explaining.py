@@ -11,7 +11,7 @@ import msgspec
 
 from wardian.config.layers import SET_LAYERS, Given, given
 from wardian.config.paths import NOTHING, Path, changed, value_at, values_in
-from wardian.config.secrets import without_secrets
+from wardian.config.secrets import Looking, without_secrets
 from wardian.config.values import overlaid
 from wardian.plugins import Installed
 from wardian.policy.layers import PLACES, TENANT_WIDE, ConfigLayer, Environment, Origin, slot
@@ -61,7 +61,7 @@ def explained(plugin: Installed, traced: Traced) -> list[ExplainedValue]:
     manifest = plugin.manifest
     defaults = Given(ConfigLayer.DEFAULTS, Origin.MANIFEST, False, manifest.default_config)
     over = given(plugin.documents, traced.environment, manifest.config_schema)
-    return _explained([defaults, *over], traced, manifest.config_schema)
+    return explained_by([defaults, *over], traced, manifest.config_schema)
 
 
 def explained_tenant_wide(traced: Traced) -> list[ExplainedValue]:
@@ -73,13 +73,23 @@ def explained_tenant_wide(traced: Traced) -> list[ExplainedValue]:
             row = traced.rows.get((True, origin.value)) if tenant_wide else None
             if row is not None and row.layers.get(name):
                 found.append(Given(layer, origin, True, row.layers[name]))
-    return _explained(found, traced, None)
+    return explained_by(found, traced, None)
 
 
-def entry_of(position: int, row: ConfigChangeRow, schema: Mapping[str, Any] | None) -> HistoryEntry:
-    """Describe a change, without what is secret in it."""
+def entries_of(
+    rows: Sequence[tuple[int, ConfigChangeRow]], schema: Mapping[str, Any] | None
+) -> list[HistoryEntry]:
+    """Describe changes with their positions, without what is secret in them."""
+    looking = Looking()
+    return [_entry(position, row, schema, looking) for position, row in rows]
+
+
+def _entry(
+    position: int, row: ConfigChangeRow, schema: Mapping[str, Any] | None, looking: Looking
+) -> HistoryEntry:
     differing = list(changed(row.before, row.after))
-    before, after = without_secrets(schema, row.before), without_secrets(schema, row.after)
+    before = without_secrets(schema, row.before, looking)
+    after = without_secrets(schema, row.after, looking)
     return HistoryEntry(
         id=position,
         layer=ConfigLayer(row.layer),
@@ -100,13 +110,15 @@ def entry_of(position: int, row: ConfigChangeRow, schema: Mapping[str, Any] | No
     )
 
 
-def _explained(
+def explained_by(
     sources: Sequence[Given], traced: Traced, schema: Mapping[str, Any] | None
 ) -> list[ExplainedValue]:
+    """Explain the values that ``sources`` come to, the lowest of which is the first."""
     values: dict[str, Any] = {}
     for source in sources:
         values = overlaid(values, source.settings)
-    shown = [without_secrets(schema, source.settings) for source in sources]
+    looking = Looking()
+    shown = [without_secrets(schema, source.settings, looking) for source in sources]
     return [
         _value(path, [*zip(sources, shown, strict=True)], traced)
         for path, _ in sorted(values_in(values), key=lambda each: each[0])

@@ -206,7 +206,8 @@ class ConfigFiles:
             values = found or FileValues()
             plugins = await read_all_installed(change.connection, tenant)
             rewrites = self._rewrites(values, rows)
-            judgement = judged(rewrites, plugins, self._policy.environment)
+            environment = self._policy.environment
+            judgement = await asyncio.to_thread(judged, rewrites, plugins, environment)
             self._check(name, values, judgement)
             await self._write(change, rewrites, judgement)
         self._values[tenant] = values

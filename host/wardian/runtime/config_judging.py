@@ -9,6 +9,7 @@ from typing import Any
 from wardian.config import MAX_CONFIG_BYTES, ConfigSchema, configured, overlaid
 from wardian.config.layers import SET_LAYERS, declared
 from wardian.config.paths import Path, same, values_in
+from wardian.config.schema import FAULTS_TOLD, UNLOCATED
 from wardian.config.secrets import secret_faults, suspicious
 from wardian.errors import Fault, InvalidArguments, InvalidManifest
 from wardian.plugins import Installed, Manifest
@@ -46,8 +47,7 @@ class Touched:
 
 def resolved(manifest: Manifest, documents: Documents, environment: Environment) -> dict[str, Any]:
     """Return a plugin's configuration: all layers, over the manifest's defaults."""
-    over = configured(documents, environment, manifest.config_schema)
-    return overlaid(manifest.default_config, over)
+    return configured(documents, environment, manifest.config_schema, manifest.default_config)
 
 
 def tenant_wide(documents: Documents, environment: Environment) -> dict[str, Any]:
@@ -124,10 +124,16 @@ def faults_of(touched: Touched, environment: Environment) -> list[Fault]:
         return [Fault(f"Its config_schema cannot be used any more: {exc.message}")]
     hidden = [fault for each in touched.edited for fault in _hidden(compiled, after, each)]
     if not touched.alone and same(before, after):
-        return hidden
-    faults = compiled.faults(after)
-    known = [] if touched.alone or not faults else compiled.faults(before)
-    return [fault for fault in faults if fault not in known] or hidden
+        return hidden[:FAULTS_TOLD]
+    found = compiled.faults(after) if touched.alone else _new_faults(compiled, before, after)
+    return (found or hidden)[:FAULTS_TOLD]
+
+
+def _new_faults(schema: ConfigSchema, before: Settings, after: Settings) -> list[Fault]:
+    """Return what was not wrong before; of what nobody can say where it is, nobody can say that."""
+    found = schema.faults(after, most=None)
+    known = set(schema.faults(before, most=None)) if found else set()
+    return [fault for fault in found if fault not in known or fault == UNLOCATED]
 
 
 def _hidden(schema: ConfigSchema, after: Settings, edited: Settings) -> list[Fault]:
@@ -135,10 +141,14 @@ def _hidden(schema: ConfigSchema, after: Settings, edited: Settings) -> list[Fau
     on_top = overlaid(after, edited)
     if same(on_top, dict(after)):
         return []
+    found = schema.faults(on_top, partial=True, most=None)
+    if found == [UNLOCATED]:
+        # If all is well without them, it is they that are wrong.
+        return [] if schema.faults(after) else found
     names = [path_of(path) for path, _ in values_in(edited)]
     return [
         fault
-        for fault in schema.faults(on_top, partial=True)
+        for fault in found
         if fault.path is not None and any(_is_in(fault.path, name) for name in names)
     ]
 
@@ -162,7 +172,7 @@ def check_arriving(plugin: Installed, environment: Environment) -> None:
     over = configured(plugin.documents, environment, manifest.config_schema)
     if not over:
         return
-    values = overlaid(manifest.default_config, over)
+    values = resolved(manifest, plugin.documents, environment)
     found = secret_faults(manifest.config_schema, over) or _too_large(values)
     if not found and manifest.config_schema is not None:
         found = ConfigSchema(manifest.config_schema).faults(values, partial=True)
@@ -183,7 +193,7 @@ def check_configuration(plugin: Installed, manifest: Manifest, environment: Envi
     if manifest.config_schema is None:
         return
     over = configured(plugin.documents, environment, manifest.config_schema)
-    values = overlaid(manifest.default_config, over)
+    values = resolved(manifest, plugin.documents, environment)
     found = secret_faults(manifest.config_schema, over) or _too_large(values)
     for fault in found or ConfigSchema(manifest.config_schema).faults(values):
         raise InvalidArguments(
@@ -191,6 +201,21 @@ def check_configuration(plugin: Installed, manifest: Manifest, environment: Envi
             "the configuration first, in a way that both versions take.",
             path=fault.path,
         )
+
+
+def shortcomings(plugin: Installed, environment: Environment) -> list[str]:
+    """Return what a plugin's configuration lacks, as sentences that say what to do."""
+    manifest = plugin.manifest
+    if manifest.config_schema is None:
+        return []
+    try:
+        schema = ConfigSchema(manifest.config_schema)
+    except InvalidManifest:
+        return []  # an earlier version took it; its state says so
+    return [
+        f"{fault.message} Set it with `wardian config set {plugin.name}`."
+        for fault in schema.faults(resolved(manifest, plugin.documents, environment))
+    ]
 
 
 def warnings_of(edited: Settings, plugins: Sequence[Installed], *, tenant_wide: bool) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from wardian.runtime.config_changes import (
 from wardian.runtime.config_edits import Edit, Place
 from wardian.runtime.config_explaining import (
     Traced,
-    entry_of,
+    entries_of,
     explained,
     explained_tenant_wide,
 )
@@ -144,7 +145,7 @@ class Configuration:
         """
         async with self._database.reading() as connection:
             rewrite, plugins = await self._rewrite(connection, tenant, place, edit)
-            found = judged([rewrite], plugins, rewrite.environment)
+            found = await asyncio.to_thread(judged, [rewrite], plugins, rewrite.environment)
             values = await self._resolved(connection, tenant, place)
         warnings = warnings_of(rewrite.after, plugins, tenant_wide=not rewrite.scope)
         if not found.faults:
@@ -170,10 +171,11 @@ class Configuration:
             await require_tenant(connection, tenant)
             rows = await ConfigRepository(connection, tenant).of_scope(scope)
             traced = Traced.of(rows, self.environment, self.files.place_of(tenant))
-            if name is None:
-                values = explained_tenant_wide(traced)
-            else:
-                values = explained(await read_installed(connection, tenant, name), traced)
+            plugin = None if name is None else await read_installed(connection, tenant, name)
+        if plugin is None:
+            values = await asyncio.to_thread(explained_tenant_wide, traced)
+        else:
+            values = await asyncio.to_thread(explained, plugin, traced)
         return Explanation(
             plugin=name,
             environment=self.environment,
@@ -206,7 +208,7 @@ class Configuration:
             rows = await repository.history(name or TENANT_WIDE, limit=limit + 1, before=before)
         shown = rows[:limit]
         return HistoryPage(
-            entries=[entry_of(position, row, schema) for position, row in shown],
+            entries=await asyncio.to_thread(entries_of, shown, schema),
             next=shown[-1][0] if len(rows) > limit else None,
         )
 
@@ -273,19 +275,22 @@ class Configuration:
         plugins = await _in_scope(connection, tenant, place)
         row = await ConfigRepository(connection, tenant).find(place.scope, Origin.API)
         settings = {} if row is None else row.layers.get(slot(place.layer, environment), {})
+        # A name with a dot that any layer has is what is read at such a key.
+        known = await self._resolved(connection, tenant, place)
         rewrite = Rewrite(
             scope=place.scope,
             origin=Origin.API,
             layer=place.layer,
             environment=environment,
             row=row,
-            after=edit.applied(settings, names_of(plugins)),
+            after=edit.applied(settings, {*names_of(plugins), *known}),
             note=edit.note,
         )
         return rewrite, plugins
 
     async def _apply(self, change: Change, rewrite: Rewrite, plugins: Sequence[Installed]) -> None:
-        found = judged([rewrite], plugins, rewrite.environment)
+        # What strangers' schemas say of many values may take longer than others are to wait.
+        found = await asyncio.to_thread(judged, [rewrite], plugins, rewrite.environment)
         if found.faults:
             raise refusal(found.faults, rewrite.scope)
         if rewrite.environment is not self.environment:

@@ -21,6 +21,7 @@ from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.config_edits import Edit, Place
+from wardian.runtime.config_judging import shortcomings
 from wardian.runtime.configuration import Configuration
 from wardian.runtime.credentials import Credentials
 from wardian.runtime.delivering import Delivering
@@ -692,5 +693,8 @@ class PluginHost:
             self._parts.calls.authority(plugin),
             vitals,
             is_new=is_new,
-            warnings=self._parts.trust.warnings(plugin),
+            warnings=[
+                *self._parts.trust.warnings(plugin),
+                *shortcomings(plugin, self.configuration.environment),
+            ],
         )

@@ -125,8 +125,9 @@ class Sinks:
         self._tell(call, sink)
         raise Refused(
             "denied",
-            "There is a credential in it. Credentials stay in the vault: name it where it is used, "
-            "and keep or pass on no copy of it.",
+            f"{sink} is refused by the host: there is a credential of the tenant in what it was "
+            "given. Credentials stay in the vault: name one where it is used, and keep or pass on "
+            "no copy of it.",
         )
 
     def _tell(self, call: CallContext, sink: str) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from wardian.errors import HostUnusable, WardianError
-from wardian.storage.schema import SchemaFound, bring_up_to_date, look_up
+from wardian.storage.schema import SchemaFound, bring_up_to_date, look_up, root_keys_of
 from wardian.storage.sqlite_driver import sqlite_driver
 
 T = TypeVar("T")
@@ -109,6 +109,19 @@ class Database:
         engine = _engine(location)
         try:
             return await look_up(engine)
+        finally:
+            await engine.dispose()
+
+    @staticmethod
+    async def root_keys(location: str | Path) -> frozenset[str]:
+        """Return which root keys the data keys of a database are wrapped by; change nothing.
+
+        Raises:
+            HostUnusable: no such driver, no connection, or a schema without data keys.
+        """
+        engine = _engine(location)
+        try:
+            return await root_keys_of(engine)
         finally:
             await engine.dispose()
 

@@ -12,11 +12,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from wardian.errors import HostUnusable
+from wardian.storage.tables import data_keys
 
 MIGRATIONS = "wardian.storage.migrations"
 
@@ -47,6 +48,20 @@ async def look_up(engine: AsyncEngine) -> SchemaFound:
     except (DBAPIError, OSError) as exc:
         cause = exc.orig if isinstance(exc, DBAPIError) else exc
         raise HostUnusable(f"The database cannot be reached: {cause}.") from exc
+
+
+async def root_keys_of(engine: AsyncEngine) -> frozenset[str]:
+    """Return the ids of the root keys that wrap the data keys of all tenants.
+
+    Raises:
+        HostUnusable: the database cannot be reached, or has no such table.
+    """
+    try:
+        async with engine.connect() as connection:
+            return frozenset(await connection.scalars(select(data_keys.c.root_key).distinct()))
+    except (DBAPIError, OSError) as exc:
+        cause = exc.orig if isinstance(exc, DBAPIError) else exc
+        raise HostUnusable(f"The database has no keys to read: {cause}.") from exc
 
 
 def _found(connection: Connection) -> SchemaFound:

@@ -17,7 +17,7 @@ from wardian.crypto.digests import sha256_hex
 from wardian.crypto.macs import hmac_sha256
 from wardian.crypto.sigv4 import AwsRequest, signed_headers
 from wardian.errors import InvalidArguments
-from wardian.policy.outgoing import Injection, Outgoing
+from wardian.policy.outgoing import Injection, Outgoing, name_as_read
 from wardian.policy.secret import Secret
 from wardian.policy.urls import Url
 from wardian.storage.rows import now
@@ -188,7 +188,7 @@ class _Signed(_Bound):
 
 
 def _with_header(outgoing: Outgoing, name: str, value: str, credential: str) -> Outgoing:
-    if any(each.lower() == name for each, _ in outgoing.headers):
+    if any(name_as_read(each) == name_as_read(name) for each, _ in outgoing.headers):
         raise _taken(f"header {name!r}")
     if not _VISIBLE.fullmatch(value):
         raise InvalidArguments(

@@ -12,6 +12,7 @@ from wardian.errors import InvalidArguments
 from wardian.policy.secret import Secret
 from wardian.policy.urls import parse_url
 from wardian.vault.claims import check_longest_seconds
+from wardian.vault.encodings import ENCODINGS, key_bytes
 from wardian.vault.held import Kind
 
 TEXT_CHARS_MAX = 4096
@@ -20,7 +21,6 @@ OAUTH_TOKEN_CHARS_MAX = 16 * 1024
 NAME_CHARS_MAX = 64
 SCOPES_MAX = 100
 
-_ENCODINGS = ("text", "base64", "hex")
 _AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
 _VISIBLE = re.compile(r"[\x20-\x7e]+")
 
@@ -34,8 +34,8 @@ def _visible(text: str) -> None:
 
 
 def _encoding(text: str) -> None:
-    if text not in _ENCODINGS:
-        raise InvalidArguments(f"is one of {', '.join(_ENCODINGS)}")
+    if text not in ENCODINGS:
+        raise InvalidArguments(f"is one of {', '.join(ENCODINGS)}")
 
 
 def _auth_method(text: str) -> None:
@@ -231,6 +231,18 @@ def check_fields(kind: Kind, public: Mapping[str, Any], secrets: Mapping[str, Se
         _check_presence(kind, field, public, secrets)
         for text in _texts(kind, field, public, secrets):
             _check_text(kind, field, text)
+    if kind is Kind.HMAC_KEY:
+        _check_written(str(public.get("encoding", "text")), secrets["key"])
+
+
+def _check_written(encoding: str, key: Secret) -> None:
+    try:
+        key_bytes(key.reveal(), encoding)
+    except ValueError as error:
+        raise InvalidArguments(
+            f"The field key of a credential of the kind {Kind.HMAC_KEY} is {error}.",
+            path="fields.key",
+        ) from None
 
 
 def _check_presence(

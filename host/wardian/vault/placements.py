@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from wardian.errors import InvalidArguments
+from wardian.policy.outgoing import name_as_read
 from wardian.vault.held import Kind
 from wardian.vault.templates import check_template
 
@@ -21,6 +22,7 @@ _PREFIX = re.compile(r"[\x20-\x7e]{0,64}")
 _QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)+")
 _PLACE = re.compile(r"[a-z0-9-]{1,64}")
+_QUOTED = re.compile(r"^(Invalid (?:enum )?value) .*(?= - at `|$)", re.DOTALL)
 
 HOSTS_OWN = frozenset(
     (
@@ -170,7 +172,9 @@ def parse_placement(kind: Kind, placement: Mapping[str, Any]) -> Placement:
     try:
         found: Placement = msgspec.convert(dict(placement), Placement)
     except msgspec.ValidationError as exc:
-        raise _refused(f"The placement cannot be read: {str(exc)[:200]}.") from None
+        # Without the value, which may be the credential's in the wrong place.
+        said = _QUOTED.sub(r"\1", str(exc))
+        raise _refused(f"The placement cannot be read: {said[:200]}.") from None
     if _name_of(found) not in TAKEN[kind]:
         raise _refused(f"A credential of the kind {kind} is not put so. {_taken(kind)}")
     _CHECKS[type(found)](kind, found)
@@ -255,7 +259,7 @@ def check_username(username: str) -> None:
 def _check_header_name(name: str) -> None:
     if not _HEADER_NAME.fullmatch(name):
         raise _refused("This is no name of a header.")
-    if name.lower() in HOSTS_OWN:
+    if name_as_read(name) in HOSTS_OWN:
         raise _refused(f"The header {name.lower()!r} says how a request is sent.")
 
 

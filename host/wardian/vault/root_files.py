@@ -125,20 +125,27 @@ def _key(line: str) -> SymmetricKey | None:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb", opener=_opened) as stream:
             mode = os.fstat(stream.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise OSError(errno.EINVAL, "it is no file but something else")
             content = stream.read(_FILE_BYTES_MAX)
     except OSError as exc:
         raise VaultSealed(
             f"The root key file {str(path)!r} cannot be read: {exc.strerror}. Put it back, or "
             "name another with WARDIAN_ROOT_KEY; without it no credential can be opened."
         ) from exc
-    if not stat.S_ISREG(mode) or mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise VaultSealed(
             f"The root key file {str(path)!r} can be read by others: make it its owner's alone "
             "(chmod 600)."
         )
     return content.decode("ascii", errors="replace")
+
+
+def _opened(path: str, flags: int) -> int:
+    # Not blocking, because a pipe that nobody writes into would hold up the whole host.
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _create(path: Path, keys: Sequence[SymmetricKey]) -> None:

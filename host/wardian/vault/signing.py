@@ -7,8 +7,6 @@ bound to none. A request to AWS names one, and it has to be bound there.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from wardian.crypto.sigv4 import CONTENT, DATE, TOKEN, AwsKey, AwsRequest, signe
 from wardian.errors import InvalidArguments, PermissionDenied
 from wardian.policy.urls import Url, parse_url
 from wardian.vault.claims import fixed_claims, parse_claims
+from wardian.vault.encodings import key_bytes
 from wardian.vault.expiry import check_time
 from wardian.vault.held import Held, Kind
 
@@ -136,12 +135,10 @@ def hmac_key(held: Held) -> bytes:
     Raises:
         InvalidArguments: it is not written so; nothing of it is quoted.
     """
-    text, encoding = held.secrets["key"].reveal(), held.public.get("encoding", "text")
+    encoding = held.public.get("encoding", "text")
     try:
-        if encoding == "base64":
-            return base64.b64decode(text, validate=True)
-        return bytes.fromhex(text) if encoding == "hex" else text.encode()
-    except (binascii.Error, ValueError):
+        return key_bytes(held.secrets["key"].reveal(), encoding)
+    except ValueError:
         raise InvalidArguments(
             f"The key of the credential {held.name!r} is not written in {encoding}: the operator "
             "has to set it anew."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,6 +32,9 @@ CREDENTIALS_MAX = 10_000
 DESCRIPTION_CHARS_MAX = 1000
 ORIGINS_MAX = 50
 ROTATE_DAYS_MAX = 3650
+
+_OPENED_AT_ONCE = 100
+"""Credentials; then others have the event loop."""
 
 _DOCUMENT = "wardian document 1"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
@@ -62,17 +67,13 @@ class Vault:
         self._journal = journal
         self._secrets: dict[str, tuple[Secret, ...]] = {}
         self._used: dict[str, dict[str, datetime]] = {}
-        self._changes = 0
+        self._openings = 0
+        self._changes: Counter[str] = Counter()
 
     @property
     def state(self) -> VaultState:
         """Whether the vault is sealed, and why."""
         return self._keyring.state
-
-    @property
-    def changes(self) -> int:
-        """A number that counts up with every change of what `secrets` returns."""
-        return self._changes
 
     async def open(self) -> VaultState:
         """Open the vault, if its root key is there and right; otherwise it is sealed."""
@@ -105,6 +106,10 @@ class Vault:
         _ = self._keyring.roots
         return await self._usable(tenant, plugin_id, name) is not None
 
+    def known_secrets(self, tenant: str) -> tuple[Secret, ...] | None:
+        """Return what `secrets` would without opening anything; None if it would have to."""
+        return self._secrets.get(tenant)
+
     async def secrets(self, tenant: str) -> tuple[Secret, ...]:
         """Return every secret text of a tenant, for those who look for them where none may be.
 
@@ -115,9 +120,9 @@ class Vault:
             return known
         if self.state.sealed:
             return ()
-        changes, found = -1, tuple[Secret, ...]()
-        while changes != self._changes:
-            changes = self._changes
+        state, found = None, tuple[Secret, ...]()
+        while state != self._state_of(tenant):
+            state = self._state_of(tenant)
             found = await self._all_secrets(tenant)
         self._secrets[tenant] = found
         return found
@@ -265,12 +270,16 @@ class Vault:
 
     def forget(self, tenant: str) -> None:
         """Forget what is remembered of a tenant's secrets, because they have changed."""
-        self._changes += 1
+        self._changes[tenant] += 1
         self._secrets.pop(tenant, None)
 
     def _forget_all(self) -> None:
-        self._changes += 1
+        self._openings += 1
         self._secrets.clear()
+
+    def _state_of(self, tenant: str) -> tuple[int, int]:
+        # By tenant, because with the changes of others in it nobody would come to an end.
+        return self._openings, self._changes[tenant]
 
     async def flush(self) -> None:
         """Write down when credentials were used last; what cannot be written waits."""
@@ -301,7 +310,9 @@ class Vault:
         async with self._database.reading() as connection:
             kept = await VaultRepository(connection, tenant).all()
         found: list[Secret] = []
-        for each in kept:
+        for number, each in enumerate(kept):
+            if number % _OPENED_AT_ONCE == 0:
+                await asyncio.sleep(0)
             try:
                 found.extend((await self._opened(tenant, each)).secrets.values())
             except (CredentialDamaged, VaultSealed) as error:

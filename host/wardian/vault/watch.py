@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
 
 from wardian.policy.leaks import Leaks
@@ -22,6 +23,7 @@ class Watch:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._made: dict[str, _Made] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def leaks(self, tenant: str) -> Leaks:
         """Return what finds the secrets that a tenant has now.
@@ -29,6 +31,14 @@ class Watch:
         Raises:
             WardianError: the database does not answer.
         """
+        made = self._made.get(tenant)
+        if made is not None and made.secrets is self._vault.known_secrets(tenant):
+            return made.leaks
+        # All calls that run ask when something has changed: one opens what there is, for all.
+        async with self._turns[tenant]:
+            return await self._anew(tenant)
+
+    async def _anew(self, tenant: str) -> Leaks:
         secrets = await self._vault.secrets(tenant)
         made = self._made.get(tenant)
         # The vault hands out the very same tuple until there is another.

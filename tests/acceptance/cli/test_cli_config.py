@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from commands import CommandLine
-from configurable import CANARY, WEATHER, configurable
+from configurable import CANARY, MAPS, WEATHER, configurable
 from guests import guest
 
 DEFAULTS = {"units": "metric", "limits": {"daily": 10}}
@@ -51,6 +51,8 @@ def test_what_does_not_fit_is_refused_and_can_be_asked_for_before(weather: Comma
 
     judged = weather("config", "validate", "weather", "units=kelvin", "--json")
     assert (judged.code, judged.json["valid"]) == (1, False)
+    present = weather("config", "validate", "weather")
+    assert (present.code, "It changes nothing" in present.out) == (0, True)
     good = weather("config", "validate", "weather", "region=eu", "api_key=x")
     assert (good.code, "This is valid" in good.out) == (0, True)
     assert "api_key has the name of a secret" in good.err
@@ -101,3 +103,18 @@ def test_without_a_name_a_command_says_what_it_takes(wardian: CommandLine, comma
 
     assert done.code == 2
     assert "--tenant-wide" in done.err
+
+
+def test_what_a_configuration_lacks_is_said_when_a_plugin_is_installed_and_shown(
+    remote: CommandLine, tmp_path: Path
+) -> None:
+    path = tmp_path / "maps.wardian"
+    path.write_bytes(configurable(MAPS, guest("memory")))
+    lacking = 'warning: The configuration does not fit the plugin\'s schema: "size" is a required'
+    assert lacking in remote("install", path).err
+    judged = remote("config", "validate", "maps")
+    assert (judged.code, "is a required property" in judged.out) == (1, True)
+
+    remote.json("config", "set", "maps", "size=3")
+    assert lacking not in remote("show", "maps").err
+    remote.json("uninstall", "maps", "--yes")

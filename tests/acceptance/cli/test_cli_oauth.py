@@ -166,6 +166,10 @@ def test_a_script_gets_the_address_and_goes_on(remote: CommandLine, providing: P
     (status,) = remote.json("oauth", "status", "triage")["connections"]
     assert status["state"] == "connected"
 
+    again = remote("oauth", "connect", "triage", "hub", "--no-wait")
+    assert again.out.strip().startswith(status["redirect_uri"].partition("/oauth/")[0])
+    assert "ticket=" in again.out
+
 
 def test_what_is_not_there_is_named(remote: CommandLine) -> None:
     unknown = remote.error("oauth", "connect", "triage", "nowhere")

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from wardian.config import ConfigSchema
 from wardian.config.layers import configured, declared
 from wardian.config.paths import NOTHING, changed, same, value_at, with_value, without
-from wardian.config.secrets import HIDDEN, secret_faults, suspicious, without_secrets
+from wardian.config.secrets import HIDDEN, Looking, secret_faults, suspicious, without_secrets
 from wardian.errors import InvalidArguments, NotFound
 from wardian.policy.layers import Documents, Environment
 
@@ -35,6 +36,16 @@ def test_later_layers_lie_over_earlier_ones_and_within_one_the_plugin_over_the_t
     found = configured((first, second, third, fourth), PRODUCTION, schema)
 
     assert found == {name: rank for rank, name in enumerate("abcdefgh")}
+
+
+def test_what_a_layer_replaced_does_not_come_back_from_the_defaults() -> None:
+    documents: Documents = ({}, {}, {}, {"user": {"a": 5}, "runtime": {"a": {"y": 2}}})
+    defaults = {"a": {"x": 1}, "b": {"x": 1}}
+
+    found = configured(documents, PRODUCTION, None, defaults)
+
+    assert found == {"a": {"y": 2}, "b": {"x": 1}}
+    assert defaults == {"a": {"x": 1}, "b": {"x": 1}}
 
 
 def test_another_environment_s_values_are_not_there() -> None:
@@ -101,6 +112,7 @@ def test_a_value_is_set_and_taken_away_deep_in_objects() -> None:
             without(settings, path)
 
 
+MARKED = {"writeOnly": True}
 CANARY = "hunter2-hunter2"
 
 
@@ -136,15 +148,41 @@ def test_what_a_schema_marks_as_secret_is_found_and_not_repeated(
     assert fault.path == path
     assert "wardian credential set" in fault.message
     assert CANARY not in fault.message
-    assert CANARY not in repr(without_secrets(schema, values))
+    assert CANARY not in repr(without_secrets(schema, values, Looking()))
+
+
+@pytest.mark.parametrize("levels", [10, 63, 64, 100, 120])
+def test_a_secret_is_found_however_deep_in_its_schema_it_is_marked(levels: int) -> None:
+    schema: dict[str, Any] = {"writeOnly": True}
+    for _ in range(levels):
+        schema = {"if": True, "then": schema}
+    whole = {"properties": {"a": schema}}
+    ConfigSchema(whole)  # it is one that this host takes
+
+    (fault,) = secret_faults(whole, {"a": CANARY})
+
+    assert fault.path == "a"
 
 
 def test_looking_for_secrets_is_bounded() -> None:
-    schema = {"additionalProperties": {"allOf": [{"title": "x"}] * 4_000}}
+    several = [{"title": "x"}] * 4_000
+    schema = {"additionalProperties": {"allOf": [*several, {"properties": {"a": MARKED}}]}}
+    values = {f"key-{number}": 1 for number in range(5_000)}
 
-    (fault,) = secret_faults(schema, {f"key-{number}": 1 for number in range(5_000)})
+    (fault,) = secret_faults(schema, values)
 
     assert "too large to look" in fault.message
+    assert secret_faults({"additionalProperties": {"allOf": several}}, values) == []
+
+
+def test_what_may_be_looked_at_is_bounded_for_all_of_an_answer() -> None:
+    """Many changes of a large configuration are one answer."""
+    schema = {"additionalProperties": {"allOf": [*[{}] * 999, {"properties": {"a": MARKED}}]}}
+    values = {f"key-{number}": 1 for number in range(150)}
+    looking = Looking()
+
+    assert without_secrets(schema, values, looking) == values
+    assert without_secrets(schema, values, looking) == HIDDEN
 
 
 def test_values_with_the_names_of_secrets_are_told_and_references_to_them_are_not() -> None:
@@ -159,6 +197,6 @@ def test_values_with_the_names_of_secrets_are_told_and_references_to_them_are_no
     }
 
     assert list(suspicious(values)) == ["api_token", "smtp.password", "list[0].client_secret"]
-    shown = without_secrets(None, values)
+    shown = without_secrets(None, values, Looking())
     assert shown["api_token"] == shown["smtp"]["password"] == HIDDEN
     assert (shown["github_credential"], shown["max_tokens"]) == ("github", 5)

@@ -168,6 +168,18 @@ def test_bytes_that_are_no_text_are_found_too() -> None:
         )
 
 
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be", "utf-16"])
+@pytest.mark.parametrize("secret", ["cAnary/7f3a", "cAnary/7f3a zß", "Ключ-7f3a"])
+def test_a_text_in_utf_16_is_searched_too(secret: str, order: str) -> None:
+    body = f'{{"said": "{secret}", "{secret.swapcase()}": 1}}'.encode(order)
+
+    clean = Leaks([secret]).redacted(body)
+
+    assert SHOWN.encode() in clean
+    assert secret.encode("utf-16-le")[:-1] not in clean
+    assert secret.encode("utf-16-be")[1:] not in clean
+
+
 def test_short_secrets_are_not_looked_for() -> None:
     short = "x" * (SHORTEST_CHARS - 1)
 
@@ -193,6 +205,21 @@ def test_secrets_that_somebody_was_given_are_let_through_to_them_and_no_others()
     assert leaks.found("given-out-1", besides=[other])
     assert leaks.redacted("given-out-1 kept-back-1", [given_out]) == f"given-out-1 {SHOWN}"
     assert Leaks([given_out, Secret("given-out-1")]).redacted("given-out-1", [given_out])
+
+
+def test_what_somebody_was_given_is_looked_up_and_not_compared_with_everything() -> None:
+    class Counted(Secret):
+        revealed = 0
+
+        def reveal(self) -> str:
+            self.revealed += 1
+            return super().reveal()
+
+    all_of_them = [Counted(f"canary-{number:04}") for number in range(1000)]
+    leaks = Leaks(all_of_them)
+    assert leaks.found("canary-0007 canary-0008", besides=[all_of_them[7]])
+
+    assert sum(each.revealed for each in all_of_them) == 1001
 
 
 def test_nothing_prints_what_is_looked_for() -> None:

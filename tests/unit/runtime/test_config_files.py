@@ -172,7 +172,7 @@ BAD: list[tuple[str | bytes, str, str | None, int | None]] = [
     (f"[plugins.weather]\ntoken = '{CANARY}'\n", "vault", "token", 2),
     ("x = '" + "y" * FILE_BYTES_MAX + "'\n", "larger", None, None),
     ("[tenant]\nx = '" + "y" * 70_000 + "'\n", "bytes", "tenant", 1),
-    ("[tenant]\nx = " + "[" * 5_000 + "]" * 5_000 + "\n", "", None, None),
+    ("[tenant]\nx = " + "[" * 5_000 + "]" * 5_000 + "\n", "This is nested", None, None),
     ("[tenant]\n" + "a." * 2_000 + "b = 1\n", "", None, 2),
 ]
 

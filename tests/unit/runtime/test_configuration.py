@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from msgspec import UNSET
 
 from configurable import CANARY, FREE, MAPS, WEATHER, configurable, of, put
 from hosts import FakeHost, configured_before, fake_host
-from wardian.config import MAX_CONFIG_BYTES
+from wardian.config import MAX_CONFIG_BYTES, secrets
+from wardian.config.schema import FAULTS_TOLD
 from wardian.errors import Conflict, InvalidArguments, InvalidManifest, NotFound
 from wardian.policy.layers import ConfigLayer, Environment, Origin
+from wardian.policy.secret_schema import marks_secrets
 from wardian.runtime.config_edits import Edit
 from wardian.runtime.configuration import Configuration
 
@@ -181,6 +184,50 @@ async def test_what_was_wrong_before_holds_no_tenant_wide_change_up(made: FakeHo
         await configuration.change(of("maps"), Edit(unset=["size"]))
 
 
+async def test_what_was_wrong_before_hides_no_fault_however_much_that_is(tmp_path: Path) -> None:
+    """More was missing than is told of, and what came after that was not looked at."""
+    missing = ", ".join(f"'k{number}'" for number in range(FAULTS_TOLD + 5))
+    manifest = FREE + (
+        f"[config_schema]\nrequired = [{missing}]\nproperties.region = {{ type = 'string' }}\n"
+    )
+    async with opened(tmp_path, manifest) as made:
+        configuration = made.host.configuration
+
+        with pytest.raises(InvalidArguments) as refused:
+            await configuration.change(of(None), put(region=5))
+        assert refused.value.path == "region"
+        await configuration.change(of(None), put(region="eu"))
+
+
+LARGE = (
+    FREE
+    + "[config_schema]\nrequired = ['key']\n[config_schema.properties]\n"
+    + "big = {}\nregion = { type = 'string' }\n"
+    + "".join(f"p{number} = {{ enum = [1, 2] }}\n" for number in range(30))
+)
+"""With so many values that a fault cannot be located."""
+
+
+async def test_a_fault_that_nobody_can_locate_is_never_an_old_one(tmp_path: Path) -> None:
+    async with opened(tmp_path, LARGE) as made:
+        configuration = made.host.configuration
+        await configured_before(made, "free", {"big": [1] * 10_000})  # without the key
+
+        with pytest.raises(InvalidArguments, match="too large to say where"):
+            await configuration.change(of(None), put(region=5))
+
+
+async def test_a_fault_that_nobody_can_locate_is_found_under_others_too(tmp_path: Path) -> None:
+    async with opened(tmp_path, LARGE) as made:
+        configuration = made.host.configuration
+        above = of("free", layer=ConfigLayer.RUNTIME)
+        await configuration.change(above, put(key=1, big=[1] * 10_000, region="eu"))
+
+        with pytest.raises(InvalidArguments, match="too large to say where"):
+            await configuration.change(of("free"), put(region=5))
+        await configuration.change(of("free"), put(region="us"))
+
+
 async def test_a_tenant_wide_integer_is_not_taken_for_a_truth_value(tmp_path: Path) -> None:
     manifest = FREE + "[config_schema.properties.on]\ntype = 'boolean'\n"
     async with opened(tmp_path, manifest) as made:
@@ -245,6 +292,21 @@ async def test_a_name_with_a_dot_is_one_name_where_the_schema_or_the_values_have
     await configuration.change(of(), Edit(unset=["a.b"]))
     shown = await configuration.show(of(), resolve=False)
     assert shown.configuration == {"a": {"b": 2}}
+
+
+@pytest.mark.parametrize("plugin", ["free", None])
+async def test_what_was_set_is_what_is_read_though_a_lower_layer_has_the_whole_key(
+    tmp_path: Path, plugin: str | None
+) -> None:
+    async with opened(tmp_path, FREE) as made:
+        configuration = made.host.configuration
+        lower = of(plugin, layer=ConfigLayer.ENVIRONMENT)
+        await configuration.change(lower, Edit(values={"x.y": 1}))
+
+        await configuration.change(of(plugin), Edit(put={"x.y": 2}))
+
+        assert await configuration.get(plugin, "x.y") == 2
+        assert await configuration.get(plugin) == {"x.y": 2}
 
 
 async def test_what_a_layer_does_not_have_cannot_be_taken_out_of_it(
@@ -393,6 +455,26 @@ async def test_each_value_is_explained(configuration: Configuration) -> None:
     ]
 
 
+async def test_what_is_explained_is_what_calls_get_and_what_is_shown(tmp_path: Path) -> None:
+    """An object over a value that is none has nothing of what lies below that."""
+    manifest = FREE + "[default_config.a]\nx = 1\n"
+    seen: list[Any] = []
+
+    async def look(arguments: Mapping[str, Any], answer: Any) -> None:
+        seen.append(await answer("config", "get-all", []))
+
+    async with opened(tmp_path, manifest, functions={"run": look}) as made:
+        configuration = made.host.configuration
+        await configuration.change(of("free"), put(a=5))
+        await configuration.change(of("free", layer=ConfigLayer.RUNTIME), put(a={"y": 2}))
+        explained = (await configuration.explain("free")).values
+
+        assert [(value.key, value.value) for value in explained] == [("a.y", 2)]
+        assert await configuration.get("free") == {"a": {"y": 2}}
+        await made.host.call("free", "run", {})
+        assert seen == [{"tag": "ok", "val": '{"a":{"y":2}}'}]
+
+
 async def test_the_history_has_who_when_and_what(configuration: Configuration) -> None:
     await configuration.change(of(), Edit(put={"limits.daily": 5}, note="fewer"), actor="alice")
     await configuration.change(of(), Edit(values={"region": "eu"}), actor="bob")
@@ -471,6 +553,32 @@ async def test_the_history_is_bounded(tmp_path: Path) -> None:
 
 
 # -- at the same time --
+
+
+@pytest.mark.parametrize("what", ["change", "judge", "explain", "history"])
+async def test_what_takes_long_holds_nobody_else_up(
+    made: FakeHost, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Strangers' schemas and many values take seconds, if they like."""
+    configuration = made.host.configuration
+    await configuration.change(of(), put(region="eu"))
+    threads: set[int] = set()
+
+    def noted(schema: Any) -> bool:
+        threads.add(threading.get_ident())
+        return marks_secrets(schema)
+
+    monkeypatch.setattr(secrets, "marks_secrets", noted)
+    asked: Mapping[str, Callable[[], Awaitable[Any]]] = {
+        "change": lambda: configuration.change(of(), put(region="us")),
+        "judge": lambda: configuration.judge(of(), put(region="us")),
+        "explain": lambda: configuration.explain("weather"),
+        "history": lambda: configuration.history("weather"),
+    }
+    await asked[what]()
+
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_of_two_operators_who_looked_at_the_same_version_one_is_told(

@@ -37,6 +37,7 @@ def pem(key: Any, passphrase: bytes | None = None, form: str = "PKCS8") -> str:
 VALUES: dict[str, Any] = {
     "pem": pem(SIGNS["EdDSA"]),
     "encoding": "hex",
+    "key": "0123456789abcdef",
     "authorization_url": "https://id.example.org/authorize",
     "token_url": "https://id.example.org/token",
     "revocation_url": "https://id.example.org/revoke",
@@ -149,3 +150,12 @@ def test_the_reference_has_every_field_of_every_kind() -> None:
         for field in fields:
             assert f"| `{field.name}` |" in section
             assert field.meaning in section
+
+
+@pytest.mark.parametrize("encoding", ["base64", "hex"])
+def test_an_hmac_key_is_written_in_its_encoding(encoding: str) -> None:
+    with pytest.raises(InvalidArguments, match=f"not written in {encoding}") as refused:
+        check_fields(Kind.HMAC_KEY, {"encoding": encoding}, {"key": Secret("no such key!")})
+
+    assert refused.value.path == "fields.key"
+    assert "no such key" not in str(refused.value)

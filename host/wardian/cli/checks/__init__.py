@@ -20,7 +20,7 @@ async def all_checks(settings: Settings) -> list[Check]:
         *machine_checks(settings),
         *await worker_checks(settings),
         *await storage_checks(settings),
-        vault_check(settings),
+        await vault_check(settings),
         *configuration_checks(settings),
         *toolchain_checks(),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wardian.crypto.tokens import same
@@ -72,6 +72,8 @@ class Returns:
         registered = await self._parts.clients.find(row.tenant, plugin.id, document.client)
         if (registered.id, registered.version) != (row.client_id, document.client_version):
             raise Conflict("The OAuth client was changed meanwhile. Start anew.")
+        # What its issuer says may be something else by now; the tokens come from where they do.
+        registered = replace(registered, server=document.server)
         moment = self._now()
         exchange = self._parts.exchanges(row.tenant)
         grant = Grant(
