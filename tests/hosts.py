@@ -74,7 +74,9 @@ async def fake_host(
     folder.mkdir(exist_ok=True)
     executor = FakeExecutor(functions or {"run": _nothing})
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database.open(folder / "wardian.db"))
+        database = await stack.enter_async_context(
+            Database.open(chosen.database_url or folder / "wardian.db")
+        )
         token = await bootstrap(database, tenant="default")
         parts, statistics = compose(
             chosen, policy or CallPolicy(), database, executor, folder, root_keys(chosen)

@@ -24,7 +24,7 @@ class EventRepository:
     """The events of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def add(self, row: EventRow) -> None:
@@ -55,7 +55,7 @@ class AuditRepository:
     """The audit trail of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def add(self, row: AuditRow) -> None:

@@ -12,13 +12,21 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from wardian.errors import HostUnusable
+from wardian.storage.postgres import EVERY_TENANT, reason_of
 
 MIGRATIONS = "wardian.storage.migrations"
+
+# Hosts that start together migrate one after the other; and what a migration changes, it changes
+# for every tenant.
+_MIGRATE_ALONE = text(
+    "SELECT set_config('wardian.tenant', :tenant, true), "
+    "pg_advisory_xact_lock(hashtextextended('wardian migrates', 0))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +53,7 @@ async def look_up(engine: AsyncEngine) -> SchemaFound:
         async with engine.connect() as connection:
             return await connection.run_sync(_found)
     except (DBAPIError, OSError) as exc:
-        cause = exc.orig if isinstance(exc, DBAPIError) else exc
-        raise HostUnusable(f"The database cannot be reached: {cause}.") from exc
+        raise HostUnusable(f"The database cannot be reached: {reason_of(exc)}.") from exc
 
 
 def _found(connection: Connection) -> SchemaFound:
@@ -69,8 +76,7 @@ async def bring_up_to_date(engine: AsyncEngine) -> None:
         async with writer.begin() as connection:
             await connection.run_sync(migrate)
     except (DBAPIError, OSError) as exc:
-        cause = exc.orig if isinstance(exc, DBAPIError) else exc
-        raise HostUnusable(f"The database cannot be opened for writing: {cause}.") from exc
+        raise HostUnusable(f"The database cannot be opened for writing: {reason_of(exc)}.") from exc
     finally:
         await engine.dispose()  # a connection that has migrated checks no references
 
@@ -81,6 +87,8 @@ def migrate(connection: Connection) -> None:
     Raises:
         HostUnusable: the schema was written by a newer program.
     """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_MIGRATE_ALONE, {"tenant": EVERY_TENANT})
     with as_file(files(MIGRATIONS)) as folder:
         config = _config(folder, connection)
         scripts = ScriptDirectory.from_config(config)

@@ -30,7 +30,7 @@ from wardian.runtime.transition import Transitions
 from wardian.storage.kv import KvRepository
 from wardian.storage.plugins import PluginRepository
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 @pytest.fixture

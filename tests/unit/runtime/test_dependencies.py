@@ -16,7 +16,7 @@ from wardian.errors import Conflict, GuestError, InvalidArguments, InvalidCompon
 from wardian.runtime.host import Delivery
 from wardian.runtime.installs import DELIVERIES_MAX
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 INIT = "wardian:plugin/lifecycle@1.0.0#init"
 HEALTH = "wardian:plugin/lifecycle@1.0.0#health"

@@ -13,7 +13,7 @@ from packages import ASKING, package
 from wardian.errors import Conflict, InvalidManifest, NotFound
 from wardian.storage.tables import grants, plugins, versions
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 async def two_of_which_one_is_of_old(made: FakeHost, **manifest: Any) -> None:

@@ -1,6 +1,8 @@
-"""What PostgreSQL would be told; no server is needed to see that it can be said."""
+"""What PostgreSQL would be told, and what is told where it is not there; without a server."""
 
 from __future__ import annotations
+
+import sys
 
 import pytest
 from sqlalchemy.dialects import postgresql
@@ -28,7 +30,18 @@ def test_every_table_can_be_made_in_postgresql(name: str) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_driver_that_is_not_installed_is_named() -> None:
-    with pytest.raises(HostUnusable, match="database"):
+async def test_a_server_that_is_not_there_is_told() -> None:
+    with pytest.raises(HostUnusable, match="cannot be opened for writing"):
+        async with Database.open("postgresql://nobody@127.0.0.1:1/none"):
+            pass
+
+
+@pytest.mark.anyio
+async def test_without_its_driver_the_package_to_install_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+
+    with pytest.raises(HostUnusable, match=r"install wardian\[postgres\]"):
         async with Database.open("postgresql://nobody@127.0.0.1:1/none"):
             pass

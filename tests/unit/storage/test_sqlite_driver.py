@@ -40,7 +40,7 @@ SLOW = text(
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     """An engine as `Database` makes it, whose database has one table."""
-    engine = database_module._engine(tmp_path / "driven.db")
+    engine = database_module._engines(tmp_path / "driven.db").reader
     async with engine.begin() as connection:
         await connection.run_sync(things.create)
         await connection.execute(text("CREATE UNIQUE INDEX named ON things (name)"))

@@ -16,7 +16,7 @@ from wardian.errors import Conflict, CredentialDamaged, VaultSealed
 from wardian.storage.tables import audit, credentials, data_keys
 from wardian.vault import keyring, rotation
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 NAMES = [f"name-{number}" for number in range(7)]
 TEXTS = [f"secret of {name}" for name in NAMES]

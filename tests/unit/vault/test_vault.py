@@ -18,7 +18,7 @@ from wardian.storage.vault import VaultRepository
 from wardian.vault import Kind, Vault
 from wardian.vault.views import credential_view
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 @pytest.fixture
