@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fakes import Body, FakeExecutor
-from wardian.bootstrap import compose, root_keys
+from wardian.bootstrap import compose, relay_of, root_keys
+from wardian.events.relay import Relay
 from wardian.plugins.archive import write_archive
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.host import HostParts, PluginHost
@@ -56,7 +57,10 @@ def package(name: str = "stores", wasm: bytes = WASM, more: str = "") -> bytes:
 class FakeHost:
     """A host whose plugins are Python functions."""
 
-    def __init__(self, host: PluginHost, parts: HostParts, executor: FakeExecutor) -> None:
+    def __init__(
+        self, host: PluginHost, parts: HostParts, executor: FakeExecutor, relay: Relay
+    ) -> None:
+        self.relay = relay
         self.host = host
         self.parts = parts
         self.executor = executor
@@ -81,6 +85,8 @@ async def fake_host(
         parts, statistics = compose(
             chosen, policy or CallPolicy(), database, executor, folder, root_keys(chosen)
         )
+        relay = relay_of(parts)
+        await stack.enter_async_context(relay.kept())
         await parts.vault.open()
         await parts.files.sweep()
         await parts.upgrader.recover("default")
@@ -90,7 +96,7 @@ async def fake_host(
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.monitoring.kept())
         await stack.enter_async_context(parts.recorder.kept())
-        yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor)
+        yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor, relay)
 
 
 async def _nothing(arguments: Mapping[str, Any], answer: Any) -> None:

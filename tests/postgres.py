@@ -108,9 +108,13 @@ class Server:
         """
         name = self._free.pop() if self._free else await self._create(_TEMPLATE)
         yield self.url(name)
-        await self.run(_END_OTHERS, name)
+        await self.end_connections(self.url(name))
         await self.run(_EMPTY, name)
         self._free.append(name)
+
+    async def end_connections(self, url: str) -> None:
+        """End every connection to a database, as a server that is restarted does."""
+        await self.run(_END_OTHERS, name_of(url))
 
     async def _create(self, template: str) -> str:
         name = f"test_{next(self._numbers)}"
@@ -142,6 +146,11 @@ class Server:
     def _run(self, program: str, *arguments: str) -> None:
         command = [*_as_another(), self._binaries / program, *arguments]
         subprocess.run(command, check=True, capture_output=True)
+
+
+def name_of(url: str) -> str:
+    """Return the name of the database that a URL of `Server.url` is for."""
+    return url.partition("?")[0].rpartition("/")[2]
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 from wardian.capabilities import Services, build
 from wardian.errors import HostUnusable, InvalidArguments
 from wardian.events import Event, Events
+from wardian.events.relay import Relay
 from wardian.plugins import PackageStore, Registry
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.trust import Trust
@@ -98,6 +99,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             Executor(_executor_settings(settings, folder), contract().offer())
         )
         parts, statistics = compose(settings, policy, database, executor, folder, roots)
+        await stack.enter_async_context(relay_of(parts).kept())
         await parts.vault.open()
         stack.callback(parts.calls.log.flush)
         await parts.files.sweep()
@@ -130,7 +132,7 @@ def compose(
     events = Events(database)
     registry = Registry(database)
     journal = Journal(database, events)
-    files = PackageFiles(database, _store(folder), executor)
+    files = PackageFiles(database, _store(settings.packages_dir or folder / PACKAGES), executor)
     trust = Trust(database)
     _keep_fresh(events, registry, trust)
     steps = Steps()
@@ -310,6 +312,16 @@ def _keep_fresh(events: Events, registry: Registry, trust: Trust) -> None:
     events.subscribe("trust.changed", lambda event: trust.forget(event.tenant))
 
 
+def relay_of(parts: HostParts) -> Relay:
+    """Return what has a host hear of the other hosts on its database."""
+
+    def forget() -> None:
+        for rememberer in (parts.registry, parts.trust, parts.vault, parts.keys):
+            rememberer.forget_all()
+
+    return Relay(parts.database, parts.events, heard=parts.keys.forget_all, lost=forget)
+
+
 def _telemetry(executor: AnyExecutor) -> Telemetry:
     telemetry = Telemetry()
     telemetry.watch_workers(executor.workers)
@@ -377,10 +389,10 @@ def _claimed(folder: Path) -> Iterator[Path]:
 
 def _store(folder: Path) -> PackageStore:
     try:
-        return PackageStore(folder / PACKAGES)
+        return PackageStore(folder)
     except OSError as exc:
         raise HostUnusable(
-            f"The data directory {folder} cannot be written to: {exc.strerror}."
+            f"The folder of packages {folder} cannot be written to: {exc.strerror}."
         ) from exc
 
 

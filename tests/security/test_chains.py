@@ -19,7 +19,7 @@ from wardian.policy.levels import Level
 from wardian.runtime.executor.job import HostCalls
 from wardian.runtime.host import PluginHost
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 FETCH = "http:request:GET:https://api.example.org/*"
 REQUEST = {

@@ -12,7 +12,7 @@ from wardian import Settings, open_host
 from wardian.errors import Trap
 from wardian.policy.levels import LEVELS, Level
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 ASKING = """
 sandbox_level = "{level}"

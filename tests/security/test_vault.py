@@ -29,7 +29,7 @@ from wardian.storage import Database
 from wardian.storage.tables import credentials, data_keys, metadata
 from wardian.vault import Bound, Kind
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 MOVED = ("sealed", "key_id", "version")
 

@@ -13,12 +13,14 @@ from wardian.errors import InvalidArguments
 from wardian.events.topics import check_topic, matches
 from wardian.storage import Connection, Database
 from wardian.storage.documents import dump_json, parse_json
-from wardian.storage.events import EventRepository
+from wardian.storage.events import HOST, EventRepository
 from wardian.storage.rows import EventRow, now
 
 MAX_DATA_BYTES = 256 * 1024
 MAX_KEY_CHARS = 256
 MAX_CORRELATION_CHARS = 200
+
+_OWN_KEPT = 1000  # one that is forgotten is announced twice, which does no harm
 
 _log = logging.getLogger("wardian.events")
 
@@ -54,6 +56,7 @@ class Events:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._subscribers: list[tuple[str, Subscriber]] = []
+        self._own: dict[str, None] = {}
 
     async def publish(
         self,
@@ -71,7 +74,7 @@ class Events:
             InvalidArguments: not a topic, not a key, or not JSON text of up to 256 KiB.
         """
         row = _row(tenant, topic, data, source=source, correlation_id=correlation_id, key=key)
-        event = _event(row)
+        event = event_of(row)
         async with self._database.transaction() as connection:
             await EventRepository(connection, tenant).add(row)
         self.announce(event)
@@ -85,10 +88,17 @@ class Events:
         Pass the answer to `announce` once the transaction has been committed, and not before.
         """
         row = _row(
-            tenant, topic, dump_json(data), source="host", correlation_id=correlation_id, key=None
+            tenant, topic, dump_json(data), source=HOST, correlation_id=correlation_id, key=None
         )
         await EventRepository(connection, tenant).add(row)
-        return _event(row)
+        self._own[row.id] = None
+        while len(self._own) > _OWN_KEPT:
+            del self._own[next(iter(self._own))]
+        return event_of(row)
+
+    def is_own(self, event_id: str) -> bool:
+        """Tell whether this process has recorded an event lately, and so announces it itself."""
+        return event_id in self._own
 
     def announce(self, event: Event) -> None:
         """Tell the subscribers of this process, in the order in which they came."""
@@ -117,7 +127,7 @@ class Events:
                 if len(found) >= limit:
                     break
                 if matches(topic, row.topic):
-                    found.append(_event(row))
+                    found.append(event_of(row))
         return found
 
 
@@ -149,7 +159,8 @@ def _row(
     )
 
 
-def _event(row: EventRow) -> Event:
+def event_of(row: EventRow) -> Event:
+    """Return the event that a row of the outbox holds."""
     return Event(
         id=row.id,
         tenant=row.tenant,

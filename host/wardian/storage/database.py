@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from copy import copy
@@ -12,32 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, CursorResult, Executable, event, make_url, text
 from sqlalchemy import Connection as SyncConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy import CursorResult, Executable, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from wardian.errors import HostUnusable, WardianError
+from wardian.errors import WardianError
 from wardian.storage import postgres
+from wardian.storage.engines import Engines, engines_of
 from wardian.storage.postgres import Entered, Scope, reason_of
 from wardian.storage.schema import SchemaFound, bring_up_to_date, look_up
-from wardian.storage.sqlite_driver import sqlite_driver
 
 T = TypeVar("T")
-
-BUSY_SECONDS = 10.0
-"""How long a transaction waits for another process's lock before it fails."""
-
-_WAL = "PRAGMA journal_mode = WAL"
-_WAL_RETRY_SECONDS = 0.02
-
-_PRAGMAS = (
-    "PRAGMA synchronous = FULL",  # because a committed install or kv write must survive power loss
-    "PRAGMA foreign_keys = ON",
-    f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}",
-    "PRAGMA trusted_schema = OFF",
-)
 
 
 class Connection:
@@ -120,9 +106,14 @@ class Database:
     """
 
     def __init__(self, engines: Engines) -> None:
-        self._engines = engines
+        self.engines = engines
         self._is_sqlite = engines.writer.dialect.name == "sqlite"
         self._turn = asyncio.Lock()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other hosts may be working on the same database."""
+        return not self._is_sqlite
 
     @classmethod
     @asynccontextmanager
@@ -134,7 +125,7 @@ class Database:
         Raises:
             HostUnusable: no such driver, no connection, or a schema newer than this program.
         """
-        engines = _engines(location)
+        engines = engines_of(location)
         try:
             await bring_up_to_date(engines.migrating)
             yield cls(engines)
@@ -148,7 +139,7 @@ class Database:
         Raises:
             HostUnusable: no such driver, or no connection.
         """
-        engines = _engines(location)
+        engines = engines_of(location)
         try:
             return await look_up(engines.migrating)
         finally:
@@ -165,7 +156,7 @@ class Database:
             WardianError: the database did not answer, or refused (full disk, lock, lost server).
         """
         turn = self._turn if self._is_sqlite else nullcontext()
-        async with turn, self._opened(self._engines.writer, writes=True) as connection:
+        async with turn, self._opened(self.engines.writer, writes=True) as connection:
             yield connection
             await connection.commit()
 
@@ -176,7 +167,7 @@ class Database:
         Raises:
             WardianError: the database did not answer.
         """
-        async with self._opened(self._engines.reader) as connection:
+        async with self._opened(self.engines.reader) as connection:
             yield connection
 
     @asynccontextmanager
@@ -184,7 +175,7 @@ class Database:
         self, engine: AsyncEngine, *, writes: bool = False
     ) -> AsyncIterator[Connection]:
         raw = engine.connect()
-        async with _translated():
+        async with translated():
             try:
                 await _whole(raw.start())
                 yield Connection(raw, writes=writes)
@@ -200,101 +191,6 @@ class Database:
         except WardianError:
             return False
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """The ways to one database; on SQLite they share one pool."""
-
-    writer: AsyncEngine
-    reader: AsyncEngine
-    migrating: AsyncEngine
-
-    async def dispose(self) -> None:
-        """Close every connection."""
-        for engine in (self.writer, self.reader, self.migrating):
-            await engine.dispose()
-
-
-def _engines(location: str | Path) -> Engines:
-    try:
-        parsed = _url(location)
-        if parsed.get_backend_name() in ("postgresql", "postgres"):
-            return _postgres_engines(parsed)
-        if parsed.drivername == "sqlite":
-            parsed = parsed.set(drivername="sqlite+aiosqlite")
-        if parsed.drivername == "sqlite+aiosqlite":
-            engine = create_async_engine(parsed, module=sqlite_driver())
-        else:
-            engine = create_async_engine(parsed)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as exc:
-        raise HostUnusable(f"The database URL cannot be used: {exc}.") from exc
-    if engine.dialect.name != "sqlite":
-        raise HostUnusable(
-            "The database URL cannot be used: Wardian speaks to SQLite and to PostgreSQL "
-            "(postgresql://…)."
-        )
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return Engines(engine.execution_options(wardian_writes=True), engine, engine)
-
-
-def _postgres_engines(url: URL) -> Engines:
-    url = url.set(drivername="postgresql+asyncpg")
-    try:
-        return Engines(
-            postgres.writer_engine(url), postgres.reader_engine(url), postgres.migrating_engine(url)
-        )
-    except ModuleNotFoundError as exc:
-        raise HostUnusable(
-            "The database URL cannot be used: PostgreSQL takes the package asyncpg; install "
-            "wardian[postgres]."
-        ) from exc
-
-
-def _url(location: str | Path) -> URL:
-    if isinstance(location, Path):
-        return URL.create("sqlite+aiosqlite", database=str(location))
-    return make_url(location)
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver would otherwise begin and commit by its own rules, and break transactional DDL.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    _enter_wal(cursor)
-    cursor.close()
-
-
-def _enter_wal(cursor: Any) -> None:
-    """Write ahead, from the first moment of a file on.
-
-    SQLite does not wait for others who turn the same new file to it, whatever `busy_timeout` says.
-    """
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute(_WAL)
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(_WAL_RETRY_SECONDS)
-        else:
-            return
-
-
-def _begin_sqlite(connection: SyncConnection) -> None:
-    options = connection.get_execution_options()
-    if options.get("wardian_migrates", False):
-        # SQLite changes a table by making another and dropping the old one, and its dependents
-        # would go with that. Whether references hold is looked at before the commit.
-        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-    writes = options.get("wardian_writes", False)
-    # IMMEDIATE, because a transaction that reads first and then writes would see a stale quota.
-    raw: Any = connection.connection.dbapi_connection
-    raw.begin_with("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 async def _whole(step: Coroutine[Any, Any, T]) -> T:
@@ -318,7 +214,8 @@ async def _settled(task: asyncio.Future[Any]) -> None:
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+async def translated() -> AsyncIterator[None]:
+    """Raise what drivers raise as errors of ours."""
     try:
         yield
     except (DBAPIError, PoolTimeout, sqlite3.Error, OSError) as exc:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import URL, text
+from sqlalchemy import URL, NullPool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -63,10 +63,12 @@ def reader_engine(url: URL) -> AsyncEngine:
 
 
 def migrating_engine(url: URL) -> AsyncEngine:
-    """Return an engine whose statements may take their time."""
+    """Return an engine whose statements may take their time, each connection for one use."""
     patient = {name: value for name, value in _SETTINGS.items() if not name.endswith("timeout")}
     return create_async_engine(
-        url, connect_args={"server_settings": patient, "timeout": CONNECT_SECONDS}
+        url,
+        poolclass=NullPool,
+        connect_args={"server_settings": patient, "timeout": CONNECT_SECONDS},
     )
 
 

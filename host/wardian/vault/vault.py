@@ -76,7 +76,7 @@ class Vault:
     async def open(self) -> VaultState:
         """Open the vault, if its root key is there and right; otherwise it is sealed."""
         state = await self._keyring.open()
-        self._forget_all()
+        self.forget_all()
         return state
 
     async def find(self, tenant: str, plugin_id: str, name: str) -> Held:
@@ -263,7 +263,8 @@ class Vault:
         self._changes += 1
         self._secrets.pop(tenant, None)
 
-    def _forget_all(self) -> None:
+    def forget_all(self) -> None:
+        """Do as `forget` does, for every tenant."""
         self._changes += 1
         self._secrets.clear()
 

@@ -19,7 +19,7 @@ from wardian.policy.levels import Level
 from wardian.policy.limits import MIB
 from wardian.runtime.host import PluginHost
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 NAMES = "abcdefgh"
 

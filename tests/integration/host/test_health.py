@@ -19,7 +19,7 @@ from wardian.plugins.text import is_plain
 from wardian.runtime.host import PluginHost, PluginView
 from wardian.runtime.rounds import Rounds
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 MANIFEST = """
 [health_check]

@@ -22,7 +22,7 @@ from wardian.runtime.recorded import encode_recording, read_recording
 from wardian.runtime.replay import ReplayReport
 from wardian.sandbox.types import ListType, Primitive
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 ONCE = "(call $increment (local.get 0) (local.get 1) (local.get 2) (i32.const 64))"
 

@@ -22,7 +22,7 @@ from wardian.runtime.executor.generation import Generation
 from wardian.runtime.host import PluginHost
 from wardian.runtime.supervision import RESTING_CALLS_MAX, CrashPolicy, Supervisor
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 CRASHES = 3
 

@@ -19,7 +19,7 @@ from wardian.runtime.steps import STEPS
 from wardian.storage.tables import credentials, data_keys
 from wardian.vault import rotation
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 TESTS = Path(__file__).parents[2]
 TENANTS = ("default", "acme", "zeta")

@@ -20,7 +20,7 @@ from wardian.runtime.calls import CallPolicy
 from wardian.runtime.executor.job import HostCalls
 from wardian.storage.health import HealthRepository
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 Arguments = Mapping[str, Any]
 

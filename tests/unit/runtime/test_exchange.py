@@ -28,7 +28,7 @@ from wardian.policy.usage import Usage
 from wardian.runtime.executor.job import HostCalls
 from wardian.worlds.contract import PACKAGE
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 Arguments = Mapping[str, Any]
 

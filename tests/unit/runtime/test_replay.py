@@ -21,7 +21,7 @@ from wardian.runtime.replay import ReplayReport
 from wardian.runtime.rerun import ReplayOutcome
 from wardian.runtime.script import DIFFERENCES_MAX
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 Arguments = Mapping[str, Any]
 

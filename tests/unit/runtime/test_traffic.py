@@ -13,7 +13,7 @@ from hosts import FakeHost, fake_host, package
 from wardian.errors import CallError, GuestError, Trap, WorkerLost
 from wardian.runtime.host import PluginView
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 
 async def run(arguments: Mapping[str, Any], answer: Any) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from rows import add_plugin, add_tenant, plugin_row
 from wardian.errors import Conflict, WardianError
 from wardian.storage import Database
-from wardian.storage import database as database_module
+from wardian.storage import engines as engines_module
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.tenants import TenantRepository
 
@@ -138,8 +138,8 @@ async def test_a_full_disk_fails_the_write_and_nothing_else(sqlite_database: Dat
 async def test_a_database_locked_by_another_does_not_answer_until_it_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient = (*database_module._PRAGMAS, "PRAGMA busy_timeout = 20")
-    monkeypatch.setattr(database_module, "_PRAGMAS", impatient)
+    impatient = (*engines_module._PRAGMAS, "PRAGMA busy_timeout = 20")
+    monkeypatch.setattr(engines_module, "_PRAGMAS", impatient)
     async with Database.open(tmp_path / "locked.db") as database:
         other = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

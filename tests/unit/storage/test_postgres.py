@@ -168,7 +168,7 @@ async def test_every_table_with_a_tenant_forces_row_level_security(
         "SELECT relrowsecurity AND relforcerowsecurity AS forced, "
         "(SELECT count(*) FROM pg_policy WHERE polrelid = pg_class.oid) AS policies "
         f"FROM pg_class WHERE oid = 'public.{table}'::regclass",
-        name_of(postgres_url),
+        postgres.name_of(postgres_url),
     )
 
     assert (found["forced"], found["policies"]) == (True, 1)
@@ -272,11 +272,9 @@ async def as_it_first_was(server: postgres.Server, url: str) -> None:
     rows = re.findall(r'^INSERT INTO "(?!alembic)[^;]*;', OLDER, re.MULTILINE)
     text_ones = [row.replace("X'6E',X'31'", "'n'::bytea,'1'::bytea") for row in rows]
     # In whatever order: what they refer to is all there in the end.
-    await server.script(["SET session_replication_role = replica", *text_ones], name_of(url))
-
-
-def name_of(url: str) -> str:
-    return url.partition("?")[0].rpartition("/")[2]
+    await server.script(
+        ["SET session_replication_role = replica", *text_ones], postgres.name_of(url)
+    )
 
 
 OLDER = (Path(__file__).parent / "schema_0001.sql").read_text()
