@@ -32,6 +32,7 @@ from wardian.runtime.intake import Intake, IntakePolicy
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.neighbours import Neighbours
 from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor as AnyExecutor
@@ -319,7 +320,14 @@ def relay_of(parts: HostParts) -> Relay:
         for rememberer in (parts.registry, parts.trust, parts.vault, parts.keys):
             rememberer.forget_all()
 
-    return Relay(parts.database, parts.events, heard=parts.keys.forget_all, lost=forget)
+    neighbours = Neighbours(parts.registry, parts.calls, parts.recall)
+    return Relay(
+        parts.database,
+        parts.events,
+        heard=parts.keys.forget_all,
+        lost=forget,
+        follow=neighbours.follow,
+    )
 
 
 def _telemetry(executor: AnyExecutor) -> Telemetry:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from wardian.errors import WardianError
-from wardian.events.events import Events, event_of
+from wardian.events.events import Event, Events, event_of
 from wardian.storage import Database
 from wardian.storage.events import EventRepository, positions
 from wardian.storage.neighbours import Notices, listening
@@ -26,7 +26,8 @@ class Relay:
     """Follows the outbox from where it was at the start.
 
     ``heard`` is called with every notice, for what has changed without an event; ``lost`` when what
-    others do can have gone unheard: nothing remembered counts then.
+    others do can have gone unheard: nothing remembered counts then. ``follow`` is what else is to
+    be done after an event of another host's, once it has been announced.
     """
 
     def __init__(
@@ -36,11 +37,14 @@ class Relay:
         *,
         heard: Callable[[], None],
         lost: Callable[[], None],
+        follow: Callable[[Event], Awaitable[None]],
     ) -> None:
         self._database = database
         self._events = events
         self._heard = heard
         self._lost = lost
+        self._follow_up = follow
+        self._following: set[asyncio.Task[None]] = set()
         self._positions: dict[str, int] = {}
         self.listens = asyncio.Event()
 
@@ -60,9 +64,9 @@ class Relay:
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for each in (task, *self._following):
+                each.cancel()
+            await asyncio.gather(task, *self._following, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
@@ -95,5 +99,18 @@ class Relay:
             found = await EventRepository(connection, tenant).of_hosts(after)
         for position, row in found:
             if not self._events.is_own(row.id):
-                self._events.announce(event_of(row))
+                self._take(event_of(row))
             self._positions[tenant] = position
+
+    def _take(self, event: Event) -> None:
+        self._events.announce(event)
+        # Beside the others, because it may wait for the lock of a plugin.
+        task = asyncio.create_task(self._followed(event))
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)
+
+    async def _followed(self, event: Event) -> None:
+        try:
+            await self._follow_up(event)
+        except Exception:  # noqa: BLE001 -- it is committed, and others must be followed
+            _log.exception("What another host did could not be followed: %s.", event.topic)

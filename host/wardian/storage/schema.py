@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -27,6 +28,12 @@ _MIGRATE_ALONE = text(
     "SELECT set_config('wardian.tenant', :tenant, true), "
     "pg_advisory_xact_lock(hashtextextended('wardian migrates', 0))"
 )
+
+_IS_ABOVE_POLICIES = text(
+    "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+)
+
+_log = logging.getLogger("wardian.storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ async def bring_up_to_date(engine: AsyncEngine) -> None:
     try:
         async with writer.begin() as connection:
             await connection.run_sync(migrate)
+            await connection.run_sync(_warn_of_power)
     except (DBAPIError, OSError) as exc:
         raise HostUnusable(f"The database cannot be opened for writing: {reason_of(exc)}.") from exc
     finally:
@@ -98,6 +106,14 @@ def migrate(connection: Connection) -> None:
         if set(found) != set(scripts.get_heads()):
             command.upgrade(config, "head")
             _check_references(connection)
+
+
+def _warn_of_power(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql" and connection.scalar(_IS_ABOVE_POLICIES):
+        _log.warning(
+            "The database's role is a superuser or has BYPASSRLS, so row-level security does not "
+            "keep tenants apart; give Wardian a role of its own."
+        )
 
 
 def _check_references(connection: Connection) -> None:

@@ -42,20 +42,39 @@ def newer() -> bytes:
     return write_archive({"plugin.toml": text.encode(), "plugin.wasm": WASM + b"\0"})
 
 
+class Insisting:
+    """A guest that keeps something again and again within one call, for as long as it may."""
+
+    def __init__(self) -> None:
+        self.has_begun = asyncio.Event()
+
+    async def __call__(self, arguments: Mapping[str, Any], answer: HostCalls) -> Any:
+        while (found := await keep(arguments, answer))["tag"] == "ok":
+            self.has_begun.set()
+        return found
+
+
 @pytest.fixture
-async def pair(postgres_url: str, tmp_path: Path) -> AsyncIterator[Pair]:
+def insisting() -> Insisting:
+    return Insisting()
+
+
+@pytest.fixture
+async def pair(postgres_url: str, tmp_path: Path, insisting: Insisting) -> AsyncIterator[Pair]:
     async with (
-        one_more(postgres_url, tmp_path, "one") as one,
-        one_more(postgres_url, tmp_path, "other") as other,
+        one_more(postgres_url, tmp_path, "one", insisting) as one,
+        one_more(postgres_url, tmp_path, "other", insisting) as other,
     ):
         yield one, other
 
 
 @asynccontextmanager
-async def one_more(url: str, folder: Path, name: str) -> AsyncIterator[FakeHost]:
+async def one_more(
+    url: str, folder: Path, name: str, insisting: Insisting
+) -> AsyncIterator[FakeHost]:
     async with fake_host(
         folder / name,
-        {"step": step, "keep": keep},
+        {"step": step, "keep": keep, "insist": insisting},
         database_url=url,
         packages_dir=folder / "packages",
         root_key=f"file:{folder / 'one' / 'root.key'}" if name != "one" else None,
@@ -106,6 +125,19 @@ async def test_a_grant_revoked_on_one_is_no_right_on_the_other(pair: Pair) -> No
 
     refused = (await other.host.call("stores", "keep", {})).result
     assert refused["val"]["tag"] == "denied"
+
+
+async def test_a_call_that_is_running_on_the_other_feels_it_too(
+    pair: Pair, insisting: Insisting
+) -> None:
+    one, other = pair
+    await one.host.install(package(), grants="all")
+    call = asyncio.create_task(other.host.call("stores", "insist", {}))
+    await insisting.has_begun.wait()
+
+    await one.host.set_grants("stores", [])
+
+    assert (await call).result["val"]["tag"] == "denied"
 
 
 async def test_an_upgrade_on_one_is_the_version_of_the_other(pair: Pair) -> None:

@@ -106,6 +106,18 @@ async def test_a_plugin_can_be_installed_once_in_a_tenant(database: Database) ->
     await add_plugin(database, plugin_row(tenant="other"))
 
 
+async def test_what_a_guest_says_can_be_written_down_whatever_it_is(database: Database) -> None:
+    row = await add_plugin(database)
+
+    async with database.transaction() as connection:
+        plugins = PluginRepository(connection, "default")
+        await plugins.set_state(row.id, "quarantined", "it said 'a\0b\U0001f331\x7f'")
+        found = await plugins.find(row.name)
+
+    assert found is not None
+    assert found.state_reason == "it said 'a\ufffdb\U0001f331\x7f'"
+
+
 async def test_a_repository_sees_its_own_tenant_only(database: Database) -> None:
     row = await add_plugin(database)
     await add_tenant(database, "other")

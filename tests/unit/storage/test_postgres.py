@@ -182,6 +182,17 @@ async def test_the_application_is_held_by_it(hosts: Pair) -> None:
         assert found.scalar_one() is False
 
 
+async def test_a_role_that_is_above_it_is_warned_of(
+    postgres_server: postgres.Server, postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Database.open(postgres_url):
+        assert caplog.messages == []
+    async with Database.open(postgres_server.url(postgres.name_of(postgres_url), "postgres")):
+        (told,) = caplog.messages
+
+    assert "does not keep tenants apart" in told
+
+
 async def test_a_statement_that_names_no_tenant_sees_and_changes_nothing(hosts: Pair) -> None:
     await add_plugin(hosts[0])
 
