@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+import wardian.storage
 from wardian.errors import HostUnusable
 from wardian.storage import Database
 from wardian.storage.tables import metadata
@@ -45,3 +48,35 @@ async def test_without_its_driver_the_package_to_install_is_named(
     with pytest.raises(HostUnusable, match=r"install wardian\[postgres\]"):
         async with Database.open("postgresql://nobody@127.0.0.1:1/none"):
             pass
+
+
+BOUND_TO_NONE = {"TenantRepository"}
+"""The table of tenants has no tenant."""
+
+
+def test_every_repository_takes_its_transaction_for_a_tenant() -> None:
+    for path in STORAGE.glob("*.py"):
+        for body in re.split(r"^(?=class )", path.read_text(), flags=re.MULTILINE)[1:]:
+            name = re.match(r"class (\w+)", body)[1]  # type: ignore[index]  # split at it
+            if name.endswith("Repository") and name not in BOUND_TO_NONE:
+                assert re.search(r"self\._connection = connection\.of\(tenant", body), name
+
+
+def test_a_function_that_is_no_repository_s_says_whose_rows_it_is_about() -> None:
+    for path in STORAGE.glob("*.py"):
+        found = re.findall(r"(?<!\.)\bconnection\.execute\(.*", path.read_text())
+        assert found == EXECUTED_AS_IT_IS.get(path.name, []), path.name
+
+
+EXECUTED_AS_IT_IS = {
+    "neighbours.py": [
+        'connection.execute(_TELL, {"tenant": tenant})',
+        'connection.execute(_CLAIM, {"name": name})',
+        'connection.execute(_TRY, {"name": name})).scalar_one()',
+    ],
+    "database.py": ['connection.execute(text("SELECT 1"))'],
+    "schema.py": ['connection.execute(_MIGRATE_ALONE, {"tenant": EVERY_TENANT})'],
+}
+"""These are about no rows."""
+
+STORAGE = Path(wardian.storage.__file__).parent
