@@ -29,7 +29,7 @@ $(VENV)/bench.stamp: $(VENV)/run.stamp
 	@$(BIN)/pip install --quiet --editable '.[bench]'
 	@touch $@
 
-run: $(VENV)/run.stamp ## Build and install the sample plugins, make one real call, and keep serving.
+run: $(VENV)/run.stamp ## Build and install the sample plugins, make real calls, and keep serving.
 	@$(BIN)/wardian demo --samples sample-plugins --data-dir $(DATA_DIR) --port $(PORT)
 
 demo: $(VENV)/run.stamp ## The same once, on a data directory and a port of its own.

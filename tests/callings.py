@@ -49,8 +49,13 @@ class refusing:  # noqa: N801 -- reads like pytest.raises
         self._case = case
         self._raises = pytest.raises(Refused, match=match)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> refusing:
         self._caught = self._raises.__enter__()
+        return self
+
+    @property
+    def text(self) -> str:
+        return self._caught.value.text
 
     def __exit__(self, *error: Any) -> bool:
         swallowed = bool(self._raises.__exit__(*error))

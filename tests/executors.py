@@ -7,7 +7,6 @@ from typing import Any
 
 from wardian.policy.levels import LEVELS, Level
 from wardian.runtime.executor import Executor, HostCalls, Job
-from wardian.runtime.executor.job import Known
 from wardian.sandbox import Outcome
 
 Call = Callable[..., Awaitable[Outcome]]
@@ -29,7 +28,7 @@ def caller(executor: Executor) -> Call:
         tenant: str = "default",
         answer: HostCalls = no_host_calls,
         on_output: Callable[[bytes], None] | None = None,
-        known: tuple[Known, ...] = (),
+        configuration: str | None = None,
         **limits: Any,
     ) -> Outcome:
         description = await executor.admit(wasm)
@@ -47,7 +46,7 @@ def caller(executor: Executor) -> Call:
             arguments=arguments or {},
             limits=LEVELS[level].limits.lowered(**limits),
             on_output=on_output,
-            known=known,
+            configuration=configuration,
         )
         return await executor.call(job, answer)
 

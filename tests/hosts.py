@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fakes import Body, FakeExecutor
-from wardian.bootstrap import compose, relay_of, root_keys
+from wardian.bootstrap import compose, root_keys
+from wardian.bootstrap.neighbours import relay_of
 from wardian.events.relay import Relay
 from wardian.plugins.archive import write_archive
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.host import HostParts, PluginHost
 from wardian.settings import Settings
 from wardian.storage import Database
+from wardian.storage.config import ConfigRepository
+from wardian.storage.rows import ScopeRow, now
 from wardian.tenants import bootstrap
 
 WASM = b"\0asm\x0d\0\x01\0"
@@ -82,13 +86,14 @@ async def fake_host(
             Database.open(chosen.database_url or folder / "wardian.db")
         )
         token = await bootstrap(database, tenant="default")
-        parts, statistics = compose(
-            chosen, policy or CallPolicy(), database, executor, folder, root_keys(chosen)
-        )
+        policy = replace(policy or CallPolicy(), environment=chosen.environment)
+        parts, statistics = compose(chosen, policy, database, executor, folder, root_keys(chosen))
         relay = relay_of(parts)
         await stack.enter_async_context(relay.kept())
         await parts.vault.open()
+        stack.push_async_callback(parts.egress.close)
         await parts.files.sweep()
+        await parts.configuration.files.take_all()
         await parts.upgrader.recover("default")
         await parts.recall.sweep("default")
         await parts.lifecycle.resume(parts.registry, "default")
@@ -96,8 +101,28 @@ async def fake_host(
         await stack.enter_async_context(statistics.kept())
         await stack.enter_async_context(parts.monitoring.kept())
         await stack.enter_async_context(parts.recorder.kept())
+        await stack.enter_async_context(parts.configuration.files.kept())
+        await stack.enter_async_context(parts.connections.kept(parts.tenants))
         yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor, relay)
 
 
 async def _nothing(arguments: Mapping[str, Any], answer: Any) -> None:
     return None
+
+
+async def configured_before(made: FakeHost, name: str, values: Mapping[str, Any]) -> None:
+    """Set what a host would not take any more, as one did that knew of no secrets."""
+    plugin = await made.parts.registry.get("default", name)
+    async with made.parts.journal.change("default", "test") as change:
+        row = ScopeRow(
+            scope=name,
+            origin="api",
+            plugin_id=plugin.id,
+            layers={"user": dict(values)},
+            origins={},
+            version=1,
+            updated_at=now(),
+            updated_by="",
+        )
+        await ConfigRepository(change.connection, "default").write(row)
+        await change.note("configured", name, {})

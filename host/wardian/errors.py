@@ -14,6 +14,7 @@
   + VaultSealed · CredentialDamaged
   + PermissionDenied          names the permission and the layer that refused it
   + Unauthenticated · Forbidden · RateLimited · Overloaded
+  + Unavailable               somebody outside did not do their part, such as an OAuth provider
   + HostUnusable              the host cannot work: data directory, port, kernel
   + BuildFailed               a plugin's source does not build
 
@@ -326,6 +327,12 @@ class Overloaded(WardianError):
 
     def details(self) -> dict[str, Any]:
         return {"retry_after_seconds": self.retry_after_seconds}
+
+
+class Unavailable(WardianError):
+    """Somebody outside this host, on whom this depends, did not do their part."""
+
+    type = "unavailable"
 
 
 class HostUnusable(WardianError):

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wardian.errors import HostUnusable
+from wardian.policy.layers import Environment
 from wardian.policy.levels import Level
 from wardian.policy.limits import MAX_WALL_SECONDS, MIB
 
@@ -117,6 +118,19 @@ class Settings(BaseSettings):
     a worker for as long as the next has not answered, beside those that `WARDIAN_WORKERS_MAX`
     counts."""
 
+    environment: Environment = Environment.PRODUCTION
+    """What this host is for: `development`, `staging` or `production`. Plugins see the
+    configuration of this environment."""
+
+    config_dir: Path | None = None
+    """A folder with files of configuration: `ENVIRONMENT.toml` is the default tenant's,
+    `tenants/TENANT/ENVIRONMENT.toml` another's. A file is read when it changes; one that cannot be
+    taken leaves its last good state."""
+
+    config_history_max: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Changes of one plugin's configuration, and of what is tenant-wide, that are kept to go back
+    to."""
+
     default_tenant: str = "default"
     """The tenant made on an empty data directory; its admins manage the others."""
 
@@ -140,8 +154,21 @@ class Settings(BaseSettings):
     revocations_seconds: _Seconds = 300.0
     """How often that folder is looked at."""
 
+    egress_allowed_networks: tuple[str, ...] = ()
+    """Networks that are not of the internet and that plugins' requests may go to all the same, as
+    far as their permissions reach (a JSON list): `10.1.0.0/16`, `10.1.2.3/32:8443`,
+    `[fd00:1::/32]:443`. Loopback, link-local and a cloud's metadata are open only if named."""
+
+    egress_ca_file: Path | None = None
+    """Certificates, in PEM, of authorities that plugins' requests trust beside the public ones."""
+
     excluded_permissions: tuple[str, ...] = ()
     """Permissions that no plugin gets, whatever was granted (a JSON list)."""
+
+    public_url: str | None = None
+    """The address at which browsers find this host, such as `https://wardian.example.org`: OAuth
+    providers send people back to it. Unless set it is `http://` with the loopback address and the
+    port that the host listens on, where it does."""
 
     root_key: str | None = None
     """The key that wraps the vault's data keys: `file:PATH`, `env:NAME` or `transit:MOUNT/KEY`. A
@@ -169,6 +196,14 @@ class Settings(BaseSettings):
     def is_local(self) -> bool:
         """Whether only this machine can reach the host."""
         return _is_loopback(self.host)
+
+    @property
+    def loopback_url(self) -> str | None:
+        """The address at which this machine's browsers find the host; None if that is not known."""
+        if not self.is_local or self.port == 0:
+            return None
+        address = self.host.strip("[]")
+        return f"http://{f'[{address}]' if ':' in address else address}:{self.port}"
 
 
 def _is_loopback(address: str) -> bool:

@@ -58,7 +58,11 @@ async function conformity(folder, world) {
     "// An error here means that the plugin's exports have not the types that wit/ promises.",
     `import type * as promised from ${JSON.stringify(name)};`,
     'import * as plugin from "../src/plugin";',
-    "const exported: typeof promised = plugin;",
+    "// Each may be async: the call ends when its promise does.",
+    "type Answering<T> = T extends (...given: infer Given) => infer Answer",
+    "  ? (...given: Given) => Answer | Promise<Answer>",
+    "  : { [Name in keyof T]: Answering<T[Name]> };",
+    "const exported: Answering<typeof promised> = plugin;",
     "void exported;",
     "",
   ].join("\n");

@@ -214,7 +214,7 @@ ATTACKS = [
 
 NOT_HERE = {
     "events": "published through a host: test_events.py",
-    "http_requests": "no host function sends any yet",
+    "http_requests": "sent through a broker: test_http.py",
 }
 
 

@@ -11,10 +11,12 @@ from starlette.types import Lifespan, Scope
 
 from wardian import __version__
 from wardian.api import health, openapi, pages
+from wardian.api import oauth as oauth_pages
 from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
 from wardian.api.identity import RequestIdentity
 from wardian.api.problems import UnhandledFaults, install_handlers
+from wardian.api.rates import Rates
 from wardian.api.v1 import (
     config,
     credentials,
@@ -23,6 +25,7 @@ from wardian.api.v1 import (
     grants,
     installs,
     keys,
+    oauth,
     permissions,
     plugins,
     publishers,
@@ -70,8 +73,9 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
         lifespan=lifespan,
     )
     app.state.settings = settings
+    app.state.oauth_rates = Rates(oauth_pages.PER_MINUTE)
     app.router.routes.append(functions.call_route)
-    for router in (_v1(), health.router, openapi.router, pages.router):
+    for router in (_v1(), health.router, openapi.router, pages.router, oauth_pages.router):
         app.include_router(router)
     install_handlers(app)
     # The last one added is the outermost.
@@ -93,6 +97,7 @@ def _v1() -> APIRouter:
         grants,
         permissions,
         config,
+        oauth,
         credentials,
         vault,
         recordings,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from wardian.errors import Forbidden, InvalidArguments, Unauthenticated
@@ -86,7 +87,7 @@ def _check_query(request: Request) -> None:
     """Refuse a change with an unknown parameter: whoever writes `dry-run` means no change."""
     if request.method == "GET":
         return
-    known = [each.alias for each in request.scope["route"].dependant.query_params]
+    known = list(_parameters(request.scope["route"].dependant))
     for name in request.query_params:
         if name not in known:
             there_is = ", ".join(known) or "none"
@@ -94,6 +95,13 @@ def _check_query(request: Request) -> None:
                 f"There is no parameter {name[:_SHOWN_CHARS]!r} here; there is {there_is}.",
                 path=f"query.{name[:_SHOWN_CHARS]}",
             )
+
+
+def _parameters(dependant: Dependant) -> Iterator[str]:
+    """Go through the parameters of a route, and of all that it depends on."""
+    yield from (each.alias for each in dependant.query_params)
+    for other in dependant.dependencies:
+        yield from _parameters(other)
 
 
 Host = Annotated[PluginHost, Depends(_host)]

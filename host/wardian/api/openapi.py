@@ -14,19 +14,28 @@ from wardian.api.answers import SCHEMAS, answer, answers, takes
 from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
 from wardian.api.exposure import describes_publicly
 from wardian.api.problems import MEDIA_TYPE
+from wardian.api.v1.config_requests import ConfigEdit, ConfigProposal, RevertRequest
 from wardian.api.v1.credentials import CredentialRequest, CredentialValue
 from wardian.api.v1.dependencies import Uninstalled
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
+from wardian.api.v1.oauth import StartRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.publishers import PublisherKeyRequest, PublisherRequest, ReasonRequest
 from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
 from wardian.api.v1.tenants import TenantRequest
 from wardian.api.v1.trust import RevocationRequest, TrustPolicyRequest
 from wardian.api.v1.upgrades import RollbackRequest
+from wardian.policy.layers import ConfigLayer, Environment
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
+from wardian.runtime.config_views import (
+    ConfigJudgement,
+    Explanation,
+    HistoryPage,
+    ReloadReport,
+)
 from wardian.runtime.host import (
     BatchView,
     CheckView,
@@ -41,6 +50,7 @@ from wardian.runtime.host import (
     UsesView,
     VersionView,
 )
+from wardian.runtime.oauth import ConnectionView, DisconnectedView, StartedView
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
 from wardian.runtime.rerun import ReplayOutcome
@@ -68,16 +78,25 @@ _SHAPES = (
     CallAnswer,
     CallRequest,
     CheckView,
+    ConfigEdit,
+    ConfigJudgement,
+    ConfigProposal,
+    ConnectionView,
     CredentialRequest,
     CredentialValue,
     CredentialView,
     DataKeyView,
     DependenciesView,
+    DisconnectedView,
+    Environment,
+    Explanation,
     FunctionDescription,
     GrantsRequest,
     GrantsView,
+    HistoryPage,
     KeyRequest,
     KeyView,
+    ConfigLayer,
     Limits,
     MonitoringRequest,
     MonitoringView,
@@ -93,15 +112,19 @@ _SHAPES = (
     RecordingRequest,
     RecordingsPage,
     Rekeyed,
+    ReloadReport,
     RemovedRecordings,
     ReplayOutcome,
     ReplayRequest,
+    RevertRequest,
     RevocationListView,
     RevocationRequest,
     RevocationView,
     RevokedView,
     RollbackRequest,
     Rotated,
+    StartRequest,
+    StartedView,
     SuggestionView,
     SwitchedView,
     TenantRequest,

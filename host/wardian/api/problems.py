@@ -50,6 +50,7 @@ from wardian.errors import (
     StackOverflow,
     Trap,
     Unauthenticated,
+    Unavailable,
     VaultSealed,
     WardianError,
     WorkerLost,
@@ -88,6 +89,7 @@ STATUS: dict[type[WardianError], int] = {
     Forbidden: 403,
     RateLimited: 429,
     Overloaded: 503,
+    Unavailable: 503,
     HostUnusable: 503,
     BuildFailed: 422,
 }

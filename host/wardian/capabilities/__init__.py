@@ -11,19 +11,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wardian.capabilities.agents import Agents
-from wardian.capabilities.base import Budget, CallContext, CallFacts, Refused
+from wardian.capabilities.base import Budget, CallContext, CallFacts, Fresh, Refused, as_it_is
 from wardian.capabilities.config import Config
 from wardian.capabilities.context import Context
 from wardian.capabilities.credentials import Credentials
 from wardian.capabilities.events import EventsCapability
+from wardian.capabilities.guards import CredentialGuards
 from wardian.capabilities.http import Http
 from wardian.capabilities.kv import Kv
 from wardian.capabilities.logging import Logging
 from wardian.capabilities.metrics import Metrics
 from wardian.capabilities.plugins import PluginCalls, Plugins
+from wardian.egress import Egress
 from wardian.events import Events
 from wardian.storage import Database
 from wardian.storage.kv import Quota
+from wardian.vault import Vault
+from wardian.vault.watch import Watch
 
 __all__ = ["Budget", "CallContext", "CallFacts", "Refused", "Services", "build"]
 
@@ -35,6 +39,10 @@ class Services:
     database: Database
     events: Events
     kv_quota: Quota
+    egress: Egress
+    vault: Vault
+    watch: Watch
+    fresh: Fresh = as_it_is
     plugins: PluginCalls | None = None
 
 
@@ -46,8 +54,10 @@ def build(services: Services) -> dict[str, object]:
         "config": Config(),
         "kv": Kv(services.database, services.kv_quota),
         "events": EventsCapability(services.events),
-        "credentials": Credentials(),
-        "http": Http(),
+        "credentials": Credentials(services.vault, services.database, fresh=services.fresh),
+        "http": Http(
+            services.egress, CredentialGuards(services.vault, services.watch, services.fresh)
+        ),
         "plugins": Plugins(services.plugins),
         "agents": Agents(),
         "metrics": Metrics(),

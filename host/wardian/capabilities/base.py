@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wardian.errors import InvalidArguments
 from wardian.policy.grants import Authority, Layer, Refusal
+from wardian.policy.leaks import Leaks
 from wardian.policy.limits import Limits
-from wardian.policy.permissions import Permission, parse_permission
+from wardian.policy.permissions import Permission, noted, parse_permission
+from wardian.policy.secret import Secret
 from wardian.policy.sharing import Account, limits_within
 from wardian.policy.usage import Usage
+from wardian.vault import Held
 
 Case = Literal["denied", "not-found", "invalid", "exhausted", "unavailable"]
 """The cases of the variant ``error`` in ``wit/v1/types.wit``."""
@@ -22,12 +25,24 @@ Countable = Literal["host_calls", "http_requests", "events", "log_lines"]
 Observer = Callable[[Permission, Layer | None, Authority], None]
 """Told of a permission that was needed, the layer that refused it, and what it was judged by."""
 
+Fresh = Callable[[Held], Awaitable[Held]]
+"""Makes a credential one that can be used now, where its value ends by itself.
+
+Raises:
+    Unavailable: there is no way to.
+"""
+
 _COUNTED: dict[Countable, str] = {
     "host_calls": "host calls",
     "http_requests": "HTTP requests",
     "events": "events",
     "log_lines": "log lines",
 }
+
+
+async def as_it_is(held: Held) -> Held:
+    """Use a credential as the vault has it."""
+    return held
 
 
 class Refused(Exception):
@@ -45,6 +60,7 @@ class CallFacts:
 
     Attributes:
         plugin_id: of the installation, which keeps what is stored apart from a later one's.
+        scopes: of the key that the first call of a chain was made with; None if it took no key.
     """
 
     call_id: str
@@ -55,6 +71,7 @@ class CallFacts:
     version: str
     correlation_id: str
     traceparent: str | None = None
+    scopes: Collection[str] | None = None
 
 
 class Budget:
@@ -101,6 +118,12 @@ class Budget:
             int(getattr(budget.limits, what) - getattr(budget.usage, what))
             for budget in self._line()
         )
+
+    def transferred(self, sent: int, received: int) -> None:
+        """Count bytes of requests, for each call that led to them."""
+        for budget in self._line():
+            budget.usage.http_bytes_sent += sent
+            budget.usage.http_bytes_received += received
 
     def elapsed_seconds(self) -> float:
         """Return how long the call has been running; until it does, since it was made."""
@@ -154,6 +177,9 @@ class CallContext:
         configuration: the plugin's resolved values, the same throughout the call.
         observer: told of every permission that is judged; set while the plugin is monitored.
         caller: the call of another plugin that waits for this one, if a plugin made it.
+        leaks: looks for credentials in what the plugin writes; None if it cannot meet any.
+        given_out: secrets that this call, or one that led to it or that it led to, was given to
+            use; it may still not store them.
     """
 
     facts: CallFacts
@@ -162,23 +188,32 @@ class CallContext:
     configuration: Mapping[str, Any] = field(default_factory=dict)
     observer: Observer | None = None
     caller: CallContext | None = None
+    leaks: Leaks | None = None
+    given_out: list[Secret] = field(default_factory=list)
 
-    def require(self, permission: str) -> None:
+    def require(self, permission: str | Permission) -> None:
         """Check that the call, and each that led to it, holds ``permission``.
 
         Raises:
             Refused: it does not; names the layer that refused, and whose it is.
         """
-        try:
-            wanted = parse_permission(permission)
-        except InvalidArguments as exc:
-            raise Refused("invalid", exc.message) from exc
+        wanted = permission if isinstance(permission, Permission) else _parsed(permission)
         for call in self.line():
             refusal = call.authority.refusal(wanted)
             if call.observer is not None:
-                call.observer(wanted, None if refusal is None else refusal.layer, call.authority)
+                layer = None if refusal is None else refusal.layer
+                call.observer(noted(wanted), layer, call.authority)
             if refusal is not None:
                 raise Refused("denied", self._denial(call, refusal))
+
+    def confirm(self, permission: Permission) -> None:
+        """Check that the call still holds what was required of it; that is one use, not two.
+
+        Raises:
+            Refused: the operator has taken it away meanwhile, from it or from one that led to it.
+        """
+        if any(call.authority.refusal(permission) is not None for call in self.line()):
+            self.require(permission)
 
     def line(self) -> Iterator[CallContext]:
         """Return this call and those that led to it, the one that was made last first."""
@@ -199,3 +234,10 @@ class CallContext:
             f"{refusal.reason} It is {call.facts.plugin} that lacks it, in the chain "
             f"{self.chain()}: a plugin that is called may do only what all of these may."
         )
+
+
+def _parsed(permission: str) -> Permission:
+    try:
+        return parse_permission(permission)
+    except InvalidArguments as exc:
+        raise Refused("invalid", exc.message) from exc

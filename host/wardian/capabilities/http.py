@@ -2,18 +2,153 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
+from wardian import __version__
 from wardian.capabilities.base import CallContext, Refused
+from wardian.egress import Egress, EgressFault, Errand, Invalid, Leaks
+from wardian.egress.headers import accepted
+from wardian.errors import InvalidArguments
+from wardian.policy.outgoing import Injection, Outgoing
+from wardian.policy.permissions import Permission, request_permission
+from wardian.policy.urls import Url, parse_url
+
+METHODS = re.compile(r"[A-Z]{1,20}", re.ASCII)
+NEVER = {"CONNECT", "TRACE", "TRACK"}
+"""They open tunnels, or have a server say what it was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What the vault has to say of a request.
+
+    Attributes:
+        injection: the credential that was asked for.
+        leaks: finds the tenant's credentials.
+    """
+
+    injection: Injection | None = None
+    leaks: Leaks | None = None
+
+
+Guards = Callable[[CallContext, str | None], Awaitable[Guard]]
+"""Given a call and the name of a credential, return the `Guard`; raises `Refused`."""
+
+
+async def unguarded(call: CallContext, credential: str | None) -> Guard:
+    """A host without a vault has no credentials, neither to put in nor to look for."""
+    if credential is not None:
+        raise Refused("unavailable", "This host does not offer credentials yet.")
+    return Guard()
 
 
 class Http:
     """Needs ``http:request:METHOD:URL-PATTERN``."""
 
+    def __init__(self, egress: Egress, guards: Guards = unguarded) -> None:
+        self._egress = egress
+        self._guards = guards
+
     async def send(self, call: CallContext, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and wait for the whole response."""
-        call.require(f"http:request:{request['method']}:{request['url']}")
-        if request["credential"] is not None:
-            call.require(f"credentials:use:{request['credential']}")
-        call.budget.spend("http_requests")
-        raise Refused("unavailable", "This host does not offer HTTP requests yet.")
+        outgoing = _outgoing(request)
+        credential = request["credential"]
+        judge = _Judge(call, credential)
+        judge.require(outgoing.method, outgoing.url)
+        guard = await self._guards(call, credential)
+        _check_bound(guard.injection, outgoing.url)
+        try:
+            answer = await self._egress.send(_errand(call, outgoing, judge, guard, request))
+        except EgressFault as fault:
+            raise Refused(fault.case, _shown(guard.leaks, fault.text)) from fault
+        except Refused as refused:
+            raise Refused(refused.case, _shown(guard.leaks, refused.text)) from refused
+        return {"status": answer.status, "headers": list(answer.headers), "body": answer.body}
+
+
+def _check_bound(injection: Injection | None, url: Url) -> None:
+    """A redirect may lead away from where a credential is bound; a request that names it not."""
+    if injection is not None and not injection.covers(url):
+        raise Refused(
+            "denied",
+            f"The credential {injection.name!r} is not bound to {url.origin}: the operator sets "
+            "its origins.",
+        )
+
+
+class _Judge:
+    """The call, as the broker asks it."""
+
+    def __init__(self, call: CallContext, credential: str | None) -> None:
+        self._call = call
+        self._credential = credential
+        self._required = False
+
+    def require(self, method: str, url: Url) -> None:
+        """Check the permissions for the first hop, before anything else is looked at."""
+        self._call.require(request_permission(method, url))
+        if self._credential is not None:
+            self._call.require(f"credentials:use:{self._credential}")
+        self._required = True
+
+    def clear(self, method: str, url: Url) -> None:
+        if self._required:
+            self._required = False  # it was just now, and is not to be recorded twice
+            self.confirm(method, url)
+        else:
+            self._call.require(request_permission(method, url))
+        self._call.budget.spend("http_requests")
+
+    def confirm(self, method: str, url: Url) -> None:
+        self._call.confirm(request_permission(method, url))
+        if self._credential is not None:
+            self._call.confirm(Permission("credentials:use", self._credential))
+
+    def count(self, sent: int, received: int) -> None:
+        self._call.budget.transferred(sent, received)
+
+
+def _outgoing(request: dict[str, Any]) -> Outgoing:
+    method = request["method"]
+    if not METHODS.fullmatch(method) or method in NEVER:
+        raise Refused("invalid", f"{method[:40]!r} is not a method that goes out, such as GET.")
+    try:
+        url = parse_url(request["url"])
+        headers = accepted(request["headers"])
+    except InvalidArguments as exc:
+        raise Refused("invalid", exc.message) from exc
+    except Invalid as fault:
+        raise Refused("invalid", fault.text) from fault
+    body = request["body"]
+    return Outgoing(
+        method=method, url=url, headers=headers, body=None if body is None else bytes(body)
+    )
+
+
+def _errand(
+    call: CallContext, outgoing: Outgoing, judge: _Judge, guard: Guard, request: dict[str, Any]
+) -> Errand:
+    limits = call.budget.limits
+    return Errand(
+        tenant=call.facts.tenant,
+        agent=f"wardian/{__version__} (plugin {call.facts.plugin})",
+        outgoing=outgoing,
+        judge=judge,
+        seconds=_seconds(call, request["timeout-ms"]),
+        request_bytes=limits.argument_bytes,
+        response_bytes=limits.result_bytes,
+        injection=guard.injection,
+        leaks=guard.leaks,
+    )
+
+
+def _seconds(call: CallContext, timeout_ms: int | None) -> float:
+    left = call.budget.wall_left_ms()
+    return (left if timeout_ms is None else min(left, timeout_ms)) / 1000
+
+
+def _shown(leaks: Leaks | None, text: str) -> str:
+    return text if leaks is None else leaks.redacted(text)

@@ -25,7 +25,7 @@ _AUTHOR = "Writing plugins"
 # A command, where its function is in this package, and what help lists it under.
 _COMMANDS = (
     ("serve", "serve.serve", _HOST),
-    ("demo", "demo.demo", _HOST),
+    ("demo", "demo.command.demo", _HOST),
     ("doctor", "doctor.doctor", _HOST),
     ("new", "projects.new", _AUTHOR),
     ("dev", "dev.command.dev", _AUTHOR),
@@ -62,9 +62,18 @@ _COMMANDS = (
 _GROUPS = (
     (
         "config",
-        "A plugin's configuration.",
+        "Configurations: values in layers, of a plugin or tenant-wide.",
         _PLUGINS,
-        {"get": "config.get", "set": "config.set_values"},
+        {
+            "get": "config.get",
+            "set": "config.set_values",
+            "unset": "config.unset",
+            "validate": "config.validate",
+            "explain": "config_history.explain",
+            "history": "config_history.history",
+            "revert": "config_history.revert",
+            "reload": "config_history.reload",
+        },
     ),
     (
         "permissions",
@@ -76,6 +85,16 @@ _GROUPS = (
             "uses": "permissions.uses",
             "suggest": "permissions.suggest",
             "clear": "permissions.clear",
+        },
+    ),
+    (
+        "oauth",
+        "Connections of a plugin to OAuth providers, whose tokens the host keeps.",
+        _PLUGINS,
+        {
+            "connect": "oauth.connect_provider",
+            "status": "oauth.status",
+            "disconnect": "oauth.disconnect",
         },
     ),
     (

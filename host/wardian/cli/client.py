@@ -46,16 +46,19 @@ class Client:
         """DELETE ``path``."""
         self.send("DELETE", path)
 
-    def send(self, method: str, path: str, body: Any = None) -> Any:
+    def send(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
         """Send one request and return its decoded answer, None for an empty one.
 
         Raises:
             Failure: the host refused, or there is none.
         """
         if body is None:
-            return self._exchange(method, path)
+            return self._exchange(method, path, headers=headers)
         content = msgspec.json.encode(body)
-        return self._exchange(method, path, content, {"Content-Type": "application/json"})
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        return self._exchange(method, path, content, sent)
 
     def forward(self, method: str, path: str, signed: bytes) -> Any:
         """Send what somebody signed as it is."""

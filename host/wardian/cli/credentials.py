@@ -23,7 +23,12 @@ Plugin = Annotated[
 ]
 
 _STYLES = {
-    "standing": {"expired": "bold red", "expires-soon": "yellow", "rotation-due": "yellow"},
+    "standing": {
+        "broken": "bold red",
+        "expired": "bold red",
+        "expires-soon": "yellow",
+        "rotation-due": "yellow",
+    },
 }
 
 

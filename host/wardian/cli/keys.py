@@ -37,7 +37,9 @@ def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     scope: Annotated[
         list[str] | None,
-        typer.Option("--scope", help="read, call or admin; repeat it for more."),
+        typer.Option(
+            "--scope", help="read, call, admin, or one that a plugin requires; repeatable."
+        ),
     ] = None,
     tenant: Annotated[
         str | None, typer.Option("--tenant", help="Another tenant's key (operators only).")

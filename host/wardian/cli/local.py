@@ -7,7 +7,6 @@ what the manifest asks for counts as granted.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -25,8 +24,10 @@ from wardian.errors import CallError, InvalidArguments, Trap
 from wardian.plugins import Manifest
 from wardian.plugins.ceiling import stricter
 from wardian.policy.grants import Authority
+from wardian.policy.json_text import dump_json
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import Limits
+from wardian.policy.lookups import Missing, found_at
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.policy.usage import Usage
 from wardian.runtime.executor import Executor, ExecutorSettings, Job
@@ -163,7 +164,7 @@ class LocalHost:
             ("context", "remaining"): self._remaining,
             ("logging", "log"): self._log,
             ("config", "get"): self._get,
-            ("config", "get-all"): lambda: _ok(json.dumps(self._call.config)),
+            ("config", "get-all"): lambda: _ok(dump_json(self._call.config)),
             ("events", "publish"): self._publish,
         }
 
@@ -234,12 +235,10 @@ class LocalHost:
         return _ok(new_id())
 
     def _get(self, key: str) -> Any:
-        found: Any = self._call.config
-        for part in key.split("."):
-            if not isinstance(found, dict) or part not in found:
-                return _err("not-found", f"The configuration has no {key!r}; see --config.")
-            found = found[part]
-        return _ok(json.dumps(found))
+        try:
+            return _ok(dump_json(found_at(self._call.config, key)))
+        except Missing as missing:
+            return _err("not-found", f"{missing} See --config.")
 
 
 def cache_directory() -> Path:

@@ -63,16 +63,22 @@ class ConfigSchema:
         Raises:
             InvalidArguments: it does not fit; with the path of the first fault.
         """
+        for fault in self.faults(values):
+            raise InvalidArguments(fault.message, path=fault.path)
+
+    def faults(self, values: Mapping[str, Any], *, partial: bool = False) -> list[Fault]:
+        """Return what is wrong with a configuration, each with its path; the first twenty faults.
+
+        ``partial`` takes one to which more is to come, so that nothing is missing from it.
+        """
         if self._validator.is_valid(dict(values)):
-            return
-        faults = self._faults(values)
-        path = path_of(faults[0].instance_path) if faults else ""
-        where = f"{path}: " if path else ""
-        message = _told(faults[0]) if faults else "it is too large to say where"
-        raise InvalidArguments(
-            f"The configuration does not fit the plugin's schema: {where}{message}.",
-            path=path or None,
-        )
+            return []
+        found = self._faults(values)
+        if not found:
+            return [Fault("The configuration does not fit the plugin's schema: it is too large to "
+                          "say where.")]  # fmt: skip
+        wrong = [fault for fault in found if not (partial and _is_missing(fault))]
+        return [_fault(fault) for fault in wrong[:_FAULTS_TOLD]]
 
     def check_defaults(self, values: Mapping[str, Any]) -> None:
         """Check a manifest's defaults, which may leave to the operator what is required.
@@ -88,9 +94,7 @@ class ConfigSchema:
                 "The defaults do not fit the config_schema: they are too large to say where.",
                 path="default_config",
             )
-        wrong = [
-            fault for fault in faults if not isinstance(fault.kind, ValidationErrorKind.Required)
-        ]
+        wrong = [fault for fault in faults if not _is_missing(fault)]
         if wrong:
             raise InvalidManifest(faults=[_default_fault(fault) for fault in wrong[:_FAULTS_TOLD]])
 
@@ -99,6 +103,18 @@ class ConfigSchema:
         if self._nodes * _weight(values) > MAX_LOCATED:
             return []
         return list(islice(self._validator.iter_errors(dict(values)), MAX_LOCATED))
+
+
+def _is_missing(fault: ValidationError) -> bool:
+    return isinstance(fault.kind, ValidationErrorKind.Required)
+
+
+def _fault(fault: ValidationError) -> Fault:
+    path = path_of(fault.instance_path)
+    where = f"{path}: " if path else ""
+    return Fault(
+        f"The configuration does not fit the plugin's schema: {where}{_told(fault)}.", path or None
+    )
 
 
 def _default_fault(fault: ValidationError) -> Fault:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wardian.errors import InvalidArguments, NotFound
+from wardian.policy.lookups import Missing, found_at
 from wardian.storage.documents import check_json, dump_json, utf8_length
 
 MAX_CONFIG_BYTES = 64 * 1024
@@ -29,14 +30,10 @@ def lookup(values: Mapping[str, Any], key: str) -> Any:
     Raises:
         NotFound: there is nothing.
     """
-    if key in values:
-        return values[key]
-    current: Any = values
-    for step in key.split("."):
-        if not isinstance(current, Mapping) or step not in current:
-            raise NotFound(f"The configuration has no value at {key[:200]!r}.")
-        current = current[step]
-    return current
+    try:
+        return found_at(values, key)
+    except Missing as missing:
+        raise NotFound(str(missing)) from missing
 
 
 def check_values(values: Mapping[str, Any]) -> None:

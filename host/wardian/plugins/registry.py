@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -14,10 +13,12 @@ from wardian.plugins.judgement import Signer
 from wardian.plugins.manifest import Manifest
 from wardian.plugins.states import CALLABLE, SWITCHED_ON, Cause, PluginState
 from wardian.plugins.stored import read_content, read_grants
+from wardian.policy.layers import NO_DOCUMENTS, Documents
 from wardian.policy.levels import Level
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.sandbox.description import Description
 from wardian.storage import Connection, Database
+from wardian.storage.config import ConfigRepository
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import PackageRow, PluginRow, VersionRow
 
@@ -32,7 +33,7 @@ class Installed:
         package_digest: of the package that it is a part of.
         asked: the permissions of the manifest, parsed.
         granted: the permissions the operator granted.
-        configured: what the operator set, not yet over the manifest's defaults.
+        documents: all that is configured for it, in whatever layer and environment.
         monitored: whether its use of permissions is recorded.
         recorded: how many of its calls are kept for replay.
         degraded_by: what made it degraded, while it is.
@@ -55,7 +56,7 @@ class Installed:
     installed_at: datetime
     asked: tuple[Permission, ...] = ()
     granted: tuple[Permission, ...] = ()
-    configured: Mapping[str, Any] = field(default_factory=dict)
+    documents: Documents = NO_DOCUMENTS
     monitored: bool = False
     recorded: int = 0
     degraded_by: Cause | None = None
@@ -105,7 +106,7 @@ class Registry:
         while changes != self._changes:
             changes = self._changes
             async with self._database.reading() as connection:
-                found = await _all_installed(PluginRepository(connection, tenant))
+                found = await read_all_installed(connection, tenant)
         self._lists[tenant] = found
         return found
 
@@ -153,21 +154,22 @@ async def read_installed(connection: Connection, tenant: str, name: str) -> Inst
     found = await repository.find_whole(name)
     if found is None:
         raise NotFound(f"No plugin named {name[:80]!r} is installed.")
-    row, package, configured = found
-    return _installed(row, await repository.granted(row.id), configured, signer_of(package))
+    row, package, documents = found
+    return _installed(row, await repository.granted(row.id), documents, signer_of(package))
 
 
-async def _all_installed(repository: PluginRepository) -> list[Installed]:
-    """Read what four queries tell, however many plugins there are."""
-    rows = await repository.all()
-    granted, configured = await repository.all_granted(), await repository.all_config()
+async def read_all_installed(connection: Connection, tenant: str) -> list[Installed]:
+    """Return every installed plugin, by name: four queries, however many there are."""
+    repository = PluginRepository(connection, tenant)
+    rows, granted = await repository.all(), await repository.all_granted()
+    documents = await ConfigRepository(connection, tenant).all_documents()
     packages = await repository.all_packages()
     signers = {digest: signer_of(package) for digest, package in packages.items()}
     return [
         _installed(
             row,
             granted.get(row.id, ()),
-            configured.get(row.id, {}),
+            documents.get(row.name, NO_DOCUMENTS),
             signers.get(row.package_digest),
         )
         for row in rows
@@ -224,7 +226,7 @@ def with_content(
 def _installed(
     row: PluginRow,
     granted: Iterable[str],
-    configured: Mapping[str, Any],
+    documents: Documents,
     signer: Signer | None,
 ) -> Installed:
     manifest, description, fault = read_content(row)
@@ -246,7 +248,7 @@ def _installed(
         installed_at=row.installed_at,
         asked=manifest.asked(),
         granted=read_grants(row.name, granted),
-        configured=configured,
+        documents=documents,
         monitored=row.monitored,
         recorded=row.recorded,
         degraded_by=Cause(row.degraded_by) if row.degraded_by else None,

@@ -43,7 +43,7 @@ class Authority:
         The layers are asked in this order: operator's exclusions, manifest, level, grant; so a
         refusal names the outermost layer that would have to change.
         """
-        if _covered(wanted, self.excluded):
+        if _covered(wanted, self.excluded) or _covered(wanted.without_query(), self.excluded):
             return _refuse(wanted, Layer.OPERATOR, "the operator excludes it on this host")
         if not _covered(wanted, self.asked):
             return _refuse(wanted, Layer.MANIFEST, "the plugin's manifest does not ask for it")

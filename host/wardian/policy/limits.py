@@ -22,7 +22,8 @@ class Limits:
         table_elements: elements of each table.
         instances, tables, memories: how many of each the component may create.
         host_calls, http_requests, events, log_lines: how many of each.
-        argument_bytes, result_bytes: size of the encoded arguments and of the result.
+        argument_bytes, result_bytes: size of the encoded arguments and of the result; also of the
+            body of one HTTP request, and of one response to it.
     """
 
     wall_seconds: float = 5.0

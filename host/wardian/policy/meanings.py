@@ -58,8 +58,12 @@ MEANINGS: dict[str, Meaning] = {
     "http_requests": Meaning(Unit.COUNT, "HTTP requests", EXHAUSTED, "http_requests"),
     "events": Meaning(Unit.COUNT, "events published", EXHAUSTED, "events"),
     "log_lines": Meaning(Unit.COUNT, "lines logged", EXHAUSTED, "log_lines"),
-    "argument_bytes": Meaning(Unit.BYTES, "size of the arguments", errors.InvalidArguments.type),
-    "result_bytes": Meaning(Unit.BYTES, "size of the result", errors.ResultTooLarge.type),
+    "argument_bytes": Meaning(
+        Unit.BYTES, "size of the arguments, or of a request's body", errors.InvalidArguments.type
+    ),
+    "result_bytes": Meaning(
+        Unit.BYTES, "size of the result, or of a response's body", errors.ResultTooLarge.type
+    ),
 }
 """By the names of the fields of ``Limits``; a test compares the two."""
 

@@ -4,7 +4,8 @@ Grammar (design, section 6): ``noun:verb`` or ``noun:verb:target``, where a ``*`
 stands for any run of characters. Nothing else is special, so people can read and grep them.
 
 An address is matched part by part, so that a ``*`` in its host ends where the host ends, and
-stands for whole labels only: ``https://*.example.org/*`` reaches no host outside that domain.
+stands for whole labels only: ``https://*.example.org/*`` reaches no host outside that domain. One
+in its path ends where the path ends: ``https://example.org/*/logo`` is not met by a query.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from wardian.errors import InvalidArguments
+from wardian.policy.urls import DEFAULT_PORTS, Url, spelled
 
 MAX_PERMISSION_CHARS = 512
 
@@ -88,18 +90,30 @@ class Permission:
         """Whether the target has a wildcard."""
         return self.target is not None and "*" in self.target
 
+    def without_query(self) -> Permission:
+        """Return what it takes to ask the same address for nothing in particular."""
+        if self.action != "http:request" or self.target is None:
+            return self
+        return Permission(self.action, self.target.partition("?")[0])
+
     def address(self) -> Address:
         """Return the parts of the target of an ``http:request``."""
         return _address(self.target or "")
 
 
 class Address(NamedTuple):
-    """The target of an ``http:request``, in the parts that are matched one by one."""
+    """The target of an ``http:request``, in the parts that are matched one by one.
+
+    Attributes:
+        query: with its question mark. A pattern without one takes any if its path ends in ``*``,
+            and none otherwise.
+    """
 
     method: str
     scheme: str
     authority: str
-    rest: str
+    path: str
+    query: str
 
 
 def parse_permission(text: str) -> Permission:
@@ -125,6 +139,29 @@ def parse_permission(text: str) -> Permission:
         shape = _ADDRESS if action == "http:request" else _NAME
         raise InvalidArguments(f"The permission {action!r} takes a target, {shape}; not {text!r}.")
     return Permission(action, target)
+
+
+def request_permission(method: str, url: Url) -> Permission:
+    """Return what it takes to send a request: concrete, whatever its characters."""
+    return Permission("http:request", f"{method}:{url}")
+
+
+def noted(wanted: Permission) -> Permission:
+    """Return a permission as it may be written down: short, in the grammar, and without a query.
+
+    A query may have anything in it, a person's data and keys among it, and has no end of values;
+    so all that a path was asked are one. What is no text of the grammar stands as its host.
+    """
+    if wanted.action != "http:request" or wanted.target is None:
+        return wanted
+    target, mark, _ = wanted.target.partition("?")
+    short = Permission(wanted.action, f"{target}?*" if mark else target)
+    try:
+        return parse_permission(str(short))
+    except InvalidArguments:
+        address = wanted.address()
+        whole = f"{address.method}:{address.scheme}://{address.authority}/*"
+        return Permission(wanted.action, whole)
 
 
 def expression() -> str:
@@ -168,7 +205,14 @@ def _address(target: str) -> Address:
     cut = min((at for at in map(tail.find, "/?") if at >= 0), default=len(tail))
     authority, rest = tail[:cut], tail[cut:]
     # `https://*` is everything, as everybody reads it.
-    return Address(method, scheme, authority, rest or ("*" if authority == "*" else ""))
+    path, mark, query = (rest or ("*" if authority == "*" else "")).partition("?")
+    asked = mark + query if mark else "*" * path.endswith("*")
+    return Address(method, scheme, _host(scheme, authority), spelled(path), asked)
+
+
+def _host(scheme: str, authority: str) -> str:
+    """Return host and port as a request's address has them."""
+    return authority.lower().removesuffix(f":{DEFAULT_PORTS[scheme]}")
 
 
 def _parts(action: str, target: str) -> tuple[str, ...]:

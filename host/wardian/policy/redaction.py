@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from wardian.policy.leaks import Leaks
+from wardian.policy.secret_forms import SHORTEST_CHARS
 from wardian.policy.secret_names import counts, is_secret_name
 from wardian.policy.secret_schema import SecretSchema
-from wardian.policy.secret_texts import base64_of, forms_of, secret_spans
+from wardian.policy.secret_texts import secret_spans
 
 MARKER = "wardian/redacted"
 """Stands where a secret was. It is base64 text too, because bytes are passed so in JSON."""
@@ -28,7 +29,7 @@ VALUES_MAX = 100_000
 SECRETS_MAX = 200
 """Different secrets that are looked for everywhere."""
 
-SPREADS_FROM_CHARS = 6
+SPREADS_FROM_CHARS = SHORTEST_CHARS
 """A shorter secret is taken out where it is named only: elsewhere it would be found by chance."""
 
 _SPREADS_FROM_NUMBER = 10 ** (SPREADS_FROM_CHARS - 1)
@@ -50,14 +51,24 @@ class Redaction:
     number 0; truth values, names and cases of variants stay, so that the shape does.
     """
 
-    def __init__(self, kept: Iterable[str] = (), *, values_max: int = VALUES_MAX) -> None:
-        """``kept`` are texts that are no secrets, whatever their name: cases of an enumeration."""
+    def __init__(
+        self,
+        kept: Iterable[str] = (),
+        *,
+        known: Leaks | None = None,
+        values_max: int = VALUES_MAX,
+    ) -> None:
+        """``kept`` are texts that are no secrets, whatever their name: cases of an enumeration.
+
+        What ``known`` looks for is taken out too.
+        """
+        self._known = known or Leaks()
         self._kept = frozenset(kept)
         self._left = values_max
         self._texts: set[str] = set()
         self._binaries: set[bytes] = set()
         self._numbers: set[int | float] = set()
-        self._made: _Forms | None = None
+        self._made: Leaks | None = None
 
     def clean(self, value: Any) -> Any:
         """Return ``value`` without what is a secret by its name or its looks.
@@ -124,7 +135,7 @@ class Redaction:
         ``encoded`` has texts as their UTF-8, and bytes as they are. A number that was found always
         makes it due.
         """
-        return bool(self._numbers) or any(found in encoded for found in self._forms().binaries)
+        return bool(self._numbers) or self._leaks().found(encoded) or self._known.found(encoded)
 
     def scrub(self, value: Any) -> Any:
         """Return ``value`` without the secrets that were found, wherever they stand in it.
@@ -133,14 +144,8 @@ class Redaction:
             RecursionError
         """
         kind = type(value)
-        if kind is str:
-            for text in self._forms().texts:
-                value = value.replace(text, MARKER)
-            return value
-        if kind is bytes:
-            for binary in self._forms().binaries:
-                value = value.replace(binary, MARKER.encode())
-            return value
+        if kind is str or kind is bytes:
+            return self._known.redacted(self._leaks().redacted(value, mark=MARKER), mark=MARKER)
         if kind is dict:
             return {name: self.scrub(inner) for name, inner in value.items()}
         if kind is list:
@@ -233,26 +238,10 @@ class Redaction:
         if len(self._texts) + len(self._binaries) > SECRETS_MAX:
             raise TooMuch
 
-    def _forms(self) -> _Forms:
+    def _leaks(self) -> Leaks:
         if self._made is None:
-            self._made = _Forms.of(self._texts, self._binaries)
+            self._made = Leaks((*self._texts, *self._binaries))
         return self._made
-
-
-@dataclass(frozen=True, slots=True)
-class _Forms:
-    """Secrets as they may be written in texts and in bytes; longer ones first."""
-
-    texts: list[str]
-    binaries: list[bytes]
-
-    @classmethod
-    def of(cls, texts: Iterable[str], binaries: Iterable[bytes]) -> _Forms:
-        written = {form for text in texts for form in forms_of(text)} | set(
-            map(base64_of, binaries)
-        )
-        raw = {text.encode(errors="surrogatepass") for text in written} | set(binaries)
-        return cls(sorted(written, key=len, reverse=True), sorted(raw, key=len, reverse=True))
 
 
 def _text_of(value: bytes) -> str | None:

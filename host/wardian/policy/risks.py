@@ -174,7 +174,7 @@ def _raises(permission: Permission) -> list[Assessment]:
         return []
     address = permission.address()
     raised = []
-    if address.method not in _READING and "*" in address.rest:
+    if address.method not in _READING and "*" in address.path + address.query:
         raised.append(CHANGES)
     if address.scheme == "http":
         raised.append(UNENCRYPTED)

@@ -47,7 +47,7 @@ class SecretSchema:
             }
         if type(value) is list:
             return [
-                self._all_applied([_of_item(schema, index)], inner, depth)
+                self._all_applied(_of_item(schema, index), inner, depth)
                 for index, inner in enumerate(value)
             ]
         return value
@@ -65,6 +65,9 @@ class SecretSchema:
                 yield from several
         for name in _ALONE:
             yield schema.get(name)
+        dependent = schema.get("dependentSchemas")
+        if isinstance(dependent, Mapping):
+            yield from dependent.values()
         reference = schema.get("$ref")
         if isinstance(reference, str):
             yield self._referred(reference)
@@ -89,8 +92,9 @@ def _of_member(schema: Mapping[str, Any], name: str) -> list[Any]:
     return [*found, schema.get("additionalProperties"), schema.get("unevaluatedProperties")]
 
 
-def _of_item(schema: Mapping[str, Any], index: int) -> Any:
+def _of_item(schema: Mapping[str, Any], index: int) -> list[Any]:
+    """Every schema that may apply to an item."""
     first = schema.get("prefixItems")
-    if isinstance(first, list) and index < len(first):
-        return first[index]
-    return schema.get("items")
+    ordered = first if isinstance(first, list) else []
+    own = ordered[index] if index < len(ordered) else schema.get("items")
+    return [own, schema.get("contains"), schema.get("unevaluatedItems")]

@@ -1,12 +1,9 @@
-"""Secrets in running text: where they begin and end, and how else they may be written."""
+"""Secrets in running text: where they begin and end."""
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Iterator
-from urllib.parse import quote
 
 from wardian.policy.secret_names import is_secret_name
 
@@ -39,21 +36,6 @@ def secret_spans(text: str) -> Iterator[tuple[int, int]]:
             yield found.span(1)
     for found in _LOOKS.finditer(text):
         yield found.span(found.lastindex or 0)
-
-
-def forms_of(text: str) -> Iterator[str]:
-    """Write a text as it is, and as it is within JSON, in an address and in base64."""
-    encoded = text.encode(errors="surrogatepass")
-    yield text
-    yield json.dumps(text)[1:-1]
-    yield json.dumps(text, ensure_ascii=False)[1:-1]
-    yield quote(encoded, safe="")
-    yield base64_of(encoded)
-
-
-def base64_of(content: bytes) -> str:
-    """Write bytes as base64, without what may follow at its end."""
-    return base64.b64encode(content).decode().rstrip("=")
 
 
 def _value_pattern(named: re.Match[str]) -> re.Pattern[str]:

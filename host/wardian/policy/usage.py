@@ -15,7 +15,8 @@ class Usage:
         memory_bytes: peak of what the call added to the worker's writable memory: its linear
             memories, tables and the values that crossed the boundary.
         host_calls: host functions called.
-        http_requests: HTTP requests sent for the call.
+        http_requests: HTTP requests sent for the call, each redirect that was followed included.
+        http_bytes_sent, http_bytes_received: what these took on the wire, within TLS.
         events: events published.
         output_bytes: size of the encoded result.
         log_lines: log lines kept.
@@ -27,6 +28,8 @@ class Usage:
     memory_bytes: int = 0
     host_calls: int = 0
     http_requests: int = 0
+    http_bytes_sent: int = 0
+    http_bytes_received: int = 0
     events: int = 0
     output_bytes: int = 0
     log_lines: int = 0

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from wardian.capabilities import Budget, CallContext, CallFacts
-from wardian.capabilities.config import answers_ahead
 from wardian.capabilities.logging import write_output
-from wardian.config import overlaid
+from wardian.config import configured, overlaid
 from wardian.crypto.identifiers import new_id
 from wardian.errors import CallError, GuestError, InvalidArguments, WardianError
 from wardian.plugins import Installed
@@ -21,13 +20,15 @@ from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.text import escaped
 from wardian.plugins.trust import Trust
 from wardian.policy.grants import Authority
+from wardian.policy.layers import Environment
+from wardian.policy.leaks import Leaks
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.policy.limits import Limits, limits_from
 from wardian.policy.permissions import Permission
 from wardian.policy.usage import Usage
 from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.call_log import CallLog, Ended
-from wardian.runtime.executor.job import HostCalls, Job, Known, Place
+from wardian.runtime.executor.job import HostCalls, Job, Place
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.package_files import PackageFiles
@@ -36,6 +37,7 @@ from wardian.runtime.recording import Recorder
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.tape import RecordedCall, Tape, is_recorded
 from wardian.runtime.views import CallOutcome
+from wardian.storage.documents import dump_json
 from wardian.telemetry import Telemetry
 
 SETTLED_MAX = 1_024
@@ -57,6 +59,7 @@ class CallRequest:
         call_id: one is made when it is None.
         caller: the call of another plugin that makes this one, and waits for it. Its rights and its
             budget are what this one has at most.
+        scopes: of the key that the first call of all was made with; None if it took no key.
     """
 
     function: str
@@ -68,6 +71,7 @@ class CallRequest:
     correlation_id: str | None = None
     traceparent: str | None = None
     caller: CallContext | None = None
+    scopes: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +82,13 @@ class CallPolicy:
         excluded: permissions that no plugin gets, whatever was granted.
         ceilings: limits, by name, that no call passes.
         ceiling: the levels that plugins may have, those installed under another setting too.
+        environment: whose values plugins see.
     """
 
     excluded: tuple[Permission, ...] = ()
     ceilings: Mapping[str, Any] = field(default_factory=dict)
     ceiling: LevelCeiling = field(default_factory=LevelCeiling)
+    environment: Environment = Environment.PRODUCTION
 
     def level(self, plugin: Installed) -> Level:
         """Return the level at which a plugin runs now."""
@@ -143,17 +149,19 @@ class Calls:
         """
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
+        leaks = await self._services.functions.sinks.leaks(plugin.tenant, plugin.asked)
         settled = self._settled_of(plugin) or await self._started(plugin)
         # Nothing is awaited from here until the call is among those that are running.
         plugin = settled.plugin
-        limits = _limits(settled, request)
-        context = _context(settled, request, limits)
+        context = _context(settled, request, _limits(settled, request), leaks)
         job = self._job(settled, context, function, request.arguments)
         if plugin.monitored:
             self._watch(context)
         answer: HostCalls = self._services.functions.serving(context)
         if is_recorded(plugin, function):
-            recorded = RecordedCall(plugin, job, request.limits or {}, settled.configuration)
+            recorded = RecordedCall(
+                plugin, job, request.limits or {}, settled.configuration, settled.configured
+            )
             answer = self._services.recorder.tape(recorded, answer)
         key = id(context)
         running = self._running[key] = _Running(plugin, context, asyncio.current_task(), job.place)
@@ -199,8 +207,10 @@ class Calls:
             function=function,
             arguments=arguments,
             limits=context.budget.limits,
-            on_output=lambda written: write_output(context, written),
-            known=settled.known,
+            on_output=lambda written: write_output(
+                context, self._services.functions.sinks.output(context, written)
+            ),
+            configuration=settled.text,
             place=self._place(context),
             account=context.budget.account,
         )
@@ -344,15 +354,17 @@ class Calls:
             outcome = await self._services.executor.call(job, answer)
         except CallError as error:
             error.usage = _merged(error.usage, context.budget)
+            self._services.functions.sinks.clean(context, error)
             self._record(plugin, job, error.usage, error, counted)
             if isinstance(answer, Tape):
-                answer.ended(error.usage, error=error)
+                answer.ended(error.usage, error=error, known=context.leaks)
             raise
         usage = _merged(outcome.usage, context.budget)
+        result = await self._services.functions.sinks.result(context, outcome.result)
         self._record(plugin, job, usage, None, counted)
         if isinstance(answer, Tape):
-            answer.ended(usage, outcome.result)
-        return CallOutcome(outcome.result, usage, job.call_id)
+            answer.ended(usage, result, known=context.leaks)
+        return CallOutcome(result, usage, job.call_id)
 
     def _record(
         self, plugin: Installed, job: Job, usage: Usage, error: CallError | None, counted: bool
@@ -411,6 +423,8 @@ class _Settled:
 
     Attributes:
         checked: after how many changes of trust the plugin was last found to be trusted.
+        configured: what lies over the manifest's defaults.
+        text: the configuration as JSON, for workers; None if the plugin never asks for it.
     """
 
     plugin: Installed
@@ -418,13 +432,15 @@ class _Settled:
     authority: Authority
     limits: Limits
     configuration: Mapping[str, Any]
-    known: tuple[Known, ...]
+    configured: Mapping[str, Any]
+    text: str | None
 
     @classmethod
     def of(cls, plugin: Installed, policy: CallPolicy, checked: int) -> _Settled:
         authority = policy.authority(plugin)
-        configuration = overlaid(plugin.manifest.default_config, plugin.configured)
-        known = (Known("config", *answer) for answer in answers_ahead(configuration))
+        manifest = plugin.manifest
+        over = configured(plugin.documents, policy.environment, manifest.config_schema)
+        configuration = overlaid(manifest.default_config, over)
         uses_config = any("/config@" in name for name in plugin.description.imports)
         return cls(
             plugin,
@@ -432,7 +448,8 @@ class _Settled:
             authority,
             policy.limits(authority.level),
             configuration,
-            tuple(known) if uses_config else (),
+            over,
+            dump_json(configuration) if uses_config else None,
         )
 
 
@@ -440,7 +457,9 @@ def _version_of(plugin: Installed) -> tuple[str, str]:
     return plugin.id, plugin.package_digest
 
 
-def _context(settled: _Settled, request: CallRequest, limits: Limits) -> CallContext:
+def _context(
+    settled: _Settled, request: CallRequest, limits: Limits, leaks: Leaks | None = None
+) -> CallContext:
     plugin, caller = settled.plugin, request.caller
     call_id = request.call_id or new_id()
     facts = CallFacts(
@@ -452,6 +471,7 @@ def _context(settled: _Settled, request: CallRequest, limits: Limits) -> CallCon
         version=plugin.version,
         correlation_id=(request.correlation_id or call_id)[:_MAX_NAME_CHARS],
         traceparent=_valid_traceparent(request.traceparent),
+        scopes=request.scopes,
     )
     return CallContext(
         facts=facts,
@@ -459,6 +479,8 @@ def _context(settled: _Settled, request: CallRequest, limits: Limits) -> CallCon
         budget=Budget(limits, within=None if caller is None else caller.budget),
         configuration=settled.configuration,
         caller=caller,
+        leaks=leaks,
+        given_out=[] if caller is None else caller.given_out,
     )
 
 
@@ -485,6 +507,8 @@ def _merged(reported: Usage | None, budget: Budget) -> Usage:
     usage = reported or Usage(wall_seconds=budget.elapsed_seconds())
     usage.host_calls = max(usage.host_calls, counted.host_calls)
     usage.http_requests = counted.http_requests
+    usage.http_bytes_sent = counted.http_bytes_sent
+    usage.http_bytes_received = counted.http_bytes_received
     usage.events = counted.events
     usage.dropped_log_lines += counted.dropped_log_lines
     usage.log_lines = counted.log_lines

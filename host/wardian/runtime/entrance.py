@@ -25,6 +25,7 @@ from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.gates import Gates
 from wardian.runtime.recall import Recall
+from wardian.runtime.scopes import check_scopes
 from wardian.runtime.supervision import Supervisor
 from wardian.runtime.traffic import Traffic
 from wardian.runtime.views import CallOutcome
@@ -85,6 +86,7 @@ class Entrance:
                 crashes, and too many calls of it wait.
             SignatureInvalid, Revoked: the tenant does not trust the plugin, or no more; it is
                 quarantined then.
+            Forbidden: the key that all began with lacks scopes that the plugin requires.
             Conflict: it would have to wait for an upgrade that waits for the calling plugin.
             CallError, InvalidArguments, NotFound: as of `Calls.run`, and what ``find`` raises.
         """
@@ -95,6 +97,7 @@ class Entrance:
             await supervisor.rested(plugin)
             await gates.opened(plugin)
             plugin = await find()
+        check_scopes(plugin, request.scopes)
         return await self._run(plugin, request)
 
     async def _run(self, plugin: Installed, request: CallRequest) -> CallOutcome:

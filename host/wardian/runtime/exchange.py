@@ -14,6 +14,7 @@ from wardian.capabilities.plugins import Wanted
 from wardian.errors import (
     CallError,
     DeadlineExceeded,
+    Forbidden,
     GuestError,
     InvalidArguments,
     MemoryExceeded,
@@ -85,6 +86,7 @@ class Exchange:
             correlation_id=caller.facts.correlation_id,
             traceparent=caller.facts.traceparent,
             caller=caller,
+            scopes=caller.facts.scopes,
         )
         find = partial(self._find, caller, wanted, accepts)
         reply = await self._reply(self._entrance, find, request)
@@ -176,6 +178,8 @@ def _refusal(request: CallRequest, error: WardianError) -> Refused:
     text = escaped(error.message, REASON_CHARACTERS_MAX)
     if isinstance(error, InvalidArguments):
         return Refused("invalid", text)
+    if isinstance(error, Forbidden):
+        return Refused("denied", text)
     if isinstance(error, NotFound):
         return Refused("not-found", text)
     if isinstance(error, CallError):

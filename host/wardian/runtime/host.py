@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wardian import __version__
-from wardian.config import overlaid
+from wardian.egress import Egress
 from wardian.errors import (
     WardianError,
 )
@@ -20,6 +20,8 @@ from wardian.plugins import Installed, Registry
 from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
+from wardian.runtime.config_edits import Edit, Place
+from wardian.runtime.configuration import Configuration
 from wardian.runtime.credentials import Credentials
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.dependency_views import DependenciesView, dependencies_view
@@ -31,10 +33,10 @@ from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
+from wardian.runtime.oauth import Connections, Flows
 from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permission_views import SuggestionView, UsesView
-from wardian.runtime.permissions import change_config
 from wardian.runtime.ports import Executor
 from wardian.runtime.publishers import Publishers
 from wardian.runtime.recall import Recall
@@ -121,6 +123,8 @@ class HostParts:
     files: PackageFiles
     trust: Trust
     vault: Vault
+    oauth_flows: Flows
+    connections: Connections
     credentials: Credentials
     upkeep: VaultUpkeep
     steps: Steps
@@ -140,6 +144,8 @@ class HostParts:
     recorder: Recorder
     recordings: Recordings
     replays: Replays
+    egress: Egress
+    configuration: Configuration
 
 
 class PluginHost:
@@ -149,8 +155,11 @@ class PluginHost:
         keys: API keys and who holds them.
         tenants: create and list tenants.
         events: what was published.
+        configuration: what plugins see as their configuration, in layers.
         recordings: calls that can be run again, and which plugins' are recorded.
         replays: run recorded calls again.
+        oauth_flows: connect plugins to OAuth providers, through a browser.
+        connections: of plugins to OAuth providers.
         trust: what tenants do about unsigned packages and lists that have expired.
         publishers: whom tenants trust to sign what, and their keys.
         revocations: what must not run any more.
@@ -164,8 +173,11 @@ class PluginHost:
         self.keys = parts.keys
         self.tenants = parts.tenants
         self.events = parts.events
+        self.configuration = parts.configuration
         self.recordings = parts.recordings
         self.replays = parts.replays
+        self.oauth_flows = parts.oauth_flows
+        self.connections = parts.connections
         self.trust = parts.policies
         self.publishers = parts.publishers
         self.revocations = parts.revocations
@@ -551,7 +563,8 @@ class PluginHost:
         Raises:
             NotFound: no such plugin.
         """
-        return _resolved(await self._parts.registry.get(tenant, name))
+        values: dict[str, Any] = await self.configuration.get(name, tenant=tenant)
+        return values
 
     async def set_config(
         self,
@@ -561,15 +574,17 @@ class PluginHost:
         tenant: str = "default",
         actor: str = "host",
     ) -> dict[str, Any]:
-        """Replace what was set for a plugin, and return the resolved configuration.
+        """Replace the user layer of a plugin, and return the resolved configuration.
+
+        `configuration` changes other layers, and single values.
 
         Raises:
             NotFound: no such plugin.
             InvalidArguments: it does not fit the manifest's schema; with the path of the fault.
         """
-        return _resolved(
-            await change_config(self._parts.journal, name, values, tenant=tenant, actor=actor)
-        )
+        place, edit = Place(plugin=name), Edit(values=values)
+        view = await self.configuration.change(place, edit, tenant=tenant, actor=actor)
+        return view.configuration
 
     async def functions(
         self, name: str, *, tenant: str = "default"
@@ -602,10 +617,13 @@ class PluginHost:
         correlation_id: str | None = None,
         traceparent: str | None = None,
         call_id: str | None = None,
+        scopes: Collection[str] | None = None,
     ) -> CallOutcome:
         """Call a function of a plugin.
 
         Args:
+            scopes: of the key that it is called with; None for a caller that needs no key, such as
+                the program that this host is a part of.
             function: its full name, or its bare name where that is unambiguous.
             arguments: plain values by parameter name.
             limits: overrides by name, which only ever lower.
@@ -613,6 +631,7 @@ class PluginHost:
         Raises:
             NotFound: no such plugin or function.
             Conflict: the plugin takes no calls now.
+            Forbidden: ``scopes`` lack what the plugin requires of its callers.
             InvalidArguments: arguments or limits; with the path of the fault.
             Overloaded: every worker is busy and the queue is full; or the plugin rests after
                 crashes, and too many calls of it wait.
@@ -628,6 +647,7 @@ class PluginHost:
             call_id=call_id,
             correlation_id=correlation_id,
             traceparent=traceparent,
+            scopes=scopes,
         )
         entrance = self._parts.entrance
         return await entrance.call(partial(entrance.named, tenant, name), request)
@@ -670,7 +690,3 @@ class PluginHost:
             is_new=is_new,
             warnings=self._parts.trust.warnings(plugin),
         )
-
-
-def _resolved(plugin: Installed) -> dict[str, Any]:
-    return overlaid(plugin.manifest.default_config, plugin.configured)

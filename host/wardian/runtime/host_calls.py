@@ -12,6 +12,7 @@ from typing import Any
 
 from wardian.capabilities import CallContext, Refused
 from wardian.errors import InvalidArguments, WardianError
+from wardian.runtime.sinks import Sinks, without
 from wardian.telemetry import Telemetry
 from wardian.worlds import Contract
 from wardian.worlds.contract import HostFunction
@@ -26,11 +27,20 @@ class _Answerable:
 
 
 class HostFunctions:
-    """Every function of the contract with the capability that answers it."""
+    """Every function of the contract with the capability that answers it.
+
+    Attributes:
+        sinks: keep credentials out of what plugins write.
+    """
 
     def __init__(
-        self, contract: Contract, capabilities: Mapping[str, object], telemetry: Telemetry
+        self,
+        contract: Contract,
+        capabilities: Mapping[str, object],
+        telemetry: Telemetry,
+        sinks: Sinks,
     ) -> None:
+        self.sinks = sinks
         self._telemetry = telemetry
         self._functions = {
             (interface, name): _Answerable(
@@ -63,6 +73,8 @@ class HostFunctions:
             answer, outcome = _err("unavailable", "The host met a fault."), "unavailable"
         else:
             answer, outcome = {"tag": "ok", "val": value}, "ok"
+        if call.leaks and answer["tag"] == "err":
+            answer = without(call.leaks, answer, call.given_out)
         if (interface, function) in self._functions:
             self._telemetry.host_call_ended(interface, outcome)
         return answer
@@ -79,7 +91,10 @@ class HostFunctions:
         known = self._functions.get((interface, function))
         if known is None:
             raise Refused("unavailable", "This host does not offer this function.")
-        return await known.answer(call, *known.function.check(arguments))
+        arguments = known.function.check(arguments)
+        if call.leaks is not None:
+            arguments = await self.sinks.arguments(call, interface, function, arguments)
+        return await known.answer(call, *arguments)
 
 
 class HostCallsOfOneCall:

@@ -14,7 +14,9 @@ from wardian.plugins.registry import read_installed
 from wardian.plugins.releases import Release, hold_releases, read_releases, release_of
 from wardian.plugins.rollback import Sighting, check_publisher, check_version
 from wardian.plugins.versions import is_older
+from wardian.policy.layers import Environment
 from wardian.runtime import journal
+from wardian.runtime.config_judging import check_arriving
 from wardian.runtime.dependencies import holding, leaving
 from wardian.runtime.intake import Candidate, Change, Delivery, Intake
 from wardian.runtime.journal import Journal
@@ -57,7 +59,7 @@ class Batch:
 class Installer:
     """Turns packages into installed plugins, and back into nothing."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- its parts
         self,
         database: Database,
         journal: Journal,
@@ -65,6 +67,8 @@ class Installer:
         intake: Intake,
         files: PackageFiles,
         steps: Steps,
+        *,
+        environment: Environment,
     ) -> None:
         self._database = database
         self._journal = journal
@@ -72,6 +76,7 @@ class Installer:
         self._intake = intake
         self._files = files
         self._steps = steps
+        self._environment = environment
 
     async def install(
         self, delivery: Delivery, *, grants: Grants, enable: bool, tenant: str, actor: str
@@ -144,6 +149,7 @@ class Installer:
     async def _put(self, change: journal.Change, accepted: Accepted, enable: bool) -> Installed:
         await self._add(change, accepted.candidate)
         plugin = await self._grant(change, accepted.candidate.manifest, accepted.granted)
+        check_arriving(plugin, self._environment)
         return await self._lifecycle.enable(change, plugin) if enable else plugin
 
     async def uninstall(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -45,6 +45,26 @@ class Change:
         await self._write(topic, subject, detail)
         noun = topic.partition(".")[0]
         await self._tell(topic, {noun: subject, "actor": self.actor, **detail})
+
+    async def note_config(
+        self, plugin: str | None, detail: Mapping[str, Any], plugins: Sequence[str]
+    ) -> None:
+        """Write down that a configuration changed, ``plugin``'s or for all of the tenant's.
+
+        ``plugins`` are those for which another one is in force now. Auditors have one entry,
+        `plugin.configured` or `config.changed`, and subscribers hear `config.changed`.
+        """
+        if plugin is None:
+            await self._write("config.changed", "", detail)
+        else:
+            await self.note("configured", plugin, detail)
+        told = {"plugin": plugin, "plugins": list(plugins), "actor": self.actor, **detail}
+        await self._tell("config.changed", told)
+
+    async def note_config_file(self, file: str, detail: Mapping[str, Any]) -> None:
+        """Write down that a file of the tenant's is not taken: `config.file-refused`."""
+        await self._write("config.file-refused", file, detail)
+        await self._tell("config.file-refused", {"file": file, **detail})
 
     async def _write(self, action: str, subject: str, detail: Mapping[str, Any]) -> None:
         entry = AuditRow(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from wardian.config import ConfigSchema
-from wardian.errors import InvalidManifest
+from wardian.config.secrets import secret_faults
+from wardian.errors import Fault, InvalidManifest
 from wardian.plugins.manifest import Manifest
 from wardian.worlds import HOST_VERSION
 
@@ -13,7 +14,7 @@ def check_manifest(manifest: Manifest) -> None:
 
     Raises:
         InvalidManifest: another contract than this host's, a config_schema that is none, or
-            defaults that do not fit it.
+            defaults that do not fit it or hold what it calls a secret.
     """
     wanted = [int(part) for part in manifest.api_version.split(".")]
     offered = [int(part) for part in HOST_VERSION.split(".")]
@@ -24,4 +25,12 @@ def check_manifest(manifest: Manifest) -> None:
             path="api_version",
         )
     if manifest.config_schema is not None:
+        secrets = secret_faults(manifest.config_schema, manifest.default_config)
+        if secrets:
+            raise InvalidManifest(faults=[_of_defaults(fault) for fault in secrets])
         ConfigSchema(manifest.config_schema).check_defaults(manifest.default_config)
+
+
+def _of_defaults(fault: Fault) -> Fault:
+    path = "default_config" if fault.path is None else f"default_config.{fault.path}"
+    return Fault(fault.message, path)

@@ -1,11 +1,10 @@
-"""Grants and configuration: what operators change about a plugin."""
+"""Grants: what operators let a plugin do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
-from wardian.config import ConfigSchema, check_values, overlaid
 from wardian.errors import InvalidArguments
 from wardian.plugins import Installed, Manifest
 from wardian.plugins.registry import read_installed
@@ -78,25 +77,3 @@ async def _drop_for_good(change: Change, plugin: Installed, granted: Sequence[st
         ]
         if dropped != row.report.get("dropped", []):
             await upgrades.change(row.id, report={**row.report, "dropped": dropped})
-
-
-async def change_config(
-    journal: Journal, name: str, values: Mapping[str, Any], *, tenant: str, actor: str
-) -> Installed:
-    """Replace what the operator set for a plugin.
-
-    Raises:
-        NotFound: no such plugin.
-        InvalidArguments: not a JSON object, too large, or, over the defaults, not what the
-            manifest's schema allows; with the path of the fault.
-    """
-    check_values(values)
-    async with journal.change(tenant, actor) as change:
-        plugin = await read_installed(change.connection, tenant, name)
-        if plugin.manifest.config_schema is not None:
-            schema = ConfigSchema(plugin.manifest.config_schema)
-            schema.check(overlaid(plugin.manifest.default_config, values))
-        await change.plugins.set_config(plugin.id, values)
-        # Names only: values may be what the operator would rather not see in an audit trail.
-        await change.note("configured", name, {"names": sorted(values)})
-        return await read_installed(change.connection, tenant, name)

@@ -59,7 +59,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         level, limits: at which, and within which, it ran.
         lowered: the limits that the request itself lowered.
         configuration: the plugin's resolved values.
-        configured: what of these the operator had set.
+        configured: what of these was set, in whatever layer, over the manifest's defaults.
         host_calls: in order, lines for the log too. What the worker answered from the configuration
             by itself is not among them.
         result, error: what came of it; ``error`` is None for a call that succeeded.

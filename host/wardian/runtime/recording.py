@@ -13,6 +13,7 @@ from operator import itemgetter
 
 from wardian.errors import WardianError
 from wardian.plugins import Installed
+from wardian.policy.leaks import Leaks
 from wardian.policy.limits import MIB
 from wardian.policy.redaction import TooMuch
 from wardian.runtime.executor.job import HostCalls
@@ -66,6 +67,7 @@ class _Waiting:
 
     plugin: Installed
     content: bytes
+    known: Leaks | None
 
 
 class Recorder:
@@ -132,7 +134,7 @@ class Recorder:
             elif self._queue_bytes + len(content) > QUEUE_BYTES_MAX:
                 self._drop(tape.plugin, QUEUE_FULL)
             else:
-                self._queue.append(_Waiting(tape.plugin, content))
+                self._queue.append(_Waiting(tape.plugin, content, how.known))
                 self._queue_bytes += len(content)
                 self._due.set()
 
@@ -186,7 +188,7 @@ class Recorder:
         try:
             recording = read_recording(waiting.content)
             kept = texts_of_type(plugin.description.functions.get(recording.function))
-            recording = redacted(recording, plugin.manifest.config_schema, kept)
+            recording = redacted(recording, plugin.manifest.config_schema, kept, waiting.known)
             document = encode_recording(recording)
         except (TooMuch, RecursionError):
             return TOO_MUCH

@@ -9,6 +9,7 @@ import msgspec
 
 from wardian.config import lookup
 from wardian.errors import NotFound
+from wardian.policy.leaks import Leaks
 from wardian.policy.redaction import Redaction
 from wardian.policy.secret_names import is_secret_name
 from wardian.runtime.recorded import (
@@ -30,18 +31,22 @@ _KEYED = "key"
 
 
 def redacted(
-    recording: Recording, schema: Mapping[str, Any] | None, kept: Iterable[str] = ()
+    recording: Recording,
+    schema: Mapping[str, Any] | None,
+    kept: Iterable[str] = (),
+    known: Leaks | None = None,
 ) -> Recording:
     """Return a recording without the secrets in it.
 
     Args:
         schema: of the configuration.
         kept: texts that are no secrets; see `texts_of_type`.
+        known: looks for the tenant's credentials.
 
     Raises:
         TooMuch, RecursionError: there is more in it than is worth the time.
     """
-    redaction = Redaction(kept)
+    redaction = Redaction(kept, known=known)
     cleaned = msgspec.structs.replace(
         recording,
         arguments=redaction.clean(recording.arguments),

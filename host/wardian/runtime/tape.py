@@ -11,6 +11,7 @@ import msgspec
 
 from wardian.errors import WardianError
 from wardian.plugins import Installed
+from wardian.policy.leaks import Leaks
 from wardian.policy.usage import Usage
 from wardian.runtime.executor.job import HostCalls, Job
 from wardian.runtime.recorded import FORMAT, RecordedError, RecordedHostCall
@@ -36,6 +37,7 @@ class RecordedCall:
     job: Job
     lowered: Mapping[str, Any]
     configuration: Mapping[str, Any]
+    configured: Mapping[str, Any]
 
     def document(self) -> dict[str, Any]:
         """Return the members of a `Recording` that say so."""
@@ -53,18 +55,23 @@ class RecordedCall:
             "limits": job.limits,
             "lowered": dict(self.lowered),
             "configuration": dict(self.configuration),
-            "configured": dict(plugin.configured),
+            "configured": dict(self.configured),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What came of a call."""
+    """What came of a call.
+
+    Attributes:
+        known: looks for credentials in it.
+    """
 
     at: datetime
     usage: Usage
     result: Any
     error: RecordedError | None
+    known: Leaks | None = None
 
     def document(self) -> dict[str, Any]:
         return {
@@ -113,9 +120,17 @@ class Tape:
             )
         return answer
 
-    def ended(self, usage: Usage, result: Any = None, error: WardianError | None = None) -> None:
+    def ended(
+        self,
+        usage: Usage,
+        result: Any = None,
+        error: WardianError | None = None,
+        *,
+        known: Leaks | None = None,
+    ) -> None:
         """Have the call written down, once whoever waits for it has its answer."""
-        how = Ending(now(), usage, result, None if error is None else RecordedError.of(error))
+        failure = None if error is None else RecordedError.of(error)
+        how = Ending(now(), usage, result, failure, known)
         self._keep(self, how)
 
     @property

@@ -22,8 +22,10 @@ from wardian.plugins import Installed, Manifest, Registry
 from wardian.plugins.judgement import Signer
 from wardian.plugins.registry import as_version, read_installed
 from wardian.plugins.rollback import Sighting
+from wardian.policy.layers import Environment
 from wardian.policy.permissions import parse_permission
 from wardian.runtime.calls import CallRequest, Calls
+from wardian.runtime.config_judging import check_configuration
 from wardian.runtime.dependencies import check_still_fits
 from wardian.runtime.gates import Gates
 from wardian.runtime.history import first_migrated, since
@@ -32,8 +34,9 @@ from wardian.runtime.journal import Change, Journal
 from wardian.runtime.lifecycle import Lifecycle, lifecycle_function
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.steps import Steps
-from wardian.runtime.upgrade_report import MigrationStep, check_configuration
+from wardian.runtime.upgrade_report import MigrationStep
 from wardian.runtime.whole import whole
+from wardian.storage.config import ConfigRepository
 from wardian.storage.rows import PackageRow, UpgradeRow, VersionRow, now
 from wardian.storage.upgrades import (
     COMMITTED,
@@ -110,6 +113,7 @@ class TransitionParts:
     gates: Gates
     steps: Steps
     probe: Probe
+    environment: Environment
 
 
 class Transitions:
@@ -298,8 +302,9 @@ class Transitions:
     ) -> Installed:
         changes = self._parts.registry.changes
         async with self._parts.journal.change(plugin.tenant, row.actor) as change:
+            await ConfigRepository(change.connection, plugin.tenant).hold()
             before = await self._check_unchanged(change, plugin)
-            check_configuration(before, target.manifest)
+            check_configuration(before, target.manifest, self._parts.environment)
             await check_still_fits(change, target.manifest)
             granted = _still_granted(plugin, before, target)
             await change.plugins.use_version(

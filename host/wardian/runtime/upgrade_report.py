@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from wardian.config import ConfigSchema, overlaid
 from wardian.errors import Conflict, InvalidArguments
-from wardian.plugins import Installed, Manifest
+from wardian.plugins import Installed
 from wardian.plugins.compatibility import Change, Compatibility, compare, next_version, reaches
 from wardian.plugins.demands import demands_of
 from wardian.plugins.dependencies import dependents
@@ -205,25 +204,6 @@ def check_replayed(found: ReplayReport | None, *, accepted: bool) -> None:
         f"them {first.call_id} of {first.function}. --dry-run shows the differences; take them "
         "with --accept-differences."
     )
-
-
-def check_configuration(plugin: Installed, manifest: Manifest) -> None:
-    """Check that what the operator set fits the new version's schema.
-
-    Raises:
-        InvalidArguments: it does not; with the path of the fault.
-    """
-    if manifest.config_schema is not None:
-        try:
-            ConfigSchema(manifest.config_schema).check(
-                overlaid(manifest.default_config, plugin.configured)
-            )
-        except InvalidArguments as exc:
-            raise InvalidArguments(
-                f"{exc.message} That is what {manifest.name} {manifest.version} asks for; change "
-                "the configuration first, in a way that both versions take.",
-                path=exc.path,
-            ) from exc
 
 
 def approved_grants(found: UpgradeReport, approve: Sequence[str] | str | None) -> tuple[str, ...]:

@@ -18,9 +18,11 @@ from wardian.plugins.registry import as_version, read_installed, signer_of, with
 from wardian.plugins.releases import Release, read_releases
 from wardian.plugins.rollback import check_version
 from wardian.plugins.trust import Trust
+from wardian.policy.layers import Environment
 from wardian.policy.permissions import Permission, parse_permission
 from wardian.runtime import intake
 from wardian.runtime.calls import Calls
+from wardian.runtime.config_judging import check_configuration
 from wardian.runtime.history import first_migrated, since
 from wardian.runtime.intake import Candidate, Delivery, Intake
 from wardian.runtime.lifecycle import Lifecycle
@@ -35,7 +37,6 @@ from wardian.runtime.upgrade_report import (
     UpgradeReport,
     approved_grants,
     check_breaking,
-    check_configuration,
     check_newer,
     check_replayed,
     dependents_of,
@@ -134,6 +135,7 @@ class UpgraderParts:
     calls: Calls
     replays: Replays
     steps: Steps
+    environment: Environment
 
 
 class Upgrader:
@@ -178,7 +180,7 @@ class Upgrader:
         with _noted(obstacles, "compare"):
             check_breaking(found, allowed=order.allow_breaking)
         with _noted(obstacles, "compare"):
-            check_configuration(plugin, candidate.manifest)
+            check_configuration(plugin, candidate.manifest, self._parts.environment)
         with _noted(obstacles, "compare"):
             _check_dependencies(candidate.manifest, there)
         with _noted(obstacles, "approve"):
@@ -238,6 +240,7 @@ class Upgrader:
         found = self._report(plugin, candidate, there)
         with self._parts.steps.at("upgrade", "compare"):
             _compare(order, plugin, candidate, found)
+            check_configuration(plugin, candidate.manifest, self._parts.environment)
             _check_dependencies(candidate.manifest, there)
         with self._parts.steps.at("upgrade", "approve"):
             return found, approved_grants(found, order.approve)
@@ -324,7 +327,7 @@ class Upgrader:
         component = await self._parts.files.component(row.package_digest)
         await self._parts.intake.compile(component, manifest, "rollback")
         with self._parts.steps.at("rollback", "compare"):
-            check_configuration(plugin, manifest)
+            check_configuration(plugin, manifest, self._parts.environment)
             _check_dependencies(manifest, await self._there(plugin.tenant))
         return target
 
@@ -347,7 +350,6 @@ def _compare(
 ) -> None:
     _check_newer(order, plugin, candidate)
     check_breaking(found, allowed=order.allow_breaking)
-    check_configuration(plugin, candidate.manifest)
 
 
 def _check_dependencies(manifest: Manifest, there: Sequence[Release]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from wardian.errors import InvalidArguments
+from wardian.policy.json_text import dump_json as dump_json
 
 MAX_DEPTH = 64
 
@@ -49,11 +50,6 @@ def check_json(value: Any) -> None:
             path = _written(steps)
             raise InvalidArguments(f"{path or 'the value'} {fault}.", path=path or None)
         pending.extend(((steps, step), inner, depth + 1) for step, inner in _inside(current))
-
-
-def dump_json(value: Any) -> str:
-    """Return the shortest JSON text of a value that `check_json` accepts."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def utf8_length(text: str) -> int:

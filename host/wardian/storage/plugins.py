@@ -1,4 +1,4 @@
-"""Plugins, their grants and their configuration: the rows of one tenant."""
+"""Plugins and their grants: the rows of one tenant."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from wardian.errors import Conflict
+from wardian.policy.layers import Documents
+from wardian.storage.config import DOCUMENT_COLUMNS, documents_of, with_documents
 from wardian.storage.database import Connection
 from wardian.storage.rows import PackageRow, PluginRow, SeenRow, VersionRow, now
 from wardian.storage.statements import OF_DIGEST, OF_NAME, OF_PLUGIN, mine
 from wardian.storage.tables import (
-    config,
     grants,
     kv_usage,
     packages,
@@ -45,23 +46,17 @@ _CHANGE = (
     .where(mine(plugins, plugins.c.id == OF_PLUGIN))
     .values(version=plugins.c.version + 1)
 )
+_WHOLE = plugins.join(
+    packages,
+    and_(packages.c.tenant == plugins.c.tenant, packages.c.digest == plugins.c.package_digest),
+)
 _FIND_WHOLE = (
     select(
         *_COLUMNS,
         *(column.label(f"package__{column.name}") for column in _PACKAGE_COLUMNS),
-        config.c.settings,
+        *DOCUMENT_COLUMNS,
     )
-    .select_from(plugins)
-    .join(
-        packages,
-        and_(
-            packages.c.tenant == plugins.c.tenant,
-            packages.c.digest == plugins.c.package_digest,
-        ),
-    )
-    .outerjoin(
-        config, and_(config.c.tenant == plugins.c.tenant, config.c.plugin_id == plugins.c.id)
-    )
+    .select_from(with_documents(_WHOLE))
     .where(mine(plugins, plugins.c.name == OF_NAME))
 )
 _GRANTED = (
@@ -228,8 +223,8 @@ class PluginRepository:
         row = found.mappings().one_or_none()
         return None if row is None else _plugin(row)
 
-    async def find_whole(self, name: str) -> tuple[PluginRow, PackageRow, dict[str, Any]] | None:
-        """Return what `find` does, with the plugin's package and what was set for it.
+    async def find_whole(self, name: str) -> tuple[PluginRow, PackageRow, Documents] | None:
+        """Return what `find` does, with the plugin's package and what is configured for it.
 
         One query for what calls and upgrades wait for.
         """
@@ -240,7 +235,7 @@ class PluginRepository:
         return (
             PluginRow(**{column.name: row[column.name] for column in _COLUMNS}),
             PackageRow(**{each.name: row[f"package__{each.name}"] for each in _PACKAGE_COLUMNS}),
-            dict(row["settings"] or {}),
+            documents_of(row),
         )
 
     async def name_of(self, plugin_id: str) -> str:
@@ -320,36 +315,6 @@ class PluginRepository:
         ]
         if rows:
             await self._connection.execute(insert(grants), rows)
-
-    async def config(self, plugin_id: str) -> dict[str, Any]:
-        """Return what the operator set for a plugin; an empty object at first."""
-        found = await self._connection.execute(
-            select(config.c.settings).where(
-                config.c.tenant == self._tenant, config.c.plugin_id == plugin_id
-            )
-        )
-        return dict(found.scalar_one_or_none() or {})
-
-    async def all_config(self) -> dict[str, dict[str, Any]]:
-        """Return what `config` does, of every plugin for which anything was set, by its id."""
-        found = await self._connection.execute(
-            select(config.c.plugin_id, config.c.settings).where(config.c.tenant == self._tenant)
-        )
-        return {row.plugin_id: dict(row.settings or {}) for row in found}
-
-    async def set_config(self, plugin_id: str, settings: Mapping[str, Any]) -> None:
-        """Replace what the operator set for a plugin."""
-        await self._connection.execute(
-            delete(config).where(config.c.tenant == self._tenant, config.c.plugin_id == plugin_id)
-        )
-        await self._connection.execute(
-            insert(config).values(
-                tenant=self._tenant,
-                plugin_id=plugin_id,
-                settings=dict(settings),
-                updated_at=now(),
-            )
-        )
 
     async def _execute(self, statement: Executable, **values: Any) -> CursorResult[Any]:
         return await self._connection.execute(statement, {"in_tenant": self._tenant, **values})

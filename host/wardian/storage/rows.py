@@ -33,6 +33,48 @@ class PackageRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeRow:
+    """What one origin sets in one scope.
+
+    Attributes:
+        scope: a plugin's name, or empty for all of the tenant's.
+        plugin_id: with whose installation it goes; None if it stays.
+        layers: settings, by slot.
+        origins: by slot, and by the JSON text of a value's path: `by` and `at`.
+        version: counts the changes.
+    """
+
+    scope: str
+    origin: str
+    plugin_id: str | None
+    layers: Mapping[str, Any]
+    origins: Mapping[str, Any]
+    version: int
+    updated_at: datetime
+    updated_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigChangeRow:
+    """The settings of a layer before and after one change.
+
+    Attributes:
+        environment: None for a layer that is the same in all of them.
+    """
+
+    scope: str
+    origin: str
+    plugin_id: str | None
+    layer: str
+    environment: str | None
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    note: str
+    changed_at: datetime
+    changed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRow:
     """One kept version of a plugin. The documents are JSON values; services parse them.
 

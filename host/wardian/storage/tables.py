@@ -239,14 +239,42 @@ grants = Table(
     _of_plugin(),
 )
 
-config = Table(
-    "config",
+# What one origin sets in one scope, which is a plugin's name, or empty for all of the tenant's.
+# Files may speak of a plugin that is not installed.
+config_scopes = Table(
+    "config_scopes",
     metadata,
     _tenant(key=True),
-    Column("plugin_id", String(36), primary_key=True),
-    Column("settings", JSON, nullable=False),
+    Column("scope", String(64), primary_key=True),
+    Column("origin", String(8), primary_key=True),
+    Column("plugin_id", String(36)),
+    Column("layers", JSON, nullable=False),  # settings by slot
+    Column("origins", JSON, nullable=False),  # by slot and path: who set it, and when
+    Column("version", Integer, nullable=False),  # counts changes, for optimistic locking
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("updated_by", String(200), nullable=False),
     _of_plugin(),
+)
+
+# The settings of a layer before and after each of its last changes.
+config_history = Table(
+    "config_history",
+    metadata,
+    Column("position", _POSITION, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("scope", String(64), nullable=False),
+    Column("origin", String(8), nullable=False),
+    Column("plugin_id", String(36)),
+    Column("layer", String(16), nullable=False),
+    Column("environment", String(16)),  # of the layer `environment` only
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", String(200), nullable=False),
+    _of_plugin(),
+    Index(None, "tenant", "scope", "position"),
+    sqlite_autoincrement=True,
 )
 
 # Keys and values are bytes: their order and length are then the same on every database, and

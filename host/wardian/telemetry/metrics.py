@@ -35,6 +35,19 @@ class WorkerCounts(Protocol):
     def lost(self) -> int: ...
 
 
+class EgressCounts(Protocol):
+    """What the egress broker tells of its requests."""
+
+    @property
+    def sockets(self) -> int: ...
+    @property
+    def running(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def held_bytes(self) -> int: ...
+
+
 class Telemetry:
     """Counters and histograms of one host."""
 
@@ -69,6 +82,12 @@ class Telemetry:
             ("outcome",),
             registry=self._registry,
         )
+        self._leaks = Counter(
+            "wardian_leaks_stopped",
+            "Credentials kept out of what plugins write, by where they were.",
+            ("sink",),
+            registry=self._registry,
+        )
 
         self._now = _Plugins()
         self._registry.register(self._now)
@@ -93,9 +112,17 @@ class Telemetry:
         """Count calls that were recorded. ``outcome`` is ``kept``, or why they are not."""
         self._recordings.labels(outcome).inc(count)
 
+    def leak_stopped(self, sink: str) -> None:
+        """Count one credential kept out. ``sink`` is a host function, or a part of a call."""
+        self._leaks.labels(sink).inc()
+
     def watch_workers(self, count: Callable[[], WorkerCounts]) -> None:
         """Report what ``count`` says of the workers, each time the metrics are rendered."""
         self._registry.register(_Workers(count))
+
+    def watch_egress(self, count: Callable[[], EgressCounts]) -> None:
+        """Report what ``count`` says of plugins' requests, each time the metrics are rendered."""
+        self._registry.register(_Egress(count))
 
     def render(self, plugins: Iterable[SurveyRow] = ()) -> bytes:
         """Return all metrics in Prometheus's text format, with how ``plugins`` do now."""
@@ -177,3 +204,25 @@ class _Workers(Collector):
         ever.add_metric(("spawned",), counts.spawned)
         ever.add_metric(("lost",), counts.lost)
         yield ever
+
+
+class _Egress(Collector):
+    def __init__(self, count: Callable[[], EgressCounts]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterable[Metric]:
+        counts = self._count()
+        requests = GaugeMetricFamily(
+            "wardian_http_requests", "HTTP requests of plugins, now.", labels=("state",)
+        )
+        requests.add_metric(("running",), counts.running)
+        requests.add_metric(("waiting",), counts.waiting)
+        yield requests
+        yield GaugeMetricFamily(
+            "wardian_http_sockets", "Connections for them, idle ones too.", value=counts.sockets
+        )
+        yield GaugeMetricFamily(
+            "wardian_http_held_bytes",
+            "What is in memory of responses that are being read.",
+            value=counts.held_bytes,
+        )

@@ -16,6 +16,7 @@ from wardian.errors import Conflict, InvalidArguments, NotFound, Unauthenticated
 from wardian.storage import Connection, Database
 from wardian.storage.events import AuditRepository
 from wardian.storage.neighbours import tell
+from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import AuditRow, KeyRow, now
 from wardian.storage.tenants import KeyRepository, find_key
 from wardian.tenants.scopes import Caller, Scope
@@ -35,7 +36,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     prefix: str
-    scopes: list[Scope]
+    scopes: list[str]
     created_at: datetime
     revoked_at: datetime | None = None
 
@@ -95,13 +96,17 @@ class KeyRing:
     ) -> NewKey:
         """Make a key for ``tenant``; its token is in the answer and nowhere else.
 
+        Beside the host's own scopes it may have those that plugins of the tenant require.
+
         Raises:
             InvalidArguments: no name, no scope or an unknown one.
             NotFound: there is no such tenant.
         """
-        row, token = make_key(name, scopes, tenant)
         async with self._database.transaction() as connection:
             await require_tenant(connection, tenant)
+            row, token = make_key(
+                name, scopes, tenant, further=await _required_scopes(connection, tenant)
+            )
             await KeyRepository(connection, tenant).add(row)
             await audit_key(connection, row, actor, "key.created")
         return NewKey(token=token, tenant=tenant, **msgspec.structs.asdict(_view(row)))
@@ -153,9 +158,14 @@ class KeyRing:
 
 
 def make_key(
-    name: str, scopes: Iterable[str], tenant: str, token: str | None = None
+    name: str,
+    scopes: Iterable[str],
+    tenant: str,
+    token: str | None = None,
+    *,
+    further: Iterable[str] = (),
 ) -> tuple[KeyRow, str]:
-    """Return the row of a new key, and its token.
+    """Return the row of a new key, and its token; it may have ``further`` scopes, too.
 
     Raises:
         InvalidArguments: no name, no scope or an unknown one.
@@ -164,11 +174,11 @@ def make_key(
         raise InvalidArguments(
             f"An API key needs a name of 1 to {_NAME_CHARS} printable characters.", path="name"
         )
-    wanted = sorted(set(scopes))
-    unknown = [scope for scope in wanted if scope not in set(Scope)]
+    wanted, known = sorted(set(scopes)), [*Scope, *sorted(set(further) - set(Scope))]
+    unknown = [scope for scope in wanted if scope not in known]
     if unknown or not wanted:
         raise InvalidArguments(
-            f"An API key needs scopes of {', '.join(Scope)}, and got {unknown or 'none'}.",
+            f"An API key needs scopes of {', '.join(known)}, and got {unknown or 'none'}.",
             path="scopes",
         )
     secret = token or new_token()
@@ -185,8 +195,14 @@ def make_key(
 
 
 def _caller(row: KeyRow) -> Caller:
-    scopes = frozenset(Scope(scope) for scope in row.scopes)
+    scopes = frozenset(row.scopes)
     return Caller(tenant=row.tenant, key_id=row.id, key_name=row.name, scopes=scopes)
+
+
+async def _required_scopes(connection: Connection, tenant: str) -> set[str]:
+    """Return what the tenant's plugins require of keys; anything else is a slip of the pen."""
+    rows = await PluginRepository(connection, tenant).all()
+    return {scope for row in rows for scope in row.manifest.get("required_scopes", ())}
 
 
 def _view(row: KeyRow) -> KeyView:
@@ -194,7 +210,7 @@ def _view(row: KeyRow) -> KeyView:
         id=row.id,
         name=row.name,
         prefix=row.prefix,
-        scopes=[Scope(scope) for scope in row.scopes],
+        scopes=list(row.scopes),
         created_at=row.created_at,
         revoked_at=row.revoked_at,
     )

@@ -11,14 +11,17 @@ from wardian.crypto.private_keys import algorithm_of
 from wardian.errors import InvalidArguments
 from wardian.policy.secret import Secret
 from wardian.policy.urls import parse_url
+from wardian.vault.claims import check_longest_seconds
 from wardian.vault.held import Kind
 
 TEXT_CHARS_MAX = 4096
 PEM_CHARS_MAX = 16 * 1024
+OAUTH_TOKEN_CHARS_MAX = 16 * 1024
 NAME_CHARS_MAX = 64
 SCOPES_MAX = 100
 
 _ENCODINGS = ("text", "base64", "hex")
+_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
 _VISIBLE = re.compile(r"[\x20-\x7e]+")
 
 Check = Callable[[str], None]
@@ -33,6 +36,11 @@ def _visible(text: str) -> None:
 def _encoding(text: str) -> None:
     if text not in _ENCODINGS:
         raise InvalidArguments(f"is one of {', '.join(_ENCODINGS)}")
+
+
+def _auth_method(text: str) -> None:
+    if text not in _AUTH_METHODS:
+        raise InvalidArguments(f"is one of {', '.join(_AUTH_METHODS)}")
 
 
 def _address(text: str) -> None:
@@ -108,6 +116,20 @@ FIELDS: Mapping[Kind, tuple[Field, ...]] = {
             check=_pem,
         ),
         _public("key_id", "What JWTs call the key (`kid`).", _visible, is_required=False),
+        _public("issuer", "Who every token is from (`iss`).", is_required=False),
+        _public("subject", "Whom every token is about (`sub`).", is_required=False),
+        _public(
+            "audience",
+            "Whom tokens may be for (`aud`).",
+            is_required=False,
+            is_list=True,
+        ),
+        _public(
+            "longest_seconds",
+            "How long a token holds at most; 3600 unless set.",
+            check_longest_seconds,
+            is_required=False,
+        ),
     ),
     Kind.OAUTH2_CLIENT: (
         _public("client_id", "The client's id at the provider.", _visible),
@@ -117,17 +139,42 @@ FIELDS: Mapping[Kind, tuple[Field, ...]] = {
             is_required=False,
             check=_visible,
         ),
-        _public("authorization_url", "Where people give their consent.", _address),
-        _public("token_url", "Where codes become tokens.", _address),
-        _public("issuer", "The provider's identifier (RFC 9207).", _address, is_required=False),
+        _public(
+            "provider",
+            "A provider that the host knows, such as `github`, in place of addresses.",
+            _visible,
+            is_required=False,
+        ),
+        _public(
+            "authorization_url", "Where people give their consent.", _address, is_required=False
+        ),
+        _public("token_url", "Where codes become tokens.", _address, is_required=False),
+        _public(
+            "issuer",
+            "The provider's identifier (RFC 9207); where its metadata are, if no address is given.",
+            _address,
+            is_required=False,
+        ),
         _public("revocation_url", "Where tokens are revoked.", _address, is_required=False),
+        _public(
+            "auth_method",
+            "How the client shows who it is: `client_secret_basic` or `client_secret_post`.",
+            _auth_method,
+            is_required=False,
+        ),
     ),
     Kind.OAUTH2_TOKEN: (
-        Field(name="access_token", meaning="The access token.", check=_visible),
+        Field(
+            name="access_token",
+            meaning="The access token.",
+            chars_max=OAUTH_TOKEN_CHARS_MAX,
+            check=_visible,
+        ),
         Field(
             name="refresh_token",
             meaning="What the host gets the next access token with.",
             is_required=False,
+            chars_max=OAUTH_TOKEN_CHARS_MAX,
             check=_visible,
         ),
         _public("client", "The credential that is the OAuth client.", is_required=False),
@@ -138,6 +185,12 @@ FIELDS: Mapping[Kind, tuple[Field, ...]] = {
             is_required=False,
             is_list=True,
         ),
+        _public("token_url", "Where it came from.", _address, is_required=False),
+        _public("obtained_at", "Since when the access token is valid.", is_required=False),
+        _public("valid_until", "Until when the access token is valid.", is_required=False),
+        _public("connected_at", "Since when there is this connection.", is_required=False),
+        _public("connected_by", "Who made it.", is_required=False),
+        _public("fault", "Why it does not work any more.", is_required=False),
     ),
 }  # fmt: skip
 

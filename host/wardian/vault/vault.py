@@ -19,6 +19,7 @@ from wardian.storage.vault import TENANTS_OWN, CredentialRow, Kept, VaultReposit
 from wardian.vault.held import Bound, Held, Kind
 from wardian.vault.keyring import Keyring, VaultState
 from wardian.vault.kinds import check_fields
+from wardian.vault.placements import check_placement
 from wardian.vault.ports import Journal
 from wardian.vault.sealing import bound_document, open_row, seal
 from wardian.vault.views import CredentialView, credential_view
@@ -136,6 +137,7 @@ class Vault:
         description: str = "",
         actor: str = "host",
         is_new: bool = False,
+        expects: int | None = None,
     ) -> CredentialView:
         """Add a credential, or write it over the one of the same owner and name.
 
@@ -143,6 +145,7 @@ class Vault:
             owner: the id of the plugin whose it is; None for all of the tenant.
             public, secrets: what it consists of, by its kind; see `wardian.vault.kinds`.
             is_new: there must be none yet.
+            expects: the version of the one there must still be; 0 if there must be none.
 
         Raises:
             InvalidArguments: what it consists of, a name or a bound; nothing of it is quoted.
@@ -152,6 +155,7 @@ class Vault:
         """
         _check(name, bound, rotate_days, description)
         check_fields(kind, public, secrets)
+        check_placement(kind, bound.placement)
         await self._keyring.prepare(tenant)
         moment = now()
         wanted = CredentialRow(
@@ -178,6 +182,7 @@ class Vault:
             repository = VaultRepository(change.connection, tenant)
             key_id, key = await self._sealing(change.connection, tenant)
             before = await repository.find(wanted.owner, name)
+            _check_version(name, before, expects)
             row = replace(await _over(repository, wanted, before, is_new), key_id=key_id)
             row = replace(row, sealed=seal(key, tenant, row, secrets))
             await (repository.add(row) if before is None else repository.replace(row))
@@ -352,6 +357,11 @@ async def _over(
         created_by=old.created_by,
         last_used_at=old.last_used_at,
     )
+
+
+def _check_version(name: str, before: Kept | None, expects: int | None) -> None:
+    if expects is not None and expects != (0 if before is None else before.row.version):
+        raise Conflict(f"The credential {name!r} was changed meanwhile.")
 
 
 async def _again(repository: VaultRepository, row: CredentialRow) -> Kept:

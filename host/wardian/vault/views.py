@@ -13,7 +13,7 @@ from wardian.storage.vault import Kept
 EXPIRES_SOON = timedelta(days=14)
 """So long before its end a credential's expiry is told."""
 
-Standing = Literal["ok", "expires-soon", "expired", "rotation-due"]
+Standing = Literal["ok", "expires-soon", "expired", "rotation-due", "broken"]
 
 
 class CredentialView(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,4 +87,7 @@ def _standing(kept: Kept, at: datetime) -> tuple[Standing, list[str]]:
         is_over = row.expires_at <= at
         standing = "expired" if is_over else "expires-soon"
         warnings.append(f"It {'expired' if is_over else 'expires'} on {row.expires_at:%Y-%m-%d}.")
+    if row.public.get("fault"):
+        standing = "broken"
+        warnings.append(str(row.public["fault"]))
     return standing, warnings

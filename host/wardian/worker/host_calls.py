@@ -13,6 +13,7 @@ from wardian.sandbox import Component, LiveInstance
 from wardian.sandbox.linker import HostFunction, Imports, is_wasi
 from wardian.sandbox.reflection import Extern
 from wardian.worker.channel import Channel
+from wardian.worker.configured import INTERFACE, Configuration
 from wardian.worker.protocol import (
     HOST_CALL_BYTES_MAX,
     NOTES_BYTES_MAX,
@@ -21,12 +22,8 @@ from wardian.worker.protocol import (
     HostAnswer,
     HostCall,
     HostFault,
-    Known,
     Notes,
 )
-
-Answers = dict[tuple[str, str, bytes], Any]
-"""Answers that the broker gave ahead, by interface, function and encoded arguments."""
 
 LOG = ("logging", "log")
 
@@ -52,7 +49,7 @@ class Conversation:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._call: int | None = None
-        self._known: Answers = {}
+        self._configuration: Configuration | None = None
         self._asked = 0
         self._left = 0
         self._lines_left = 0
@@ -77,10 +74,10 @@ class Conversation:
                 functions[extern.interface][extern.name] = self._asking(extern)
         return Imports(functions, self._output)
 
-    def begin(self, call: int, limits: Limits, known: Answers) -> None:
+    def begin(self, call: int, limits: Limits, configuration: Configuration | None) -> None:
         """Start over for another call."""
         self._call = call
-        self._known = known
+        self._configuration = configuration
         self._asked = 0
         self._left = limits.host_calls
         self._lines_left = limits.log_lines
@@ -92,11 +89,14 @@ class Conversation:
         """Send what was not yet sent; whatever the guest writes from now on belongs to no call."""
         self._flush()
         self._call = None
+        # Because an instance that is made ahead may outlive this configuration.
+        self._configuration = None
 
     def _asking(self, extern: Extern) -> HostFunction:
         interface = (extern.interface or "").partition("/")[2].partition("@")[0]
         function = extern.name
         note = (interface, function) == LOG
+        configured = interface == INTERFACE
 
         def host_function(*arguments: Any) -> Any:
             if self._left <= 0:
@@ -105,10 +105,8 @@ class Conversation:
             self._left -= 1
             if note:
                 return self._note(list(arguments))
-            if self._known:
-                known = self._known.get((interface, function, encode(arguments)))
-                if known is not None:
-                    return known
+            if configured and self._configuration is not None:
+                return self._configuration.answer(function, arguments)
             return self._ask(interface, function, list(arguments))
 
         return host_function
@@ -190,8 +188,3 @@ def _too_large() -> Any:
 
 def _refused(case: str, text: str) -> Any:
     return {"tag": "err", "val": {"tag": case, "val": text}}
-
-
-def answers_of(known: list[Known]) -> Answers:
-    """Arrange answers that the broker gave ahead."""
-    return {(each.interface, each.function, encode(each.arguments)): each.value for each in known}

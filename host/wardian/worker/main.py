@@ -17,8 +17,9 @@ from wardian.sandbox import Component, LiveInstance, Sandbox
 from wardian.sandbox.audit import audit, check_size
 from wardian.sandbox.linker import Imports
 from wardian.worker.channel import Channel, Disconnected
+from wardian.worker.configured import Configuration
 from wardian.worker.confinement import Confinement
-from wardian.worker.host_calls import EXHAUSTED_CALLS, Answers, Conversation, answers_of
+from wardian.worker.host_calls import EXHAUSTED_CALLS, Conversation
 from wardian.worker.protocol import (
     ARTIFACT_UNUSABLE,
     PLANS_MAX,
@@ -110,7 +111,9 @@ class _Runner:
     def plan(self, plan: Plan) -> None:
         """Remember what calls have in common."""
         limits = _with_slack(plan.limits)
-        self._plans[plan.plan % PLANS_MAX] = _Plan(plan, limits, answers_of(plan.known))
+        text = plan.configuration
+        configuration = None if text is None else Configuration(text)
+        self._plans[plan.plan % PLANS_MAX] = _Plan(plan, limits, configuration)
         if plan.ahead:
             # Code that does not load fails the call that needs it, and nothing before.
             with contextlib.suppress(errors.WardianError):
@@ -125,7 +128,7 @@ class _Runner:
         if self._confinement is not None:
             self._confinement.settle(alone=plan.given.once)
         self._last = plan
-        self._conversation.begin(call.call, plan.given.limits, plan.answers)
+        self._conversation.begin(call.call, plan.given.limits, plan.configuration)
         report = self._report(call, plan, loaded)
         self._conversation.end()
         if report.usage is not None:
@@ -199,7 +202,7 @@ class _Plan:
 
     given: Plan
     limits: Limits
-    answers: Answers
+    configuration: Configuration | None
 
 
 @dataclass(slots=True)

@@ -45,23 +45,14 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
 # -- broker to worker ----------------------------------------------------------------------
 
 
-class Known(msgspec.Struct, frozen=True, array_like=True):
-    """The answer to a host call that the broker gives ahead: the same question has it in every call
-    of a plan."""
-
-    interface: str
-    function: str
-    arguments: list[Any]
-    value: Any
-
-
 class Plan(Message, frozen=True):
     """What the calls of one plugin have in common; sent before the first, and not answered.
 
     ``plan`` is below ``PLANS_MAX``, and another plan of that number is forgotten. ``code`` is the
     path of the compiled code. ``reuse`` lets the instance live on for the next call of the same
-    component; ``once`` tells that the worker ends after one call; ``ahead`` has it load the code
-    now, since calls will come.
+    component; ``once`` tells that the worker ends after one call; ``configuration`` is the plugin's
+    as JSON text, from which the worker answers by itself, or None if it has to ask; ``ahead`` has
+    it load the code now, since calls will come.
     """
 
     plan: int
@@ -70,7 +61,7 @@ class Plan(Message, frozen=True):
     reuse: bool
     once: bool
     limits: Limits
-    known: list[Known]
+    configuration: str | None = None
     ahead: bool = False
 
 

@@ -11,7 +11,7 @@ import type { Json } from "./_json.js";
  * `key` may go into nested objects with dots. When no layer sets it, `fallback` is returned if
  * there is one, else `NotFound` is thrown.
  */
-export function get<T extends Json>(key: string, fallback?: T): T {
+export function get<T = Json>(key: string, fallback?: T): T {
   try {
     return JSON.parse(ask(() => host.get(key))) as T;
   } catch (refusal) {
@@ -20,7 +20,7 @@ export function get<T extends Json>(key: string, fallback?: T): T {
   }
 }
 
-/** The whole configuration. */
-export function getAll(): { readonly [key: string]: Json } {
-  return JSON.parse(ask(() => host.getAll())) as { readonly [key: string]: Json };
+/** The whole configuration; state the type that the `config_schema` gives it as `T`. */
+export function getAll<T extends object = { readonly [key: string]: Json }>(): T {
+  return JSON.parse(ask(() => host.getAll())) as T;
 }

@@ -46,19 +46,24 @@ export const error = (message: string, fields?: Fields): boolean => log("error",
  *
  * What leaves an exported function that is not its own error ends the call as a trap, and a trap
  * carries no text. Wrapped, the operator's log says what it was and where. An answer made with
- * `fail` is not logged.
+ * `fail` is not logged. The function may be async.
  */
 export function reportsFailures<A extends unknown[], R>(
   exported: (...args: A) => R,
 ): (...args: A) => R {
   return (...args) => {
     try {
-      return exported(...args);
+      const answer = exported(...args);
+      return answer instanceof Promise ? (answer.catch(reported) as R) : answer;
     } catch (failure) {
-      if (failure instanceof Error) {
-        error(`${failure.name}: ${failure.message}`, { at: failure.stack?.trim() });
-      }
-      throw failure;
+      return reported(failure);
     }
   };
+}
+
+function reported(failure: unknown): never {
+  if (failure instanceof Error) {
+    error(`${failure.name}: ${failure.message}`, { at: failure.stack?.trim() });
+  }
+  throw failure;
 }

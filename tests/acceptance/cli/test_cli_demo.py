@@ -21,7 +21,7 @@ pytestmark = pytest.mark.toolchain
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The samples' directory with the one sample that the demonstration calls."""
+    """The samples' directory with the one sample that has to be there."""
     pytest.importorskip("componentize_py")
     folder = tmp_path_factory.mktemp("samples")
     source = REPOSITORY / "sample-plugins" / "csv-insights"
@@ -52,6 +52,38 @@ def test_the_demonstration_ends_with_the_csv_s_statistics_and_can_be_repeated(
     assert shown.code == 0
     assert "planet" in shown.out
     assert installed_at(data) == first
+
+
+def test_a_sample_that_asks_a_service_asks_the_stand_in_each_time_anew(
+    wardian: CommandLine, samples: Path, tmp_path: Path
+) -> None:
+    folder, triage = tmp_path / "samples", REPOSITORY / "sample-plugins/issue-triage"
+    shutil.copytree(samples, folder)
+    shutil.copytree(triage, folder / "issue-triage")
+    shutil.copy2(REPOSITORY / "sample-plugins/stand_in.py", folder)
+    arguments = ("demo", "--samples", folder, "--data-dir", tmp_path / "state", "--once")
+
+    for _ in range(2):
+        found = wardian.json(*arguments)
+        report = found["calls"]["issue-triage"]["result"]
+        assert [each["number"] for each in report["outcomes"]] == [5, 3, 2, 1]
+        assert "issue-triage/functions/run" in found["curls"]["issue-triage"]
+        assert found["stand_in"].startswith("http://127.0.0.1:")
+    manifest = (folder / "issue-triage/plugin.toml").read_text()
+    assert manifest == (triage / "plugin.toml").read_text()
+
+
+def test_a_stand_in_that_does_not_start_is_told(
+    wardian: CommandLine, samples: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "samples"
+    shutil.copytree(samples, folder)
+    (folder / "stand_in.py").write_text("raise SystemExit(1)\n")
+
+    error = wardian.error("demo", "--samples", folder, "--once")
+
+    assert error["type"] == "host-unusable"
+    assert "stand_in.py" in error["detail"]
 
 
 def test_a_sample_whose_toolchain_is_missing_is_skipped_and_named(

@@ -16,7 +16,7 @@ from wardian.policy.levels import Level
 from wardian.runtime.executor import Executor
 from wardian.runtime.executor.compiler import Compiler
 from wardian.runtime.executor.frames import Frames
-from wardian.runtime.executor.job import Job, Known
+from wardian.runtime.executor.job import Job
 from wardian.runtime.executor.process import Process
 from wardian.sandbox.audit import Offer
 from wardian.worker.protocol import NOTES_MAX, PLANS_MAX, Message, Notes
@@ -83,7 +83,9 @@ TALKER = """(component
   (func (export "talk") (param "count" u32) (result u32) (canon lift (core func $m "talk")))
   (func (export "ask") (result u32) (canon lift (core func $m "ask"))))"""
 """`talk` logs so many lines and answers how many were refused; `ask` answers how long the
-configuration's value at "key" is."""
+configuration's value at "key" is, or `REFUSED`."""
+
+REFUSED = 4096
 
 LEVELS = ("trace", "debug", "info", "warn", "error")
 
@@ -154,30 +156,66 @@ async def test_a_call_that_fails_has_sent_its_lines_before(call: Call) -> None:
     assert len(lines) > 10
 
 
-async def test_what_is_known_ahead_is_not_asked_for_but_counted(call: Call) -> None:
-    known = (Known("config", "get", ["key"], {"tag": "ok", "val": "12345"}),)
-
-    outcome = await call(component(TALKER), "ask", known=known)
+async def test_the_configuration_is_not_asked_for_but_counted(call: Call) -> None:
+    outcome = await call(component(TALKER), "ask", configuration='{"key":12345}')
 
     assert outcome.result == 5
     assert outcome.usage.host_calls == 1
 
 
-async def test_what_is_known_changes_with_the_next_call(call: Call) -> None:
+@pytest.mark.parametrize("level", [Level.RESTRICTED, Level.STANDARD, Level.TRUSTED])
+async def test_the_configuration_changes_with_the_next_call(call: Call, level: Level) -> None:
     async def answer(interface: str, function: str, arguments: list[Any]) -> Any:
         return {"tag": "ok", "val": "asked for"}
 
     found = [
-        (await call(component(TALKER), "ask", answer=answer, known=known)).result
-        for known in (
-            (Known("config", "get", ["key"], {"tag": "ok", "val": "1"}),),
-            (Known("config", "get", ["key"], {"tag": "ok", "val": "22"}),),
-            (Known("config", "get", ["another"], {"tag": "ok", "val": "333"}),),
-            (),
-        )
+        (
+            await call(
+                component(TALKER), "ask", answer=answer, configuration=configuration, level=level
+            )
+        ).result
+        for configuration in ('{"key":1}', '{"key":22}', '{"another":333}', None, '{"key":1}')
     ]
 
-    assert found == [1, 2, len("asked for"), len("asked for")]
+    assert found == [1, 2, REFUSED, len("asked for"), 1]
+
+
+EARLY = """(component
+  (import "wardian:plugin/types@1.0.0" (instance $types
+    (type $e (variant (case "denied" string) (case "not-found" string) (case "invalid" string)
+      (case "exhausted" string) (case "unavailable" string)))
+    (export "error" (type $error (eq $e)))))
+  (alias export $types "error" (type $error))
+  (import "wardian:plugin/config@1.0.0" (instance $config
+    (alias outer 1 $error (type $error'))
+    (export "error" (type $error (eq $error')))
+    (export "get-all" (func (result (result string (error $error)))))))
+  (core module $memory
+    (memory (export "memory") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096)))
+  (core instance $memory (instantiate $memory))
+  (core func $all (canon lower (func $config "get-all")
+    (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+  (core module $m
+    (import "host" "get-all" (func $all (param i32)))
+    (import "memory" "memory" (memory 1))
+    (func $begin (call $all (i32.const 64)))
+    (start $begin)
+    (func (export "length") (result i32) (i32.load (i32.const 72))))
+  (core instance $m (instantiate $m
+    (with "host" (instance (export "get-all" (func $all))))
+    (with "memory" (instance $memory))))
+  (func (export "length") (result u32) (canon lift (core func $m "length"))))"""
+"""Reads its configuration when its instance is made; `length` answers how long that was."""
+
+
+async def test_an_instance_made_ahead_has_not_read_the_configuration_of_the_call_before(
+    call: Call,
+) -> None:
+    for configuration in ("{}", '{"a":1}', "{}", '{"a":[1,2]}', '{"a":1}'):
+        outcome = await call(component(EARLY), "length", configuration=configuration)
+
+        assert outcome.result == len(configuration)
 
 
 @pytest.mark.parametrize("level", [Level.RESTRICTED, Level.STANDARD])

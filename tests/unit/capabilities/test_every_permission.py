@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from callings import calling
+from vaults import vault_of
 from wardian import capabilities
 from wardian.capabilities import CallContext, Services
+from wardian.egress import Egress
+from wardian.egress.addresses import AddressRules
+from wardian.egress.resolver import SystemResolver
+from wardian.egress.tls import Authorities
 from wardian.events import Events
 from wardian.policy.grants import Layer
 from wardian.policy.levels import Level
 from wardian.policy.permissions import parse_permission
 from wardian.runtime.host_calls import HostFunctions
+from wardian.runtime.sinks import Sinks
 from wardian.storage import Database
 from wardian.storage.kv import Quota
 from wardian.telemetry import Telemetry
+from wardian.vault.watch import Watch
 from wardian.worlds import contract
 
 pytestmark = pytest.mark.anyio
@@ -88,11 +96,20 @@ BARRED = {
 
 
 @pytest.fixture
-def functions(database: Database) -> HostFunctions:
+async def functions(database: Database, tmp_path: Path) -> HostFunctions:
+    vault = vault_of(database, tmp_path)
+    await vault.open()
     services = Services(
-        database=database, events=Events(database), kv_quota=Quota(bytes=10_000, keys=100)
+        database=database,
+        events=Events(database),
+        kv_quota=Quota(bytes=10_000, keys=100),
+        egress=Egress(SystemResolver(), AddressRules(), Authorities()),
+        vault=vault,
+        watch=Watch(vault),
     )
-    return HostFunctions(contract(), capabilities.build(services), Telemetry())
+    telemetry = Telemetry()
+    sinks = Sinks(services.watch, telemetry)
+    return HostFunctions(contract(), capabilities.build(services), telemetry, sinks)
 
 
 async def asked(functions: HostFunctions, call: CallContext, what: Guarded) -> Mapping[str, Any]:

@@ -1,42 +1,23 @@
-"""credentials, http, plugins, agents, metrics: permission first, then `unavailable`."""
+"""plugins, agents, metrics: permission first, then `unavailable`."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from callings import calling, refusing
 from wardian.capabilities import CallContext
 from wardian.capabilities.agents import Agents
-from wardian.capabilities.credentials import Credentials
-from wardian.capabilities.http import Http
 from wardian.capabilities.metrics import Metrics
 from wardian.capabilities.plugins import Plugins
 from wardian.policy.levels import Level
 
 pytestmark = pytest.mark.anyio
 
-REQUEST: dict[str, Any] = {
-    "method": "GET",
-    "url": "https://api.example.org/x",
-    "headers": [],
-    "body": None,
-    "credential": None,
-    "timeout-ms": None,
-}
-
 Attempt = Callable[[CallContext], Awaitable[object]]
 
 GUARDED: list[tuple[str, Attempt]] = [
-    ("credentials:use:github", lambda call: Credentials().exists(call, "github")),
-    (
-        "credentials:use:github",
-        lambda call: Credentials().sign(call, "github", {"tag": "jwt", "val": "{}"}),
-    ),
-    ("credentials:reveal:github", lambda call: Credentials().reveal(call, "github")),
-    ("http:request:GET:https://api.example.org/*", lambda call: Http().send(call, REQUEST)),
     ("plugins:call:markdown", lambda call: Plugins().call(call, "markdown", "*", "render", "{}")),
     ("agents:ask:summarise", lambda call: Agents().ask(call, "summarise", "{}", None)),
 ]
@@ -52,24 +33,6 @@ async def test_without_the_permission_it_is_denied(permission: str, attempt: Att
 async def test_with_the_permission_it_is_unavailable(permission: str, attempt: Attempt) -> None:
     with refusing("unavailable", "does not offer"):
         await attempt(calling(permission, level=Level.TRUSTED))
-
-
-async def test_revealing_is_denied_by_the_level() -> None:
-    with refusing("denied", "level"):
-        await Credentials().reveal(calling("credentials:reveal:x", level=Level.STANDARD), "x")
-
-
-async def test_a_request_with_a_credential_needs_both_permissions() -> None:
-    call = calling("http:request:GET:https://api.example.org/*")
-
-    with refusing("denied", "credentials:use:github"):
-        await Http().send(call, REQUEST | {"credential": "github"})
-
-
-@pytest.mark.parametrize("name", ["", "a b", "A", "x" * 600, "a\x00"])
-async def test_a_name_that_is_no_name_is_invalid(name: str) -> None:
-    with refusing("invalid"):
-        await Credentials().exists(calling("credentials:use:*"), name)
 
 
 async def test_metrics_are_unavailable_to_all() -> None:

@@ -210,3 +210,24 @@ def test_the_operators_page_shows_every_check(wardian: CommandLine) -> None:
     names = [re.split(r"  +", line)[0] for line in shown.splitlines()[1:]]
 
     assert names == list(by_name(wardian.json("doctor")))
+
+
+def test_files_of_configuration_that_cannot_be_read_are_weak(
+    wardian: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "config"
+    monkeypatch.setenv("WARDIAN_CONFIG_DIR", str(folder))
+
+    def check() -> dict[str, str]:
+        return by_name(wardian.json("doctor"))["configuration files"]
+
+    assert check()["status"] == Status.WEAK
+    (folder / "tenants" / "acme").mkdir(parents=True)
+    (folder / "production.toml").write_text("[tenant]\nregion = 'eu'\n")
+    (folder / "staging.toml").write_text("nonsense")
+    assert check()["status"] == Status.OK
+
+    (folder / "tenants" / "acme" / "production.toml").write_text("\n[plugin.x]\n")
+
+    assert check()["status"] == Status.WEAK
+    assert check()["found"].startswith("tenants/acme/production.toml:2: 'plugin' is no table")

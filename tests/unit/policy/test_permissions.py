@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wardian.errors import InvalidArguments
-from wardian.policy.permissions import Permission, parse_permission, tightest, widest
+from wardian.policy.permissions import (
+    Permission,
+    noted,
+    parse_permission,
+    request_permission,
+    tightest,
+    widest,
+)
+from wardian.policy.urls import parse_url
 
 TARGETS = st.text("ab.*", max_size=6)
 
@@ -65,6 +73,18 @@ def test_patterns_overlap_only_if_there_is_something_that_both_cover(one: str, o
         ("*:https://*", "GET:http://a.test/", False),
         ("*:https://*/status", "GET:https://a.test/status", True),
         ("*:https://*/status", "GET:https://a.test/other", False),
+        ("GET:https://a.test/*/logo", "GET:https://a.test/x/logo", True),
+        ("GET:https://a.test/*/logo", "GET:https://a.test/x?/logo", False),
+        ("GET:https://a.test/x", "GET:https://a.test/x?y", False),
+        ("GET:https://a.test/x", "GET:https://a.test/x?", False),
+        ("GET:https://a.test/x?*", "GET:https://a.test/x?y=/z", True),
+        ("GET:https://a.test/x?*", "GET:https://a.test/x", False),
+        ("GET:https://a.test/x?y=*", "GET:https://a.test/x?y=1", True),
+        ("GET:https://a.test/x?y=*", "GET:https://a.test/x?z&y=1", False),
+        ("GET:https://a.test/*", "GET:https://a.test/x?y", True),
+        ("GET:https://A.Test:443/%7ex/*", "GET:https://a.test/~x/y", True),
+        ("GET:http://a.test:80/*", "GET:http://a.test/", True),
+        ("GET:http://a.test:443/*", "GET:http://a.test/", False),
     ],
 )
 def test_a_wildcard_in_a_host_ends_where_the_host_ends(
@@ -100,3 +120,28 @@ def test_the_widest_covers_the_permission_and_is_one_itself(text: str) -> None:
 
     assert widest(permission).covers(permission)
     assert parse_permission(str(widest(permission))) == widest(permission)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("https://a.test/x", "https://a.test/x"),
+        ("https://a.test/x?token=1", "https://a.test/x?*"),
+        ("https://a.test/x?", "https://a.test/x?*"),
+        ("https://a.test/@scope/x", "https://a.test/*"),
+        (f"https://a.test:8443/{'x' * 600}", "https://a.test:8443/*"),
+        (f"https://a.test/x?{'y' * 600}", "https://a.test/x?*"),
+    ],
+)
+def test_what_is_written_down_of_a_request_is_a_permission_that_covers_it(
+    text: str, written: str
+) -> None:
+    wanted = request_permission("GET", parse_url(text))
+
+    assert noted(wanted) == parse_permission(f"http:request:GET:{written}")
+    assert noted(wanted).covers(wanted)
+
+
+def test_what_is_written_down_of_anything_else_is_itself() -> None:
+    assert noted(publish("orders.new")) == publish("orders.new")
+    assert noted(Permission("kv:read")) == Permission("kv:read")

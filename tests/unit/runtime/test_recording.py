@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from hosts import FakeHost, fake_host, package
+from hosts import FakeHost, configured_before, fake_host, package
 from wardian.errors import GuestError, InvalidArguments, NotFound, Trap, WardianError
 from wardian.policy.redaction import MARKER
 from wardian.policy.usage import Usage
@@ -513,9 +513,8 @@ async def test_secrets_of_the_configuration_are_in_no_recording(tmp_path: Path) 
     calls = [["config", "get", ["word"]], ["config", "get-all", []], ["config", "get", ["smtp"]]]
     async with fake_host(tmp_path, FUNCTIONS) as made:
         await made.host.install(content)
-        await made.host.set_config(
-            "stores", {"word": f"{CANARY}word", "smtp": {"phrase": f"{CANARY}phrase"}}
-        )
+        values = {"word": f"{CANARY}word", "smtp": {"phrase": f"{CANARY}phrase"}}
+        await configured_before(made, "stores", values)
         await made.host.recordings.set_calls("stores", 5)
         outcome = await made.host.call("stores", "ask", {"calls": calls}, call_id="mine")
         document = await made.host.recordings.document("default", "mine")

@@ -19,6 +19,7 @@ from rows import add_plugin, add_tenant, plugin_row
 from wardian.errors import WardianError
 from wardian.storage import Database, schema
 from wardian.storage import postgres as storage_postgres
+from wardian.storage.config import ConfigRepository
 from wardian.storage.kv import Entry, KvRepository, Quota, QuotaExceeded
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.tables import metadata
@@ -263,7 +264,8 @@ async def test_what_an_older_host_had_installed_is_all_there_afterwards(
             plugin = await repository.find("counter")
             assert plugin is not None
             assert await repository.granted(plugin.id) == ["kv:read"]
-            assert await repository.config(plugin.id) == {"step": 5}
+            configured = ConfigRepository(opened, "default")
+            assert (await configured.documents("counter"))[-1] == {"user": {"step": 5}}
             entries = KvRepository(opened, "default", plugin.id)
             assert await entries.keys(b"", None, 10) == [b"n"]
             assert [kept.package_digest for kept in await repository.versions(plugin.id)] == ["d1"]

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from wardian.errors import HostUnusable
 from wardian.storage import Database, schema
+from wardian.storage.config import ConfigRepository
 from wardian.storage.kv import KvRepository
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.tables import metadata
@@ -107,7 +108,10 @@ async def test_what_an_older_host_had_installed_is_all_there_afterwards(tmp_path
         plugin = await repository.find("counter")
         assert plugin is not None
         assert await repository.granted(plugin.id) == ["kv:read"]
-        assert await repository.config(plugin.id) == {"step": 5}
+        configured = ConfigRepository(opened, "default")
+        assert await configured.documents("counter") == ({}, {}, {}, {"user": {"step": 5}})
+        (entry,) = await configured.history("counter", limit=5)
+        assert entry[1].after == {"step": 5}
         assert await KvRepository(opened, "default", plugin.id).keys(b"", None, 10) == [b"n"]
         assert [kept.package_digest for kept in await repository.versions(plugin.id)] == ["d1"]
         found = await opened.execute(text("PRAGMA foreign_keys"))

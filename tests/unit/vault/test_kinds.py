@@ -42,6 +42,9 @@ VALUES: dict[str, Any] = {
     "revocation_url": "https://id.example.org/revoke",
     "issuer": "https://id.example.org/",
     "scopes": ["read", "write"],
+    "auth_method": "client_secret_post",
+    "audience": ["shop"],
+    "longest_seconds": "60",
 }
 
 

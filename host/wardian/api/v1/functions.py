@@ -88,6 +88,7 @@ async def _call(request: Request) -> Response:
             correlation_id=request.state.request_id,
             traceparent=traceparent_of(request.headers),
             call_id=call_id,
+            scopes=caller.scopes,
         ),
     )
     if outcome.usage.output_bytes > LARGE_OUTPUT:

@@ -10,7 +10,7 @@ from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of
 from wardian.api.dependencies import Admin, Host, SettingsInForce
 from wardian.errors import Forbidden
-from wardian.tenants import KeyView, NewKey, Scope
+from wardian.tenants import KeyView, NewKey
 
 router = APIRouter(prefix="/keys", tags=["keys"])
 
@@ -19,7 +19,7 @@ class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A key to make. Only an administrator of the default tenant may name another tenant."""
 
     name: str
-    scopes: list[Scope]
+    scopes: list[str]
     tenant: str | None = None
 
 

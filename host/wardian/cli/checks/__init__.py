@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wardian.cli.checks.check import Check, Status
+from wardian.cli.checks.configuration import configuration_checks
 from wardian.cli.checks.machine import machine_checks
 from wardian.cli.checks.storage import storage_checks
 from wardian.cli.checks.toolchains import toolchain_checks
@@ -20,5 +21,6 @@ async def all_checks(settings: Settings) -> list[Check]:
         *await worker_checks(settings),
         *await storage_checks(settings),
         vault_check(settings),
+        *configuration_checks(settings),
         *toolchain_checks(),
     ]

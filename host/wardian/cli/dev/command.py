@@ -25,6 +25,7 @@ from wardian.cli.logs import LogLevel, logging_to
 from wardian.cli.serve import serving
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.plugins.manifest import MANIFEST_NAME
+from wardian.policy.layers import Environment
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings, load_settings
 
@@ -90,14 +91,20 @@ def _plugin_at(directory: Path) -> Path:
 
 
 def _settings(directory: Path, data_dir: Path | None, port: int) -> Settings:
-    """The operator's settings, but for those by which another host's data could be met."""
-    return load_settings(
+    """The operator's settings, but for those by which another host's data could be met.
+
+    Unless they say so, what is developed runs in the environment `development`.
+    """
+    chosen = load_settings(
         data_dir=data_dir or directory / SCRATCH / HOST_FOLDER,
         database_url=None,
         host="127.0.0.1",
         port=port,
         versions_kept=1,
     )
+    if "environment" in chosen.model_fields_set:
+        return chosen
+    return chosen.model_copy(update={"environment": Environment.DEVELOPMENT})
 
 
 async def _develop(screen: Screen, settings: Settings, order: _Order) -> bool:

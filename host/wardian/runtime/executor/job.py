@@ -11,7 +11,6 @@ from wardian.policy.levels import Level
 from wardian.policy.limits import MIB, Limits
 from wardian.policy.sharing import Account
 from wardian.worker.priority import Priority
-from wardian.worker.protocol import Known
 
 
 class HostCalls(Protocol):
@@ -49,8 +48,8 @@ class Job:
         arguments: plain values by parameter name.
         limits: of the call.
         on_output: receives what the guest writes to WASI's standard output and error.
-        known: answers to host calls that are known before the call, for the worker to give by
-            itself; the same object for as long as they hold.
+        configuration: the plugin's, as JSON text, for the worker to answer from by itself; None has
+            it ask ``config`` of whoever answers the other host calls.
         place: its own, or that of the call that waits for it.
         account: what it spends of fuel and memory.
     """
@@ -64,7 +63,7 @@ class Job:
     arguments: Mapping[str, Any]
     limits: Limits
     on_output: Callable[[bytes], None] | None = None
-    known: tuple[Known, ...] = ()
+    configuration: str | None = None
     place: Place = field(default_factory=Place)
     account: Account = field(default_factory=Account)
 
@@ -110,4 +109,4 @@ class WorkersReport:
     lost: int
 
 
-__all__ = ["ExecutorSettings", "HostCalls", "Job", "Known", "Place", "WorkersReport"]
+__all__ = ["ExecutorSettings", "HostCalls", "Job", "Place", "WorkersReport"]

@@ -53,7 +53,6 @@ from wardian.worker.protocol import (
     HostAnswer,
     HostCall,
     HostFault,
-    Known,
     Notes,
     Plan,
     Ready,
@@ -226,14 +225,14 @@ class Worker:
         )
 
 
-PlanKey = tuple[str, Limits, int]
+PlanKey = tuple[str, Limits, str | None]
 
 
 class _Plans:
     """Which plans the worker knows; the oldest is forgotten on both sides at once."""
 
     def __init__(self) -> None:
-        self._numbers: OrderedDict[PlanKey, tuple[int, tuple[Known, ...]]] = OrderedDict()
+        self._numbers: OrderedDict[PlanKey, int] = OrderedDict()
         self._free = list(range(PLANS_MAX))
 
     def of(self, job: Job, artifact: Artifact) -> tuple[int, Plan | None]:
@@ -241,10 +240,9 @@ class _Plans:
         key = _key(job)
         found = self._numbers.get(key)
         if found is not None:
-            return found[0], None
-        number = self._free.pop() if self._free else self._numbers.popitem(last=False)[1][0]
-        # The answers stay alive here, so that their identity is nobody else's.
-        self._numbers[key] = number, job.known
+            return found, None
+        number = self._free.pop() if self._free else self._numbers.popitem(last=False)[1]
+        self._numbers[key] = number
         policy = LEVELS[job.level]
         once = policy.runs_in is RunsIn.NEW_PROCESS
         return number, Plan(
@@ -254,17 +252,16 @@ class _Plans:
             policy.reuses_instance,
             once,
             job.limits,
-            list(job.known),
+            job.configuration,
         )
 
     def forget(self, job: Job) -> None:
         """Take back that a job's plan was sent."""
-        number, _ = self._numbers.pop(_key(job))
-        self._free.append(number)
+        self._free.append(self._numbers.pop(_key(job)))
 
 
 def _key(job: Job) -> PlanKey:
-    return job.digest, job.limits, id(job.known)
+    return job.digest, job.limits, job.configuration
 
 
 class _Conversation:
@@ -414,6 +411,7 @@ class _Conversation:
         usage.host_calls = _bounded(usage.host_calls, limits.host_calls + EXHAUSTED_CALLS)
         usage.host_calls = max(usage.host_calls, self._calls())
         usage.http_requests = usage.events = 0
+        usage.http_bytes_sent = usage.http_bytes_received = 0
         usage.output_bytes = _bounded(usage.output_bytes)
         usage.log_lines = self._noted
         usage.dropped_log_lines = _bounded(usage.dropped_log_lines)
