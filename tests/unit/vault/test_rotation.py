@@ -262,7 +262,8 @@ async def test_what_keys_did_is_in_the_audit_trail_by_number(host: FakeHost) -> 
     await host.host.vault.rekey(actor="bert")
 
     async with host.parts.database.reading() as connection:
-        found = (await connection.execute(audit.select().order_by(audit.c.time))).mappings().all()
+        rows = connection.of("default")
+        found = (await rows.execute(audit.select().order_by(audit.c.time))).mappings().all()
 
     noted = [(row["action"], row["actor"], row["subject"]) for row in found]
     assert noted[-2:] == [
