@@ -27,7 +27,7 @@ from wardian.errors import (
 )
 from wardian.runtime.host import PluginHost
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = pytest.mark.anyio
 
 
 def settings(folder: Path, **changes: Any) -> Settings:
