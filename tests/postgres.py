@@ -193,4 +193,5 @@ def _as_another() -> list[str]:
     """Return how to start the server as somebody else: it refuses to be root's."""
     if os.getuid() != 0:
         return []
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
+    identity = ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    return ["setpriv", *identity, "--pdeathsig=QUIT", "--"]  # also when the tests are killed
