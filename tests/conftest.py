@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+import postgres
 from wardian.storage import Database
+
+BOTH = ("sqlite", "postgresql")
 
 
 @pytest.fixture
@@ -15,8 +18,44 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A server for the whole session; started for the first test that needs it."""
+    with postgres.server() as running:
+        yield running
+
+
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """A database on disk, at the newest schema, without a row."""
+async def postgres_url(anyio_backend: str, postgres_server: postgres.Server) -> AsyncIterator[str]:
+    """A PostgreSQL database of the test's own, at the newest schema, without a row."""
+    async with postgres_server.lent() as url:
+        yield url
+
+
+@pytest.fixture(params=BOTH)
+def database_location(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where a database is, on each kind of them."""
+    if request.param == "sqlite":
+        return tmp_path / "test.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def database(database_location: Path | str) -> AsyncIterator[Database]:
+    """A database at the newest schema, without a row; on SQLite and on PostgreSQL."""
+    async with Database.open(database_location) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
+    """A database on disk, for what only SQLite has."""
     async with Database.open(tmp_path / "test.db") as opened:
         yield opened
+
+
+@pytest.fixture
+def on_both_databases(database_location: Path | str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the hosts of a test, those in other processes too, use each kind of database."""
+    if isinstance(database_location, str):
+        monkeypatch.setenv("WARDIAN_DATABASE_URL", database_location)

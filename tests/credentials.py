@@ -43,14 +43,17 @@ async def tokens(parts: HostParts, names: list[str]) -> list[str]:
 async def rows(database: Database, table: Table) -> list[dict[str, Any]]:
     """All rows of a table, in the order in which they were made."""
     async with database.reading() as connection:
-        found = await connection.execute(select(table).order_by(table.c.created_at))
+        found = await connection.of_every_tenant().execute(
+            select(table).order_by(table.c.created_at)
+        )
         return [dict(row) for row in found.mappings()]
 
 
 async def overwrite(database: Database, table: Table, row_id: str, **values: Any) -> None:
     """Change a row behind the vault's back, as somebody would who can write to the database."""
     async with database.transaction() as connection:
-        await connection.execute(update(table).where(table.c.id == row_id).values(values))
+        changed = update(table).where(table.c.id == row_id).values(values)
+        await connection.of_every_tenant().execute(changed)
 
 
 def root_key(folder: Path) -> bytes:

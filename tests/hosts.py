@@ -10,6 +10,8 @@ from typing import Any
 
 from fakes import Body, FakeExecutor
 from wardian.bootstrap import compose, root_keys
+from wardian.bootstrap.neighbours import relay_of
+from wardian.events.relay import Relay
 from wardian.plugins.archive import write_archive
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.host import HostParts, PluginHost
@@ -59,7 +61,10 @@ def package(name: str = "stores", wasm: bytes = WASM, more: str = "") -> bytes:
 class FakeHost:
     """A host whose plugins are Python functions."""
 
-    def __init__(self, host: PluginHost, parts: HostParts, executor: FakeExecutor) -> None:
+    def __init__(
+        self, host: PluginHost, parts: HostParts, executor: FakeExecutor, relay: Relay
+    ) -> None:
+        self.relay = relay
         self.host = host
         self.parts = parts
         self.executor = executor
@@ -77,10 +82,14 @@ async def fake_host(
     folder.mkdir(exist_ok=True)
     executor = FakeExecutor(functions or {"run": _nothing})
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database.open(folder / "wardian.db"))
+        database = await stack.enter_async_context(
+            Database.open(chosen.database_url or folder / "wardian.db")
+        )
         token = await bootstrap(database, tenant="default")
         policy = replace(policy or CallPolicy(), environment=chosen.environment)
         parts, statistics = compose(chosen, policy, database, executor, folder, root_keys(chosen))
+        relay = relay_of(parts)
+        await stack.enter_async_context(relay.kept())
         await parts.vault.open()
         stack.push_async_callback(parts.egress.close)
         await parts.files.sweep()
@@ -94,7 +103,7 @@ async def fake_host(
         await stack.enter_async_context(parts.recorder.kept())
         await stack.enter_async_context(parts.configuration.files.kept())
         await stack.enter_async_context(parts.connections.kept(parts.tenants))
-        yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor)
+        yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor, relay)
 
 
 async def _nothing(arguments: Mapping[str, Any], answer: Any) -> None:

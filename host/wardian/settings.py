@@ -41,7 +41,12 @@ class Settings(BaseSettings):
     the host listens on a loopback address."""
 
     database_url: str | None = None
-    """The database, as a SQLAlchemy URL; SQLite in the data directory unless set."""
+    """The database: `postgresql://USER@HOST/NAME`, which several hosts may share; SQLite in the
+    data directory unless set."""
+
+    packages_dir: Path | None = None
+    """Where packages are kept; in the data directory unless set. Hosts that share a database share
+    this folder, too, over a network file system, say."""
 
     workers_max: _Count = (os.cpu_count() or 1) + 2
     """Worker processes at most; the default is two more than there are cores."""

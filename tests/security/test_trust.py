@@ -33,7 +33,7 @@ from wardian.plugins.statements import RevocationList
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.trust import TrustRepository
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 NAME = "acme-stores"
 OTHER_WASM = WASM + b"\0\x05\x04evil"

@@ -7,7 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from wardian.bootstrap.events import delivering_policy, make_events, publish_limits
-from wardian.bootstrap.folder import DATABASE_NAME, claimed, database_file, package_store
+from wardian.bootstrap.folder import (
+    DATABASE_NAME,
+    PACKAGES,
+    claimed,
+    database_file,
+    package_store,
+)
+from wardian.bootstrap.neighbours import relay_of
 from wardian.bootstrap.policies import (
     COMPILED,
     UNPACKED_RATIO,
@@ -97,16 +104,13 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             Executor(executor_settings(settings, folder), contract().offer())
         )
         parts, statistics = compose(settings, policy, database, executor, folder, roots)
+        await stack.enter_async_context(relay_of(parts).kept())
         await parts.vault.open()
         stack.callback(parts.calls.log.flush)
         stack.push_async_callback(parts.egress.close)
         await stack.enter_async_context(parts.connections.kept(parts.tenants))
         await parts.files.sweep()
-        for tenant in await parts.tenants.list():
-            await parts.configuration.files.take(tenant.name)
-            await parts.upgrader.recover(tenant.name)
-            await parts.recall.sweep(tenant.name)
-            await parts.lifecycle.resume(parts.registry, tenant.name)
+        await _resume(parts)
         await parts.upkeep.resume()
         for kept in (
             statistics,
@@ -125,6 +129,15 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         yield PluginHost(parts, bootstrap_token=token)
 
 
+async def _resume(parts: HostParts) -> None:
+    """Go on with what was under way when the host before was stopped."""
+    for tenant in await parts.tenants.list():
+        await parts.configuration.files.take(tenant.name)
+        await parts.upgrader.recover(tenant.name)
+        await parts.recall.sweep(tenant.name)
+        await parts.lifecycle.resume(parts.registry, tenant.name)
+
+
 def compose(
     settings: Settings,
     policy: CallPolicy,
@@ -137,7 +150,9 @@ def compose(
     events = make_events(database, settings)
     registry = Registry(database)
     journal = Journal(database, events)
-    files = PackageFiles(database, package_store(folder), executor)
+    files = PackageFiles(
+        database, package_store(settings.packages_dir or folder / PACKAGES), executor
+    )
     trust = make_trust(database, events, registry)
     steps = Steps()
     egress = make_egress(settings)

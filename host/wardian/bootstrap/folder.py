@@ -50,8 +50,8 @@ def database_file(folder: Path) -> Path:
 
 def package_store(folder: Path) -> PackageStore:
     try:
-        return PackageStore(folder / PACKAGES)
+        return PackageStore(folder)
     except OSError as exc:
         raise HostUnusable(
-            f"The data directory {folder} cannot be written to: {exc.strerror}."
+            f"The folder of packages {folder} cannot be written to: {exc.strerror}."
         ) from exc

@@ -17,7 +17,7 @@ from wardian.events.limits import Drop, DropReason
 from wardian.events.topics import check_topic, matches
 from wardian.storage import Connection, Database
 from wardian.storage.documents import dump_json, parse_json
-from wardian.storage.events import EventRepository
+from wardian.storage.events import HOST, EventRepository
 from wardian.storage.rows import EventRow, now
 
 MAX_KEY_CHARS = 256
@@ -25,6 +25,8 @@ MAX_CORRELATION_CHARS = 200
 PAGE_MAX = 100
 LOOKED_AT_MAX = 5_000
 """How many events one question looks through for those that fit its pattern."""
+
+_OWN_KEPT = 1000  # one that is forgotten is announced twice, which does no harm
 
 _log = logging.getLogger("wardian.events")
 
@@ -53,6 +55,7 @@ class Events:
         self._subscribers: list[tuple[str, Subscriber]] = []
         self._drop: Callable[[Drop], None] = lambda drop: None
         self._queued: Callable[[Sequence[str]], None] = lambda plugin_ids: None
+        self._own: dict[str, None] = {}
 
     async def publish(  # noqa: PLR0913 -- an envelope has this many fields, each with a default
         self,
@@ -109,7 +112,7 @@ class Events:
             id=new_id(),
             tenant=tenant,
             topic=topic,
-            source="host",
+            source=HOST,
             time=now(),
             correlation_id=correlation_id[:MAX_CORRELATION_CHARS],
             key=None,
@@ -117,7 +120,14 @@ class Events:
             data=dump_json(data),
         )
         parse_json(row.data, max_bytes=MAX_DATA_BYTES)
+        self._own[row.id] = None
+        while len(self._own) > _OWN_KEPT:
+            del self._own[next(iter(self._own))]
         return await self._store(connection, row)
+
+    def is_own(self, event_id: str) -> bool:
+        """Tell whether this process has recorded an event lately, and so announces it itself."""
+        return event_id in self._own
 
     def announce(self, event: Event) -> None:
         """Tell the subscribers of this process, in the order in which they came."""

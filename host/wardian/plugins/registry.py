@@ -137,6 +137,12 @@ class Registry:
             if name in (None, key[1]):
                 del self._known[key]
 
+    def forget_all(self) -> None:
+        """Read everything anew from now on."""
+        self._changes += 1
+        self._lists.clear()
+        self._known.clear()
+
 
 async def read_installed(connection: Connection, tenant: str, name: str) -> Installed:
     """Return an installed plugin as this transaction sees it.

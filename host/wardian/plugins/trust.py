@@ -169,6 +169,11 @@ class Trust:
         self.changes += 1
         self._known.pop(tenant, None)
 
+    def forget_all(self) -> None:
+        """Do as `forget` does, for every tenant."""
+        self.changes += 1
+        self._known.clear()
+
 
 def _check(trust: TenantTrust, plugin: Installed, row: PackageRow) -> None:
     if row.envelope is None and row.publisher is not None:

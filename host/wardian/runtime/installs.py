@@ -158,7 +158,7 @@ class Installer:
         """Remove a plugin and all that belongs to it; see `PluginHost.uninstall`."""
 
         async def attempt(held: frozenset[str]) -> list[str]:
-            async with self._files.lock:
+            async with self._files.alone():
                 removing = self._removed(name, cascade, held, tenant=tenant, actor=actor)
                 return await whole(removing)
 

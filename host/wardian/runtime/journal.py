@@ -10,6 +10,7 @@ from wardian.crypto.identifiers import new_id
 from wardian.events import Event, Events
 from wardian.storage import Connection, Database
 from wardian.storage.events import AuditRepository
+from wardian.storage.neighbours import claimed, is_claimed
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import AuditRow, now
 
@@ -96,6 +97,16 @@ class Journal:
         self._events = events
 
     @asynccontextmanager
+    async def alone(self, tenant: str, *plugins: str) -> AsyncIterator[None]:
+        """Have no other host that says so, too, change these plugins while the block runs."""
+        async with claimed(self._database, *(_claim(tenant, plugin) for plugin in plugins)):
+            yield
+
+    async def is_taken(self, tenant: str, plugin: str) -> bool:
+        """Tell whether another host is changing a plugin now."""
+        return await is_claimed(self._database, _claim(tenant, plugin))
+
+    @asynccontextmanager
     async def change(self, tenant: str, actor: str) -> AsyncIterator[Change]:
         """One atomic change; its events are announced after the commit, and not otherwise."""
         change: Change | None = None
@@ -108,3 +119,7 @@ class Journal:
             if change is not None and change.connection.committed:
                 for event in change.noted:
                     self._events.announce(event)
+
+
+def _claim(tenant: str, plugin: str) -> str:
+    return f"wardian plugin {tenant}/{plugin}"

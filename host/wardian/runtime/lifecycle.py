@@ -31,20 +31,27 @@ class Lifecycle:
         self._calls = calls
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
-    def lock(self, tenant: str, name: str) -> asyncio.Lock:
-        """Return the lock that whoever changes this plugin holds."""
-        lock = self._locks.get((tenant, name))
-        if lock is None:
-            lock = self._locks[tenant, name] = asyncio.Lock()
-        return lock
+    @asynccontextmanager
+    async def lock(self, tenant: str, name: str) -> AsyncIterator[None]:
+        """Hold what whoever changes this plugin holds, on whichever host."""
+        async with self.locks(tenant, [name]):
+            yield
 
     @asynccontextmanager
     async def locks(self, tenant: str, names: Iterable[str]) -> AsyncIterator[None]:
         """Hold the locks of several plugins; in one order, so that nobody waits in a circle."""
+        ordered = sorted(set(names))
         async with AsyncExitStack() as stack:
-            for name in sorted(set(names)):
-                await stack.enter_async_context(self.lock(tenant, name))
+            for name in ordered:
+                await stack.enter_async_context(self._lock(tenant, name))
+            await stack.enter_async_context(self._journal.alone(tenant, *ordered))
             yield
+
+    def _lock(self, tenant: str, name: str) -> asyncio.Lock:
+        lock = self._locks.get((tenant, name))
+        if lock is None:
+            lock = self._locks[tenant, name] = asyncio.Lock()
+        return lock
 
     async def move(
         self,

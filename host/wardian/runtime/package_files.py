@@ -13,9 +13,12 @@ from wardian.plugins import PackageStore
 from wardian.plugins.package import component_of
 from wardian.runtime.ports import Executor
 from wardian.storage import Database
+from wardian.storage.neighbours import claimed
 from wardian.storage.plugins import packages_in_use
 
 _T = TypeVar("_T")
+
+_CLAIM = "wardian packages"
 
 _log = logging.getLogger("wardian.installs")
 
@@ -27,8 +30,13 @@ class PackageFiles:
         self._database = database
         self._store = store
         self._executor = executor
-        # Held while a package's file and its rows disagree, so that nobody sweeps it.
-        self.lock = asyncio.Lock()
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Have nobody sweep while a package's file and its rows disagree, on whichever host."""
+        async with self._lock, claimed(self._database, _CLAIM):
+            yield
 
     @asynccontextmanager
     async def stored(self, package: bytes, digest: str) -> AsyncIterator[None]:
@@ -39,7 +47,7 @@ class PackageFiles:
     @asynccontextmanager
     async def stored_all(self, packages: Mapping[str, bytes]) -> AsyncIterator[None]:
         """Do as `stored` does with several packages, given by their digests."""
-        async with self.lock:
+        async with self.alone():
             try:
                 for package in packages.values():
                     await to_the_end(partial(self._store.write, package))
@@ -74,9 +82,10 @@ class PackageFiles:
 
     async def sweep(self) -> None:
         """Remove the files of installs that were killed before their rows were committed."""
-        async with self._database.reading() as connection:
-            used = await packages_in_use(connection)
-        swept = await asyncio.to_thread(self._store.sweep, set(used))
+        async with self.alone():
+            async with self._database.reading() as connection:
+                used = await packages_in_use(connection)
+            swept = await asyncio.to_thread(self._store.sweep, set(used))
         if swept:
             _log.info("Removed %d files that belong to no installed plugin.", len(swept))
         await self._executor.keep_only(set(used.values()))

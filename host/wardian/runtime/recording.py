@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 
 from wardian.errors import WardianError
 from wardian.plugins import Installed
@@ -215,7 +216,8 @@ class Recorder:
                 rows.setdefault((plugin.tenant, plugin.id), []).append(row)
         kept = 0
         async with self._database.transaction() as connection:
-            for (tenant, plugin_id), several in rows.items():
+            # In order, because two hosts that lock tenants in turn would wait for each other.
+            for (tenant, plugin_id), several in sorted(rows.items(), key=itemgetter(0)):
                 repository = RecordingRepository(connection, tenant)
                 kept += await self._keep(repository, plugin_id, several)
         for plugin, row in made:

@@ -165,6 +165,8 @@ class Transitions:
             async with self._parts.journal.change(tenant, "host") as change:
                 name = await change.plugins.name_of(row.plugin_id)
                 plugin = await read_installed(change.connection, tenant, name)
+            if await self._parts.journal.is_taken(tenant, name):
+                continue  # it is under way on another host
             await self._end(plugin, row, Conflict("the host was stopped"))
 
     async def settle(self, plugin: Installed) -> None:
@@ -194,7 +196,7 @@ class Transitions:
                 elif present is not None and present.outcome == RUNNING:
                     gone = await _undo(change, plugin, present, error)
             if gone:
-                async with self._parts.files.lock:
+                async with self._parts.files.alone():
                     await self._parts.files.drop_unused(gone)
             del self._left[plugin.id]
 

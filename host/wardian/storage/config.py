@@ -52,7 +52,7 @@ class ConfigRepository:
     """What is configured in one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def hold(self) -> None:

@@ -74,7 +74,7 @@ class DeliveryRepository:
     """What the plugins of one tenant are still to handle, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def wanting(self, permission: str) -> list[SubscriberRow]:
@@ -306,13 +306,15 @@ async def waiting(connection: Connection) -> list[SubscriberRow]:
         exists().where(of_subscriber, _is_pending(at)),
         exists().where(of_subscriber, _is_abandoned(at)),
     )
-    found = await connection.execute(_subscribers().where(_S.queued > 0, _S.paused.is_(False), due))
+    found = await connection.of_every_tenant().execute(
+        _subscribers().where(_S.queued > 0, _S.paused.is_(False), due)
+    )
     return [SubscriberRow(**row) for row in found.mappings()]
 
 
 async def renew(connection: Connection, owners: Sequence[str], until: datetime) -> None:
     """Have the leases of ``owners``, of every tenant, last longer."""
-    await connection.execute(
+    await connection.of_every_tenant().execute(
         update(deliveries)
         .where(_D.state == RUNNING, _D.lease_owner.in_(list(owners)))
         .values(lease_until=until)

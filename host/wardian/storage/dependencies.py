@@ -26,7 +26,7 @@ class DependencyRepository:
     """The dependencies between the plugins of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def hold(self) -> None:

@@ -9,8 +9,12 @@ from datetime import datetime
 from sqlalchemy import and_, delete, exists, func, insert, or_, select
 
 from wardian.storage.database import Connection
+from wardian.storage.neighbours import tell
 from wardian.storage.rows import AuditRow, EventRow
 from wardian.storage.tables import audit, deliveries, events
+
+HOST = "host"
+"""The source of what hosts record of themselves."""
 
 _PAGE = 200
 
@@ -26,16 +30,30 @@ class EventRepository:
     """The events of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def add(self, row: EventRow) -> EventRow:
-        """Append an event, and return it with its position."""
+        """Append an event, and return it with its position; other hosts hear of a host's own."""
         values = asdict(row) | {"tenant": self._tenant}
         del values["position"]
         added = await self._connection.execute(_ADD_EVENT, values)
         (position,) = added.inserted_primary_key or (0,)
+        if row.source == HOST:
+            await tell(self._connection, self._tenant)
         return replace(row, position=position)
+
+    async def of_hosts(self, after: int) -> list[EventRow]:
+        """Return the events that hosts have recorded, from behind a position on, in order.
+
+        All of them: writers of one tenant take turns, so none appears later before another.
+        """
+        found = await self._connection.execute(
+            select(*_EVENT_COLUMNS)
+            .where(events.c.tenant == self._tenant, events.c.source == HOST, after < _POSITION)
+            .order_by(_POSITION)
+        )
+        return [EventRow(**row) for row in found.mappings()]
 
     async def newest_first(self, before: int | None = None) -> AsyncIterator[EventRow]:
         """Go through the tenant's events backwards, from ``before`` a position, in pages."""
@@ -98,7 +116,7 @@ class AuditRepository:
     """The audit trail of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def add(self, row: AuditRow) -> None:
@@ -115,3 +133,13 @@ class AuditRepository:
             .limit(limit)
         )
         return [AuditRow(**dict(row)) for row in found.mappings()]
+
+
+async def positions(connection: Connection) -> dict[str, int]:
+    """Return the position of every tenant's newest event: a host hears of what comes after."""
+    found = await connection.of_every_tenant().execute(
+        select(events.c.tenant, func.max(events.c.position).label("newest")).group_by(
+            events.c.tenant
+        )
+    )
+    return {row.tenant: row.newest for row in found}

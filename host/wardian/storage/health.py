@@ -29,7 +29,7 @@ class HealthRepository:
     """How the plugins of one tenant do, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def health(self, plugin_id: str) -> HealthRow | None:
@@ -114,7 +114,9 @@ class HealthRepository:
 
 async def survey(connection: Connection) -> list[SurveyRow]:
     """Return where every tenant's plugins are and how they feel: metrics are the host's."""
-    found = await connection.execute(select(*_SURVEY).order_by(plugins.c.tenant, plugins.c.name))
+    found = await connection.of_every_tenant().execute(
+        select(*_SURVEY).order_by(plugins.c.tenant, plugins.c.name)
+    )
     return [SurveyRow(**row) for row in found.mappings()]
 
 

@@ -41,7 +41,7 @@ class KvRepository:
     """The entries of one plugin of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str, plugin_id: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant, plugin_id)
         self._owner = {"tenant": tenant, "plugin_id": plugin_id}
         self._mine = and_(kv.c.tenant == tenant, kv.c.plugin_id == plugin_id)
         self._usage = and_(kv_usage.c.tenant == tenant, kv_usage.c.plugin_id == plugin_id)

@@ -46,7 +46,7 @@ class FlowRepository:
     """The flows of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def add(self, row: FlowRow) -> None:
@@ -89,13 +89,15 @@ class FlowRepository:
 
 async def sweep_flows(connection: Connection, moment: datetime) -> int:
     """Remove the flows of every tenant that are over; return how many there were."""
-    gone = await connection.execute(delete(oauth_flows).where(oauth_flows.c.expires_at <= moment))
+    gone = await connection.of_every_tenant().execute(
+        delete(oauth_flows).where(oauth_flows.c.expires_at <= moment)
+    )
     return gone.rowcount
 
 
 async def find_flow(connection: Connection, digest: str) -> FlowRow | None:
     """Return the flow with this digest, of whichever tenant: who comes back brings no key."""
-    found = await connection.execute(
+    found = await connection.of_every_tenant().execute(
         select(oauth_flows).where(oauth_flows.c.state_digest == digest)
     )
     row = found.mappings().one_or_none()
@@ -109,7 +111,7 @@ async def begin_flow(
     connection: Connection, ticket: str, *, state_digest: str, browser_digest: str
 ) -> bool:
     """Have a flow's ticket become its state, once; tell whether it did."""
-    changed = await connection.execute(
+    changed = await connection.of_every_tenant().execute(
         update(oauth_flows)
         .where(oauth_flows.c.state_digest == ticket)
         .values(state_digest=state_digest, browser_digest=browser_digest)
@@ -122,5 +124,7 @@ async def take_flow(connection: Connection, digest: str) -> FlowRow | None:
     row = await find_flow(connection, digest)
     if row is None:
         return None
-    gone = await connection.execute(delete(oauth_flows).where(oauth_flows.c.state_digest == digest))
+    gone = await connection.of_every_tenant().execute(
+        delete(oauth_flows).where(oauth_flows.c.state_digest == digest)
+    )
     return row if gone.rowcount > 0 else None

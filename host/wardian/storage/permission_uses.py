@@ -18,7 +18,7 @@ class PermissionUseRepository:
     """The uses of one plugin of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str, plugin_id: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant, plugin_id)
         self._owner = {"tenant": tenant, "plugin_id": plugin_id}
         self._mine = and_(
             permission_uses.c.tenant == tenant, permission_uses.c.plugin_id == plugin_id

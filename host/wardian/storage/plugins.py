@@ -94,7 +94,7 @@ class PluginRepository:
     """The plugins of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def add(self, row: PluginRow, package: PackageRow) -> None:
@@ -325,7 +325,7 @@ class PluginRepository:
 
 async def packages_in_use(connection: Connection) -> dict[str, str]:
     """Return every tenant's packages: the digest of each and that of its component."""
-    found = await connection.execute(
+    found = await connection.of_every_tenant().execute(
         select(packages.c.digest, packages.c.component_digest).distinct()
     )
     return {row.digest: row.component_digest for row in found}

@@ -20,7 +20,7 @@ class RecordingRepository:
     """The recordings of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def set_calls(self, plugin_id: str, calls: int) -> None:

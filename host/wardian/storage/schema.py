@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -12,14 +13,30 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from wardian.errors import HostUnusable
+from wardian.storage.postgres import EVERY_TENANT, reason_of
 from wardian.storage.tables import data_keys
 
 MIGRATIONS = "wardian.storage.migrations"
+
+# Hosts that start together migrate one after the other; and what a migration changes, it changes
+# for every tenant.
+_MIGRATE_ALONE = text(
+    "SELECT set_config('wardian.tenant', :tenant, true), "
+    "pg_advisory_xact_lock(hashtextextended('wardian migrates', 0))"
+)
+
+_ABOUT_EVERY_TENANT = text("SELECT set_config('wardian.tenant', :tenant, true)")
+
+_IS_ABOVE_POLICIES = text(
+    "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+)
+
+_log = logging.getLogger("wardian.storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +63,7 @@ async def look_up(engine: AsyncEngine) -> SchemaFound:
         async with engine.connect() as connection:
             return await connection.run_sync(_found)
     except (DBAPIError, OSError) as exc:
-        cause = exc.orig if isinstance(exc, DBAPIError) else exc
-        raise HostUnusable(f"The database cannot be reached: {cause}.") from exc
+        raise HostUnusable(f"The database cannot be reached: {reason_of(exc)}.") from exc
 
 
 async def root_keys_of(engine: AsyncEngine) -> frozenset[str]:
@@ -58,10 +74,11 @@ async def root_keys_of(engine: AsyncEngine) -> frozenset[str]:
     """
     try:
         async with engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(_ABOUT_EVERY_TENANT, {"tenant": EVERY_TENANT})
             return frozenset(await connection.scalars(select(data_keys.c.root_key).distinct()))
     except (DBAPIError, OSError) as exc:
-        cause = exc.orig if isinstance(exc, DBAPIError) else exc
-        raise HostUnusable(f"The database has no keys to read: {cause}.") from exc
+        raise HostUnusable(f"The database has no keys to read: {reason_of(exc)}.") from exc
 
 
 def _found(connection: Connection) -> SchemaFound:
@@ -83,9 +100,9 @@ async def bring_up_to_date(engine: AsyncEngine) -> None:
     try:
         async with writer.begin() as connection:
             await connection.run_sync(migrate)
+            await connection.run_sync(_warn_of_power)
     except (DBAPIError, OSError) as exc:
-        cause = exc.orig if isinstance(exc, DBAPIError) else exc
-        raise HostUnusable(f"The database cannot be opened for writing: {cause}.") from exc
+        raise HostUnusable(f"The database cannot be opened for writing: {reason_of(exc)}.") from exc
     finally:
         await engine.dispose()  # a connection that has migrated checks no references
 
@@ -96,6 +113,8 @@ def migrate(connection: Connection) -> None:
     Raises:
         HostUnusable: the schema was written by a newer program.
     """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_MIGRATE_ALONE, {"tenant": EVERY_TENANT})
     with as_file(files(MIGRATIONS)) as folder:
         config = _config(folder, connection)
         scripts = ScriptDirectory.from_config(config)
@@ -105,6 +124,14 @@ def migrate(connection: Connection) -> None:
         if set(found) != set(scripts.get_heads()):
             command.upgrade(config, "head")
             _check_references(connection)
+
+
+def _warn_of_power(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql" and connection.scalar(_IS_ABOVE_POLICIES):
+        _log.warning(
+            "The database's role is a superuser or has BYPASSRLS, so row-level security does not "
+            "keep tenants apart; give Wardian a role of its own."
+        )
 
 
 def _check_references(connection: Connection) -> None:

@@ -41,6 +41,16 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class ToldText(TypeDecorator[str]):
+    """Text that may have a guest's words in it: without NUL, which PostgreSQL does not take."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -120,7 +130,7 @@ plugins = Table(
     Column("digest", String(64), nullable=False),
     Column("level", String(16), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("state_reason", Text, nullable=False),
+    Column("state_reason", ToldText, nullable=False),
     Column("manifest", JSON, nullable=False),
     Column("description", JSON, nullable=False),
     Column("installed_at", UtcDateTime, nullable=False),
@@ -138,7 +148,7 @@ plugins = Table(
     Column("plugin_metadata", JSON, nullable=False, default=dict),
     Column("version", Integer, nullable=False, default=1),  # of the row, for optimistic locking
     Column("package_digest", String(64), nullable=False),
-    Column("health_detail", Text, nullable=False, default=""),
+    Column("health_detail", ToldText, nullable=False, default=""),
     Column("health_failures", Integer, nullable=False, default=0),  # in a row
     Column("health_successes", Integer, nullable=False, default=0),  # in a row
     Column("degraded_by", String(16), nullable=False, default=""),  # what made it degraded
@@ -194,7 +204,7 @@ upgrades = Table(
     Column("to_package", String(64), nullable=False),
     Column("step", String(16), nullable=False),
     Column("outcome", String(16), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", ToldText, nullable=False),
     Column("migrated", Boolean, nullable=False),
     Column("report", JSON, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),

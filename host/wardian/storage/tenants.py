@@ -19,6 +19,10 @@ class TenantRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    async def hold(self) -> None:
+        """Have others who call this, on other hosts too, wait for the end of this transaction."""
+        await self._connection.of_every_tenant().execute(select(1))
+
     async def add(self, name: str) -> datetime:
         """Add a tenant and return when.
 
@@ -51,7 +55,7 @@ class KeyRepository:
     """The API keys of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def add(self, row: KeyRow) -> None:
@@ -91,14 +95,16 @@ class KeyRepository:
 
 async def find_key(connection: Connection, digest: str) -> KeyRow | None:
     """Return the key with this digest, of whichever tenant: the key itself names its tenant."""
-    found = await connection.execute(select(api_keys).where(api_keys.c.digest == digest))
+    found = await connection.of_every_tenant().execute(
+        select(api_keys).where(api_keys.c.digest == digest)
+    )
     row = found.mappings().one_or_none()
     return None if row is None else _key(row)
 
 
 async def any_key(connection: Connection) -> bool:
     """Tell whether this host ever had an API key."""
-    found = await connection.execute(select(api_keys.c.id).limit(1))
+    found = await connection.of_every_tenant().execute(select(api_keys.c.id).limit(1))
     return found.first() is not None
 
 

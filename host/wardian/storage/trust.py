@@ -33,7 +33,7 @@ class TrustRepository:
     """Whom one tenant trusts, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def policy(self) -> TrustPolicyRow | None:

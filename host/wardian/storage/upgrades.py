@@ -48,7 +48,7 @@ class UpgradeRepository:
     """The upgrades of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def add(self, row: UpgradeRow) -> None:

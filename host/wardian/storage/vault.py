@@ -114,7 +114,7 @@ class VaultRepository:
     """What one tenant keeps in the vault, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
+        self._connection = connection.of(tenant)
         self._tenant = tenant
 
     async def lock(self) -> None:
@@ -289,7 +289,7 @@ class VaultRepository:
 
 async def all_keys(connection: Connection) -> Sequence[tuple[str, DataKeyRow]]:
     """Return the data keys of every tenant, each with its tenant: a root key wraps them all."""
-    found = await connection.execute(
+    found = await connection.of_every_tenant().execute(
         select(data_keys.c.tenant, *_KEY_COLUMNS).order_by(data_keys.c.tenant, data_keys.c.number)
     )
     return [

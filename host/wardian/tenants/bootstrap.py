@@ -36,6 +36,7 @@ async def bootstrap(
         _check(chosen_key, exposed)
     async with database.transaction() as connection:
         tenants = TenantRepository(connection)
+        await tenants.hold()
         if not await tenants.exists(tenant):
             await tenants.add(tenant)
         if await any_key(connection):

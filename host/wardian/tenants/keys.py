@@ -15,6 +15,7 @@ from wardian.crypto.tokens import is_token, new_token, same
 from wardian.errors import Conflict, InvalidArguments, NotFound, Unauthenticated
 from wardian.storage import Connection, Database
 from wardian.storage.events import AuditRepository
+from wardian.storage.neighbours import tell
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import AuditRow, KeyRow, now
 from wardian.storage.tenants import KeyRepository, find_key
@@ -132,10 +133,15 @@ class KeyRing:
                 self._keep_one_administrator(row, valid)
                 await repository.revoke(key_id)
                 await audit_key(connection, row, actor, "key.revoked")
+                await tell(connection, tenant)
         finally:
             # Even if the caller was cancelled: the revocation may have been committed.
-            self._revocations += 1
-            self._known.clear()
+            self.forget_all()
+
+    def forget_all(self) -> None:
+        """Look every key up again, because one may have been revoked."""
+        self._revocations += 1
+        self._known.clear()
 
     def _keep_one_administrator(self, row: KeyRow, valid: Iterable[KeyRow]) -> None:
         others = [each for each in valid if each.id != row.id and Scope.ADMIN in each.scopes]

@@ -78,7 +78,7 @@ class Vault:
     async def open(self) -> VaultState:
         """Open the vault, if its root key is there and right; otherwise it is sealed."""
         state = await self._keyring.open()
-        self._forget_all()
+        self.forget_all()
         return state
 
     async def find(self, tenant: str, plugin_id: str, name: str) -> Held:
@@ -273,7 +273,8 @@ class Vault:
         self._changes[tenant] += 1
         self._secrets.pop(tenant, None)
 
-    def _forget_all(self) -> None:
+    def forget_all(self) -> None:
+        """Do as `forget` does, for every tenant."""
         self._openings += 1
         self._secrets.clear()
 

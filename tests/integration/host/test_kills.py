@@ -48,19 +48,23 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A data directory for each change, as it is when the change begins."""
     folders = {change: tmp_path_factory.mktemp(change) for change in BEFORE}
 
-    async def prepare() -> None:
+    async def prepare_all() -> None:
         for change, folder in folders.items():
-            async with open_host(Settings(data_dir=folder, workers_max=1)) as host:
-                if change == "install":
-                    continue
-                await host.install(version(1), grants="all")
-                await host.call("lives", "count", {})
-                if change == "rollback":
-                    await host.upgrade(version(2, migrate="ok", health="healthy"))
-                    await host.call("lives", "count", {})
+            await prepare(folder, change)
 
-    asyncio.run(prepare())
+    asyncio.run(prepare_all())
     return folders
+
+
+async def prepare(folder: Path, change: str) -> None:
+    async with open_host(Settings(data_dir=folder, workers_max=1)) as host:
+        if change == "install":
+            return
+        await host.install(version(1), grants="all")
+        await host.call("lives", "count", {})
+        if change == "rollback":
+            await host.upgrade(version(2, migrate="ok", health="healthy"))
+            await host.call("lives", "count", {})
 
 
 def cases() -> list[tuple[str, str]]:
@@ -73,7 +77,20 @@ async def test_a_host_killed_at_any_step_is_whole_at_the_next_start(
 ) -> None:
     folder = tmp_path / "data"
     shutil.copytree(begun[change], folder)
+    await is_whole_after_a_kill(folder, change, step)
 
+
+@pytest.mark.parametrize("change", BEFORE)
+@pytest.mark.parametrize("which", [0, -1], ids=["first", "last"])
+async def test_a_host_on_postgresql_killed_at_either_end_is_whole_at_the_next_start(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: str, which: int
+) -> None:
+    monkeypatch.setenv("WARDIAN_DATABASE_URL", postgres_url)
+    await prepare(tmp_path / "data", change)
+    await is_whole_after_a_kill(tmp_path / "data", change, STEPS[change][which])
+
+
+async def is_whole_after_a_kill(folder: Path, change: str, step: str) -> None:
     assert await asyncio.to_thread(killed, folder, change, step) == -signal.SIGKILL
 
     async with open_host(Settings(data_dir=folder, workers_max=1)) as host:
@@ -133,16 +150,17 @@ async def nothing_is_orphaned(host: PluginHost, folder: Path) -> None:
     parts = host._parts
     async with parts.database.reading() as connection:
         kept = {f"{digest}.wardian" for digest in await packages_in_use(connection)}
-        repository = PluginRepository(connection, "default")
+        rows = connection.of("default")
+        repository = PluginRepository(rows, "default")
         versions = [
             version.package_digest
             for plugin in await repository.all()
             for version in await repository.versions(plugin.id)
         ]
-        open_ones = await connection.execute(
+        open_ones = await rows.execute(
             select(func.count()).where(upgrades.c.outcome.in_(("running", "swapped")))
         )
-        loose = await connection.execute(
+        loose = await rows.execute(
             select(func.count()).where(
                 kv_snapshots.c.upgrade_id.not_in(select(upgrades.c.id).where(upgrades.c.migrated))
             )

@@ -18,7 +18,7 @@ from wardian.errors import GuestError
 from wardian.policy.levels import Level
 from wardian.runtime.host import PluginHost
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 NEEDED = ["events:publish:orders.*", "kv:read", "kv:write"]
 LEFT = NEEDED[:2]

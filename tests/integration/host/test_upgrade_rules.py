@@ -16,7 +16,7 @@ from wardian.policy.levels import Level
 from wardian.runtime.host import PluginHost
 from wardian.runtime.transition import Transitions
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 EXTRA = '(func (export "extra") (result u32) (canon lift (core func $main "version")))'
 PUBLISHES = '[[permissions]]\npermission = "events:publish:orders.*"\nreason = "Tells."\n'

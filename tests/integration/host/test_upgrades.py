@@ -30,7 +30,7 @@ from wardian.runtime.transition import Transitions
 from wardian.storage.kv import KvRepository
 from wardian.storage.plugins import PluginRepository
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 @pytest.fixture
@@ -440,7 +440,8 @@ async def test_an_upgrade_asks_the_database_some_thirty_times(host: PluginHost) 
     asked = Counter[str]()
 
     def count(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        asked[statement.partition(" ")[0]] += 1
+        if "pg_" not in statement and "set_config" not in statement:
+            asked[statement.partition(" ")[0]] += 1
 
     event.listen(Engine, "before_cursor_execute", count)
     try:

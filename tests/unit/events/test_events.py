@@ -60,10 +60,12 @@ async def test_a_star_stands_for_any_words_at_the_end(pattern: str, topic: str, 
     assert matches(pattern, topic) is fits
 
 
-async def test_an_event_is_stored_with_its_whole_envelope(events: Events, tmp_path: Path) -> None:
+async def test_an_event_is_stored_with_its_whole_envelope(
+    events: Events, database_location: Path | str
+) -> None:
     published = await publish(events, data='{"id": 7}', key="order-7")
 
-    async with Database.open(tmp_path / "test.db") as again:
+    async with Database.open(database_location) as again:
         (found,) = await Events(again).recent(10, tenant="default")
     assert found == published
     assert found.topic == "orders.created"

@@ -266,6 +266,7 @@ async def test_a_quarantine_leaves_dependents_as_they_are_and_names_them(tmp_pat
         assert set((await states(made)).values()) == {"active"}
 
 
+@pytest.mark.usefixtures("on_both_databases")
 async def test_a_disable_and_an_enable_at_once_never_leave_a_plugin_without_what_it_needs(
     tmp_path: Path,
 ) -> None:
@@ -284,6 +285,7 @@ async def test_a_disable_and_an_enable_at_once_never_leave_a_plugin_without_what
             assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 1
 
 
+@pytest.mark.usefixtures("on_both_databases")
 async def test_cascades_at_once_come_to_an_end_and_leave_nothing_half(tmp_path: Path) -> None:
     async with fake_host(tmp_path) as made:
         await three(made)

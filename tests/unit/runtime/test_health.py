@@ -443,9 +443,9 @@ async def test_what_cannot_be_checked_says_why(tmp_path: Path, feeling: Feeling)
         with pytest.raises(NotFound, match="No plugin named 'other'"):
             await made.host.check_health("other")
     async with fake_host(tmp_path / "without") as made:
-        await made.host.install(package())
-        with pytest.raises(NotFound, match="stores has no health check: it exports no"):
-            await made.host.check_health("stores")
+        await made.host.install(package("plain"))
+        with pytest.raises(NotFound, match="plain has no health check: it exports no"):
+            await made.host.check_health("plain")
 
 
 async def test_a_version_that_is_not_in_use_is_probed_and_nothing_is_written(

@@ -27,7 +27,7 @@ from wardian.policy.levels import LEVELS, Level
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.intake import PACKAGES_AT_ONCE, check_manifest
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 def files(folder: Path) -> list[str]:

@@ -15,7 +15,7 @@ from wardian.plugins import TRANSITIONS, Installed, PluginState
 from wardian.plugins.archive import write_archive
 from wardian.storage.events import AuditRepository
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 INIT = "wardian:plugin/lifecycle@1.0.0#init"
 

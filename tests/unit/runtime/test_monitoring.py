@@ -22,7 +22,7 @@ from wardian.storage import Database
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import PermissionUseRow, PluginRow
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 Arguments = Mapping[str, Any]
 

@@ -15,7 +15,7 @@ from wardian.policy.permissions import parse_permission
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.executor.job import HostCalls
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 Arguments = Mapping[str, Any]
 

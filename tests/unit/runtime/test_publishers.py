@@ -18,7 +18,7 @@ from wardian.runtime.host import PluginHost
 from wardian.runtime.refresh import Refresh
 from wardian.storage.events import AuditRepository
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 async def test_a_publisher_is_added_shown_and_removed(tmp_path: Path) -> None:

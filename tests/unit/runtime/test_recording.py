@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import json
 import math
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from hosts import FakeHost, configured_before, fake_host, package
 from wardian.errors import GuestError, InvalidArguments, NotFound, Trap, WardianError
@@ -23,7 +23,7 @@ from wardian.runtime.recording import QUEUE_FULL, TOO_MUCH
 from wardian.runtime.tape import NOT_PLAIN, TOO_LARGE
 from wardian.storage import Database
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 Arguments = Mapping[str, Any]
 
@@ -519,6 +519,9 @@ async def test_secrets_of_the_configuration_are_in_no_recording(tmp_path: Path) 
         outcome = await made.host.call("stores", "ask", {"calls": calls}, call_id="mine")
         document = await made.host.recordings.document("default", "mine")
         found = await made.host.recordings.find("default", "mine")
+        async with made.parts.database.reading() as connection:
+            rows = connection.of("default")
+            kept = (await rows.execute(text("SELECT document FROM recordings"))).scalar_one()
 
     assert f"{CANARY}word" in outcome.result[0]["val"]
     assert CANARY.encode() not in document
@@ -528,6 +531,4 @@ async def test_secrets_of_the_configuration_are_in_no_recording(tmp_path: Path) 
         json.dumps(found.configuration, separators=(",", ":")),
         json.dumps(found.configuration["smtp"], separators=(",", ":")),
     ]
-    with contextlib.closing(sqlite3.connect(tmp_path / "wardian.db")) as database:
-        (kept,) = database.execute("SELECT document FROM recordings").fetchone()
     assert kept == document

@@ -13,7 +13,7 @@ from packages import ASKING, package
 from wardian.errors import Conflict, InvalidManifest, NotFound
 from wardian.storage.tables import grants, plugins, versions
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 async def two_of_which_one_is_of_old(made: FakeHost, **manifest: Any) -> None:
@@ -27,7 +27,9 @@ async def two_of_which_one_is_of_old(made: FakeHost, **manifest: Any) -> None:
             (plugins, plugins.c.name == "old"),
             (versions, versions.c.plugin_id == plugin.id),
         ):
-            await connection.execute(update(table).where(condition).values(manifest=document))
+            await connection.of("default").execute(
+                update(table).where(condition).values(manifest=document)
+            )
     made.host._parts.registry.forget("default")
 
 
@@ -86,7 +88,7 @@ async def test_a_stored_grant_that_is_no_permission_any_more_grants_nothing(
     async with fake_host(tmp_path) as made:
         await made.host.install(package("stores", WASM, ASKING), grants="all")
         async with made.host._parts.database.transaction() as connection:
-            changed = await connection.execute(
+            changed = await connection.of("default").execute(
                 update(grants)
                 .where(grants.c.permission == "kv:read")
                 .values(permission="kv:read-as-before")

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from wardian.storage import database as database_module
+from wardian.storage import engines as engines_module
 from wardian.storage.sqlite_driver import OneVisitConnection, OneVisitDriver
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +40,7 @@ SLOW = text(
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     """An engine as `Database` makes it, whose database has one table."""
-    engine = database_module._engine(tmp_path / "driven.db")
+    engine = engines_module.engines_of(tmp_path / "driven.db").reader
     async with engine.begin() as connection:
         await connection.run_sync(things.create)
         await connection.execute(text("CREATE UNIQUE INDEX named ON things (name)"))

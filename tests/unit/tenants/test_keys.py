@@ -54,7 +54,9 @@ async def test_admin_holds_every_scope_and_call_does_not_hold_read(ring: KeyRing
     assert not caller.holds(Scope.READ)
 
 
-async def test_the_token_is_stored_nowhere(ring: KeyRing, tmp_path: Path) -> None:
+async def test_the_token_is_stored_nowhere(sqlite_database: Database, tmp_path: Path) -> None:
+    await add_tenant(sqlite_database, "acme")
+    ring = KeyRing(sqlite_database)
     made = await ring.create("ci", ["read"], "acme")
 
     connection = sqlite3.connect(tmp_path / "test.db")

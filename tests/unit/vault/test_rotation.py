@@ -16,7 +16,7 @@ from wardian.errors import Conflict, CredentialDamaged, VaultSealed
 from wardian.storage.tables import audit, credentials, data_keys
 from wardian.vault import keyring, rotation
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 NAMES = [f"name-{number}" for number in range(7)]
 TEXTS = [f"secret of {name}" for name in NAMES]
@@ -262,7 +262,8 @@ async def test_what_keys_did_is_in_the_audit_trail_by_number(host: FakeHost) -> 
     await host.host.vault.rekey(actor="bert")
 
     async with host.parts.database.reading() as connection:
-        found = (await connection.execute(audit.select().order_by(audit.c.time))).mappings().all()
+        rows = connection.of("default")
+        found = (await rows.execute(audit.select().order_by(audit.c.time))).mappings().all()
 
     noted = [(row["action"], row["actor"], row["subject"]) for row in found]
     assert noted[-2:] == [

@@ -21,7 +21,7 @@ from wardian.vault import Kind, Vault
 from wardian.vault.keyring import Keyring
 from wardian.vault.views import credential_view
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 @pytest.fixture

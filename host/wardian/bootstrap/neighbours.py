@@ -1,0 +1,24 @@
+"""What has a host hear of the others on its database."""
+
+from __future__ import annotations
+
+from wardian.events.relay import Relay
+from wardian.runtime.host import HostParts
+from wardian.runtime.neighbours import Neighbours
+
+
+def relay_of(parts: HostParts) -> Relay:
+    """Return what follows the other hosts' changes, for the parts that remember something."""
+
+    def forget() -> None:
+        for rememberer in (parts.registry, parts.trust, parts.vault, parts.keys):
+            rememberer.forget_all()
+
+    neighbours = Neighbours(parts.registry, parts.calls, parts.recall)
+    return Relay(
+        parts.database,
+        parts.events,
+        heard=parts.keys.forget_all,
+        lost=forget,
+        follow=neighbours.follow,
+    )

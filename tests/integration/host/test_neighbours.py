@@ -1,0 +1,244 @@
+"""Two hosts on one PostgreSQL: what is changed on one holds on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import credentials
+import postgres
+from hosts import MANIFEST, WASM, FakeHost, fake_host, package
+from wardian.crypto.digests import sha256_hex
+from wardian.errors import Unauthenticated
+from wardian.plugins.archive import write_archive
+from wardian.runtime.executor.job import HostCalls
+from wardian.storage.rows import UpgradeRow, now
+from wardian.storage.upgrades import UpgradeRepository
+
+pytestmark = pytest.mark.anyio
+
+Pair = tuple[FakeHost, FakeHost]
+
+HEARD_SECONDS = 10.0
+"""How long a test waits for what takes some milliseconds; the machine may be busy."""
+
+
+async def step(arguments: Mapping[str, Any], answer: HostCalls) -> Any:
+    """What a guest finds in its configuration."""
+    return await answer("config", "get", ["step"])
+
+
+async def keep(arguments: Mapping[str, Any], answer: HostCalls) -> Any:
+    return await answer("kv", "set", ["key", "value", None])
+
+
+def newer() -> bytes:
+    text = MANIFEST.format(name="stores", more="").replace("1.0.0", "1.1.0")
+    return write_archive({"plugin.toml": text.encode(), "plugin.wasm": WASM + b"\0"})
+
+
+class Insisting:
+    """A guest that keeps something again and again within one call, for as long as it may."""
+
+    def __init__(self) -> None:
+        self.has_begun = asyncio.Event()
+
+    async def __call__(self, arguments: Mapping[str, Any], answer: HostCalls) -> Any:
+        while (found := await keep(arguments, answer))["tag"] == "ok":
+            self.has_begun.set()
+        return found
+
+
+@pytest.fixture
+def insisting() -> Insisting:
+    return Insisting()
+
+
+@pytest.fixture
+async def pair(postgres_url: str, tmp_path: Path, insisting: Insisting) -> AsyncIterator[Pair]:
+    async with (
+        one_more(postgres_url, tmp_path, "one", insisting) as one,
+        one_more(postgres_url, tmp_path, "other", insisting) as other,
+    ):
+        yield one, other
+
+
+@asynccontextmanager
+async def one_more(
+    url: str, folder: Path, name: str, insisting: Insisting
+) -> AsyncIterator[FakeHost]:
+    async with fake_host(
+        folder / name,
+        {"step": step, "keep": keep, "insist": insisting},
+        database_url=url,
+        packages_dir=folder / "packages",
+        root_key=f"file:{folder / 'one' / 'root.key'}" if name != "one" else None,
+    ) as made:
+        async with asyncio.timeout(HEARD_SECONDS):
+            await made.relay.listens.wait()
+        yield made
+
+
+@asynccontextmanager
+async def heard(host: FakeHost, topic: str) -> AsyncIterator[None]:
+    """Leave the block once ``host`` has heard of an event, whoever recorded it."""
+    event = asyncio.Event()
+    stop = host.parts.events.subscribe(topic, lambda _: event.set())
+    yield
+    async with asyncio.timeout(HEARD_SECONDS):
+        await event.wait()
+    stop()
+
+
+async def test_a_plugin_installed_on_one_is_called_on_the_other(pair: Pair) -> None:
+    one, other = pair
+    await one.host.install(package())
+
+    outcome = await other.host.call("stores", "step", {})
+
+    assert outcome.result == {"tag": "ok", "val": "3"}
+
+
+async def test_configuration_set_on_one_is_what_the_other_has(pair: Pair) -> None:
+    one, other = pair
+    await one.host.install(package())
+    await other.host.call("stores", "step", {})
+
+    async with heard(other, "plugin.configured"):
+        await one.host.set_config("stores", {"step": 8})
+
+    assert (await other.host.call("stores", "step", {})).result == {"tag": "ok", "val": "8"}
+
+
+async def test_a_grant_revoked_on_one_is_no_right_on_the_other(pair: Pair) -> None:
+    one, other = pair
+    await one.host.install(package(), grants="all")
+    assert (await other.host.call("stores", "keep", {})).result["tag"] == "ok"
+
+    async with heard(other, "plugin.granted"):
+        await one.host.set_grants("stores", [])
+
+    refused = (await other.host.call("stores", "keep", {})).result
+    assert refused["val"]["tag"] == "denied"
+
+
+async def test_a_call_that_is_running_on_the_other_feels_it_too(
+    pair: Pair, insisting: Insisting
+) -> None:
+    one, other = pair
+    await one.host.install(package(), grants="all")
+    call = asyncio.create_task(other.host.call("stores", "insist", {}))
+    await insisting.has_begun.wait()
+
+    await one.host.set_grants("stores", [])
+
+    assert (await call).result["val"]["tag"] == "denied"
+
+
+async def test_an_upgrade_on_one_is_the_version_of_the_other(pair: Pair) -> None:
+    one, other = pair
+    await one.host.install(package())
+    await other.host.call("stores", "step", {})
+
+    async with heard(other, "plugin.upgraded"):
+        await one.host.upgrade(newer())
+
+    await other.host.call("stores", "step", {})
+    assert other.executor.jobs[-1].digest == sha256_hex(WASM + b"\0")
+    assert (await other.host.plugin("stores")).version == "1.1.0"
+
+
+async def test_an_api_key_revoked_on_one_opens_nothing_on_the_other(pair: Pair) -> None:
+    one, other = pair
+    made = await one.parts.keys.create("ci", ["call"], "default")
+    assert (await other.parts.keys.authenticate(made.token)).key_name == "ci"
+
+    await one.parts.keys.revoke(made.id, "default")
+
+    async with asyncio.timeout(HEARD_SECONDS):
+        while await opens(other, made.token):
+            await asyncio.sleep(0.001)
+
+
+async def opens(host: FakeHost, token: str) -> bool:
+    try:
+        await host.parts.keys.authenticate(token)
+    except Unauthenticated:
+        return False
+    return True
+
+
+async def test_a_new_secret_on_one_is_looked_for_in_traffic_on_the_other(pair: Pair) -> None:
+    one, other = pair
+    assert await other.parts.vault.secrets("default") == ()
+
+    async with heard(other, "credential.set"):
+        await credentials.put(one.parts.vault, "github")
+
+    (secret,) = await other.parts.vault.secrets("default")
+    assert secret.reveal() == credentials.CANARY
+
+
+async def test_a_policy_set_on_one_is_held_to_by_the_other(pair: Pair) -> None:
+    one, other = pair
+    await other.parts.trust.of("default")
+
+    async with heard(other, "trust.changed"):
+        await one.parts.policies.set(unsigned="refuse", stale="warn")
+
+    assert (await other.parts.trust.of("default")).policy.unsigned == "refuse"
+
+
+async def test_nothing_is_missed_while_the_connection_is_lost(
+    pair: Pair, postgres_server: postgres.Server, postgres_url: str
+) -> None:
+    one, other = pair
+    await one.host.install(package())
+    await other.host.call("stores", "step", {})
+
+    async with heard(other, "plugin.configured"):
+        await postgres_server.end_connections(postgres_url)
+        await one.host.set_config("stores", {"step": 8})
+
+    assert (await other.host.call("stores", "step", {})).result == {"tag": "ok", "val": "8"}
+
+
+async def test_of_two_installs_at_once_one_is_refused(pair: Pair) -> None:
+    found = await asyncio.gather(
+        *(each.host.install(package()) for each in pair), return_exceptions=True
+    )
+
+    assert sorted(type(each).__name__ for each in found) == ["Conflict", "PluginView"]
+    assert (await pair[0].host.call("stores", "step", {})).result["tag"] == "ok"
+
+
+async def test_a_host_that_starts_leaves_the_upgrades_of_a_living_one_alone(pair: Pair) -> None:
+    one, other = pair
+    await one.host.install(package())
+    plugin = await one.parts.registry.get("default", "stores")
+    row = UpgradeRow(
+        id="0" * 36, plugin_id=plugin.id, kind="upgrade", from_version="1.0.0", to_version="1.1.0",
+        from_package=plugin.package_digest, to_package=plugin.package_digest, actor="test",
+        started_at=now(), report={"arrived": False},
+    )  # fmt: skip
+
+    async with one.parts.lifecycle.lock("default", "stores"):
+        async with one.parts.database.transaction() as connection:
+            await UpgradeRepository(connection, "default").add(row)
+        await other.parts.upgrader.recover("default")
+        assert await outcome_of(other, row) == "running"
+
+    await other.parts.upgrader.recover("default")
+    assert await outcome_of(other, row) == "rolled-back"
+
+
+async def outcome_of(host: FakeHost, row: UpgradeRow) -> str:
+    async with host.parts.database.reading() as connection:
+        found = await UpgradeRepository(connection, "default").find(row.id)
+        assert found is not None
+        return found.outcome
