@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,7 +150,9 @@ class Upgrader:
         with _told("upgrade"):
             plugin, candidate = await self._examined(order)
             there = await self._there(plugin.tenant)
+            await asyncio.sleep(0)  # calls go first: judging takes longer than most of them
             judged = self._judged(order, plugin, candidate, there)
+            await asyncio.sleep(0)
             replayed = await self._replayed(order, plugin, candidate)
             with self._parts.steps.at("upgrade", "replay"):
                 check_replayed(replayed, accepted=order.accept_differences)

@@ -57,7 +57,9 @@ class Compiler:
                 f"{self._settings.component_bytes_max}."
             )
         async with self._turn:
+            await asyncio.sleep(0)  # calls go first: what follows makes files and starts threads
             with self._store.writing() as pending:
+                await asyncio.sleep(0)
                 message = await self._in_child(component, offer, pending)
                 if isinstance(message, Failed):
                     raise _refusal(message)
