@@ -91,7 +91,10 @@ class Oversight:
             self._monitoring.clearing(tenant, plugin.id),
             self._journal.change(tenant, actor) as change,
         ):
-            await PermissionUseRepository(change.connection, tenant, plugin.id).clear()
+            # First the tenant, then the plugin: the other way round, two of these would wait for
+            # each other.
+            found = await read_installed(change.connection, tenant, name)
+            await PermissionUseRepository(change.connection, tenant, found.id).clear()
             await change.note("uses-cleared", name, {})
 
     async def suggestion(self, tenant: str, name: str, *, include_denied: bool) -> SuggestionView:

@@ -109,9 +109,15 @@ class Entered:
         self._held: set[Scope] = set()
 
     async def enter(self, scope: Scope) -> None:
-        """Have the statements that follow be about ``scope``; writers wait for its lock."""
+        """Have the statements that follow be about ``scope``; writers wait for its lock.
+
+        Raises:
+            RuntimeError: of a part to the whole of its tenant, in a transaction that writes. Two
+                that did so would wait for each other for ever, so none may.
+        """
         if scope == self._now:
             return
+        self._check(scope)
         given = {"tenant": scope.tenant}
         if not self._writes or self._holds(scope):
             await self._connection.execute(_ENTER, given)
@@ -123,6 +129,15 @@ class Entered:
             await self._connection.execute(_ENTER_PART, {**given, **keys})
         self._held.add(scope)
         self._now = scope
+
+    def _check(self, scope: Scope) -> None:
+        whole = Scope(scope.tenant)
+        if self._writes and scope == whole and whole not in self._held:
+            part = next((each.part for each in self._held if each.tenant == scope.tenant), None)
+            if part is not None:
+                raise RuntimeError(
+                    f"A transaction about {part!r} of {scope.tenant!r} wants it all."
+                )
 
     def _holds(self, scope: Scope) -> bool:
         return scope in self._held or Scope(scope.tenant) in self._held

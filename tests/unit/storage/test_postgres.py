@@ -144,6 +144,14 @@ async def test_more_writers_than_connections_all_have_their_turn(hosts: Pair) ->
     await asyncio.gather(*(write(number) for number in range(many)))
 
 
+async def test_who_holds_a_part_of_a_tenant_cannot_ask_for_all_of_it(hosts: Pair) -> None:
+    async with hosts[0].transaction() as connection:
+        await connection.of("default", "plugin").execute(text("SELECT 1"))
+        await connection.of("acme").execute(text("SELECT 1"))
+        with pytest.raises(RuntimeError, match="wants it all"):
+            await connection.of("default").execute(text("SELECT 1"))
+
+
 async def test_what_is_for_reading_cannot_write(hosts: Pair) -> None:
     with pytest.raises(WardianError, match="read-only"):
         async with hosts[0].reading() as connection:
