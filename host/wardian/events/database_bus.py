@@ -75,13 +75,22 @@ class DatabaseBus:
             await renew(connection, list(leases), now() + self._policy.lease)
 
     async def settle(self, settlements: Sequence[Settlement]) -> int:
-        """Say how deliveries went; return how many of them the leases still held for."""
+        """Say how deliveries went; return how many of them the leases still held for.
+
+        Each tenant's in a transaction of its own, so that none is waited for with another's lock
+        in hand; after an error, all of it may be said again.
+        """
         held = 0
-        async with self._database.transaction() as connection:
-            for key, group in groupby(sorted(settlements, key=_group), key=_group):
-                repository = DeliveryRepository(connection, key[0])
-                held += await _settle(repository, list(group))
+        for tenant, of_tenant in groupby(sorted(settlements, key=_group), key=_tenant):
+            async with self._database.transaction() as connection:
+                repository = DeliveryRepository(connection, tenant)
+                for _, group in groupby(of_tenant, key=_group):
+                    held += await _settle(repository, list(group))
         return held
+
+
+def _tenant(settlement: Settlement) -> str:
+    return settlement.delivery.subscriber.tenant
 
 
 def _group(settlement: Settlement) -> tuple[str, str, str, str]:

@@ -313,11 +313,18 @@ async def waiting(connection: Connection) -> list[SubscriberRow]:
 
 
 async def renew(connection: Connection, owners: Sequence[str], until: datetime) -> None:
-    """Have the leases of ``owners``, of every tenant, last longer."""
-    await connection.of_every_tenant().execute(
-        update(deliveries)
+    """Have the leases of ``owners``, of every tenant, last longer.
+
+    What is being settled at this moment is left alone: to wait for it, with rows of others locked
+    already, would be a deadlock as soon as whoever settles wants those.
+    """
+    held = (
+        select(_D.position)
         .where(_D.state == RUNNING, _D.lease_owner.in_(list(owners)))
-        .values(lease_until=until)
+        .with_for_update(skip_locked=True)
+    )
+    await connection.of_every_tenant().execute(
+        update(deliveries).where(_D.position.in_(held)).values(lease_until=until)
     )
 
 

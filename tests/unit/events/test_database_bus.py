@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from rows import add_plugin, add_tenant, plugin_row
 from wardian.events import (
@@ -26,6 +27,7 @@ from wardian.storage.deliveries import DeliveryRepository
 from wardian.storage.events import EventRepository
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import now
+from wardian.storage.tables import deliveries
 
 pytestmark = pytest.mark.anyio
 
@@ -191,6 +193,44 @@ async def test_a_renewed_lease_holds(database: Database) -> None:
 
     assert await bus.claim(subscriber, 10) == []
     assert await settle(late, Outcome.DONE, held) == 1
+
+
+async def test_to_renew_leases_waits_for_nobody_who_is_settling(postgres_url: str) -> None:
+    async with Database.open(postgres_url) as database:
+        subscriber = await subscribed(database, "events:subscribe:*")
+        ended, events = bus_over(database, lease=ENDED)
+        await publish(events, 1, 2)
+        first, second = await ended.claim(subscriber, 2)
+
+        async with database.transaction() as connection:
+            settling = select(deliveries.c.id).where(deliveries.c.id == first.id).with_for_update()
+            await connection.of("default").execute(settling)
+            await bus_over(database, lease=LONG)[0].renew([second.lease])
+
+        assert told(await ended.claim(subscriber, 2)) == [1]
+
+
+async def test_whoever_settles_holds_up_no_tenant_while_another_is_waited_for(
+    postgres_url: str,
+) -> None:
+    async with Database.open(postgres_url) as database:
+        await add_tenant(database, "acme")
+        bus, events = bus_over(database)
+        batch: list[Delivery] = []
+        for tenant in ("acme", "default"):
+            subscriber = await subscribed(database, "events:subscribe:*", tenant=tenant)
+            await events.publish(tenant, "orders.created", "1")
+            batch += await bus.claim(subscriber, 1)
+
+        async with database.transaction() as connection:
+            await connection.of("default").execute(select(1))
+            settling = asyncio.create_task(settle(bus, Outcome.DONE, *batch))
+            async with asyncio.timeout(5):
+                while await queued(database, "acme") != [0]:
+                    await asyncio.sleep(0.01)
+            assert await queued(database) == [1]
+
+        assert await settling == 2
 
 
 async def test_a_later_event_of_a_key_waits_while_an_earlier_one_is_tried_again(
