@@ -22,7 +22,7 @@ from wardian.events import Event, Events, matches
 from wardian.events.cloud import cloud_event
 from wardian.tenants import Caller
 
-LOOKS_SECONDS = 1.0
+LOOKS_SECONDS = 0.5
 """How long it takes at most until an event is seen that another host has stored."""
 
 HEARTBEAT_SECONDS = 15.0

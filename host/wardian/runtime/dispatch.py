@@ -23,7 +23,7 @@ from wardian.runtime.settling import Settling
 AT_ONCE_PER_TENANT = 4
 """Events of one tenant that are handled at a time: they leave workers to those who wait."""
 
-LOOKS_SECONDS = 1.0
+LOOKS_SECONDS = 0.5
 """How long it takes at most until an event is seen that another host has queued."""
 
 RENEWALS = 3
@@ -123,6 +123,8 @@ class Dispatcher:
                     await self._parts.bus.renew(leases)
                 except WardianError as error:
                     _log.warning("Leases of events were not renewed: %s", error)
+                except Exception:  # noqa: BLE001 -- the next time must come all the same
+                    _log.exception("Leases of events were not renewed.")
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

@@ -138,9 +138,7 @@ class Handling:
 
     async def _failed(self, delivery: Delivery, error: CallError) -> Settlement:
         rejected, said = _said(error)
-        # Also what the call was given by `reveal`: that is the plugin's to use, not to store.
-        leaks = await self._watch.leaks(delivery.subscriber.tenant)
-        reason = _text(leaks.redacted(said) if leaks else said)
+        reason = await self._kept(delivery.subscriber.tenant, said)
         if rejected or delivery.event.attempt >= self._policy.attempts_max:
             return Settlement(delivery=delivery, outcome=Outcome.DEAD, reason=reason)
         return Settlement(
@@ -149,6 +147,18 @@ class Handling:
             reason=reason,
             after=self._policy.delay(delivery.event.attempt),
         )
+
+    async def _kept(self, tenant: str, said: str) -> str:
+        """Return what is written down of what a handler said."""
+        try:
+            # Also what the call was given by `reveal`: that is the plugin's to use, not to store.
+            leaks = await self._watch.leaks(tenant)
+        except WardianError as error:
+            return _text(
+                "What the plugin said is not kept, because nobody can tell now whether a "
+                f"credential is in it: {error.message}"
+            )
+        return _text(leaks.redacted(said) if leaks else said)
 
 
 class _NotNow(Exception):

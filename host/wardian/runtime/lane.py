@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from wardian.errors import WardianError
 from wardian.events import (
@@ -22,7 +23,7 @@ from wardian.events import (
     Subscriber,
 )
 from wardian.runtime.drops import Drops
-from wardian.runtime.handling import Handling
+from wardian.runtime.handling import PUT_OFF_SECONDS, Handling
 from wardian.runtime.settling import Settling
 
 HELD_MAX = 64
@@ -118,6 +119,7 @@ class Lane:
 
     async def _handle(self, chain: Sequence[Delivery]) -> None:
         """Handle events of one key, until one of them has to wait; the rest waits with it."""
+        after = timedelta()
         try:
             for delivery in chain:
                 async with self._turn:
@@ -125,10 +127,15 @@ class Lane:
                 self._settle(settlement)
                 if settlement.outcome in (Outcome.RETRY, Outcome.RELEASE):
                     break
+        except Exception:
+            after = timedelta(seconds=PUT_OFF_SECONDS)  # what is broken is not tried at once
+            raise
         finally:
             for delivery in chain:
                 if delivery.id in self._held:
-                    self._settle(Settlement(delivery=delivery, outcome=Outcome.RELEASE))
+                    self._settle(
+                        Settlement(delivery=delivery, outcome=Outcome.RELEASE, after=after)
+                    )
         await self._parts.settling.settled()
 
     def _settle(self, settlement: Settlement) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from guests.handlers import HANDLE
 from hosts import FakeHost, fake_host, package
 from wardian.errors import GuestError, Overloaded, Trap, WardianError, WorkerLost
+from wardian.events import Outcome, Settlement
 from wardian.runtime.credentials import CredentialOrder
 from wardian.runtime.deliveries import DeadLetter, SubscriberView
 from wardian.storage.events import AuditRepository
@@ -364,3 +366,74 @@ async def test_a_credential_in_what_a_handler_says_is_not_written_down(tmp_path:
         (letter,) = await made.dead()
     assert letter.reason.startswith("it was")
     assert "canary" not in letter.reason
+
+
+async def test_what_cannot_be_looked_through_for_credentials_is_not_written_down_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def leaks(tenant: str) -> None:
+        raise WardianError("The vault's rows are damaged.")
+
+    async with shop(tmp_path, event_attempts_max=1) as made:
+        watch = made.made.parts.delivering.dispatcher._parts.handling._watch
+        monkeypatch.setattr(watch, "leaks", leaks)
+        made.answer = failing(said("retry", "it was canary-5f2d8e91c07b"))
+        await made.publish("1")
+        await made.emptied()
+
+        (letter,) = await made.dead()
+    assert len(made.seen) == 1
+    assert "damaged" in letter.reason
+    assert "canary" not in letter.reason
+
+
+async def test_an_event_that_meets_a_fault_of_ours_is_not_begun_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop(tmp_path) as made:
+        bus, handling = (
+            made.made.host.events.bus,
+            made.made.parts.delivering.dispatcher._parts.handling,
+        )
+        settle, handle = bus.settle, handling.handle
+        failures = iter([RuntimeError("as a fault of ours would")])
+        settled: list[Settlement] = []
+
+        async def failing_once(delivery: Any) -> Settlement:
+            for failure in failures:
+                raise failure
+            return await handle(delivery)
+
+        async def noted(settlements: Any) -> int:
+            settled.extend(settlements)
+            return await settle(settlements)
+
+        monkeypatch.setattr(handling, "handle", failing_once)
+        monkeypatch.setattr(bus, "settle", noted)
+        await made.publish("1")
+        await made.emptied()
+
+    first, last = settled
+    assert (first.outcome, first.after) == (Outcome.RELEASE, timedelta(seconds=1))
+    assert (last.outcome, made.seen[0]["attempt"]) == (Outcome.DONE, 1)
+
+
+async def test_leases_are_renewed_again_whatever_went_wrong_the_time_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed = asyncio.Event()
+    failures = iter([RuntimeError("as a fault of ours would")])
+
+    async def renew(leases: Any) -> None:
+        for failure in failures:
+            raise failure
+        renewed.set()
+
+    async def until_renewed(event: dict[str, Any]) -> None:
+        await renewed.wait()
+
+    async with shop(tmp_path, event_lease_seconds=1.0) as made:
+        monkeypatch.setattr(made.made.host.events.bus, "renew", renew)
+        made.answer = until_renewed
+        await made.publish("1")
+        await made.emptied()
