@@ -63,7 +63,7 @@ class Events:
         topic: str,
         data: str,
         *,
-        source: str = "host",
+        source: str = HOST,
         correlation_id: str | None = None,
         key: str | None = None,
         hops: int = 0,
@@ -120,9 +120,6 @@ class Events:
             data=dump_json(data),
         )
         parse_json(row.data, max_bytes=MAX_DATA_BYTES)
-        self._own[row.id] = None
-        while len(self._own) > _OWN_KEPT:
-            del self._own[next(iter(self._own))]
         return await self._store(connection, row)
 
     def is_own(self, event_id: str) -> bool:
@@ -206,6 +203,10 @@ class Events:
             return await EventRepository(connection, tenant).newest_position()
 
     async def _store(self, connection: Connection, row: EventRow) -> Event:
+        if row.source == HOST:  # of these alone others are told, and this process with them
+            self._own[row.id] = None
+            while len(self._own) > _OWN_KEPT:
+                del self._own[next(iter(self._own))]
         row = await EventRepository(connection, row.tenant).add(row)
         offered = await self.bus.offer(connection, row)
         return Event.of(row, offered)

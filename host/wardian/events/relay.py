@@ -20,6 +20,8 @@ from wardian.storage.neighbours import Notices, listening
 
 RETRY_SECONDS = 0.5
 
+_PAGE = 100  # of what a host has missed for hours, so much is in memory at a time
+
 _log = logging.getLogger("wardian.events")
 
 
@@ -74,10 +76,14 @@ class Relay:
             try:
                 async with listening(self._database) as notices:
                     await self._follow(notices)
-            except WardianError as error:
+            except Exception as error:  # noqa: BLE001 -- who hears nothing for ever obeys no revoke
                 self.listens.clear()
                 self._lost()
-                _log.warning("Nothing is heard of other hosts for now: %s", error)
+                _log.warning(
+                    "Nothing is heard of other hosts for now: %s",
+                    error,
+                    exc_info=not isinstance(error, WardianError),
+                )
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self, notices: Notices) -> None:
@@ -95,13 +101,16 @@ class Relay:
                 await self._catch_up(tenant)
 
     async def _catch_up(self, tenant: str) -> None:
-        after = self._positions.get(tenant, 0)
-        async with self._database.reading() as connection:
-            found = await EventRepository(connection, tenant).of_hosts(after)
-        for row in found:
-            if not self._events.is_own(row.id):
-                self._take(Event.of(row))
-            self._positions[tenant] = row.position
+        is_more = True
+        while is_more:
+            after = self._positions.get(tenant, 0)
+            async with self._database.reading() as connection:
+                found = await EventRepository(connection, tenant).of_hosts(after, _PAGE)
+            for row in found:
+                if not self._events.is_own(row.id):
+                    self._take(Event.of(row))
+                self._positions[tenant] = row.position
+            is_more = len(found) == _PAGE
 
     def _take(self, event: Event) -> None:
         self._events.announce(event)

@@ -43,15 +43,16 @@ class EventRepository:
             await tell(self._connection, self._tenant)
         return replace(row, position=position)
 
-    async def of_hosts(self, after: int) -> list[EventRow]:
-        """Return the events that hosts have recorded, from behind a position on, in order.
+    async def of_hosts(self, after: int, limit: int) -> list[EventRow]:
+        """Return the next events that hosts have recorded, from behind a position on, in order.
 
-        All of them: writers of one tenant take turns, so none appears later before another.
+        None is passed over: writers of one tenant take turns, so none appears later before another.
         """
         found = await self._connection.execute(
             select(*_EVENT_COLUMNS)
             .where(events.c.tenant == self._tenant, events.c.source == HOST, after < _POSITION)
             .order_by(_POSITION)
+            .limit(limit)
         )
         return [EventRow(**row) for row in found.mappings()]
 

@@ -12,6 +12,8 @@ import pytest
 
 import credentials
 import postgres
+from fakes import Body
+from guests.handlers import HANDLE
 from hosts import MANIFEST, WASM, FakeHost, fake_host, package
 from wardian.crypto.digests import sha256_hex
 from wardian.errors import Unauthenticated
@@ -37,6 +39,13 @@ async def keep(arguments: Mapping[str, Any], answer: HostCalls) -> Any:
     return await answer("kv", "set", ["key", "value", None])
 
 
+SUBSCRIBES = """
+[[permissions]]
+permission = "events:subscribe:orders.*"
+reason = "Handles orders."
+"""
+
+
 def newer() -> bytes:
     text = MANIFEST.format(name="stores", more="").replace("1.0.0", "1.1.0")
     return write_archive({"plugin.toml": text.encode(), "plugin.wasm": WASM + b"\0"})
@@ -60,21 +69,33 @@ def insisting() -> Insisting:
 
 
 @pytest.fixture
-async def pair(postgres_url: str, tmp_path: Path, insisting: Insisting) -> AsyncIterator[Pair]:
+def handled() -> asyncio.Queue[str]:
+    """The data of events that a plugin was given, on whichever host."""
+    return asyncio.Queue()
+
+
+@pytest.fixture
+async def pair(
+    postgres_url: str, tmp_path: Path, insisting: Insisting, handled: asyncio.Queue[str]
+) -> AsyncIterator[Pair]:
+    async def handle(arguments: Mapping[str, Any], answer: HostCalls) -> None:
+        handled.put_nowait(arguments["event"]["data"])
+
+    functions = {"step": step, "keep": keep, "insist": insisting, HANDLE: handle}
     async with (
-        one_more(postgres_url, tmp_path, "one", insisting) as one,
-        one_more(postgres_url, tmp_path, "other", insisting) as other,
+        one_more(postgres_url, tmp_path, "one", functions) as one,
+        one_more(postgres_url, tmp_path, "other", functions) as other,
     ):
         yield one, other
 
 
 @asynccontextmanager
 async def one_more(
-    url: str, folder: Path, name: str, insisting: Insisting
+    url: str, folder: Path, name: str, functions: Mapping[str, Body]
 ) -> AsyncIterator[FakeHost]:
     async with fake_host(
         folder / name,
-        {"step": step, "keep": keep, "insist": insisting},
+        functions,
         database_url=url,
         packages_dir=folder / "packages",
         root_key=f"file:{folder / 'one' / 'root.key'}" if name != "one" else None,
@@ -206,6 +227,67 @@ async def test_nothing_is_missed_while_the_connection_is_lost(
         await one.host.set_config("stores", {"step": 8})
 
     assert (await other.host.call("stores", "step", {})).result == {"tag": "ok", "val": "8"}
+
+
+async def test_an_event_published_on_one_is_heard_once_by_each(pair: Pair) -> None:
+    one, other = pair
+    told: list[str] = []
+    one.parts.events.subscribe("*", lambda event: told.append(event.topic))
+
+    async with heard(other, "orders.new"):
+        await one.parts.events.publish("default", "orders.new", "1")
+    async with heard(one, "orders.paid"):  # what came before it in the outbox was seen by then
+        await other.parts.events.publish("default", "orders.paid", "1")
+
+    assert told == ["orders.new", "orders.paid"]
+
+
+async def test_an_event_published_on_one_is_handled_by_a_plugin_on_the_other(
+    pair: Pair, handled: asyncio.Queue[str]
+) -> None:
+    one, other = pair
+    await one.host.install(package(more=SUBSCRIBES), grants="all")
+
+    async with other.parts.delivering.kept():
+        await one.parts.events.publish("default", "orders.new", "1", source="app:shop")
+        async with asyncio.timeout(HEARD_SECONDS):
+            assert await handled.get() == "1"
+
+
+async def test_a_host_goes_on_listening_whatever_went_wrong_with_what_it_heard(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = pair
+    failures = iter([RuntimeError("as a fault of ours would")])
+
+    def hear() -> None:
+        for failure in failures:
+            raise failure
+
+    monkeypatch.setattr(other.relay, "_heard", hear)
+    async with heard(other, "orders.new"):
+        await one.parts.events.publish("default", "orders.new", "1")
+
+    assert next(failures, None) is None
+
+
+async def test_however_much_was_missed_all_of_it_is_heard_in_order(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = pair
+    monkeypatch.setattr("wardian.events.relay._PAGE", 2)
+    told: list[str] = []
+    other.parts.events.subscribe("orders.*", lambda event: told.append(event.data))
+
+    async with heard(other, "orders.end"):
+        async with one.parts.database.transaction() as connection:
+            for number in range(5):
+                await one.parts.events.record(
+                    connection, "default", "orders.new", number, correlation_id="c"
+                )
+        await one.parts.events.publish("default", "orders.end", "5")
+
+    assert told == list("012345")
 
 
 async def test_of_two_installs_at_once_one_is_refused(pair: Pair) -> None:
