@@ -121,7 +121,9 @@ async def test_a_stream_from_a_sequence_begins_there(live: httpx.AsyncClient) ->
         assert (await anext(messages))[1]["data"] == 2
 
 
-@pytest.mark.parametrize("position", ["x", "-1", "1.5", "9" * 30, ""])
+@pytest.mark.parametrize(
+    "position", ["x", "-1", "1.5", "9" * 19, "9" * 30, "0" * 20 + "9" * 30, "0" * 5_000, ""]
+)
 async def test_a_last_event_id_that_is_none_is_refused(
     admin: httpx.AsyncClient, position: str
 ) -> None:

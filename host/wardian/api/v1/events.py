@@ -195,7 +195,8 @@ def _last_event_id(request: Request) -> int | None:
     text = request.headers.get("last-event-id")
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and int(text[:20]) <= POSITION_MAX):
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(POSITION_MAX))
+    if not is_number or int(text) > POSITION_MAX:
         raise InvalidArguments(
             "The header Last-Event-ID is not the id of an event of a stream.", path="Last-Event-ID"
         )
