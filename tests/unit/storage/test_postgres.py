@@ -262,11 +262,13 @@ async def test_a_server_that_goes_away_is_told_and_found_again_when_it_is_back()
         await add_tenant(database, "acme")
 
 
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0006"])
 async def test_what_an_older_host_had_installed_is_all_there_afterwards(
-    postgres_server: postgres.Server,
+    postgres_server: postgres.Server, revision: str
 ) -> None:
     async with postgres_server.fresh() as url:
         await as_it_first_was(postgres_server, url)
+        await migrated(url, revision)
         async with Database.open(url) as database, database.reading() as opened:
             repository = PluginRepository(opened, "default")
             plugin = await repository.find("counter")
@@ -281,21 +283,24 @@ async def test_what_an_older_host_had_installed_is_all_there_afterwards(
 
 async def as_it_first_was(server: postgres.Server, url: str) -> None:
     """Make the oldest schema, with the rows that SQLite's tests have, too."""
-
-    def migrate(connection: Connection) -> None:
-        with as_file(files(schema.MIGRATIONS)) as folder:
-            command.upgrade(schema._config(folder, connection), "0001")
-
-    engine = create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:"))
-    async with engine.begin() as connection:
-        await connection.run_sync(migrate)
-    await engine.dispose()
+    await migrated(url, "0001")
     rows = re.findall(r'^INSERT INTO "(?!alembic)[^;]*;', OLDER, re.MULTILINE)
     text_ones = [row.replace("X'6E',X'31'", "'n'::bytea,'1'::bytea") for row in rows]
     # In whatever order: what they refer to is all there in the end.
     await server.script(
         ["SET session_replication_role = replica", *text_ones], postgres.name_of(url)
     )
+
+
+async def migrated(url: str, revision: str) -> None:
+    def migrate(connection: Connection) -> None:
+        with as_file(files(schema.MIGRATIONS)) as folder:
+            command.upgrade(schema._config(folder, connection), revision)
+
+    engine = create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:"))
+    async with engine.begin() as connection:
+        await connection.run_sync(migrate)
+    await engine.dispose()
 
 
 OLDER = (Path(__file__).parent / "schema_0001.sql").read_text()

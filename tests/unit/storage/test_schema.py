@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
@@ -13,11 +16,14 @@ from sqlalchemy import Connection, text
 from wardian.errors import HostUnusable
 from wardian.storage import Database, schema
 from wardian.storage.config import ConfigRepository
+from wardian.storage.engines import engines_of
 from wardian.storage.kv import KvRepository
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.tables import metadata
 
 pytestmark = pytest.mark.anyio
+
+REVISIONS = ["0001", "0002", "0003", "0004", "0006"]
 
 
 async def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:
@@ -97,11 +103,19 @@ async def test_a_url_that_cannot_be_used_is_named(url: str) -> None:
             pass
 
 
-async def test_what_an_older_host_had_installed_is_all_there_afterwards(tmp_path: Path) -> None:
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_what_an_older_host_had_installed_is_all_there_afterwards(
+    tmp_path: Path, revision: str
+) -> None:
     path = tmp_path / "test.db"
     with sqlite3.connect(path) as connection:
         connection.executescript(OLDER)
     connection.close()
+    engines = engines_of(path)
+    migrating = engines.migrating.execution_options(wardian_writes=True, wardian_migrates=True)
+    async with migrating.begin() as begun:
+        await begun.run_sync(partial(upgraded, to=revision))
+    await engines.dispose()
 
     async with Database.open(path) as database, database.reading() as opened:
         repository = PluginRepository(opened, "default")
@@ -116,6 +130,12 @@ async def test_what_an_older_host_had_installed_is_all_there_afterwards(tmp_path
         assert [kept.package_digest for kept in await repository.versions(plugin.id)] == ["d1"]
         found = await opened.execute(text("PRAGMA foreign_keys"))
         assert found.scalar_one() == 1
+
+
+def upgraded(connection: Connection, *, to: str) -> None:
+    """Bring a schema to what a host of some time ago knew."""
+    with as_file(files(schema.MIGRATIONS)) as folder:
+        command.upgrade(schema._config(folder, connection), to)
 
 
 OLDER = (Path(__file__).parent / "schema_0001.sql").read_text()
