@@ -28,6 +28,7 @@ from wardian.runtime.executor.job import HostCalls
 from wardian.storage.events import AuditRepository
 from wardian.storage.kv import KvRepository
 from wardian.vault import Bound, Kind
+from wardian.worlds.contract import PACKAGE
 
 pytestmark = pytest.mark.anyio
 
@@ -395,6 +396,28 @@ async def test_what_was_revealed_is_not_told_to_a_plugin_that_asks_for_no_creden
     assert len(server.heard) == 1
     assert kept is not None
     assert not LEAKS.found(kept.value)
+    assert not LEAKS.found(shown)
+
+
+@pytest.mark.parametrize("function", ["init", "health"])
+async def test_what_was_revealed_is_not_in_what_the_host_writes_down_of_its_own_calls(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, function: str
+) -> None:
+    async def confess(arguments: Mapping[str, Any], answer: HostCalls) -> Any:
+        found = await answer("credentials", "reveal", ["token"])
+        raise GuestError(payload=f"no luck with {found['val']}")
+
+    functions = {f"{PACKAGE}/lifecycle@1.0.0#{function}": confess}
+    async with opened(tmp_path, Level.TRUSTED, functions) as (made, _):
+        if function == "init":
+            await made.host.disable("stores")
+            await made.host.enable("stores")
+        else:
+            await made.host.check_health("stores")
+        view = await made.host.plugin("stores")
+        shown = repr(view) + await sinks(made, caplog)
+
+    assert f"no luck with {SHOWN}" in repr(view)
     assert not LEAKS.found(shown)
 
 

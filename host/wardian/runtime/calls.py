@@ -63,6 +63,8 @@ class CallRequest:
         hops, origin: how many events led to it, and the first; of a call that a plugin makes they
             are its caller's.
         scopes: of the key that the first call of all was made with; None if it took no key.
+        is_kept: whether the host writes down what it answers, or why it failed; then these have
+            nothing of what the call was given by ``reveal``, either.
     """
 
     function: str
@@ -77,6 +79,7 @@ class CallRequest:
     hops: int = 0
     origin: str | None = None
     scopes: Collection[str] | None = None
+    is_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +255,7 @@ class Calls:
         Every character of the answer prints, whatever the guest said.
         """
         try:
-            await self.run(plugin, replace(request, counted=False))
+            await self.run(plugin, replace(request, counted=False, is_kept=True))
         except GuestError as error:
             return escaped(str(error.payload), FAULT_CHARACTERS_MAX)
         except WardianError as error:
@@ -495,6 +498,7 @@ def _context(
         leaks=leaks,
         # Whoever is not looked through is given nothing: it could keep what it is sent back.
         given_out=[] if caller is None or leaks is None else caller.given_out,
+        is_kept=request.is_kept,
     )
 
 
