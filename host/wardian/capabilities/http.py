@@ -40,17 +40,10 @@ Guards = Callable[[CallContext, str | None], Awaitable[Guard]]
 """Given a call and the name of a credential, return the `Guard`; raises `Refused`."""
 
 
-async def unguarded(call: CallContext, credential: str | None) -> Guard:
-    """A host without a vault has no credentials, neither to put in nor to look for."""
-    if credential is not None:
-        raise Refused("unavailable", "This host does not offer credentials yet.")
-    return Guard()
-
-
 class Http:
     """Needs ``http:request:METHOD:URL-PATTERN``."""
 
-    def __init__(self, egress: Egress, guards: Guards = unguarded) -> None:
+    def __init__(self, egress: Egress, guards: Guards) -> None:
         self._egress = egress
         self._guards = guards
 
