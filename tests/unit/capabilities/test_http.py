@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from callings import calling, refusing, unguarded
 from strangers import broker, by_path, redirect, request, response, saying, stranger
 from wardian import __version__
-from wardian.capabilities.http import Http
+from wardian.capabilities import CallContext
+from wardian.capabilities.http import Guard, Http
 from wardian.policy.grants import Layer
 from wardian.policy.levels import Level
 from wardian.policy.limits import Limits
@@ -97,6 +99,25 @@ async def test_every_hop_is_told_to_the_observer_once_and_without_its_query() ->
         (f"http:request:GET:{server.url}/old", None),
         (f"http:request:GET:{server.url}/new?*", None),
     ]
+
+
+async def test_a_credential_has_to_be_ready_in_the_time_of_the_request() -> None:
+    asked = asyncio.Event()
+
+    async def guards(call: CallContext, credential: str | None) -> Guard:
+        asked.set()
+        await asyncio.Event().wait()
+        return Guard()
+
+    async with stranger() as server, broker() as egress:
+        call = calling(server.grant(), "credentials:use:github")
+        with refusing("exhausted", "The credential was not ready"):
+            await Http(egress, guards).send(
+                call, request(server.url, credential="github", timeout_ms=20)
+            )
+
+    assert asked.is_set()
+    assert server.connections == 0
 
 
 @pytest.mark.parametrize("method", ["", "get", "CONNECT", "TRACE", "GET X", "G" * 21])
