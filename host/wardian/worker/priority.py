@@ -31,4 +31,14 @@ def lower(pid: int, priority: Priority) -> None:
     if priority is Priority.LONG:
         os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
     elif priority is Priority.BESIDE:
-        os.setpriority(os.PRIO_PROCESS, pid, BESIDE_NICE)
+        give_way(pid, BESIDE_NICE)
+
+
+def give_way(pid: int, niceness: int) -> None:
+    """Make a process this nice at least; one of a host that runs nicer stays as it is.
+
+    Raises:
+        ProcessLookupError
+    """
+    if os.getpriority(os.PRIO_PROCESS, pid) < niceness:
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
