@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from wardian.capabilities import Budget, CallContext, CallFacts, Refused
+from wardian.capabilities.http import Guard
 from wardian.policy.grants import Authority
 from wardian.policy.levels import Level
 from wardian.policy.limits import Limits
@@ -40,6 +41,11 @@ def calling(
         budget=budget,
         configuration=configuration or {},
     )
+
+
+async def unguarded(call: CallContext, credential: str | None) -> Guard:
+    """Guard a request as if the tenant had no credentials."""
+    return Guard()
 
 
 class refusing:  # noqa: N801 -- reads like pytest.raises

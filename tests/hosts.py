@@ -93,7 +93,8 @@ async def fake_host(
         await parts.vault.open()
         stack.push_async_callback(parts.egress.close)
         await parts.files.sweep()
-        await parts.configuration.files.take_all()
+        for tenant in await parts.tenants.list():
+            await parts.configuration.files.take(tenant.name)
         await parts.upgrader.recover("default")
         await parts.recall.sweep("default")
         await parts.lifecycle.resume(parts.registry, "default")

@@ -26,7 +26,9 @@ from wardian.policy.secret import SHOWN, Secret
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.executor.job import HostCalls
 from wardian.storage.events import AuditRepository
+from wardian.storage.kv import KvRepository
 from wardian.vault import Bound, Kind
+from wardian.worlds.contract import PACKAGE
 
 pytestmark = pytest.mark.anyio
 
@@ -47,6 +49,12 @@ reason = "Signs in."
 [[permissions]]
 permission = "credentials:reveal:*"
 reason = "Reads."
+"""
+
+CALLS = """
+[[permissions]]
+permission = "plugins:call:*"
+reason = "Asks another."
 """
 
 
@@ -346,6 +354,70 @@ async def test_what_was_revealed_is_the_plugins_to_use_and_not_to_keep(
     assert found == CANARY
     assert len(server.heard) == 1
     assert next_call == SHOWN
+    assert not LEAKS.found(shown)
+
+
+async def test_what_was_revealed_is_not_told_to_a_plugin_that_asks_for_no_credentials(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def tell(heard: Heard, writer: Any) -> None:
+        writer.write(response(CANARY.encode()))
+
+    async with (
+        stranger(tell) as server,
+        fake_host(tmp_path, FUNCTIONS, TRUSTING, **SETTINGS) as made,
+    ):
+        for name, level, asked in (
+            ("stores", Level.TRUSTED, f"{MORE}{CALLS}"),
+            ("plain", Level.RESTRICTED, MORE[: MORE.index("[[permissions]]", 5)]),
+        ):
+            manifest = MANIFEST.format(name=name, more=asked.format(url=server.url))
+            lines = f'sandbox_level = "{level}"\ncapabilities = ["{name}"]{manifest}'
+            content = write_archive({"plugin.toml": lines.encode(), "plugin.wasm": WASM})
+            await made.host.install(content, grants="all")
+        await made.host.recordings.set_calls("stores", 20)
+        await made.parts.vault.put(
+            "default",
+            owner=None,
+            name="token",
+            kind=Kind.BEARER,
+            public={},
+            secrets={"token": Secret(CANARY)},
+            bound=Bound(origins=(parse_binding(f"{server.url}/"),)),
+        )
+        asked = json.dumps({"request": request(f"{server.url}/")})
+        then = [["plugins", "call", ["plain", "*", "send", asked]]]
+        await made.host.call("stores", "reveal", {"then": then})
+        plain = await made.parts.registry.get("default", "plain")
+        async with made.parts.database.reading() as connection:
+            kept = await KvRepository(connection, "default", plain.id).get(b"came")
+        shown = await sinks(made, caplog)
+
+    assert len(server.heard) == 1
+    assert kept is not None
+    assert not LEAKS.found(kept.value)
+    assert not LEAKS.found(shown)
+
+
+@pytest.mark.parametrize("function", ["init", "health"])
+async def test_what_was_revealed_is_not_in_what_the_host_writes_down_of_its_own_calls(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, function: str
+) -> None:
+    async def confess(arguments: Mapping[str, Any], answer: HostCalls) -> Any:
+        found = await answer("credentials", "reveal", ["token"])
+        raise GuestError(payload=f"no luck with {found['val']}")
+
+    functions = {f"{PACKAGE}/lifecycle@1.0.0#{function}": confess}
+    async with opened(tmp_path, Level.TRUSTED, functions) as (made, _):
+        if function == "init":
+            await made.host.disable("stores")
+            await made.host.enable("stores")
+        else:
+            await made.host.check_health("stores")
+        view = await made.host.plugin("stores")
+        shown = repr(view) + await sinks(made, caplog)
+
+    assert f"no luck with {SHOWN}" in repr(view)
     assert not LEAKS.found(shown)
 
 

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from authorities import Authority
-from callings import calling, refusing
+from callings import calling, refusing, unguarded
 from strangers import (
     Heard,
     Names,
@@ -104,7 +104,7 @@ async def test_no_closed_address_is_reached_by_its_number(network: Any) -> None:
     # Link-local is closed whatever else is open.
     async with broker("198.51.100.7/32") as egress:
         with refusing("denied", "refused by the operator: it is not on the internet"):
-            await sent(Http(egress), calling(*EVERYWHERE), f"http://{host}/")
+            await sent(Http(egress, unguarded), calling(*EVERYWHERE), f"http://{host}/")
         assert egress.counts().sockets == 0
 
 
@@ -113,7 +113,7 @@ async def test_no_closed_address_is_reached_by_a_name(network: Any) -> None:
     names = Names(a_test=[["93.184.215.14", str(network[0])]])
     async with broker("198.51.100.7/32", resolver=names) as egress:
         with refusing("denied", "https://a.test is refused") as refusal:
-            await sent(Http(egress), calling(*EVERYWHERE), "https://a.test/")
+            await sent(Http(egress, unguarded), calling(*EVERYWHERE), "https://a.test/")
 
     assert str(network[0]) not in refusal.text
 
@@ -127,7 +127,7 @@ async def test_a_host_in_disguise_is_refused_before_anybody_is_asked(host: str) 
     names = Names()
     async with broker(resolver=names) as egress:
         with refusing("invalid", "is not an address for a request"):
-            await sent(Http(egress), calling(*EVERYWHERE), f"http://{host}/")
+            await sent(Http(egress, unguarded), calling(*EVERYWHERE), f"http://{host}/")
 
     assert names.asked == []
 
@@ -140,7 +140,7 @@ async def test_a_host_in_disguise_is_refused_before_anybody_is_asked(host: str) 
 async def test_an_ipv4_address_inside_another_is_judged_as_what_it_is(host: str) -> None:
     async with broker("198.51.100.7/32") as egress:
         with refusing("denied", "not on the internet"):
-            await sent(Http(egress), calling(*EVERYWHERE), f"http://{host}/")
+            await sent(Http(egress, unguarded), calling(*EVERYWHERE), f"http://{host}/")
 
 
 async def test_a_name_that_changes_its_answer_is_not_asked_again_for_the_connection() -> None:
@@ -149,7 +149,7 @@ async def test_a_name_that_changes_its_answer_is_not_asked_again_for_the_connect
         names = Names(a_test=[["127.0.0.1"], ["127.0.0.9"]])
         evil_port, good_port = evil.port, good.port
         async with broker("127.0.0.1/32", resolver=names) as egress:
-            http, call = Http(egress), calling(*EVERYWHERE)
+            http, call = Http(egress, unguarded), calling(*EVERYWHERE)
             answer = await sent(http, call, f"http://a.test:{good_port}/")
             assert answer["body"] == b"ok"
             assert names.asked == ["a.test"]
@@ -162,7 +162,7 @@ async def test_a_name_that_changes_its_answer_is_not_asked_again_for_the_connect
 async def test_a_kept_connection_is_not_used_for_a_name_that_has_moved() -> None:
     names = Names(a_test=[["127.0.0.1"], ["127.0.0.2"]])
     async with stranger(host="0.0.0.0") as server, broker(resolver=names) as egress:
-        http, call = Http(egress), calling(*EVERYWHERE)
+        http, call = Http(egress, unguarded), calling(*EVERYWHERE)
         for _ in range(3):
             await sent(http, call, f"http://a.test:{server.port}/")
 
@@ -176,7 +176,7 @@ async def test_the_hosts_own_address_is_refused_though_it_were_of_the_internet(
     async with stranger() as server, broker("198.51.100.7/32") as egress:
         monkeypatch.setattr(egress._rules, "closed", lambda address, port: None)
         with refusing("denied", "it is this host itself"):
-            await sent(Http(egress), calling(*EVERYWHERE), server.url)
+            await sent(Http(egress, unguarded), calling(*EVERYWHERE), server.url)
 
     assert server.heard == []
 
@@ -198,7 +198,7 @@ async def test_the_hosts_own_address_is_refused_though_it_were_of_the_internet(
 async def test_a_redirect_is_judged_like_the_first_request(location: str, case: Any) -> None:
     async with stranger(saying(redirect(location))) as server, broker() as egress:
         with refusing(case):
-            await sent(Http(egress), calling(*EVERYWHERE), server.url)
+            await sent(Http(egress, unguarded), calling(*EVERYWHERE), server.url)
 
     assert len(server.heard) == 1
 
@@ -210,7 +210,7 @@ async def test_a_redirect_needs_the_permission_for_where_it_leads() -> None:
         broker() as egress,
     ):
         with refusing("denied", f"http:request:GET:{other.url}/ is refused by the manifest"):
-            await sent(Http(egress), calling(server.grant()), server.url)
+            await sent(Http(egress, unguarded), calling(server.grant()), server.url)
 
     assert other.connections == 0
 
@@ -218,7 +218,7 @@ async def test_a_redirect_needs_the_permission_for_where_it_leads() -> None:
 async def test_a_chain_of_redirects_ends() -> None:
     async with stranger(saying(redirect("/again"))) as server, broker() as egress:
         with refusing("unavailable", "more than 5 redirects"):
-            await sent(Http(egress), calling(server.grant()), server.url)
+            await sent(Http(egress, unguarded), calling(server.grant()), server.url)
 
     assert len(server.heard) == 6
 
@@ -232,7 +232,7 @@ async def test_a_path_that_a_server_may_read_otherwise_does_not_go_out(path: str
     async with stranger() as server, broker() as egress:
         call = calling(f"http:request:GET:{server.url}/public/*")
         with refusing("invalid"):
-            await sent(Http(egress), call, server.url + path)
+            await sent(Http(egress, unguarded), call, server.url + path)
 
     assert server.connections == 0
 
@@ -240,7 +240,9 @@ async def test_a_path_that_a_server_may_read_otherwise_does_not_go_out(path: str
 async def test_what_is_judged_is_what_is_asked_for_on_the_wire() -> None:
     async with stranger() as server, broker() as egress:
         call = calling(f"http:request:GET:{server.url}/~a/b%7Cc;d=%2F?e=%5B*")
-        await sent(Http(egress), call, f"HTTP://127.0.0.1:{server.port}/%7ea/b|c;d=%2f?e=[1]")
+        await sent(
+            Http(egress, unguarded), call, f"HTTP://127.0.0.1:{server.port}/%7ea/b|c;d=%2f?e=[1]"
+        )
 
     assert [each.target for each in server.heard] == ["/~a/b%7Cc;d=%2F?e=%5B1%5D"]
 
@@ -249,7 +251,7 @@ async def test_a_query_does_not_make_a_path_of_another_one() -> None:
     async with stranger() as server, broker() as egress:
         call = calling(f"http:request:GET:{server.url}/repos/*/logo")
         with refusing("denied"):
-            await sent(Http(egress), call, f"{server.url}/repos/x/settings?/logo")
+            await sent(Http(egress, unguarded), call, f"{server.url}/repos/x/settings?/logo")
 
     assert server.connections == 0
 
@@ -261,7 +263,7 @@ async def test_what_is_excluded_stays_so_in_other_spellings_and_with_a_query() -
         call.authority = replace(call.authority, excluded=(excluded,))
         for path in ("/admin", "/%61dmin", "/admin?x=1"):
             with refusing("denied", "refused by the operator"):
-                await sent(Http(egress), call, server.url + path)
+                await sent(Http(egress, unguarded), call, server.url + path)
 
     assert server.connections == 0
 
@@ -276,7 +278,7 @@ async def test_nothing_in_the_environment_leads_requests_elsewhere(
         monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
-        await sent(Http(egress), calling(*EVERYWHERE), server.url)
+        await sent(Http(egress, unguarded), calling(*EVERYWHERE), server.url)
 
     assert proxy.connections == 0
     (heard,) = server.heard
@@ -447,8 +449,8 @@ async def test_no_cookie_is_kept() -> None:
     biscuit = response(headers=[("set-cookie", "a=b"), ("set-cookie", "c=d")])
     async with stranger(saying(biscuit)) as server, broker() as egress:
         call = calling(*EVERYWHERE)
-        answer = await sent(Http(egress), call, server.url)
-        await sent(Http(egress), call, server.url)
+        answer = await sent(Http(egress, unguarded), call, server.url)
+        await sent(Http(egress, unguarded), call, server.url)
 
     assert answer["headers"][:2] == [("set-cookie", "a=b"), ("set-cookie", "c=d")]
     assert server.heard[1].header("cookie") is None
@@ -469,7 +471,7 @@ async def test_a_header_of_the_hosts_or_with_another_inside_is_invalid(
 ) -> None:
     async with stranger() as server, broker() as egress:
         with refusing("invalid"):
-            await sent(Http(egress), calling(*EVERYWHERE), server.url, headers=[header])
+            await sent(Http(egress, unguarded), calling(*EVERYWHERE), server.url, headers=[header])
 
     assert server.connections == 0
 
@@ -551,7 +553,7 @@ async def test_a_response_without_an_end_ends_and_its_connection_with_it(name: s
     async with stranger(reply) as server, broker() as egress:
         call = calling(*EVERYWHERE, limits=Limits(wall_seconds=10))
         with refusing(case):  # type: ignore[arg-type]
-            await sent(Http(egress), call, server.url, timeout_ms=400)
+            await sent(Http(egress, unguarded), call, server.url, timeout_ms=400)
         await server.ended.wait()
         assert egress.counts().sockets == egress.counts().held_bytes == 0
         assert call.budget.usage.http_bytes_received < 10 * MIB
@@ -568,7 +570,7 @@ async def test_a_response_that_is_not_http_is_unavailable_and_its_connection_clo
 
     async with stranger(reply) as server, broker() as egress:
         with refusing("unavailable"):
-            await sent(Http(egress), calling(*EVERYWHERE), server.url)
+            await sent(Http(egress, unguarded), calling(*EVERYWHERE), server.url)
         assert egress.counts().sockets == 0
 
 
@@ -576,7 +578,7 @@ async def test_what_comes_after_a_response_is_nobodys_response() -> None:
     more = response(b"of nobody")
     async with stranger(saying(response(b"first") + more)) as server, broker() as egress:
         call = calling(server.grant())
-        answers = [await sent(Http(egress), call, server.url) for _ in range(3)]
+        answers = [await sent(Http(egress, unguarded), call, server.url) for _ in range(3)]
 
     assert [each["body"] for each in answers] == [b"first"] * 3
     assert server.connections == 3
@@ -585,7 +587,7 @@ async def test_what_comes_after_a_response_is_nobodys_response() -> None:
 async def test_a_body_is_bounded_by_what_the_call_may_have_at_once() -> None:
     body = bytes(range(256)) * 8
     async with stranger(saying(response(body))) as server, broker() as egress:
-        http = Http(egress)
+        http = Http(egress, unguarded)
         call = calling(*EVERYWHERE, limits=Limits(result_bytes=2048, argument_bytes=100))
         assert (await sent(http, call, server.url))["body"] == body
         call = calling(*EVERYWHERE, limits=Limits(result_bytes=2047))
@@ -602,7 +604,7 @@ async def test_all_that_is_read_at_once_is_bounded_and_a_tenant_has_half_of_it()
         await heard.reader.read()
 
     async with stranger(halting) as server, broker(held_bytes_max=8000) as egress:
-        http = Http(egress)
+        http = Http(egress, unguarded)
         reading: list[asyncio.Task[Any]] = []
         for tenant, held in (("a", 2000), ("a", 4000), ("b", 6000)):
             call = calling(*EVERYWHERE, tenant=tenant)
@@ -626,7 +628,7 @@ async def test_who_closes_a_kept_connection_is_asked_again_unless_that_could_do_
             writer.write(response())
 
     async with stranger(once) as server, broker() as egress:
-        http, call = Http(egress), calling(*EVERYWHERE)
+        http, call = Http(egress, unguarded), calling(*EVERYWHERE)
         await sent(http, call, server.url)
         with refusing("unavailable"):
             await sent(http, call, f"{server.url}/close")
@@ -663,7 +665,7 @@ async def test_a_certificate_is_believed_if_its_authority_is_known_and_it_is_for
         stranger(tls=unknown) as stray,
         broker(resolver=names, authorities=Authorities(file)) as egress,
     ):
-        http, call = Http(egress), calling(*EVERYWHERE)
+        http, call = Http(egress, unguarded), calling(*EVERYWHERE)
         answer = await sent(http, call, f"https://good.test:{server.port}/")
         assert answer["body"] == b"ok"
         with refusing("unavailable", "certificate of https://other.test.*not valid for"):
@@ -686,7 +688,7 @@ async def test_without_the_operators_authority_its_certificates_are_not_believed
     context = Authority().server_context("127.0.0.1", tmp_path)
     async with stranger(tls=context) as server, broker() as egress:
         with refusing("unavailable", "self-signed certificate|unable to get local issuer"):
-            await sent(Http(egress), calling(*EVERYWHERE), server.url)
+            await sent(Http(egress, unguarded), calling(*EVERYWHERE), server.url)
 
     assert server.heard == []
 
@@ -696,7 +698,7 @@ async def test_without_the_operators_authority_its_certificates_are_not_believed
 
 async def test_connections_are_used_again_by_their_tenant_and_by_no_other() -> None:
     async with stranger() as server, broker() as egress:
-        http = Http(egress)
+        http = Http(egress, unguarded)
         for tenant in ("a", "a", "b", "a", "b"):
             await sent(http, calling(*EVERYWHERE, tenant=tenant), server.url)
 
@@ -720,7 +722,7 @@ async def test_a_thousand_requests_at_once_stay_within_few_sockets_and_little_me
         return len(answer["body"])
 
     async with stranger(reply) as server, broker(shares=few(20, per_tenant=15)) as egress:
-        http = Http(egress)
+        http = Http(egress, unguarded)
         tracemalloc.start()
         try:
             sizes = await asyncio.gather(
@@ -746,7 +748,7 @@ async def test_whoever_asks_for_too_much_at_once_is_refused_and_others_are_serve
 
     shares = few(4, per_tenant=2, waiting_per_tenant=50)
     async with stranger(by_tenant) as server, broker(shares=shares) as egress:
-        http = Http(egress)
+        http = Http(egress, unguarded)
         call = calling(*EVERYWHERE, tenant="greedy", limits=Limits(http_requests=1_000))
         greedy = [
             asyncio.create_task(sent(http, call, f"{server.url}/slow", timeout_ms=5_000))
@@ -766,7 +768,7 @@ async def test_whoever_asks_for_too_much_at_once_is_refused_and_others_are_serve
 
 async def test_a_call_that_is_cancelled_closes_its_connection() -> None:
     async with stranger(mute) as server, broker() as egress:
-        task = asyncio.create_task(sent(Http(egress), calling(*EVERYWHERE), server.url))
+        task = asyncio.create_task(sent(Http(egress, unguarded), calling(*EVERYWHERE), server.url))
         while not server.heard:
             await asyncio.sleep(0.001)
         task.cancel()
@@ -784,7 +786,7 @@ async def test_a_grant_that_is_revoked_while_a_request_waits_stops_it() -> None:
         writer.write(response())
 
     async with stranger(held) as server, broker(shares=few(1)) as egress:
-        http = Http(egress)
+        http = Http(egress, unguarded)
         first = asyncio.create_task(sent(http, calling(*EVERYWHERE), server.url))
         while not server.heard:
             await asyncio.sleep(0.001)
@@ -810,7 +812,7 @@ async def test_a_grant_that_is_revoked_stops_the_next_redirect() -> None:
 
     async with stranger(revoking) as server, broker() as egress:
         with refusing("denied", "refused by the grant"):
-            await sent(Http(egress), call, server.url)
+            await sent(Http(egress, unguarded), call, server.url)
 
     assert [each.target for each in server.heard] == ["/"]
 
@@ -821,7 +823,7 @@ async def test_what_is_closed_is_told_without_its_address_and_as_quickly_as_anyt
     async with stranger() as server, broker("127.0.0.1/32:1", resolver=names) as egress:
         for url in (f"http://inside.test:{server.port}/", server.url):
             with refusing("denied", "in no network that this host is set to allow") as refusal:
-                await sent(Http(egress), calling(*EVERYWHERE), url)
+                await sent(Http(egress, unguarded), calling(*EVERYWHERE), url)
             assert "10.1.2.3" not in refusal.text
 
     assert server.connections == 0

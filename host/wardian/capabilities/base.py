@@ -184,6 +184,7 @@ class CallContext:
         leaks: looks for credentials in what the plugin writes; None if it cannot meet any.
         given_out: secrets that this call, or one that led to it or that it led to, was given to
             use; it may still not store them.
+        is_kept: whether the host stores what the call answers, or why it failed.
     """
 
     facts: CallFacts
@@ -194,6 +195,7 @@ class CallContext:
     caller: CallContext | None = None
     leaks: Leaks | None = None
     given_out: list[Secret] = field(default_factory=list)
+    is_kept: bool = False
 
     def require(self, permission: str | Permission) -> None:
         """Check that the call, and each that led to it, holds ``permission``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -40,17 +41,10 @@ Guards = Callable[[CallContext, str | None], Awaitable[Guard]]
 """Given a call and the name of a credential, return the `Guard`; raises `Refused`."""
 
 
-async def unguarded(call: CallContext, credential: str | None) -> Guard:
-    """A host without a vault has no credentials, neither to put in nor to look for."""
-    if credential is not None:
-        raise Refused("unavailable", "This host does not offer credentials yet.")
-    return Guard()
-
-
 class Http:
     """Needs ``http:request:METHOD:URL-PATTERN``."""
 
-    def __init__(self, egress: Egress, guards: Guards = unguarded) -> None:
+    def __init__(self, egress: Egress, guards: Guards) -> None:
         self._egress = egress
         self._guards = guards
 
@@ -60,16 +54,27 @@ class Http:
         credential = request["credential"]
         judge = _Judge(call, credential)
         judge.require(outgoing.method, outgoing.url)
-        guard = await self._guards(call, credential)
+        deadline = asyncio.get_running_loop().time() + _seconds(call, request["timeout-ms"])
+        guard = await self._guard(call, credential, deadline)
         _check_bound(guard.injection, outgoing.url)
         _check_whole(guard.injection, outgoing)
         try:
-            answer = await self._egress.send(_errand(call, outgoing, judge, guard, request))
+            answer = await self._egress.send(_errand(call, outgoing, judge, guard, deadline))
         except EgressFault as fault:
             raise Refused(fault.case, _shown(guard.leaks, fault.text)) from fault
         except Refused as refused:
             raise Refused(refused.case, _shown(guard.leaks, refused.text)) from refused
         return {"status": answer.status, "headers": list(answer.headers), "body": answer.body}
+
+    async def _guard(self, call: CallContext, credential: str | None, deadline: float) -> Guard:
+        """Ask the vault within the request's time: it may have to ask an OAuth provider first."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._guards(call, credential)
+        except TimeoutError as exc:
+            raise Refused(
+                "exhausted", "The credential was not ready in the time there was."
+            ) from exc
 
 
 def _check_bound(injection: Injection | None, url: Url) -> None:
@@ -143,7 +148,7 @@ def _outgoing(request: dict[str, Any]) -> Outgoing:
 
 
 def _errand(
-    call: CallContext, outgoing: Outgoing, judge: _Judge, guard: Guard, request: dict[str, Any]
+    call: CallContext, outgoing: Outgoing, judge: _Judge, guard: Guard, deadline: float
 ) -> Errand:
     limits = call.budget.limits
     return Errand(
@@ -151,7 +156,7 @@ def _errand(
         agent=f"wardian/{__version__} (plugin {call.facts.plugin})",
         outgoing=outgoing,
         judge=judge,
-        seconds=_seconds(call, request["timeout-ms"]),
+        seconds=max(0.0, deadline - asyncio.get_running_loop().time()),
         request_bytes=limits.argument_bytes,
         response_bytes=limits.result_bytes,
         injection=guard.injection,

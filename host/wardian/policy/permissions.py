@@ -85,11 +85,6 @@ class Permission:
             return self.target == other.target
         return all(map(_meet, _parts(self.action, self.target), _parts(self.action, other.target)))
 
-    @property
-    def is_pattern(self) -> bool:
-        """Whether the target has a wildcard."""
-        return self.target is not None and "*" in self.target
-
     def without_query(self) -> Permission:
         """Return what it takes to ask the same address for nothing in particular."""
         if self.action != "http:request" or self.target is None:

@@ -34,6 +34,7 @@ from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
 from wardian.runtime.recording import Recorder
+from wardian.runtime.sinks import may_meet_credentials
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.tape import RecordedCall, Tape, is_recorded
 from wardian.runtime.views import CallOutcome
@@ -62,6 +63,8 @@ class CallRequest:
         hops, origin: how many events led to it, and the first; of a call that a plugin makes they
             are its caller's.
         scopes: of the key that the first call of all was made with; None if it took no key.
+        is_kept: whether the host writes down what it answers, or why it failed; then these have
+            nothing of what the call was given by ``reveal``, either.
     """
 
     function: str
@@ -76,6 +79,7 @@ class CallRequest:
     hops: int = 0
     origin: str | None = None
     scopes: Collection[str] | None = None
+    is_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +157,7 @@ class Calls:
         """
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
-        leaks = await self._services.functions.sinks.leaks(plugin.tenant, plugin.asked)
-        settled = self._settled_of(plugin) or await self._started(plugin)
+        leaks, settled = await self._started(plugin)
         # Nothing is awaited from here until the call is among those that are running.
         plugin = settled.plugin
         context = _context(settled, request, _limits(settled, request), leaks)
@@ -252,7 +255,7 @@ class Calls:
         Every character of the answer prints, whatever the guest said.
         """
         try:
-            await self.run(plugin, replace(request, counted=False))
+            await self.run(plugin, replace(request, counted=False, is_kept=True))
         except GuestError as error:
             return escaped(str(error.payload), FAULT_CHARACTERS_MAX)
         except WardianError as error:
@@ -317,16 +320,22 @@ class Calls:
             return None
         return found
 
-    async def _started(self, plugin: Installed) -> _Settled:
-        """Settle a plugin for a call, which a drain waits for and a revoke reaches from now on."""
+    async def _started(self, plugin: Installed) -> tuple[Leaks | None, _Settled]:
+        """Get ready for a call, which a drain waits for and a revoke reaches from now on."""
+        settled = self._settled_of(plugin)
+        if settled is not None and not may_meet_credentials(plugin.asked):
+            return None, settled
         starting = _Starting(plugin)
         self._starting.append(starting)
         try:
-            return await self._settle(starting)
+            leaks = await self._services.functions.sinks.leaks(plugin.tenant, plugin.asked)
+            # By now the operator may have changed the plugin.
+            return leaks, self._settled_of(starting.plugin) or await self._settle(starting)
         finally:
             self._starting.remove(starting)
-            # Not now: it is about to be among those that are running, unless it fails.
-            asyncio.get_running_loop().call_soon(self._ended, plugin)
+            if self._draining:
+                # Not now: it is about to be among those that are running, unless it fails.
+                asyncio.get_running_loop().call_soon(self._ended, plugin)
 
     async def _settle(self, starting: _Starting) -> _Settled:
         """Load a plugin: check that it is trusted, and work out what its calls have in common.
@@ -487,7 +496,9 @@ def _context(
         configuration=settled.configuration,
         caller=caller,
         leaks=leaks,
-        given_out=[] if caller is None else caller.given_out,
+        # Whoever is not looked through is given nothing: it could keep what it is sent back.
+        given_out=[] if caller is None or leaks is None else caller.given_out,
+        is_kept=request.is_kept,
     )
 
 

@@ -97,11 +97,6 @@ class ConfigFiles:
         """
         return await whole(self._taken(tenant))
 
-    async def take_all(self) -> None:
-        """Read the file of every tenant."""
-        for tenant in await self._tenants.list():
-            await self.take(tenant.name)
-
     async def take_changed(self) -> None:
         """Read the files that are others than when they were last read."""
         folder = self._policy.folder

@@ -64,6 +64,7 @@ class Health:
             arguments={},
             limits={"wall_seconds": rules.timeout_seconds, "result_bytes": ANSWER_BYTES_MAX},
             counted=False,
+            is_kept=True,
         )
         try:
             outcome = await self._parts.calls.run(plugin, request)

@@ -405,7 +405,7 @@ class PluginHost:
     async def uninstall(
         self, name: str, *, cascade: bool = False, tenant: str = "default", actor: str = "host"
     ) -> Sequence[str]:
-        """Remove a plugin with its key-value entries, configuration and grants.
+        """Remove a plugin with all that is its own: entries, configuration, grants, credentials.
 
         Calls that are running finish, and can store nothing any more. With ``cascade`` the enabled
         plugins that need it are removed before, in the same change. Returns the names of all that

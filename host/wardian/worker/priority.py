@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from enum import IntEnum
 
 BESIDE_NICE = 10
@@ -32,16 +31,14 @@ def lower(pid: int, priority: Priority) -> None:
     if priority is Priority.LONG:
         os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
     elif priority is Priority.BESIDE:
-        be_nice(pid, BESIDE_NICE)
+        give_way(pid, BESIDE_NICE)
 
 
-def be_nice(pid: int, nice: int) -> None:
-    """Have a process be as nice as that, or leave it so if it is nicer already.
-
-    Because: who starts a host with ``nice -n 15`` must not lose its compilers to a refusal.
+def give_way(pid: int, niceness: int) -> None:
+    """Make a process this nice at least; one of a host that runs nicer stays as it is.
 
     Raises:
         ProcessLookupError
     """
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, pid, nice)
+    if os.getpriority(os.PRIO_PROCESS, pid) < niceness:
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)

@@ -25,7 +25,7 @@ import msgspec
 from wardian.sandbox import Sandbox
 from wardian.worker.confinement import Bounds, Confinement
 from wardian.worker.main import compile_once, serve
-from wardian.worker.priority import Priority, be_nice, lower
+from wardian.worker.priority import Priority, give_way, lower
 from wardian.worker.protections import Protections
 
 CONTROL_DESCRIPTOR = 3
@@ -165,7 +165,7 @@ def _become_child(
         connection = socket.socket(fileno=descriptors[0])
         if request.compiles:
             # A compiler takes all processors it finds; calls are not to wait for it.
-            be_nice(0, COMPILER_NICE)
+            give_way(0, COMPILER_NICE)
         confinement.enter(bounds, set(descriptors), compiles=request.compiles)
         if request.compiles:
             compile_once(connection, *descriptors[1:])

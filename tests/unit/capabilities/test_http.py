@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 
 import pytest
 
-from callings import calling, refusing
+from callings import calling, refusing, unguarded
 from strangers import broker, by_path, redirect, request, response, saying, stranger
 from wardian import __version__
-from wardian.capabilities.http import Http
+from wardian.capabilities import CallContext
+from wardian.capabilities.http import Guard, Http
 from wardian.policy.grants import Layer
 from wardian.policy.levels import Level
 from wardian.policy.limits import Limits
@@ -21,7 +23,7 @@ async def test_a_request_goes_out_and_the_response_comes_back() -> None:
     hello = response(b"hello", 404, [("X-Shape", "round")])
     async with stranger(saying(hello)) as server, broker() as egress:
         call = calling(server.grant("POST"))
-        answer = await Http(egress).send(
+        answer = await Http(egress, unguarded).send(
             call,
             request(
                 f"{server.url}/a/b?c=d", method="POST", headers=[("X-Mine", "1")], body=b"\x00\xff"
@@ -43,7 +45,7 @@ async def test_a_request_goes_out_and_the_response_comes_back() -> None:
 async def test_a_body_arrives_decompressed() -> None:
     packed = response(gzip.compress(b"hello" * 1000), headers=[("Content-Encoding", "gzip")])
     async with stranger(saying(packed)) as server, broker() as egress:
-        answer = await Http(egress).send(calling(server.grant()), request(server.url))
+        answer = await Http(egress, unguarded).send(calling(server.grant()), request(server.url))
 
     assert answer["body"] == b"hello" * 1000
     assert answer["headers"] == []
@@ -53,7 +55,7 @@ async def test_without_the_permission_nothing_is_sent() -> None:
     async with stranger() as server, broker() as egress:
         call = calling(server.grant("POST"))
         with refusing("denied", "manifest"):
-            await Http(egress).send(call, request(server.url))
+            await Http(egress, unguarded).send(call, request(server.url))
 
     assert server.connections == 0
     assert call.budget.usage.http_requests == 0
@@ -62,7 +64,7 @@ async def test_without_the_permission_nothing_is_sent() -> None:
 async def test_the_level_isolated_sends_nothing() -> None:
     async with stranger() as server, broker() as egress:
         with refusing("denied", "level isolated"):
-            await Http(egress).send(
+            await Http(egress, unguarded).send(
                 calling(server.grant(), level=Level.ISOLATED), request(server.url)
             )
 
@@ -73,7 +75,7 @@ async def test_requests_are_counted_with_their_redirects_and_bytes() -> None:
     pages = by_path({"/old": redirect("/new"), "/new": response(b"x" * 1000)})
     async with stranger(pages) as server, broker() as egress:
         call = calling(server.grant(), limits=Limits(http_requests=3))
-        http = Http(egress)
+        http = Http(egress, unguarded)
         await http.send(call, request(f"{server.url}/old"))
         usage = call.budget.usage
         assert usage.http_requests == 2
@@ -91,7 +93,7 @@ async def test_every_hop_is_told_to_the_observer_once_and_without_its_query() ->
     async with stranger(pages) as server, broker() as egress:
         call = calling(server.grant())
         call.observer = lambda wanted, layer, _: told.append((str(wanted), layer))
-        await Http(egress).send(call, request(f"{server.url}/old"))
+        await Http(egress, unguarded).send(call, request(f"{server.url}/old"))
 
     assert told == [
         (f"http:request:GET:{server.url}/old", None),
@@ -99,11 +101,32 @@ async def test_every_hop_is_told_to_the_observer_once_and_without_its_query() ->
     ]
 
 
+async def test_a_credential_has_to_be_ready_in_the_time_of_the_request() -> None:
+    asked = asyncio.Event()
+
+    async def guards(call: CallContext, credential: str | None) -> Guard:
+        asked.set()
+        await asyncio.Event().wait()
+        return Guard()
+
+    async with stranger() as server, broker() as egress:
+        call = calling(server.grant(), "credentials:use:github")
+        with refusing("exhausted", "The credential was not ready"):
+            await Http(egress, guards).send(
+                call, request(server.url, credential="github", timeout_ms=20)
+            )
+
+    assert asked.is_set()
+    assert server.connections == 0
+
+
 @pytest.mark.parametrize("method", ["", "get", "CONNECT", "TRACE", "GET X", "G" * 21])
 async def test_a_method_that_does_not_go_out_is_invalid(method: str) -> None:
     async with stranger() as server, broker() as egress:
         with refusing("invalid", "is not a method"):
-            await Http(egress).send(calling(server.grant()), request(server.url, method=method))
+            await Http(egress, unguarded).send(
+                calling(server.grant()), request(server.url, method=method)
+            )
 
     assert server.connections == 0
 
@@ -111,7 +134,7 @@ async def test_a_method_that_does_not_go_out_is_invalid(method: str) -> None:
 async def test_a_credential_needs_its_own_permission() -> None:
     async with stranger() as server, broker() as egress:
         with refusing("denied", "credentials:use:github"):
-            await Http(egress).send(
+            await Http(egress, unguarded).send(
                 calling(server.grant()), request(server.url, credential="github")
             )
 

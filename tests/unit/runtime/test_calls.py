@@ -15,6 +15,7 @@ from hosts import fake_host, package
 from wardian.errors import GuestError, InvalidArguments, NotFound, Overloaded, Trap
 from wardian.plugins import Installed
 from wardian.policy.permissions import parse_permission
+from wardian.policy.secret import Secret
 from wardian.policy.usage import Usage
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.executor.job import HostCalls
@@ -23,6 +24,12 @@ from wardian.storage.health import HealthRepository
 pytestmark = pytest.mark.anyio
 
 Arguments = Mapping[str, Any]
+
+SIGNS = """
+[[permissions]]
+permission = "credentials:use:token"
+reason = "Signs in."
+"""
 
 
 async def ask(arguments: Arguments, answer: HostCalls) -> Any:
@@ -319,6 +326,36 @@ async def test_a_revoke_reaches_a_call_whose_plugin_is_just_being_checked(
         outcome = await made.host.call("stores", "ask", asking(("kv", "get", ["n"])))
 
     assert case_of(outcome.result[0]) == "denied"
+
+
+async def test_a_call_that_waits_for_the_search_for_credentials_is_drained_and_revoked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with fake_host(tmp_path, {"ask": ask}) as made:
+        await made.host.install(package(more=SIGNS), grants="all")
+        await made.host.call("stores", "ask", asking())
+        plugin = await made.parts.registry.get("default", "stores")
+        opened = made.parts.vault.secrets
+        is_opened, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def waiting(tenant: str) -> tuple[Secret, ...]:
+            is_opened.set()
+            await goes_on.wait()
+            return await opened(tenant)
+
+        monkeypatch.setattr(made.parts.vault, "secrets", waiting)
+        made.parts.vault.forget("default")
+        call = asyncio.create_task(made.host.call("stores", "ask", asking(("kv", "get", ["n"]))))
+        await is_opened.wait()
+        drained = asyncio.create_task(made.parts.calls.drained(plugin))
+        await made.host.set_grants("stores", [])
+        done, _ = await asyncio.wait([drained], timeout=0)
+        assert not done
+        goes_on.set()
+        await drained
+
+        assert call.done()
+        assert case_of((await call).result[0]) == "denied"
 
 
 async def test_a_drain_waits_for_calls_whose_plugin_is_just_being_checked(

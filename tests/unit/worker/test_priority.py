@@ -1,27 +1,29 @@
-"""Priorities of processes, where the host itself has stepped back already."""
+"""Priorities of workers"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from wardian.worker.priority import Priority
-
-PROGRAM = """
-import os
-from wardian.worker.priority import Priority, be_nice, lower
-os.nice(19)
-be_nice(0, 10)
-lower(os.getpid(), Priority.{priority})
-"""
+from wardian.worker.priority import BESIDE_NICE, Priority, lower
 
 
-@pytest.mark.parametrize("priority", Priority)
-def test_a_process_that_is_nicer_than_asked_is_no_error(priority: Priority) -> None:
-    program = PROGRAM.format(priority=priority.name)
+@contextmanager
+def process(niceness: int) -> Iterator[int]:
+    """A process that is this nice, and waits until it is told to end."""
+    code = "import sys; sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as made:
+        os.setpriority(os.PRIO_PROCESS, made.pid, niceness)
+        yield made.pid
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
 
-    assert (done.returncode, done.stderr) == (0, b"")
+@pytest.mark.parametrize("niceness", [BESIDE_NICE + 1, 19])
+def test_whoever_is_nicer_already_stays_so(niceness: int) -> None:
+    with process(niceness) as pid:
+        lower(pid, Priority.BESIDE)
+        assert os.getpriority(os.PRIO_PROCESS, pid) == niceness

@@ -112,7 +112,9 @@ class Clients:
         # Checked here, because it is the first address that is asked.
         server_of(authorize_url=issuer, token_url=issuer, issuer=issuer)
         found = await self._exchanges(tenant).discover(issuer)
-        self._discovered[issuer] = (found, self._clock() + KNOWN_SECONDS)
+        moment = self._clock()
+        held = {each: known for each, known in self._discovered.items() if moment < known[1]}
+        self._discovered = held | {issuer: (found, moment + KNOWN_SECONDS)}
         return found
 
 
