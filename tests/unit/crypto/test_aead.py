@@ -14,7 +14,7 @@ from wardian.crypto import aead
 from wardian.crypto.aead import KEY_BYTES, NONCE_BYTES, NotAuthentic, SymmetricKey, context
 
 FACTS = Path(__file__).parent / "aes_gcm.txt"
-NONCES = 200_000
+NONCES = 1_000_000
 
 
 class Fact(NamedTuple):
