@@ -160,7 +160,7 @@ async def sinks(made: FakeHost, caplog: pytest.LogCaptureFixture) -> str:
     return repr((audit, events, recordings, metrics, needed, logged))
 
 
-async def test_what_a_server_echoes_is_in_no_sink(
+async def test_d6_what_a_server_echoes_is_in_no_sink(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(1)
@@ -183,7 +183,7 @@ async def test_what_a_server_echoes_is_in_no_sink(
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_a_guest_that_got_hold_of_one_can_keep_it_nowhere(
+async def test_d6_a_guest_that_got_hold_of_one_can_keep_it_nowhere(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, form: str
 ) -> None:
     """As if a server had told it in a way of its own, which nobody recognises."""
@@ -234,7 +234,7 @@ KEYS: list[tuple[str, Kind, dict[str, Any], dict[str, str]]] = [
 ]
 
 
-async def test_a_key_is_in_nothing_that_a_worker_is_told(tmp_path: Path) -> None:
+async def test_d6_a_key_is_in_nothing_that_a_worker_is_told(tmp_path: Path) -> None:
     """What a worker knows is the job and the answers to its host calls."""
     told: list[Any] = []
 
@@ -298,7 +298,7 @@ async def test_a_request_cannot_carry_another_credential_in_the_query_or_a_heade
     assert not server.heard
 
 
-async def test_a_credential_goes_nowhere_but_to_its_origin(tmp_path: Path) -> None:
+async def test_d7_a_credential_goes_nowhere_but_to_its_origin(tmp_path: Path) -> None:
     async with opened(tmp_path) as (made, server), stranger() as evil:
         (answer,) = (
             await made.host.call(
@@ -324,7 +324,7 @@ async def test_a_credential_goes_nowhere_but_to_its_origin(tmp_path: Path) -> No
         [["x: y\r\nz", "w"]],
     ],
 )
-async def test_a_guest_forges_no_header(tmp_path: Path, headers: list[list[str]]) -> None:
+async def test_d8_a_guest_forges_no_header(tmp_path: Path, headers: list[list[str]]) -> None:
     async with opened(tmp_path) as (made, server):
         asked = request(f"{server.url}/", headers=headers, credential="token")
         (answer,) = (

@@ -98,7 +98,7 @@ async def sent(http: Http, call: CallContext, url: str, **fields: Any) -> Mappin
 
 
 @pytest.mark.parametrize("network", CLOSED, ids=str)
-async def test_no_closed_address_is_reached_by_its_number(network: Any) -> None:
+async def test_e1_no_closed_address_is_reached_by_its_number(network: Any) -> None:
     address = network[min(1, network.num_addresses - 1)]
     host = f"[{address}]" if address.version == 6 else str(address)
     # Link-local is closed whatever else is open.
@@ -109,7 +109,7 @@ async def test_no_closed_address_is_reached_by_its_number(network: Any) -> None:
 
 
 @pytest.mark.parametrize("network", CLOSED, ids=str)
-async def test_no_closed_address_is_reached_by_a_name(network: Any) -> None:
+async def test_e1_no_closed_address_is_reached_by_a_name(network: Any) -> None:
     names = Names(a_test=[["93.184.215.14", str(network[0])]])
     async with broker("198.51.100.7/32", resolver=names) as egress:
         with refusing("denied", "https://a.test is refused") as refusal:
@@ -123,7 +123,7 @@ async def test_no_closed_address_is_reached_by_a_name(network: Any) -> None:
     ["2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "①②⑦.0.0.1", "127。0。0。1",
      "[::1%25lo]", "127.0.0.1@example.org", "example.org\\@127.0.0.1", "%31%32%37.0.0.1"],
 )  # fmt: skip
-async def test_a_host_in_disguise_is_refused_before_anybody_is_asked(host: str) -> None:
+async def test_e4_a_host_in_disguise_is_refused_before_anybody_is_asked(host: str) -> None:
     names = Names()
     async with broker(resolver=names) as egress:
         with refusing("invalid", "is not an address for a request"):
@@ -137,13 +137,13 @@ async def test_a_host_in_disguise_is_refused_before_anybody_is_asked(host: str) 
     ["[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
      "[::127.0.0.1]", "[64:ff9b::169.254.169.254]", "[::ffff:169.254.169.254]"],
 )  # fmt: skip
-async def test_an_ipv4_address_inside_another_is_judged_as_what_it_is(host: str) -> None:
+async def test_e4_an_ipv4_address_inside_another_is_judged_as_what_it_is(host: str) -> None:
     async with broker("198.51.100.7/32") as egress:
         with refusing("denied", "not on the internet"):
             await sent(Http(egress, unguarded), calling(*EVERYWHERE), f"http://{host}/")
 
 
-async def test_a_name_that_changes_its_answer_is_not_asked_again_for_the_connection() -> None:
+async def test_e2_a_name_that_changes_its_answer_is_not_asked_again_for_the_connection() -> None:
     """The address that was checked is the one that is connected to."""
     async with stranger() as good, stranger(host="127.0.0.9") as evil:
         names = Names(a_test=[["127.0.0.1"], ["127.0.0.9"]])
@@ -159,7 +159,7 @@ async def test_a_name_that_changes_its_answer_is_not_asked_again_for_the_connect
     assert (good.connections, evil.connections) == (1, 0)
 
 
-async def test_a_kept_connection_is_not_used_for_a_name_that_has_moved() -> None:
+async def test_e2_a_kept_connection_is_not_used_for_a_name_that_has_moved() -> None:
     names = Names(a_test=[["127.0.0.1"], ["127.0.0.2"]])
     async with stranger(host="0.0.0.0") as server, broker(resolver=names) as egress:
         http, call = Http(egress, unguarded), calling(*EVERYWHERE)
@@ -170,7 +170,7 @@ async def test_a_kept_connection_is_not_used_for_a_name_that_has_moved() -> None
     assert {each.header("host") for each in server.heard} == {f"a.test:{server.port}"}
 
 
-async def test_the_hosts_own_address_is_refused_though_it_were_of_the_internet(
+async def test_e1_the_hosts_own_address_is_refused_though_it_were_of_the_internet(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with stranger() as server, broker("198.51.100.7/32") as egress:
@@ -195,7 +195,7 @@ async def test_the_hosts_own_address_is_refused_though_it_were_of_the_internet(
         ("/%2e%2e/admin", "unavailable"),
     ],
 )
-async def test_a_redirect_is_judged_like_the_first_request(location: str, case: Any) -> None:
+async def test_e3_a_redirect_is_judged_like_the_first_request(location: str, case: Any) -> None:
     async with stranger(saying(redirect(location))) as server, broker() as egress:
         with refusing(case):
             await sent(Http(egress, unguarded), calling(*EVERYWHERE), server.url)
@@ -203,7 +203,7 @@ async def test_a_redirect_is_judged_like_the_first_request(location: str, case: 
     assert len(server.heard) == 1
 
 
-async def test_a_redirect_needs_the_permission_for_where_it_leads() -> None:
+async def test_e3_a_redirect_needs_the_permission_for_where_it_leads() -> None:
     async with (
         stranger() as other,
         stranger(saying(redirect(other.url))) as server,
@@ -215,7 +215,7 @@ async def test_a_redirect_needs_the_permission_for_where_it_leads() -> None:
     assert other.connections == 0
 
 
-async def test_a_chain_of_redirects_ends() -> None:
+async def test_e3_a_chain_of_redirects_ends() -> None:
     async with stranger(saying(redirect("/again"))) as server, broker() as egress:
         with refusing("unavailable", "more than 5 redirects"):
             await sent(Http(egress, unguarded), calling(server.grant()), server.url)
@@ -268,7 +268,7 @@ async def test_what_is_excluded_stays_so_in_other_spellings_and_with_a_query() -
     assert server.connections == 0
 
 
-async def test_nothing_in_the_environment_leads_requests_elsewhere(
+async def test_e6_nothing_in_the_environment_leads_requests_elsewhere(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
@@ -288,7 +288,7 @@ async def test_nothing_in_the_environment_leads_requests_elsewhere(
 # -- credentials -----------------------------------------------------------------------------
 
 
-async def test_a_credential_goes_where_it_is_bound_to_and_nowhere_else() -> None:
+async def test_d7_a_credential_goes_where_it_is_bound_to_and_nowhere_else() -> None:
     async with stranger() as server, stranger() as other, broker() as egress:
         http = holding(egress, f"{server.url}/api/")
         call = calling(*EVERYWHERE, "credentials:use:github")
@@ -304,7 +304,7 @@ async def test_a_credential_goes_where_it_is_bound_to_and_nowhere_else() -> None
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_to_another_origin_gets_no_credential_and_no_header_of_the_guests(
+async def test_d7_a_redirect_to_another_origin_gets_no_credential_and_no_header_of_the_guests(
     status: int,
 ) -> None:
     async with stranger() as other:
@@ -326,7 +326,7 @@ async def test_a_redirect_to_another_origin_gets_no_credential_and_no_header_of_
     assert names == {"host", "accept", "user-agent", "accept-encoding"}
 
 
-async def test_after_a_redirect_a_credential_is_put_in_where_it_is_bound_to() -> None:
+async def test_d7_after_a_redirect_a_credential_is_put_in_where_it_is_bound_to() -> None:
     pages = {
         "/api/old": redirect("/between"),
         "/between": redirect("/api/new"),
@@ -349,7 +349,7 @@ async def test_after_a_redirect_a_credential_is_put_in_where_it_is_bound_to() ->
         {"method": "POST", "body": b"a" * 200_000 + CANARY.encode()},
     ],
 )
-async def test_a_request_that_carries_a_credential_already_is_denied(
+async def test_d6_a_request_that_carries_a_credential_already_is_denied(
     fields: dict[str, Any],
 ) -> None:
     async with stranger() as server, broker() as egress:
@@ -361,7 +361,7 @@ async def test_a_request_that_carries_a_credential_already_is_denied(
     assert CANARY not in refusal.text
 
 
-async def test_a_server_that_says_a_credential_back_is_not_heard_saying_it() -> None:
+async def test_d6_a_server_that_says_a_credential_back_is_not_heard_saying_it() -> None:
     async def echo(heard: Heard, writer: asyncio.StreamWriter) -> None:
         said = heard.header("authorization") or ""
         body = gzip.compress(said.encode() + b"." * 100_000)
@@ -377,7 +377,7 @@ async def test_a_server_that_says_a_credential_back_is_not_heard_saying_it() -> 
 
 
 @pytest.mark.parametrize("name", ["range", "Range", "if-range", "if_range"])
-async def test_a_credential_is_not_read_back_part_by_part(name: str) -> None:
+async def test_d6_a_credential_is_not_read_back_part_by_part(name: str) -> None:
     async with stranger() as server, broker() as egress:
         http = holding(egress, server.url)
         call = calling(*EVERYWHERE, "credentials:use:github")
@@ -466,7 +466,7 @@ async def test_no_cookie_is_kept() -> None:
      ("X-HTTP-Method-Override", "DELETE"), ("x_method_override", "PUT"),
      ("X-Original-URL", "/admin"), ("X-Rewrite-Url", "/admin")],
 )  # fmt: skip
-async def test_a_header_of_the_hosts_or_with_another_inside_is_invalid(
+async def test_d8_a_header_of_the_hosts_or_with_another_inside_is_invalid(
     header: tuple[str, str],
 ) -> None:
     async with stranger() as server, broker() as egress:
@@ -548,7 +548,7 @@ BROKEN: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-async def test_a_response_without_an_end_ends_and_its_connection_with_it(name: str) -> None:
+async def test_e5_a_response_without_an_end_ends_and_its_connection_with_it(name: str) -> None:
     reply, case = ENDLESS[name]
     async with stranger(reply) as server, broker() as egress:
         call = calling(*EVERYWHERE, limits=Limits(wall_seconds=10))
@@ -584,7 +584,7 @@ async def test_what_comes_after_a_response_is_nobodys_response() -> None:
     assert server.connections == 3
 
 
-async def test_a_body_is_bounded_by_what_the_call_may_have_at_once() -> None:
+async def test_e5_a_body_is_bounded_by_what_the_call_may_have_at_once() -> None:
     body = bytes(range(256)) * 8
     async with stranger(saying(response(body))) as server, broker() as egress:
         http = Http(egress, unguarded)

@@ -51,7 +51,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("change", "step", "time"), CASES)
-async def test_a_vault_killed_at_any_step_of_a_change_of_keys_ends_it_at_the_next_start(
+async def test_d11_a_vault_killed_at_any_step_of_a_change_of_keys_ends_it_at_the_next_start(
     begun: Path, tmp_path: Path, change: str, step: str, time: int
 ) -> None:
     folder = tmp_path / "data"
@@ -78,7 +78,9 @@ async def test_a_vault_killed_at_any_step_of_a_change_of_keys_ends_it_at_the_nex
         await everything_opens(host)
 
 
-async def test_a_vault_killed_again_and_again_loses_nothing(begun: Path, tmp_path: Path) -> None:
+async def test_d11_a_vault_killed_again_and_again_loses_nothing(
+    begun: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "data"
     shutil.copytree(begun, folder)
 

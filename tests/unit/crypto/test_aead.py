@@ -107,7 +107,7 @@ def test_no_two_contexts_have_the_same_encoding(
     assert context(*one) != context(*other)
 
 
-def test_nonces_do_not_repeat() -> None:
+def test_d10_nonces_do_not_repeat() -> None:
     key = SymmetricKey.generate()
 
     nonces = {key.seal(b"", b"")[1 : 1 + NONCE_BYTES] for _ in range(NONCES)}
