@@ -450,4 +450,4 @@ async def test_an_upgrade_asks_the_database_some_thirty_times(host: PluginHost) 
     finally:
         event.remove(Engine, "before_cursor_execute", count)
     assert 10 < asked.total() <= 34
-    assert asked["SELECT"] <= 20
+    assert asked["SELECT"] <= 22
