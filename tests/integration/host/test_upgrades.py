@@ -440,7 +440,7 @@ async def test_an_upgrade_asks_the_database_some_thirty_times(host: PluginHost) 
     asked = Counter[str]()
 
     def count(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        # What sets a transaction up on PostgreSQL, and the looks for events to deliver, come beside.
+        # What sets a transaction up on PostgreSQL, and the looks for events, come beside.
         if not any(word in statement for word in ("pg_", "set_config", "deliveries")):
             asked[statement.partition(" ")[0]] += 1
 
