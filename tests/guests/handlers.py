@@ -5,20 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from guests import component
+from guests.imports import TYPES_AND_KV
 from packages import package
 
-_IMPORTS = """
-  (import "wardian:plugin/types@1.0.0" (instance $types
-    (type $e (variant (case "denied" string) (case "not-found" string) (case "invalid" string)
-      (case "exhausted" string) (case "unavailable" string)))
-    (export "error" (type (eq $e)))))
-  (alias export $types "error" (type $error))
-  (import "wardian:plugin/kv@1.0.0" (instance $kv
-    (alias outer 1 $error (type $e))
-    (export "error" (type $error (eq $e)))
-    (export "increment" (func (param "key" string) (param "by" s64)
-      (result (result s64 (error $error)))))))
-  (import "wardian:plugin/events@1.0.0" (instance $events
+_IMPORTS = f"""{TYPES_AND_KV}  (import "wardian:plugin/events@1.0.0" (instance $events
     (alias outer 1 $error (type $e))
     (export "error" (type $error (eq $e)))
     (export "publish" (func (param "topic" string) (param "data" string)

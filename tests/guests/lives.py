@@ -6,23 +6,13 @@ from functools import cache
 from typing import Literal
 
 from guests import component
+from guests.imports import TYPES_AND_KV
 from packages import package
 
 Migrate = Literal["ok", "err", "trap", "spin"] | None
 Health = Literal["healthy", "degraded", "unhealthy", "err", "trap"] | None
 
-_TYPES = """
-  (import "wardian:plugin/types@1.0.0" (instance $types
-    (type $e (variant (case "denied" string) (case "not-found" string) (case "invalid" string)
-      (case "exhausted" string) (case "unavailable" string)))
-    (export "error" (type (eq $e)))))
-  (alias export $types "error" (type $error))
-  (import "wardian:plugin/kv@1.0.0" (instance $kv
-    (alias outer 1 $error (type $e))
-    (export "error" (type $error (eq $e)))
-    (export "increment" (func (param "key" string) (param "by" s64)
-      (result (result s64 (error $error)))))))
-  (import "wardian:plugin/config@1.0.0" (instance $config
+_TYPES = f"""{TYPES_AND_KV}  (import "wardian:plugin/config@1.0.0" (instance $config
     (alias outer 1 $error (type $e))
     (export "error" (type $error (eq $e)))
     (export "get" (func (param "key" string) (result (result string (error $error)))))))
