@@ -146,7 +146,7 @@ def _serve_request(control: socket.socket, sandbox: Sandbox, confinement: Confin
     return True
 
 
-COMPILER_NICE = 10
+COMPILER_NICE = 19
 
 
 def _become_child(
@@ -164,7 +164,8 @@ def _become_child(
         )
         connection = socket.socket(fileno=descriptors[0])
         if request.compiles:
-            # A compiler takes all processors it finds; calls are not to wait for it.
+            # A compiler takes all processors it finds; calls are not to wait for it. Not SCHED_IDLE:
+            # a kernel wakes others on the processor of such a process as if nobody ran there.
             give_way(0, COMPILER_NICE)
         confinement.enter(bounds, set(descriptors), compiles=request.compiles)
         if request.compiles:
