@@ -164,8 +164,8 @@ def _become_child(
         )
         connection = socket.socket(fileno=descriptors[0])
         if request.compiles:
-            # A compiler takes all processors it finds; calls are not to wait for it. Not SCHED_IDLE:
-            # the kernel takes the processor of such a process for free, and wakes others there.
+            # A compiler takes all processors it finds; calls are not to wait for it. SCHED_IDLE is
+            # worse: the kernel takes such a processor for a free one, and wakes others there.
             give_way(0, COMPILER_NICE)
         confinement.enter(bounds, set(descriptors), compiles=request.compiles)
         if request.compiles:
