@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import postgres
-from rows import add_plugin, add_tenant, plugin_row
+from rows import add_plugin, add_tenant, journal_of, plugin_row
 from wardian.errors import WardianError
 from wardian.storage import Database, schema
 from wardian.storage import postgres as storage_postgres
@@ -97,7 +97,7 @@ async def test_hosts_that_start_together_make_one_schema_and_one_key(
 ) -> None:
     async def start(url: str) -> str | None:
         async with Database.open(url) as database:
-            return await bootstrap(database, tenant="default")
+            return await bootstrap(journal_of(database), tenant="default")
 
     async with postgres_server.fresh() as url:
         tokens = await asyncio.gather(*(start(url) for _ in range(4)))
