@@ -170,7 +170,7 @@ async def test_a_reader_sees_one_moment(hosts: Pair) -> None:
 
 
 @pytest.mark.parametrize("table", WITH_TENANT)
-async def test_every_table_with_a_tenant_forces_row_level_security(
+async def test_d1_every_table_with_a_tenant_forces_row_level_security(
     postgres_server: postgres.Server, postgres_url: str, table: str
 ) -> None:
     (found,) = await postgres_server.run(
@@ -245,7 +245,7 @@ async def test_what_a_transaction_was_about_is_forgotten_at_its_end(hosts: Pair)
 # -- older data, and a server that goes away --
 
 
-async def test_a_server_that_goes_away_is_told_and_found_again_when_it_is_back() -> None:
+async def test_f4_a_server_that_goes_away_is_told_and_found_again_when_it_is_back() -> None:
     async with AsyncExitStack() as stack:
         running = await asyncio.to_thread(stack.enter_context, postgres.server())
         url = await stack.enter_async_context(running.lent())
