@@ -10,6 +10,8 @@ from typing import Any
 
 from wardian import errors
 from wardian.api.problems import STATUS
+from wardian.events.catalogue import ONLY_AUDITED, SYSTEM_EVENTS
+from wardian.events.topics import RESERVED
 from wardian.plugins.documents import MAX_BYTES, MAX_VALUES
 from wardian.plugins.manifest import MAX_MANIFEST_BYTES
 from wardian.plugins.manifest_schema import FILE_NAME, manifest_schema
@@ -278,7 +280,37 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def system_events() -> str:
+    """Every event that the host tells of itself."""
+    nouns: dict[str, list[list[str]]] = {}
+    for topic, told in SYSTEM_EVENTS.items():
+        fields = ", ".join(f"`{field.removesuffix('?')}`" for field in told.fields)
+        nouns.setdefault(topic.partition(".")[0], []).append([f"`{topic}`", told.when, fields])
+    return (
+        "# System events\n\n"
+        + NOTE
+        + "What a host tells of itself. Whatever is in the audit trail is told under one of these\n"
+        "topics, in the same transaction, to those who may hear it: host apps by\n"
+        "[stream or `host.bus`](../host-apps.md#events), plugins that were granted\n"
+        "`events:subscribe:TOPIC`, and `wardian events tail`. Nobody else can publish topics that\n"
+        f"begin with {', '.join(f'`{word}`' for word in RESERVED)}.\n\n"
+        "The data is a JSON object with these fields; some are there only where they mean\n"
+        "something. There is no secret in them: no value of a configuration or credential, no\n"
+        "token, no data of a plugin. `plugin` is the plugin that it is about, `actor` who did\n"
+        "it: the name of an API key or a file, or `host`. Further fields and topics may come.\n\n"
+        + "".join(
+            f"Only in the audit trail is `{action}`: {why}.\n"
+            for action, why in ONLY_AUDITED.items()
+        )
+        + "".join(
+            f"\n## `{noun}.*`\n\n" + _table(["topic", "when", "data"], rows)
+            for noun, rows in nouns.items()
+        )
+    )
+
+
 PAGES = {
+    "events.md": system_events,
     "levels.md": levels,
     "errors.md": error_types,
     "settings.md": settings,

@@ -11,10 +11,12 @@ from typing import Any
 from fakes import Body, FakeExecutor
 from wardian.bootstrap import compose, root_keys
 from wardian.bootstrap.neighbours import relay_of
+from wardian.events import Events
 from wardian.events.relay import Relay
 from wardian.plugins.archive import write_archive
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.host import HostParts, PluginHost
+from wardian.runtime.journal import Journal
 from wardian.settings import Settings
 from wardian.storage import Database
 from wardian.storage.config import ConfigRepository
@@ -85,7 +87,7 @@ async def fake_host(
         database = await stack.enter_async_context(
             Database.open(chosen.database_url or folder / "wardian.db")
         )
-        token = await bootstrap(database, tenant="default")
+        token = await bootstrap(Journal(database, Events(database)), tenant="default")
         policy = replace(policy or CallPolicy(), environment=chosen.environment)
         parts, statistics = compose(chosen, policy, database, executor, folder, root_keys(chosen))
         relay = relay_of(parts)
@@ -104,6 +106,7 @@ async def fake_host(
         await stack.enter_async_context(parts.recorder.kept())
         await stack.enter_async_context(parts.configuration.files.kept())
         await stack.enter_async_context(parts.connections.kept(parts.tenants))
+        await stack.enter_async_context(parts.bus.kept())
         yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor, relay)
 
 

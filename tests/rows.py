@@ -6,6 +6,8 @@ from typing import Any
 
 from wardian.crypto.digests import sha256_hex
 from wardian.crypto.identifiers import new_id
+from wardian.events import Events
+from wardian.runtime.journal import Journal
 from wardian.storage import Database
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import PackageRow, PluginRow, now
@@ -39,6 +41,11 @@ def plugin_row(name: str = "counter", *, tenant: str = "default", **changes: Any
 
 def package_row(row: PluginRow) -> PackageRow:
     return PackageRow(digest=row.package_digest, component_digest=row.digest, size_bytes=9)
+
+
+def journal_of(database: Database) -> Journal:
+    """Return what writes down and tells what changes, for parts without a host."""
+    return Journal(database, Events(database))
 
 
 async def add_tenant(database: Database, name: str = "default") -> None:

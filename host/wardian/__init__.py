@@ -7,13 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wardian.bootstrap import open_host
+    from wardian.events import EventBus, PluginEvent, SystemEvent
     from wardian.settings import Settings
 
 __version__ = "0.1.0"
 
-__all__ = ["Settings", "__version__", "open_host"]
+__all__ = [
+    "EventBus",
+    "PluginEvent",
+    "Settings",
+    "SystemEvent",
+    "__version__",
+    "open_host",
+]
 
-_HOMES = {"open_host": "wardian.bootstrap", "Settings": "wardian.settings"}
+_HOMES = {
+    "open_host": "wardian.bootstrap",
+    "Settings": "wardian.settings",
+    "EventBus": "wardian.events",
+    "PluginEvent": "wardian.events",
+    "SystemEvent": "wardian.events",
+}
 
 
 def __getattr__(name: str) -> Any:

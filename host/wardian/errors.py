@@ -315,6 +315,13 @@ class RateLimited(WardianError):
 
     type = "rate-limited"
 
+    def __init__(self, message: str | None = None, *, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+    def details(self) -> dict[str, Any]:
+        return {"retry_after_seconds": self.retry_after_seconds}
+
 
 class Overloaded(WardianError):
     """Every worker is busy and the queue is full."""

@@ -126,6 +126,11 @@ class Settings(BaseSettings):
     """Events that one plugin may publish a second, on this host and in the long run; what that is
     in ten seconds it may publish at once."""
 
+    app_event_rate_max: Annotated[float, Field(gt=0)] = 400.0
+    """Events that a tenant's host apps may publish a second through the API, on this host and in
+    the long run, and a quarter of it those with the same key. The next are refused with status 429
+    and the header `Retry-After`."""
+
     event_queue_max: _Count = 10_000
     """Events that may wait for one plugin; those that come while as many wait are dropped."""
 
@@ -154,6 +159,7 @@ class Settings(BaseSettings):
     event_streams_max: _Count = 64
     """Streams of events that a tenant's host apps may have open, and a quarter of it those with
     the same key."""
+
     environment: Environment = Environment.PRODUCTION
     """What this host is for: `development`, `staging` or `production`. Plugins see the
     configuration of this environment."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import re
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from guests import component, guest
+from hosts import fake_host
 from wardian.plugins import TRANSITIONS
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import MIB, Limits
@@ -118,3 +120,24 @@ def test_the_examples_of_the_embedding_page_run(
         names |= {"sandbox": sandbox, "component": sandbox.load(component(GREETER))}
         exec(second, names)
     assert names["outcome"].result == "hello"
+
+
+@pytest.mark.anyio
+async def test_the_example_of_events_from_python_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = [
+        each for each in python_examples(ROOT / "docs/host-apps.md") if "host.bus" in each
+    ]
+    body = "".join(f"    {line}\n" for line in example.splitlines())
+    names: dict[str, Any] = {}
+    exec(f"async def example(host):\n{body}    return resumed", names)
+
+    async with fake_host(tmp_path / "data") as made, asyncio.timeout(30):
+        resumed = await names["example"](made.host)
+        await made.host.bus.publish("orders.paid", 1)
+        assert (await anext(resumed)).topic == "orders.paid"
+
+    told = capsys.readouterr().out.splitlines()
+    assert "app:host published orders.created" in told
+    assert told[-1] == "the host tells key.created by host"

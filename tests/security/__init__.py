@@ -4,7 +4,9 @@
 
 * ``test_limits``: each limit of a call, at each level.
 * ``test_time``: a thousand stops in a row; the clock inside a worker fails.
-* ``test_events``: a storm of events.
+* ``test_events``: storms and circles of events.
+* ``test_tenants``: ids of another tenant's, on every route.
+* ``test_faults``: kills, full disks, databases that are locked or gone, migrations cut short.
 * ``test_admission``: imports, files that are no components, compilers that die, changed packages.
 * ``test_crashes``: workers killed by each signal, and at random moments under load.
 * ``test_separation``: what calls leave behind, and whom errors are told to.

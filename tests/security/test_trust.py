@@ -26,6 +26,7 @@ from signing import (
     rotation_of,
     signature_of,
 )
+from telling import check_fields
 from wardian.crypto.digests import sha256_hex
 from wardian.errors import Conflict, Revoked, SignatureInvalid, WardianError
 from wardian.plugins.package import component_of
@@ -70,6 +71,7 @@ async def refused(
 async def waived(made: FakeHost) -> str:
     """Return what was last let pass against the protection from going back."""
     events = await made.host.events.recent(1, "plugin.protection-waived", tenant="default")
+    check_fields(events[0])
     return events[0].data
 
 

@@ -252,7 +252,7 @@ def _internal_error() -> Problem:
 
 
 def _extra(error: WardianError) -> dict[str, str]:
-    if isinstance(error, Overloaded):
+    if isinstance(error, Overloaded | RateLimited):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_seconds)))}
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="wardian"'}

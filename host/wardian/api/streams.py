@@ -2,35 +2,29 @@
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html: the id of a message is the position
 of its event, and a client that comes back says the last one it has. A stream reads on from there,
-a page at a time, and only when the client has taken the page before: one that reads slowly holds
-neither the database nor a queue.
+as `wardian.events.following` does.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import msgspec
 
 from wardian.errors import RateLimited
-from wardian.events import Event, Events, matches
+from wardian.events import Event, Events
 from wardian.events.cloud import cloud_event
+from wardian.events.following import Following
 from wardian.tenants import Caller
-
-LOOKS_SECONDS = 0.5
-"""How long it takes at most until an event is seen that another host has stored."""
 
 HEARTBEAT_SECONDS = 15.0
 """How often a stream without events says that it is there, and whether its key still holds."""
 
 RETRY_MILLISECONDS = 2_000
-_PAGE = 20
-"""Events that a stream holds while its client takes them; each may have a quarter of a MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +48,14 @@ class Streams:
         self._tenant_max = streams_max
         self._key_max = max(1, streams_max // 4)
         self._open: Counter[tuple[str, str]] = Counter()
-        self._moved: set[asyncio.Event] = set()
+        self._followed: set[Following] = set()
         self._closing = False
 
     def close(self) -> None:
         """End every stream now, and let none begin."""
         self._closing = True
-        for moved in self._moved:
-            moved.set()
+        for following in self._followed:
+            following.wake()
 
     def check_room(self, caller: Caller) -> None:
         """Check that a caller may open one more stream.
@@ -89,34 +83,30 @@ class Streams:
         """Tell a client of events until it goes, its key ``holds`` no more, or the host ends."""
         if self._full(caller) is not None:
             return  # others were quicker since the request came
-        with self._opened(caller) as moved, _listening(events, wanted.tenant, moved):
+        following = Following(events, wanted.tenant, wanted.pattern, wanted.after)
+        with self._opened(caller, following):
             yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
-            position, spoke = wanted.after, time.monotonic()
+            spoke = time.monotonic()
             while not self._closing:
-                moved.clear()
-                page = await events.after(wanted.tenant, position, _PAGE)
-                for event in page:
-                    position = event.position
-                    if matches(wanted.pattern, event.topic):
-                        yield _message(event)
+                for event in await following.next():
+                    yield _message(event)
                 if time.monotonic() - spoke >= HEARTBEAT_SECONDS:
                     if not await holds():
                         return
-                    yield f": at {position}\n\n".encode()
+                    yield f": at {following.position}\n\n".encode()
                     spoke = time.monotonic()
-                if len(page) < _PAGE and not self._closing:
-                    await _wait(moved)
 
     @contextmanager
-    def _opened(self, caller: Caller) -> Iterator[asyncio.Event]:
-        moved = asyncio.Event()
-        self._moved.add(moved)
+    def _opened(self, caller: Caller, following: Following) -> Iterator[None]:
+        following.open()
+        self._followed.add(following)
         for kind, name, _ in self._bounds(caller):
             self._open[kind, name] += 1
         try:
-            yield moved
+            yield
         finally:
-            self._moved.discard(moved)
+            self._followed.discard(following)
+            following.close()
             for kind, name, _ in self._bounds(caller):
                 self._open[kind, name] -= 1
                 if not self._open[kind, name]:
@@ -124,25 +114,6 @@ class Streams:
 
     def _bounds(self, caller: Caller) -> tuple[tuple[str, str, int], ...]:
         return (("tenant", caller.tenant, self._tenant_max), ("key", caller.key_id, self._key_max))
-
-
-@contextmanager
-def _listening(events: Events, tenant: str, moved: asyncio.Event) -> Iterator[None]:
-    def hear(event: Event) -> None:
-        if event.tenant == tenant:
-            moved.set()
-
-    leave = events.subscribe("*", hear)
-    try:
-        yield
-    finally:
-        leave()
-
-
-async def _wait(moved: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LOOKS_SECONDS):
-            await moved.wait()
 
 
 def _message(event: Event) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from wardian.bootstrap.events import delivering_policy, make_events, publish_limits
+from wardian.bootstrap.events import delivering_policy, make_bus, make_events, publish_limits
 from wardian.bootstrap.folder import (
     DATABASE_NAME,
     PACKAGES,
@@ -34,6 +34,7 @@ from wardian.bootstrap.services import (
 )
 from wardian.bootstrap.watchers import make_telemetry, make_watchers
 from wardian.capabilities import Services, build
+from wardian.events import Events
 from wardian.plugins import Registry
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.credentials import Credentials
@@ -95,7 +96,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         location = settings.database_url or database_file(folder)
         database = await stack.enter_async_context(Database.open(location))
         token = await bootstrap(
-            database,
+            Journal(database, Events(database)),  # nobody can have subscribed before the first key
             tenant=settings.default_tenant,
             chosen_key=chosen_key(settings),
             exposed=not settings.is_local,
@@ -120,6 +121,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.upkeep,
             parts.configuration.files,
             parts.delivering,
+            parts.bus,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -203,7 +205,7 @@ def compose(
         steps,
     )
     gates = Gates()
-    tenants = Tenants(database)
+    tenants = Tenants(database, journal, default_tenant=settings.default_tenant)
     health = Health(
         HealthParts(
             database=database, registry=registry, lifecycle=lifecycle, calls=calls, gates=gates
@@ -268,6 +270,7 @@ def compose(
     return HostParts(
         database=database,
         events=events,
+        bus=make_bus(events, settings),
         delivering=Delivering(
             DeliveringParts(
                 database=database,
@@ -314,7 +317,7 @@ def compose(
         oversight=Oversight(registry, journal, calls, monitoring),
         executor=executor,
         telemetry=telemetry,
-        keys=KeyRing(database, default_tenant=settings.default_tenant),
+        keys=KeyRing(database, journal, default_tenant=settings.default_tenant),
         tenants=tenants,
         recorder=recorder,
         recordings=recordings,

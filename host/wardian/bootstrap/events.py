@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from wardian.events import BusPolicy, DatabaseBus, Events, PublishLimits, PublishPolicy
+from wardian.events import (
+    AppLimits,
+    BusPolicy,
+    DatabaseBus,
+    EventBus,
+    Events,
+    PublishLimits,
+    PublishPolicy,
+)
 from wardian.runtime.delivering import DeliveringPolicy
 from wardian.runtime.event_upkeep import Retention
 from wardian.runtime.handling import RetryPolicy
@@ -16,6 +24,10 @@ def make_events(database: Database, settings: Settings) -> Events:
     lease = timedelta(seconds=settings.event_lease_seconds)
     policy = BusPolicy(queue_max=settings.event_queue_max, lease=lease)
     return Events(database, DatabaseBus(database, policy))
+
+
+def make_bus(events: Events, settings: Settings) -> EventBus:
+    return EventBus(events, AppLimits(settings.app_event_rate_max))
 
 
 def publish_limits(settings: Settings) -> PublishLimits:

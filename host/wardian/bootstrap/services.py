@@ -163,4 +163,4 @@ def make_trust(database: Database, events: Events, registry: Registry) -> Trust:
 
 
 def _forget(registry: Registry, event: Event) -> None:
-    registry.forget(event.tenant, event.value().get("plugin"))
+    registry.forget(event.tenant, event.plugin)

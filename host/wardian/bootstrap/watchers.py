@@ -35,7 +35,7 @@ def make_watchers(
 
 
 def _hear(rounds: Rounds, supervisor: Supervisor, traffic: Traffic, event: Event) -> None:
-    name = event.value().get("plugin")
+    name = event.plugin
     if name is None:
         return
     rounds.plugin_changed(event.tenant, name)

@@ -1,15 +1,18 @@
 """Events: published into a durable outbox, delivered to plugins, announced within this process."""
 
-from wardian.events.bus import Delivery, EventBus, Outcome, Settlement, Subscriber
+from wardian.events.bus import Carrier, Delivery, Outcome, Settlement, Subscriber
 from wardian.events.database_bus import BusPolicy, DatabaseBus
-from wardian.events.event import Event
+from wardian.events.event import Event, PluginEvent, SystemEvent
+from wardian.events.event_bus import EventBus, Subscription
 from wardian.events.events import Events
-from wardian.events.limits import Drop, DropReason, PublishLimits, PublishPolicy
-from wardian.events.topics import MAX_TOPIC_CHARS, check_topic, matches
+from wardian.events.limits import AppLimits, Drop, DropReason, PublishLimits, PublishPolicy
+from wardian.events.topics import MAX_TOPIC_CHARS, check_pattern, check_topic, matches
 
 __all__ = [
     "MAX_TOPIC_CHARS",
+    "AppLimits",
     "BusPolicy",
+    "Carrier",
     "DatabaseBus",
     "Delivery",
     "Drop",
@@ -18,10 +21,14 @@ __all__ = [
     "EventBus",
     "Events",
     "Outcome",
+    "PluginEvent",
     "PublishLimits",
     "PublishPolicy",
     "Settlement",
     "Subscriber",
+    "Subscription",
+    "SystemEvent",
+    "check_pattern",
     "check_topic",
     "matches",
 ]

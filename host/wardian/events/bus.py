@@ -1,8 +1,8 @@
-"""The bus: what takes events from whoever publishes them to the plugins that receive them.
+"""The carrier: what takes events from whoever publishes them to the plugins that receive them.
 
-The outbox is the database's, whichever bus it is: an event is stored with what caused it. A bus
-takes it from there, gives it out under a lease, and hears how it went. `DatabaseBus` is the one
-that needs nothing but the database.
+The outbox is the database's, whichever carrier it is: an event is stored with what caused it. A
+carrier takes it from there, gives it out under a lease, and hears how it went. `DatabaseBus` is the
+one that needs nothing but the database. Those who publish and subscribe speak to `EventBus`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Settlement:
     after: timedelta = timedelta()
 
 
-class EventBus(Protocol):
+class Carrier(Protocol):
     """Delivers at least once, and in order of each key."""
 
     async def offer(self, connection: Connection, event: EventRow) -> Offered:

@@ -29,7 +29,7 @@ class BusPolicy:
 
 
 class DatabaseBus:
-    """An `EventBus` for one host, or several that share a database and agree about the time."""
+    """A `Carrier` for one host, or several that share a database and agree about the time."""
 
     def __init__(self, database: Database, policy: BusPolicy | None = None) -> None:
         self._database = database

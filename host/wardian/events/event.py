@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from wardian.events.topics import is_reserved
 from wardian.storage.documents import parse_json
 from wardian.storage.rows import EventRow
 
@@ -50,10 +51,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     position: int = 0
     offered: Offered = Offered()
 
-    @classmethod
-    def of(cls, row: EventRow, offered: Offered | None = None) -> Event:
-        """Read a stored event."""
-        return cls(
+    @staticmethod
+    def of(row: EventRow, offered: Offered | None = None) -> Event:
+        """Read a stored event: a `SystemEvent` or a `PluginEvent`."""
+        kind = SystemEvent if is_reserved(row.topic) else PluginEvent
+        return kind(
             id=row.id,
             tenant=row.tenant,
             topic=row.topic,
@@ -69,6 +71,42 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
             offered=offered or Offered(),
         )
 
+    @property
+    def plugin(self) -> str | None:
+        """The name of the plugin that it is from or about, if there is one."""
+        return None
+
     def value(self) -> Any:
         """Return the parsed data."""
         return parse_json(self.data, max_bytes=MAX_DATA_BYTES)
+
+
+class PluginEvent(Event, frozen=True, kw_only=True):
+    """An event of those whom a host serves: a plugin published it, or a host app did."""
+
+    @property
+    def plugin(self) -> str | None:
+        """The name of the plugin that published it; None if none did."""
+        kind, _, name = self.source.partition(":")
+        return name if kind == "plugin" else None
+
+
+class SystemEvent(Event, frozen=True, kw_only=True):
+    """What a host tells of itself; nobody else can. `wardian.events.catalogue` lists them all.
+
+    Its data is an object with the fields that the catalogue has, and never a secret.
+    """
+
+    @property
+    def plugin(self) -> str | None:
+        """The name of the plugin that it is about; None if it is about something else."""
+        return self._told("plugin")
+
+    @property
+    def actor(self) -> str | None:
+        """Whose doing it was: the name of an API key, of a file, or ``host``; None if nobody's."""
+        return self._told("actor")
+
+    def _told(self, field: str) -> str | None:
+        told = self.value().get(field)
+        return None if told is None else str(told)

@@ -10,11 +10,11 @@ from typing import Any
 
 from wardian.crypto.identifiers import new_id
 from wardian.errors import InvalidArguments
-from wardian.events.bus import EventBus
+from wardian.events.bus import Carrier
 from wardian.events.database_bus import DatabaseBus
 from wardian.events.event import MAX_DATA_BYTES, Event
 from wardian.events.limits import Drop, DropReason
-from wardian.events.topics import check_topic, matches
+from wardian.events.topics import check_pattern, check_topic, matches
 from wardian.storage import Connection, Database
 from wardian.storage.documents import dump_json, parse_json
 from wardian.storage.events import HOST, EventRepository
@@ -48,7 +48,7 @@ class Events:
         bus: takes them to plugins.
     """
 
-    def __init__(self, database: Database, bus: EventBus | None = None) -> None:
+    def __init__(self, database: Database, bus: Carrier | None = None) -> None:
         """Unless ``bus`` is given, it is one over the database."""
         self._database = database
         self.bus = bus or DatabaseBus(database)
@@ -158,8 +158,17 @@ class Events:
         ``drop`` when there was no place for it."""
         self._queued, self._drop = queued, drop
 
+    def drop(self, drop: Drop) -> None:
+        """Have it counted and told that an event was dropped."""
+        self._drop(drop)
+
     async def recent(self, limit: int, topic: str = "*", *, tenant: str) -> list[Event]:
-        """Return a tenant's newest events that fit the pattern ``topic``, newest first."""
+        """Return a tenant's newest events that fit the pattern ``topic``, newest first.
+
+        Raises:
+            InvalidArguments: not a pattern of topics.
+        """
+        check_pattern(topic)
         found: list[Event] = []
         async with self._database.reading() as connection:
             async for row in EventRepository(connection, tenant).newest_first():
@@ -175,8 +184,9 @@ class Events:
         """Return a page of a tenant's events that fit a pattern, newest first.
 
         Raises:
-            InvalidArguments: no page of this size.
+            InvalidArguments: no page of this size, or not a pattern of topics.
         """
+        check_pattern(topic)
         if not 1 <= limit <= PAGE_MAX:
             raise InvalidArguments(f"A page has 1 to {PAGE_MAX} events.", path="limit")
         found: list[Event] = []

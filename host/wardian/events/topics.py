@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from wardian.errors import InvalidArguments
+from wardian.policy import wildcards
 
 MAX_TOPIC_CHARS = 200
 
-RESERVED = ("plugin", "trust", "host", "config", "credential", "vault", "event")
+RESERVED = ("plugin", "trust", "host", "config", "credential", "vault", "event", "key", "tenant")
 """First words of the topics that only the host publishes to."""
 
 _TOPIC = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*(?:\.[a-z0-9]+(?:[_-][a-z0-9]+)*)*")
@@ -32,10 +33,21 @@ def is_reserved(topic: str) -> bool:
     return topic.partition(".")[0] in RESERVED
 
 
+def check_pattern(pattern: str) -> None:
+    """Check a pattern of topics, of those who list, follow and subscribe.
+
+    Raises:
+        InvalidArguments: it is too long, or has what no topic has.
+    """
+    if len(pattern) > MAX_TOPIC_CHARS or not wildcards.NAMES.fullmatch(pattern):
+        raise InvalidArguments(
+            f"{pattern[:MAX_TOPIC_CHARS]!r} is not a pattern of topics: it takes up to "
+            f"{MAX_TOPIC_CHARS} characters of a topic, with '*' for any run of them, such as "
+            "'orders.*' or 'orders.*.created'.",
+            path="topic",
+        )
+
+
 def matches(pattern: str, topic: str) -> bool:
-    """Tell whether ``topic`` fits ``pattern``, whose last word may be ``*`` for any words."""
-    if pattern == "*":
-        return True
-    if pattern.endswith(".*"):
-        return topic.startswith(pattern[:-1])
-    return topic == pattern
+    """Tell whether ``topic`` fits ``pattern``, as of `wardian.policy.wildcards`."""
+    return wildcards.matches(pattern, topic)

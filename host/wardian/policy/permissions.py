@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from wardian.errors import InvalidArguments
+from wardian.policy import wildcards
 from wardian.policy.urls import DEFAULT_PORTS, Url, spelled
 
 MAX_PERMISSION_CHARS = 512
@@ -24,15 +25,15 @@ MAX_PERMISSION_CHARS = 512
 _TARGETS: dict[str, re.Pattern[str] | None] = {
     "kv:read": None,
     "kv:write": None,
-    "events:publish": re.compile(r"[a-z0-9*][a-z0-9.*_-]*"),
-    "events:subscribe": re.compile(r"[a-z0-9*][a-z0-9.*_-]*"),
+    "events:publish": wildcards.NAMES,
+    "events:subscribe": wildcards.NAMES,
     "http:request": re.compile(
         r"(?:[A-Z]+|\*):https?://(?:\*|(?:\*\.)?[^\s\\@#/?*]+)(?:[/?][^\s\\@#]*)?"
     ),
-    "credentials:use": re.compile(r"[a-z0-9*][a-z0-9.*_-]*"),
-    "credentials:reveal": re.compile(r"[a-z0-9*][a-z0-9.*_-]*"),
-    "plugins:call": re.compile(r"[a-z0-9*][a-z0-9.*_-]*"),
-    "agents:ask": re.compile(r"[a-z0-9*][a-z0-9.*_-]*"),
+    "credentials:use": wildcards.NAMES,
+    "credentials:reveal": wildcards.NAMES,
+    "plugins:call": wildcards.NAMES,
+    "agents:ask": wildcards.NAMES,
 }
 """What may be asked for, and what its target looks like; None takes no target."""
 
@@ -74,7 +75,11 @@ class Permission:
         if self.target is None or other.target is None:
             return self.target == other.target
         return all(
-            map(_matches, _parts(self.action, self.target), _parts(self.action, other.target))
+            map(
+                wildcards.matches,
+                _parts(self.action, self.target),
+                _parts(self.action, other.target),
+            )
         )
 
     def overlaps(self, other: Permission) -> bool:
@@ -83,7 +88,9 @@ class Permission:
             return False
         if self.target is None or other.target is None:
             return self.target == other.target
-        return all(map(_meet, _parts(self.action, self.target), _parts(self.action, other.target)))
+        return all(
+            map(wildcards.meet, _parts(self.action, self.target), _parts(self.action, other.target))
+        )
 
     def without_query(self) -> Permission:
         """Return what it takes to ask the same address for nothing in particular."""
@@ -212,35 +219,3 @@ def _host(scheme: str, authority: str) -> str:
 
 def _parts(action: str, target: str) -> tuple[str, ...]:
     return _address(target) if action == "http:request" else (target,)
-
-
-def _meet(ours: str, theirs: str) -> bool:
-    """Tell whether some text matches both patterns.
-
-    Two with a wildcard each need only agree in how they begin and in how they end: what either
-    wants in the middle fits between.
-    """
-    if "*" not in ours:
-        return _matches(theirs, ours)
-    if "*" not in theirs:
-        return _matches(ours, theirs)
-    (ours_first, *_, ours_last), (first, *_, last) = ours.split("*"), theirs.split("*")
-    begins = ours_first.startswith(first) or first.startswith(ours_first)
-    return begins and (ours_last.endswith(last) or last.endswith(ours_last))
-
-
-def _matches(pattern: str, text: str) -> bool:
-    """Match with ``*`` as any run of characters, in linear time (leftmost is enough)."""
-    first, *rest = pattern.split("*")
-    if not rest:
-        return pattern == text
-    if not text.startswith(first):
-        return False
-    position = len(first)
-    for part in rest[:-1]:
-        found = text.find(part, position)
-        if found < 0:
-            return False
-        position = found + len(part)
-    last = rest[-1]
-    return len(text) - len(last) >= position and text.endswith(last)

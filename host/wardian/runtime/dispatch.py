@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from wardian.errors import WardianError
-from wardian.events import EventBus, Subscriber
+from wardian.events import Carrier, Subscriber
 from wardian.runtime.drops import Drops
 from wardian.runtime.handling import Handling
 from wardian.runtime.lane import Lane, LaneParts
@@ -36,7 +36,7 @@ _log = logging.getLogger("wardian.events")
 class DispatchParts:
     """What events are delivered with."""
 
-    bus: EventBus
+    bus: Carrier
     handling: Handling
     drops: Drops
     lease_seconds: float = 30.0

@@ -1,7 +1,7 @@
 """Events that were dropped, made visible: counted, written down and told, a few at a time.
 
-A storm of events must not become a storm of entries: what was dropped for one plugin and reason
-within `WRITES_SECONDS` is one audit entry and one event ``event.dropped``.
+A storm of events must not become a storm of entries: what was dropped for one plugin, or app, and
+reason within `WRITES_SECONDS` is one audit entry and one event ``event.dropped``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wardian.telemetry import Telemetry
 
 WRITES_SECONDS = 10.0
 KINDS_MAX = 1_000
-"""How many plugins and reasons are told apart until they are written down."""
+"""How many plugins, apps and reasons are told apart until they are written down."""
 
 TOPIC = "event.dropped"
 
@@ -31,6 +31,7 @@ _log = logging.getLogger("wardian.events")
 @dataclass(slots=True)
 class _Counted:
     topic: str
+    is_plugins: bool
     count: int = 0
 
 
@@ -44,12 +45,12 @@ class Drops:
 
     def note(self, drop: Drop) -> None:
         """Count an event that was dropped."""
-        self._telemetry.event_dropped(drop.tenant, drop.plugin, drop.reason.value)
-        kind = drop.tenant, drop.plugin, drop.reason
+        self._telemetry.event_dropped(drop.tenant, drop.whose, drop.reason.value)
+        kind = drop.tenant, drop.whose, drop.reason
         # What finds no place because events of drops take it up would be told of for ever.
         if drop.topic == TOPIC or (kind not in self._counted and len(self._counted) >= KINDS_MAX):
             return
-        counted = self._counted.setdefault(kind, _Counted(drop.topic))
+        counted = self._counted.setdefault(kind, _Counted(drop.topic, drop.plugin is not None))
         counted.topic = drop.topic
         counted.count += 1
 
@@ -63,14 +64,14 @@ class Drops:
     async def flush(self) -> None:
         """Write down what was dropped since the last time."""
         counted, self._counted = self._counted, {}
-        for (tenant, plugin, reason), found in counted.items():
+        for (tenant, whose, reason), found in counted.items():
             _log.warning(
-                "%d events of %s (%s) were dropped: %s.", found.count, plugin, tenant, reason.value
+                "%d events of %s (%s) were dropped: %s.", found.count, whose, tenant, reason.value
             )
             detail = {"reason": reason.value, "count": found.count, "topic": found.topic}
             try:
                 async with self._journal.change(tenant, "host") as change:
-                    await change.note_dropped(plugin, detail)
+                    await change.note_dropped(whose, found.is_plugins, detail)
             except WardianError as error:
                 _log.warning("What was dropped is not in the audit trail: %s", error)
 

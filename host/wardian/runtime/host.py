@@ -15,7 +15,7 @@ from wardian.egress import Egress
 from wardian.errors import (
     WardianError,
 )
-from wardian.events import Events
+from wardian.events import EventBus, Events
 from wardian.plugins import Installed, Registry
 from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
@@ -111,6 +111,7 @@ class HostParts:
 
     database: Database
     events: Events
+    bus: EventBus
     delivering: Delivering
     registry: Registry
     journal: Journal
@@ -157,7 +158,8 @@ class PluginHost:
     Attributes:
         keys: API keys and who holds them.
         tenants: create and list tenants.
-        events: publish, subscribe, and what was published.
+        bus: publish, subscribe and unsubscribe, for the program that this host is a part of.
+        events: what was published, and what this process is told of at once.
         deliveries: which plugins receive events, what waits for them, and dead letters.
         configuration: what plugins see as their configuration, in layers.
         recordings: calls that can be run again, and which plugins' are recorded.
@@ -176,6 +178,7 @@ class PluginHost:
         self._parts = parts
         self.keys = parts.keys
         self.tenants = parts.tenants
+        self.bus = parts.bus
         self.events = parts.events
         self.deliveries = parts.delivering.deliveries
         self.configuration = parts.configuration

@@ -16,7 +16,7 @@ from wardian.storage.rows import AuditRow, now
 
 
 class Change:
-    """One change of a tenant's plugins, in progress."""
+    """One change of a tenant's, in progress; what it writes down, it tells."""
 
     def __init__(self, connection: Connection, events: Events, tenant: str, actor: str) -> None:
         self.connection = connection
@@ -42,14 +42,18 @@ class Change:
 
     async def note_vault(self, topic: str, subject: str, detail: Mapping[str, Any]) -> None:
         """Write down that something happened to a credential, or to the vault; names only."""
-        await self._write(topic, subject, detail)
-        noun = topic.partition(".")[0]
-        await self._tell(topic, {noun: subject, "actor": self.actor, **detail})
+        await self._note(topic, subject, detail)
 
-    async def note_dropped(self, plugin: str, detail: Mapping[str, Any]) -> None:
-        """Write down that events which a plugin published, or was to receive, were dropped."""
-        await self._write("event.dropped", plugin, detail)
-        await self._tell("event.dropped", {"plugin": plugin, **detail})
+    async def note_access(self, topic: str, subject: str, detail: Mapping[str, Any]) -> None:
+        """Write down that something happened to an API key, or to a tenant; never a token."""
+        await self._note(topic, subject, detail)
+
+    async def note_dropped(self, whose: str, is_plugins: bool, detail: Mapping[str, Any]) -> None:
+        """Write down that events were dropped which a plugin, or an app, was to publish, or a
+        plugin to receive."""
+        of = {"plugin": whose} if is_plugins else {"plugin": None, "app": whose}
+        await self._write("event.dropped", whose, detail)
+        await self._tell("event.dropped", {**of, **detail})
 
     async def note_config(
         self, plugin: str | None, detail: Mapping[str, Any], plugins: Sequence[str]
@@ -70,6 +74,18 @@ class Change:
         """Write down that a file of the tenant's is not taken: `config.file-refused`."""
         await self._write("config.file-refused", file, detail)
         await self._tell("config.file-refused", {"file": file, **detail})
+
+    def beside(self, tenant: str) -> Change:
+        """Return the same change, for what of it concerns another tenant, too."""
+        other = Change(self.connection, self._events, tenant, self.actor)
+        other.noted = self.noted
+        other._correlation_id = self._correlation_id
+        return other
+
+    async def _note(self, topic: str, subject: str, detail: Mapping[str, Any]) -> None:
+        await self._write(topic, subject, detail)
+        noun = topic.partition(".")[0]
+        await self._tell(topic, {noun: subject, "actor": self.actor, **detail})
 
     async def _write(self, action: str, subject: str, detail: Mapping[str, Any]) -> None:
         entry = AuditRow(

@@ -14,10 +14,10 @@ from datetime import timedelta
 
 from wardian.errors import WardianError
 from wardian.events import (
+    Carrier,
     Delivery,
     Drop,
     DropReason,
-    EventBus,
     Outcome,
     Settlement,
     Subscriber,
@@ -42,7 +42,7 @@ _log = logging.getLogger("wardian.events")
 class LaneParts:
     """What a lane delivers with."""
 
-    bus: EventBus
+    bus: Carrier
     handling: Handling
     settling: Settling
     drops: Drops

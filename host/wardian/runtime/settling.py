@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from wardian.errors import WardianError
-from wardian.events import EventBus, Settlement
+from wardian.events import Carrier, Settlement
 
 AGAIN_SECONDS = 1.0
 
@@ -21,7 +21,7 @@ _log = logging.getLogger("wardian.events")
 class Settling:
     """Settles deliveries, in the order in which they were added."""
 
-    def __init__(self, bus: EventBus, settled: Callable[[Settlement], None]) -> None:
+    def __init__(self, bus: Carrier, settled: Callable[[Settlement], None]) -> None:
         """``settled`` is told of each delivery once that is written down."""
         self._bus = bus
         self._tell = settled

@@ -6,9 +6,9 @@ import logging
 
 from wardian.crypto.tokens import is_guessable, is_token
 from wardian.errors import HostUnusable
-from wardian.storage import Database
 from wardian.storage.tenants import KeyRepository, TenantRepository, any_key
-from wardian.tenants.keys import audit_key, make_key
+from wardian.tenants.keys import make_key, note_key
+from wardian.tenants.ports import Journal
 from wardian.tenants.scopes import Scope
 
 FIRST_KEY_NAME = "bootstrap"
@@ -17,7 +17,7 @@ _log = logging.getLogger("wardian.tenants")
 
 
 async def bootstrap(
-    database: Database, *, tenant: str, chosen_key: str | None = None, exposed: bool = True
+    journal: Journal, *, tenant: str, chosen_key: str | None = None, exposed: bool = True
 ) -> str | None:
     """See to it that ``tenant`` exists, and that this host has had an admin key.
 
@@ -34,16 +34,17 @@ async def bootstrap(
     """
     if chosen_key is not None:
         _check(chosen_key, exposed)
-    async with database.transaction() as connection:
-        tenants = TenantRepository(connection)
+    async with journal.change(tenant, "host") as change:
+        tenants = TenantRepository(change.connection)
         await tenants.hold()
         if not await tenants.exists(tenant):
             await tenants.add(tenant)
-        if await any_key(connection):
+            await change.note_access("tenant.created", tenant, {})
+        if await any_key(change.connection):
             return None
         row, token = make_key(FIRST_KEY_NAME, [Scope.ADMIN], tenant, chosen_key)
-        await KeyRepository(connection, tenant).add(row)
-        await audit_key(connection, row, "host", "key.created")
+        await KeyRepository(change.connection, tenant).add(row)
+        await note_key(change, "key.created", row)
     return None if chosen_key is not None else token
 
 

@@ -14,11 +14,10 @@ from wardian.crypto.identifiers import new_id
 from wardian.crypto.tokens import is_token, new_token, same
 from wardian.errors import Conflict, InvalidArguments, NotFound, Unauthenticated
 from wardian.storage import Connection, Database
-from wardian.storage.events import AuditRepository
-from wardian.storage.neighbours import tell
 from wardian.storage.plugins import PluginRepository
-from wardian.storage.rows import AuditRow, KeyRow, now
+from wardian.storage.rows import KeyRow, now
 from wardian.storage.tenants import KeyRepository, find_key
+from wardian.tenants.ports import Change, Journal
 from wardian.tenants.scopes import Caller, Scope
 from wardian.tenants.tenants import require_tenant
 
@@ -57,11 +56,13 @@ class KeyRing:
     def __init__(
         self,
         database: Database,
+        journal: Journal,
         *,
         default_tenant: str = "default",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
+        self._journal = journal
         self._default_tenant = default_tenant
         self._clock = clock
         self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
@@ -102,13 +103,12 @@ class KeyRing:
             InvalidArguments: no name, no scope or an unknown one.
             NotFound: there is no such tenant.
         """
-        async with self._database.transaction() as connection:
-            await require_tenant(connection, tenant)
-            row, token = make_key(
-                name, scopes, tenant, further=await _required_scopes(connection, tenant)
-            )
-            await KeyRepository(connection, tenant).add(row)
-            await audit_key(connection, row, actor, "key.created")
+        async with self._journal.change(tenant, actor) as change:
+            await require_tenant(change.connection, tenant)
+            further = await _required_scopes(change.connection, tenant)
+            row, token = make_key(name, scopes, tenant, further=further)
+            await KeyRepository(change.connection, tenant).add(row)
+            await note_key(change, "key.created", row)
         return NewKey(token=token, tenant=tenant, **msgspec.structs.asdict(_view(row)))
 
     async def list(self, tenant: str) -> Sequence[KeyView]:
@@ -124,16 +124,15 @@ class KeyRing:
             Conflict: it is the last that can administer this host.
         """
         try:
-            async with self._database.transaction() as connection:
-                repository = KeyRepository(connection, tenant)
+            async with self._journal.change(tenant, actor) as change:
+                repository = KeyRepository(change.connection, tenant)
                 valid = [row for row in await repository.all() if row.revoked_at is None]
                 row = next((row for row in valid if row.id == key_id), None)
                 if row is None:
                     raise NotFound(f"There is no valid API key with the id {key_id[:80]!r}.")
                 self._keep_one_administrator(row, valid)
                 await repository.revoke(key_id)
-                await audit_key(connection, row, actor, "key.revoked")
-                await tell(connection, tenant)
+                await note_key(change, "key.revoked", row)
         finally:
             # Even if the caller was cancelled: the revocation may have been committed.
             self.forget_all()
@@ -216,14 +215,6 @@ def _view(row: KeyRow) -> KeyView:
     )
 
 
-async def audit_key(connection: Connection, row: KeyRow, actor: str, action: str) -> None:
-    """Write down what was done to a key, within an open transaction."""
-    entry = AuditRow(
-        tenant=row.tenant,
-        time=now(),
-        actor=actor,
-        action=action,
-        subject=row.name,
-        detail={"id": row.id, "prefix": row.prefix, "scopes": list(row.scopes)},
-    )
-    await AuditRepository(connection, row.tenant).add(entry)
+async def note_key(change: Change, topic: str, row: KeyRow) -> None:
+    """Write down within a change what was done to a key; nothing of its token."""
+    await change.note_access(topic, row.name, {"id": row.id, "scopes": list(row.scopes)})

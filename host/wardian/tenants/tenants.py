@@ -10,9 +10,8 @@ import msgspec
 
 from wardian.errors import InvalidArguments, NotFound
 from wardian.storage import Connection, Database
-from wardian.storage.events import AuditRepository
-from wardian.storage.rows import AuditRow, now
 from wardian.storage.tenants import TenantRepository
+from wardian.tenants.ports import Journal
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
@@ -27,11 +26,15 @@ class TenantView(msgspec.Struct, frozen=True, kw_only=True):
 class Tenants:
     """Create and list tenants; for the administrators of the default tenant."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, journal: Journal, *, default_tenant: str = "default"
+    ) -> None:
         self._database = database
+        self._journal = journal
+        self._default_tenant = default_tenant
 
     async def create(self, name: str, *, actor: str = "host") -> TenantView:
-        """Create a tenant.
+        """Create a tenant; those who run the host hear of it in the default tenant.
 
         Raises:
             InvalidArguments: not a tenant's name.
@@ -43,13 +46,10 @@ class Tenants:
                 "dashes, with a letter or digit at both ends.",
                 path="name",
             )
-        async with self._database.transaction() as connection:
-            created = await TenantRepository(connection).add(name)
-            entry = AuditRow(
-                tenant=name, time=now(), actor=actor, action="tenant.created", subject=name,
-                detail={},
-            )  # fmt: skip
-            await AuditRepository(connection, name).add(entry)
+        async with self._journal.change(name, actor) as change:
+            created = await TenantRepository(change.connection).add(name)
+            await change.note_access("tenant.created", name, {})
+            await change.beside(self._default_tenant).note_access("tenant.created", name, {})
         return TenantView(name=name, created_at=created)
 
     async def list(self) -> Sequence[TenantView]:

@@ -193,7 +193,7 @@ class Vault:
             await (repository.add(row) if before is None else repository.replace(row))
             view = credential_view(await _again(repository, row))
             await change.note_vault(
-                "credential.set",
+                "credential.set" if before is None else "credential.rotated",
                 name,
                 {"plugin": view.plugin, "kind": view.kind, "version": view.version},
             )

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from copy import copy
 from typing import Any
 
 import httpx
@@ -15,8 +16,11 @@ from cloudevents.core.v1.event import CloudEvent
 
 from guests.handlers import handling
 from packages import KEY
+from wardian.api.app import app_over
 from wardian.api.streams import Streams, Wanted
+from wardian.events import AppLimits, EventBus
 from wardian.runtime.host import PluginHost
+from wardian.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -77,6 +81,34 @@ async def test_what_is_no_event_of_an_app_is_refused(
     assert answer.status_code == status
 
 
+async def test_a_key_that_publishes_too_much_is_told_when_to_come_again(
+    host: PluginHost, settings: Settings
+) -> None:
+    limited = EventBus(host.events, AppLimits(0.4))
+    patched = app_over(_with_bus(host, limited), settings)
+    transport = httpx.ASGITransport(app=patched)
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://host", headers=headers, trust_env=False
+    ) as client:
+        await published(client, "rate.new", 1)
+        refused = await client.post(EVENTS, json={"topic": "rate.new", "data": 2})
+
+    assert refused.status_code == 429
+    assert refused.json()["type"].endswith("/rate-limited")
+    assert int(refused.headers["Retry-After"]) == 10
+    assert 'plugin="app:bootstrap",reason="rate"' in (await host.metrics()).decode()
+    listed = await host.events.recent(9, "rate.*", tenant="default")
+    assert [event.value() for event in listed] == [1]
+
+
+def _with_bus(host: PluginHost, bus: EventBus) -> PluginHost:
+    """The same host, with another bus in front of its events."""
+    limited = copy(host)
+    limited.bus = bus
+    return limited
+
+
 @asynccontextmanager
 async def streamed(
     client: httpx.AsyncClient, headers: dict[str, str] | None = None, **query: Any
@@ -119,6 +151,16 @@ async def test_a_stream_from_a_sequence_begins_there(live: httpx.AsyncClient) ->
 
     async with asyncio.timeout(30), streamed(live, after=first["sequence"]) as messages:
         assert (await anext(messages))[1]["data"] == 2
+
+
+@pytest.mark.parametrize("path", [EVENTS, f"{EVENTS}/stream"])
+async def test_a_topic_that_is_no_pattern_is_refused_before_anything_is_sent(
+    admin: httpx.AsyncClient, path: str
+) -> None:
+    for pattern in ("*a" * 101, "Orders", "%"):
+        answer = await admin.get(path, params={"topic": pattern})
+        assert answer.status_code == 400
+        assert answer.json()["path"] == "topic"
 
 
 @pytest.mark.parametrize(

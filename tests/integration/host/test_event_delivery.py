@@ -51,26 +51,6 @@ async def test_a_real_plugin_handles_retries_rejects_and_traps(host: PluginHost)
     }  # fmt: skip
 
 
-async def test_two_plugins_that_answer_each_other_for_ever_are_stopped_and_it_is_told(
-    host: PluginHost,
-) -> None:
-    await host.install(handling("a", "loop.a", "loop.b"), grants="all")
-    await host.install(handling("b", "loop.b", "loop.a"), grants="all")
-
-    first = await host.events.publish("default", "loop.a", '"go"')
-    await settled(host)
-
-    events = await host.events.recent(100, "loop.*", tenant="default")
-    assert [event.hops for event in reversed(events)] == list(range(9))
-    assert {event.origin for event in events} == {first.id}
-    assert {event.correlation_id for event in events} == {first.correlation_id}
-    assert await counted(host, "a") + await counted(host, "b") == 9
-    await host._parts.delivering.drops.flush()
-    (dropped,) = await host.events.recent(1, "event.dropped", tenant="default")
-    assert dropped.value()["reason"] == "hops"
-    assert b'wardian_events_dropped_total{plugin="a",reason="hops"' in await host.metrics()
-
-
 async def test_an_upgraded_plugin_goes_on_with_the_events_that_waited(host: PluginHost) -> None:
     await host.install(handling("counts", "orders.*"), grants="all")
     await host.deliveries.set_paused("counts", True)

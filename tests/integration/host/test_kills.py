@@ -72,7 +72,7 @@ def cases() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("change", "step"), cases(), ids=map("-".join, cases()))
-async def test_a_host_killed_at_any_step_is_whole_at_the_next_start(
+async def test_f2_c12_a_host_killed_at_any_step_is_whole_at_the_next_start(
     begun: dict[str, Path], tmp_path: Path, change: str, step: str
 ) -> None:
     folder = tmp_path / "data"
@@ -82,7 +82,7 @@ async def test_a_host_killed_at_any_step_is_whole_at_the_next_start(
 
 @pytest.mark.parametrize("change", BEFORE)
 @pytest.mark.parametrize("which", [0, -1], ids=["first", "last"])
-async def test_a_host_on_postgresql_killed_at_either_end_is_whole_at_the_next_start(
+async def test_f2_c12_a_host_on_postgresql_killed_at_either_end_is_whole_at_the_next_start(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: str, which: int
 ) -> None:
     monkeypatch.setenv("WARDIAN_DATABASE_URL", postgres_url)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from guests.lives import version
+from telling import check_fields
 from wardian import Settings, open_host
 from wardian.errors import Conflict, InvalidArguments, InvalidManifest, NotFound
 from wardian.plugins import Installed
@@ -323,6 +324,7 @@ async def test_upgrades_are_events_and_audit_entries(host: PluginHost) -> None:
         ("plugin.rolled-back", "carol"),
     ]
     failed = next(event for event in events if event.topic == "plugin.upgrade-failed")
+    check_fields(failed)
     assert failed.value()["step"] == "migrate"
     assert "no good" in failed.value()["reason"]
 

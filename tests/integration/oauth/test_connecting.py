@@ -10,6 +10,7 @@ import packages
 from connecting import CLIENT, EVIL, MANIFEST, PLUGIN, PROVIDER, World
 from hosts import WASM, package
 from providers import CANARY
+from telling import check_fields
 from wardian.errors import Conflict, InvalidArguments, NotFound, RateLimited
 from wardian.policy.secret import Secret
 from wardian.runtime.oauth import flows
@@ -297,6 +298,8 @@ async def test_what_happens_is_told_without_a_secret(world: World) -> None:
         "plugin.oauth-started",
     ]
     assert all(CANARY not in event.data for event in events)
+    for event in events:
+        check_fields(event)
 
 
 async def test_a_client_that_is_gone_leaves_a_flow_nothing(world: World) -> None:

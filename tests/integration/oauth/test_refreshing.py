@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from connecting import CLIENT, MANIFEST, PLUGIN, PROVIDER, World
 from hosts import package
 from providers import CANARY
+from telling import check_fields
 from wardian.errors import Unavailable, WardianError
 from wardian.oauth import Tokens
 from wardian.policy.secret import Secret
@@ -127,6 +128,7 @@ async def test_a_refused_refresh_breaks_the_connection_until_it_is_made_again(
     ]
     assert (kept.standing, kept.warnings) == ("broken", [view.fault])
     events = await world.host.host.events.recent(1, "plugin.oauth-broken", tenant="default")
+    check_fields(events[0])
     assert events[0].value()["reason"] == "invalid_grant"
     await world.connect()
     assert (await world.status()).state == "connected"
@@ -313,6 +315,7 @@ async def test_fewer_scopes_after_a_refresh_are_told(world: World) -> None:
 
     assert (await world.status()).missing == ["write"]
     events = await world.host.host.events.recent(1, "plugin.oauth-scopes-changed", tenant="default")
+    check_fields(events[0])
     assert events[0].value()["granted"] == ["read"]
 
 

@@ -10,7 +10,15 @@ import pytest
 
 from rows import add_tenant
 from wardian.errors import InvalidArguments
-from wardian.events import Event, Events, check_topic, matches
+from wardian.events import (
+    Event,
+    Events,
+    PluginEvent,
+    SystemEvent,
+    check_pattern,
+    check_topic,
+    matches,
+)
 from wardian.storage import Database
 
 pytestmark = pytest.mark.anyio
@@ -54,10 +62,27 @@ async def test_anything_else_is_no_topic(events: Events, topic: str) -> None:
         ("a.*", "ab.c", False),
         ("a.b", "a.b", True),
         ("a.b", "a.b.c", False),
+        ("a.*.c", "a.b.c", True),
+        ("a.*.c", "a.b.b.c", True),
+        ("a.*.c", "a.c", False),
+        ("*.c", "a.b.c", True),
+        ("a*", "ab.c", True),
+        ("a*b*c", "a.b.c", True),
     ],
 )
-async def test_a_star_stands_for_any_words_at_the_end(pattern: str, topic: str, fits: bool) -> None:
+async def test_a_star_stands_for_any_run_of_characters_also_of_dots(
+    pattern: str, topic: str, fits: bool
+) -> None:
+    check_pattern(pattern)
     assert matches(pattern, topic) is fits
+
+
+@pytest.mark.parametrize("pattern", ["", "A.*", "a b", "a%", "a\\", "a\n", "?", "é*", "*" * 201])
+async def test_what_fits_no_topic_or_has_no_end_is_no_pattern(events: Events, pattern: str) -> None:
+    with pytest.raises(InvalidArguments, match="not a pattern of topics"):
+        await events.page("default", pattern)
+    with pytest.raises(InvalidArguments, match="not a pattern of topics"):
+        await events.recent(1, pattern, tenant="default")
 
 
 async def test_an_event_is_stored_with_its_whole_envelope(
@@ -89,6 +114,23 @@ async def test_data_that_is_no_bounded_json_is_refused(events: Events, data: str
 async def test_a_key_that_is_no_short_text_is_refused(events: Events, key: str) -> None:
     with pytest.raises(InvalidArguments, match="key"):
         await publish(events, key=key)
+
+
+async def test_what_the_host_tells_of_itself_is_of_another_kind_than_what_it_carries(
+    events: Events,
+) -> None:
+    await events.publish("default", "plugin.enabled", '{"plugin": "shop", "actor": "ci"}')
+    await publish(events)
+    await events.publish("default", "orders.paid", "[7]", source="app:ci")
+
+    app, plugin, system = await events.recent(3, tenant="default")
+
+    assert isinstance(system, SystemEvent)
+    assert (system.plugin, system.actor) == ("shop", "ci")
+    assert isinstance(plugin, PluginEvent)
+    assert plugin.plugin == "shop"
+    assert isinstance(app, PluginEvent)
+    assert app.plugin is None
 
 
 async def test_events_come_newest_first_by_pattern_and_tenant(events: Events) -> None:

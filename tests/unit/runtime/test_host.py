@@ -111,7 +111,7 @@ async def test_an_install_that_fails_leaves_nothing(
         assert caught.value.message
         assert await made.host.plugins() == []
         assert files(tmp_path) == []
-        assert await made.host.events.recent(10, tenant="default") == []
+        assert await made.host.events.recent(10, "plugin.*", tenant="default") == []
 
 
 async def test_an_install_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ async def test_a_repository_sees_its_own_tenant_only(database: Database) -> None
         assert await PluginRepository(connection, "default").find(row.name) == row
 
 
-async def test_a_full_disk_fails_the_write_and_nothing_else(sqlite_database: Database) -> None:
+async def test_f3_a_full_disk_fails_the_write_and_nothing_else(sqlite_database: Database) -> None:
     async def fill() -> None:
         async with sqlite_database.transaction() as connection:
             await connection.execute(text("PRAGMA max_page_count = 1"))
@@ -147,7 +147,7 @@ async def test_a_full_disk_fails_the_write_and_nothing_else(sqlite_database: Dat
     assert await sqlite_database.answers()
 
 
-async def test_a_database_locked_by_another_does_not_answer_until_it_is_free(
+async def test_f4_a_database_locked_by_another_does_not_answer_until_it_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient = (*engines_module._PRAGMAS, "PRAGMA busy_timeout = 20")

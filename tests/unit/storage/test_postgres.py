@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import postgres
-from rows import add_plugin, add_tenant, plugin_row
+from rows import add_plugin, add_tenant, journal_of, plugin_row
 from wardian.errors import WardianError
 from wardian.storage import Database, schema
 from wardian.storage import postgres as storage_postgres
@@ -97,7 +97,7 @@ async def test_hosts_that_start_together_make_one_schema_and_one_key(
 ) -> None:
     async def start(url: str) -> str | None:
         async with Database.open(url) as database:
-            return await bootstrap(database, tenant="default")
+            return await bootstrap(journal_of(database), tenant="default")
 
     async with postgres_server.fresh() as url:
         tokens = await asyncio.gather(*(start(url) for _ in range(4)))
@@ -170,7 +170,7 @@ async def test_a_reader_sees_one_moment(hosts: Pair) -> None:
 
 
 @pytest.mark.parametrize("table", WITH_TENANT)
-async def test_every_table_with_a_tenant_forces_row_level_security(
+async def test_d1_every_table_with_a_tenant_forces_row_level_security(
     postgres_server: postgres.Server, postgres_url: str, table: str
 ) -> None:
     (found,) = await postgres_server.run(
@@ -245,7 +245,7 @@ async def test_what_a_transaction_was_about_is_forgotten_at_its_end(hosts: Pair)
 # -- older data, and a server that goes away --
 
 
-async def test_a_server_that_goes_away_is_told_and_found_again_when_it_is_back() -> None:
+async def test_f4_a_server_that_goes_away_is_told_and_found_again_when_it_is_back() -> None:
     async with AsyncExitStack() as stack:
         running = await asyncio.to_thread(stack.enter_context, postgres.server())
         url = await stack.enter_async_context(running.lent())

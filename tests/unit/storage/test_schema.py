@@ -48,7 +48,7 @@ async def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
             assert await database.answers()
 
 
-async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+async def test_f5_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     async with Database.open(path):
         pass
@@ -67,7 +67,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     connection.close()
 
 
-async def test_a_migration_that_fails_in_the_middle_leaves_nothing(
+async def test_f5_a_migration_that_fails_in_the_middle_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "test.db"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rows import add_tenant
+from rows import add_tenant, journal_of
 from wardian.errors import Conflict, InvalidArguments, NotFound, Unauthenticated
 from wardian.storage import Database
 from wardian.storage.events import AuditRepository
@@ -30,7 +30,7 @@ class Clock:
 async def ring(database: Database) -> KeyRing:
     await add_tenant(database)
     await add_tenant(database, "acme")
-    return KeyRing(database)
+    return KeyRing(database, journal_of(database))
 
 
 async def test_a_key_authenticates_as_its_tenant_with_its_scopes(ring: KeyRing) -> None:
@@ -56,7 +56,7 @@ async def test_admin_holds_every_scope_and_call_does_not_hold_read(ring: KeyRing
 
 async def test_the_token_is_stored_nowhere(sqlite_database: Database, tmp_path: Path) -> None:
     await add_tenant(sqlite_database, "acme")
-    ring = KeyRing(sqlite_database)
+    ring = KeyRing(sqlite_database, journal_of(sqlite_database))
     made = await ring.create("ci", ["read"], "acme")
 
     connection = sqlite3.connect(tmp_path / "test.db")
@@ -91,7 +91,7 @@ async def test_revocation_holds_at_once_though_the_key_was_remembered(ring: KeyR
 
 async def test_a_key_read_while_it_is_revoked_is_not_remembered(database: Database) -> None:
     await add_tenant(database)
-    ring = KeyRing(database)
+    ring = KeyRing(database, journal_of(database))
     made = await ring.create("ci", ["read"], "default")
 
     results = await asyncio.gather(
@@ -111,7 +111,10 @@ async def test_a_revocation_by_another_process_holds_after_some_seconds(
 ) -> None:
     await add_tenant(database)
     clock = Clock()
-    ring, elsewhere = KeyRing(database, clock=clock), KeyRing(database)
+    ring, elsewhere = (
+        KeyRing(database, journal_of(database), clock=clock),
+        KeyRing(database, journal_of(database)),
+    )
     made = await ring.create("ci", ["read"], "default")
     await ring.authenticate(made.token)
 

@@ -1,0 +1,145 @@
+"""Every event that a host tells of itself: when it does, and which fields its data has.
+
+The page of the reference is made of this, and a test compares it with whatever changes are written
+down. Whoever adds a change adds its row here. No field holds a secret: values of configuration,
+credentials, tokens and data of plugins stay where they are, and their names are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One kind of event.
+
+    Attributes:
+        when: what has happened, in a sentence for people.
+        fields: of its data, which is an object; those behind a ``?`` are there sometimes.
+    """
+
+    when: str
+    fields: tuple[str, ...]
+
+
+def _told(when: str, fields: str) -> Told:
+    return Told(when, tuple(fields.split()))
+
+
+def _of_plugin(when: str, fields: str = "") -> Told:
+    return _told(when, f"plugin actor {fields}")
+
+
+_STATE = "from reason version cause?"
+_VERSIONS = "upgrade from to package granted"
+_FAILED = "from to reason step"
+_LAYER = "layer environment origin paths further_paths version"
+
+SYSTEM_EVENTS: Mapping[str, Told] = {
+    "config.changed": _told(
+        "A configuration was changed, of one plugin or of all of the tenant's: which paths of "
+        "which layer, and for which `plugins` another one is in force.",
+        f"plugin plugins actor {_LAYER}",
+    ),
+    "config.file-refused": _told(
+        "A file of configuration is not taken; its values before stay.", "file plugin path line"
+    ),
+    "credential.set": _told("A credential was added.", "credential actor plugin kind version"),
+    "credential.rotated": _told(
+        "A credential that there was has another value now; also when a token was renewed.",
+        "credential actor plugin kind version",
+    ),
+    "credential.removed": _told("A credential was removed.", "credential actor plugin"),
+    "event.dropped": _told(
+        "Events were dropped that a plugin, or a host app, was to publish, or a plugin to receive: "
+        "how many in the last ten seconds, why, and the topic of the last one.",
+        "plugin app? reason count topic",
+    ),
+    "key.created": _told("An API key was made.", "key actor id scopes"),
+    "key.revoked": _told("An API key was revoked.", "key actor id scopes"),
+    "plugin.active": _of_plugin("It takes calls, or does so without a reservation again.", _STATE),
+    "plugin.configured": _of_plugin("Its own configuration was changed.", _LAYER),
+    "plugin.degraded": _of_plugin("It takes calls, and does not do well.", _STATE),
+    "plugin.disabled": _of_plugin("It takes no more calls.", _STATE),
+    "plugin.enabled": _of_plugin("It may take calls.", _STATE),
+    "plugin.events-discarded": _of_plugin(
+        "Dead letters of it were removed, by their ids.", "dead_letters"
+    ),
+    "plugin.events-paused": _of_plugin("The events that wait for it are held back."),
+    "plugin.events-requeued": _of_plugin(
+        "Dead letters of it are delivered again, by their ids.", "dead_letters"
+    ),
+    "plugin.events-resumed": _of_plugin("The events that wait for it are delivered again."),
+    "plugin.granted": _of_plugin(
+        "It was granted these permissions, and no others.", "before? granted"
+    ),
+    "plugin.init-failed": _of_plugin("Its `init` failed, and it takes no calls.", "reason"),
+    "plugin.installed": _of_plugin("It was installed.", "version digest package publisher key_id"),
+    "plugin.monitored": _of_plugin(
+        "It is written down which permissions it needs, or no longer.", "monitored"
+    ),
+    "plugin.oauth-broken": _of_plugin(
+        "A provider renews the tokens of a connection no more.", "provider reason"
+    ),
+    "plugin.oauth-connected": _of_plugin(
+        "It was connected to a provider.", "provider granted missing extra"
+    ),
+    "plugin.oauth-disconnected": _of_plugin(
+        "A connection ended; `revoked` tells whether the provider took its tokens back.",
+        "provider revoked",
+    ),
+    "plugin.oauth-scopes-changed": _of_plugin(
+        "A provider gave other scopes with a renewed token.", "provider granted"
+    ),
+    "plugin.oauth-started": _of_plugin(
+        "Somebody began to connect it to a provider.", "provider client scopes"
+    ),
+    "plugin.protection-waived": _of_plugin(
+        "An older version, or one of another publisher, was taken because somebody said so.", "what"
+    ),
+    "plugin.quarantined": _of_plugin(
+        "The host set it aside; `needed_by` are the plugins whose calls of it fail now.",
+        f"{_STATE} needed_by",
+    ),
+    "plugin.recorded": _of_plugin(
+        "So many of its calls are kept as recordings from now on.", "before calls"
+    ),
+    "plugin.recordings-removed": _of_plugin("Its recordings were removed.", "removed"),
+    "plugin.rolled-back": _of_plugin("It is at an earlier version again.", _VERSIONS),
+    "plugin.rollback-failed": _of_plugin("It stayed at its version.", _FAILED),
+    "plugin.uninstalled": _of_plugin("It was removed, with all that was its own.", _STATE),
+    "plugin.upgrade-failed": _of_plugin("It stayed at its version.", _FAILED),
+    "plugin.upgraded": _of_plugin("It is at another version.", _VERSIONS),
+    "plugin.uses-cleared": _of_plugin("Which permissions it needed was forgotten."),
+    "tenant.created": _told(
+        "A tenant was made; told in the tenant and in the default one.", "tenant actor"
+    ),
+    "trust.changed": _told(
+        "Whom the tenant trusts has changed: `what` is `publisher-added`, `publisher-removed`, "
+        "`key-added`, `key-retired`, `key-revoked`, `list-received`, `policy-set`, `revoked` or "
+        "`revocation-removed`. The audit trail has it as `trust.WHAT`.",
+        "what subject actor plugins? key_id? public_key? reason? number? expires_at? unsigned? "
+        "stale? id? sha256? versions?",
+    ),
+    "vault.rekeyed": _told(
+        "A data key was wrapped by another root key.", "vault actor root_key before"
+    ),
+    "vault.rotated": _told(
+        "Credentials were sealed anew, by the next data key.",
+        "vault actor key resealed dropped damaged resumed",
+    ),
+}
+"""By topic."""
+
+ONLY_AUDITED: Mapping[str, str] = {
+    "credential.revealed": "a plugin read a credential, which changes nothing; and one that "
+    "reads in answer to events would be told of its own reading, for ever",
+}
+"""What auditors see and subscribers do not hear of, and why."""
+
+
+def topic_of(action: str) -> str:
+    """Return under which topic subscribers hear of an audit entry's ``action``."""
+    return "trust.changed" if action.startswith("trust.") else action

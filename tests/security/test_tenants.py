@@ -1,0 +1,286 @@
+"""D-1: whoever guesses an id of another tenant's finds nothing there, and changes nothing.
+
+Every route of the API is in one of the tables below; one that is not fails here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from guests.handlers import HANDLE
+from hosts import FakeHost, fake_host, package
+from signing import KEY, NEXT_KEY, list_of, rotation_of
+from wardian.api.app import app_over
+from wardian.api.openapi import static_document
+from wardian.errors import GuestError
+from wardian.runtime.credentials import CredentialOrder
+from wardian.settings import Settings
+from wardian.storage.tables import metadata
+
+pytestmark = pytest.mark.anyio
+
+CANARY = "canary-of-the-victim"
+VICTIM, SPY = "victim", "spies"
+MORE = """
+[[permissions]]
+permission = "events:subscribe:orders.*"
+reason = "Follows orders."
+
+[[oauth]]
+provider = "github"
+authorize_url = "https://github.test/authorize"
+token_url = "https://github.test/token"
+scopes = ["read"]
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request with ids of the victim's, by an administrator of another tenant."""
+
+    body: Any = None
+    content: bytes | None = None
+    status: int = 404
+
+
+def sent(**body: Any) -> Case:
+    return Case(body=body)
+
+
+_CONFIG = {"values": {"greeting": "spied"}}
+
+NAMED: Mapping[tuple[str, str], Case] = {
+    ("GET", "/plugins/{name}"): Case(),
+    ("DELETE", "/plugins/{name}"): Case(),
+    ("POST", "/plugins/{name}/enable"): Case(),
+    ("POST", "/plugins/{name}/disable"): Case(),
+    ("POST", "/plugins/{name}/health"): Case(),
+    ("POST", "/plugins/{name}/upgrade"): Case(content=package("stores")),
+    ("POST", "/plugins/{name}/rollback"): sent(),
+    ("GET", "/plugins/{name}/versions"): Case(),
+    ("GET", "/plugins/{name}/upgrades"): Case(),
+    ("GET", "/plugins/{name}/dependencies"): Case(),
+    ("GET", "/plugins/{name}/grants"): Case(),
+    ("PUT", "/plugins/{name}/grants"): sent(granted=[]),
+    ("PUT", "/plugins/{name}/monitoring"): sent(enabled=True),
+    ("GET", "/plugins/{name}/permissions/uses"): Case(),
+    ("DELETE", "/plugins/{name}/permissions/uses"): Case(),
+    ("GET", "/plugins/{name}/permissions/suggestion"): Case(),
+    ("GET", "/plugins/{name}/config"): Case(),
+    ("PUT", "/plugins/{name}/config"): sent(**_CONFIG),
+    ("PATCH", "/plugins/{name}/config"): sent(set={"greeting": "spied"}),
+    ("POST", "/plugins/{name}/config/validate"): sent(**_CONFIG),
+    ("GET", "/plugins/{name}/config/explain"): Case(),
+    ("GET", "/plugins/{name}/config/history"): Case(),
+    ("POST", "/plugins/{name}/config/revert"): sent(to=1),
+    ("GET", "/plugins/{name}/oauth"): Case(),
+    ("POST", "/plugins/{name}/oauth/{provider}/start"): sent(),
+    ("DELETE", "/plugins/{name}/oauth/{provider}"): Case(),
+    ("GET", "/plugins/{name}/functions"): Case(),
+    ("POST", "/plugins/{name}/functions/{function}"): sent(arguments={}),
+    ("PUT", "/plugins/{name}/recording"): sent(calls=1),
+    ("GET", "/plugins/{name}/recordings"): Case(),
+    ("DELETE", "/plugins/{name}/recordings"): Case(),
+    ("GET", "/recordings/{call_id}"): Case(),
+    ("GET", "/recordings/{call_id}/export"): Case(),
+    ("POST", "/recordings/{call_id}/replay"): sent(),
+    ("GET", "/credentials/{name}"): Case(),
+    ("DELETE", "/credentials/{name}"): Case(),
+    # It sets one of the caller's own of this name, and the victim's stays as it is.
+    ("PUT", "/credentials/{name}"): Case({"kind": "opaque", "fields": {"value": "x"}}, status=200),
+    ("POST", "/events/subscribers/{name}/pause"): Case(),
+    ("POST", "/events/subscribers/{name}/resume"): Case(),
+    ("POST", "/events/dead/requeue"): sent(ids=["{letter}"]),
+    ("POST", "/events/dead/discard"): sent(ids=["{letter}"]),
+    ("GET", "/publishers/{name}"): Case(),
+    ("DELETE", "/publishers/{name}"): Case(),
+    ("POST", "/publishers/{name}/keys"): sent(public_key=str(NEXT_KEY.public)),
+    ("POST", "/publishers/{name}/keys/{key_id}/retire"): sent(reason="spied"),
+    ("POST", "/publishers/{name}/keys/{key_id}/revoke"): sent(reason="spied"),
+    ("POST", "/publishers/{name}/rotate"): Case(content=rotation_of().signed(KEY, NEXT_KEY)),
+    ("PUT", "/publishers/{name}/revocations"): Case(content=list_of(1).signed(KEY)),
+    ("DELETE", "/revocations/{revocation_id}"): Case(),
+    ("DELETE", "/keys/{key_id}"): Case(),
+    # Whose key it is to be is for those who run the host to say, and for nobody else.
+    ("POST", "/keys"): Case(body={"name": "k", "scopes": ["admin"], "tenant": VICTIM}, status=403),
+}
+"""Routes that take something by its name or id."""
+
+LISTS = [
+    "/plugins", "/config", "/config/explain", "/config/history", "/credentials", "/vault",
+    "/events", "/events/subscribers", "/events/dead", "/publishers", "/trust/policy",
+    "/revocations", "/keys",
+]  # fmt: skip
+"""Routes that show what a tenant has: nothing of another's."""
+
+STREAMS = ["/events/stream"]
+"""They show it for as long as they are open."""
+
+OWN = [
+    ("POST", "/plugins"), ("POST", "/installs"), ("PUT", "/config"), ("PATCH", "/config"),
+    ("POST", "/config/validate"), ("POST", "/config/revert"), ("POST", "/config/reload"),
+    ("POST", "/credentials"), ("POST", "/vault/open"), ("POST", "/vault/rotate"),
+    ("POST", "/events"), ("POST", "/publishers"), ("PUT", "/trust/policy"),
+    ("POST", "/revocations"),
+]  # fmt: skip
+"""Routes that change what is the caller's, and name nothing that could be another's."""
+
+OPERATORS = [("GET", "/tenants"), ("POST", "/tenants"), ("POST", "/vault/rekey")]
+"""Routes for those who run the host."""
+
+API = "/api/v1"
+
+
+@dataclass
+class Scene:
+    """A host with a tenant that has one of everything, and a client of another tenant's."""
+
+    made: FakeHost
+    spy: httpx.AsyncClient
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def path(self, template: str) -> str:
+        noun = template.split("/")[1]
+        names = {"credentials": "signs", "publishers": "acme"}
+        return API + template.format(
+            **self.ids, name=names.get(noun, "stores"), provider="github", function="run"
+        )
+
+    def of(self, case: Case) -> dict[str, Any]:
+        if case.content is not None:
+            return {"content": case.content}
+        if case.body is None:
+            return {}
+        text = json.dumps(case.body).replace("{letter}", self.ids["letter"])
+        return {"content": text, "headers": {"Content-Type": "application/json"}}
+
+
+async def answered(arguments: Mapping[str, Any], answer: Any) -> Any:
+    return CANARY
+
+
+async def rejected(arguments: Mapping[str, Any], answer: Any) -> Any:
+    raise GuestError(payload={"tag": "reject", "val": CANARY})
+
+
+@asynccontextmanager
+async def scene(folder: Path) -> AsyncIterator[Scene]:
+    functions = {"run": answered, HANDLE: rejected}
+    async with asyncio.timeout(120), fake_host(folder / "data", functions) as made:
+        app = app_over(made.host, Settings(data_dir=folder / "data"))
+        for tenant in (VICTIM, SPY):
+            await made.host.tenants.create(tenant)
+        spy = await made.host.keys.create("spy", ["admin"], SPY)
+        transport = httpx.ASGITransport(app=app)
+        headers = {"Authorization": f"Bearer {spy.token}"}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://host", headers=headers, trust_env=False
+        ) as client:
+            found = Scene(made, client)
+            found.ids = await one_of_everything(made)
+            yield found
+
+
+async def one_of_everything(made: FakeHost) -> dict[str, str]:
+    """Give the victim all that a tenant can have; return the ids."""
+    host = made.host
+    await host.install(package(more=MORE), grants="all", tenant=VICTIM)
+    await host.set_config("stores", {"greeting": CANARY}, tenant=VICTIM)
+    await host.recordings.set_calls("stores", 5, tenant=VICTIM)
+    call = await host.call("stores", "run", {}, tenant=VICTIM)
+    order = CredentialOrder(name="signs", kind="opaque", fields={"value": CANARY})
+    await host.credentials.set(order, tenant=VICTIM)
+    await host.publishers.add("acme", ["acme-*"], [str(KEY.public)], tenant=VICTIM)
+    revoked = await host.revocations.add(name="bad", versions="*", reason=CANARY, tenant=VICTIM)
+    key = await host.keys.create(CANARY, ["read"], VICTIM)
+    await host.bus.publish("orders.new", CANARY, tenant=VICTIM)
+    async with made.parts.delivering.kept():
+        while not (letters := (await host.deliveries.dead(tenant=VICTIM)).dead_letters):
+            await asyncio.sleep(0.01)
+    await made.parts.recorder.flush()
+    return {
+        "call_id": call.call_id,
+        "key_id": key.id,
+        "revocation_id": revoked.id,
+        "letter": letters[0].id,
+    }
+
+
+async def rows_of(made: FakeHost, tenant: str) -> dict[str, list[str]]:
+    """Everything that is stored of a tenant."""
+    found = {}
+    async with made.parts.database.reading() as connection:
+        for name, table in sorted(metadata.tables.items()):
+            if "tenant" in table.c:
+                rows = await connection.of(tenant).execute(
+                    table.select().where(table.c.tenant == tenant)
+                )
+                found[name] = sorted(map(repr, rows))
+    return found
+
+
+def routes() -> set[tuple[str, str]]:
+    document = static_document(app_over(None, Settings()))  # type: ignore[arg-type]  # no request
+    return {
+        (method.upper(), path.removeprefix(API))
+        for path, item in document["paths"].items()
+        for method in item
+        if path.startswith(API)
+    }
+
+
+def test_d1_every_route_of_the_api_has_its_case_here() -> None:
+    cases = [*NAMED, *OWN, *OPERATORS, *(("GET", path) for path in [*LISTS, *STREAMS])]
+
+    assert sorted(cases) == sorted(routes())
+    parametrised = {route for route in routes() if "{" in route[1]}
+    assert parametrised <= set(NAMED)
+
+
+@pytest.mark.usefixtures("on_both_databases")
+async def test_d1_ids_of_another_tenant_lead_nowhere_on_any_route(tmp_path: Path) -> None:
+    async with scene(tmp_path) as found:
+        before = await rows_of(found.made, VICTIM)
+        wrong = []
+        for (method, template), case in NAMED.items():
+            answer = await found.spy.request(method, found.path(template), **found.of(case))
+            if answer.status_code != case.status or CANARY in answer.text:
+                wrong.append(f"{method} {template}: {answer.status_code} {answer.text}")
+
+        assert not wrong, "\n".join(wrong)
+        assert any(CANARY in row for rows in before.values() for row in rows)
+        assert await rows_of(found.made, VICTIM) == before
+
+
+@pytest.mark.usefixtures("on_both_databases")
+async def test_d1_lists_and_streams_show_nothing_of_another_tenant(tmp_path: Path) -> None:
+    async with scene(tmp_path) as found:
+        ids = [value for name, value in found.ids.items() if name != "key"]
+        for path in LISTS:
+            answer = await found.spy.get(API + path)
+            assert answer.status_code == 200, path
+            assert not [each for each in (CANARY, KEY.public.id, *ids) if each in answer.text], path
+
+        spy = await found.made.host.bus.subscribe("*", tenant=SPY)
+        own = await found.made.host.bus.publish("orders.new", "mine", tenant=SPY)
+        await found.made.host.bus.publish("orders.new", CANARY, tenant=VICTIM)
+        assert (await anext(spy)).id == own.id
+        for method, path in OPERATORS:
+            answer = await found.spy.request(method, API + path, json={"name": "mine"})
+            assert answer.status_code == 403, path
+
+
+def test_d1_every_table_but_that_of_tenants_says_whose_its_rows_are() -> None:
+    """On PostgreSQL row-level security is forced on each; `storage/test_postgres.py` asks it."""
+    without = [name for name, table in metadata.tables.items() if "tenant" not in table.c]
+
+    assert without == ["tenants"]
