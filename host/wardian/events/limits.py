@@ -15,8 +15,15 @@ PUBLISHERS_MAX = 10_000
 """How many plugins' rates are remembered; whoever published longest ago is forgotten first."""
 
 
+class Kind(StrEnum):
+    """What an event is published or received by."""
+
+    PLUGIN = "plugin"
+    ENDPOINT = "endpoint"
+
+
 class DropReason(StrEnum):
-    """Why an event did not reach a plugin, or anybody."""
+    """Why an event did not reach a plugin or an endpoint, or anybody."""
 
     HOPS = "hops"
     RATE = "rate"
@@ -30,13 +37,14 @@ class Drop:
     """One event that was dropped.
 
     Attributes:
-        plugin: which was to publish or to receive it.
+        plugin: which was to publish or to receive it; or the id of the endpoint, by ``kind``.
     """
 
     tenant: str
     plugin: str
     topic: str
     reason: DropReason
+    kind: Kind = Kind.PLUGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from wardian.crypto.identifiers import new_id
-from wardian.events import Event, Events
+from wardian.events import Event, Events, Kind
 from wardian.storage import Connection, Database
 from wardian.storage.events import AuditRepository
 from wardian.storage.neighbours import claimed, is_claimed
@@ -46,10 +46,17 @@ class Change:
         noun = topic.partition(".")[0]
         await self._tell(topic, {noun: subject, "actor": self.actor, **detail})
 
-    async def note_dropped(self, plugin: str, detail: Mapping[str, Any]) -> None:
-        """Write down that events which a plugin published, or was to receive, were dropped."""
-        await self._write("event.dropped", plugin, detail)
-        await self._tell("event.dropped", {"plugin": plugin, **detail})
+    async def note_dropped(self, kind: Kind, name: str, detail: Mapping[str, Any]) -> None:
+        """Write down that events which a plugin published, or it or an endpoint was to receive,
+        were dropped."""
+        await self._write("event.dropped", name, detail)
+        await self._tell("event.dropped", {kind.value: name, **detail})
+
+    async def note_endpoint(self, what: str, endpoint: str, detail: Mapping[str, Any]) -> None:
+        """Write down that ``endpoint.WHAT`` happened to an endpoint of a host app."""
+        await self._write(f"endpoint.{what}", endpoint, detail)
+        told = {"endpoint": endpoint, "actor": self.actor, **detail}
+        await self._tell(f"endpoint.{what}", told)
 
     async def note_config(
         self, plugin: str | None, detail: Mapping[str, Any], plugins: Sequence[str]
