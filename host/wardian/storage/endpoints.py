@@ -16,7 +16,7 @@ from wardian.storage.tables import api_keys, endpoint_attempts, endpoints
 _E, _A = endpoints.c, endpoint_attempts.c
 _ATTEMPT = tuple(_A[name] for name in AttemptRow.__dataclass_fields__)
 _ENDPOINT = tuple(_E[name] for name in EndpointRow.__dataclass_fields__)
-_KEY = tuple(api_keys.c[name].label(f"key_{name}") for name in KeyRow.__dataclass_fields__)
+_KEY = tuple(api_keys.c[name].label(f"owner_{name}") for name in KeyRow.__dataclass_fields__)
 
 _IS_ITS_KEY = and_(api_keys.c.tenant == _E.tenant, api_keys.c.id == _E.api_key_id)
 _LISTENING = (
@@ -157,5 +157,5 @@ class EndpointRepository:
 
 def _owned(found: RowMapping) -> Owned:
     row = {name: found[name] for name in EndpointRow.__dataclass_fields__}
-    key = {name: found[f"key_{name}"] for name in KeyRow.__dataclass_fields__}
+    key = {name: found[f"owner_{name}"] for name in KeyRow.__dataclass_fields__}
     return Owned(EndpointRow(**row), KeyRow(**key | {"scopes": tuple(key["scopes"])}))

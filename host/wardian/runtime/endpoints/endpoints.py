@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wardian.crypto.identifiers import new_id
-from wardian.errors import Conflict, Forbidden, InvalidArguments
+from wardian.errors import Conflict, CredentialDamaged, Forbidden, InvalidArguments
 from wardian.events import Delivery, Event, Subscriber
 from wardian.policy.urls import parse_url
 from wardian.runtime.endpoints.audience import PING, EndpointAudience
@@ -29,6 +29,7 @@ from wardian.runtime.endpoints.orders import (
 )
 from wardian.runtime.endpoints.posting import Posting
 from wardian.runtime.endpoints.signing import (
+    SigningSecret,
     SigningSecrets,
     first_secret,
     in_force,
@@ -195,7 +196,7 @@ class Endpoints:
             )
         tenant, moment = caller.tenant, self._now()
         before = await self.find(endpoint_id, caller)
-        secrets = replaced(await self._parts.secrets.open(tenant, before.row), moment, overlap)
+        secrets = replaced(await self._before(tenant, before.row), moment, overlap)
         await self._parts.secrets.prepare(tenant)
         async with self._parts.journal.change(tenant, caller.key_name) as change:
             found = await _found(change.connection, caller, endpoint_id)
@@ -296,6 +297,13 @@ class Endpoints:
         if wanted.description is not None:
             values["description"] = checked_description(wanted.description)
         return values
+
+    async def _before(self, tenant: str, row: EndpointRow) -> tuple[SigningSecret, ...]:
+        """Return the secrets of an endpoint; none if they are damaged, so that it gets another."""
+        try:
+            return await self._parts.secrets.open(tenant, row)
+        except CredentialDamaged:
+            return ()
 
     async def _changed(
         self, change: Change, endpoint_id: str, caller: Caller, values: dict[str, Any]
