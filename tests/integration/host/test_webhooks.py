@@ -353,7 +353,7 @@ async def test_an_endpoint_that_cannot_be_is_refused_with_the_path_of_the_fault(
 ) -> None:
     async with posting_host(tmp_path / "data", webhook_allow_http=False) as made:
         caller = await app(made)
-        order = EndpointOrder(**{"url": "https://shop.example/"} | wanted)  # type: ignore[arg-type]
+        order = EndpointOrder(**{"url": "https://shop.example/", "topics": ["*"]} | wanted)  # type: ignore[arg-type]
 
         with pytest.raises(InvalidArguments) as caught:
             await made.host.webhooks.endpoints.register(order, caller=caller)

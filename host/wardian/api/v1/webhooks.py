@@ -39,7 +39,7 @@ class EndpointRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """An endpoint to register: an address, and patterns of the events that are posted to it."""
 
     url: str
-    topics: list[str] = ["*"]
+    topics: list[str]
     description: str = ""
 
 

@@ -29,7 +29,7 @@ class EndpointOrder:
     """
 
     url: str
-    topics: Sequence[str] = ("*",)
+    topics: Sequence[str]
     description: str = ""
 
 
