@@ -28,7 +28,7 @@ from receivers import (
     verified,
 )
 from strangers import Heard, response, saying, stranger
-from wardian.errors import Conflict, Forbidden, InvalidArguments, NotFound
+from wardian.errors import Conflict, Forbidden, InvalidArguments, NotFound, VaultSealed
 from wardian.runtime.endpoints import EndpointChange, EndpointOrder
 from wardian.storage.tables import endpoint_deliveries
 
@@ -442,3 +442,58 @@ async def test_a_changed_endpoint_gets_what_waits_at_its_new_address(tmp_path: P
         await endpoints.remove(endpoint.id, caller=caller)
         with pytest.raises(NotFound):
             await endpoints.get(endpoint.id, caller=caller)
+
+
+async def test_while_the_vault_is_sealed_events_wait_and_cost_no_attempt(tmp_path: Path) -> None:
+    folder, away = tmp_path / "data", tmp_path / "root.key"
+    async with stranger() as receiver:
+        async with posting_host(folder) as made:
+            caller = await app(made)
+            endpoint = await register(made, receiver.url, caller, "orders.*")
+        (folder / "root.key").rename(away)
+        async with posting_host(folder) as made:
+            await publish(made, "1")
+            with pytest.raises(VaultSealed):
+                await made.host.webhooks.endpoints.ping(endpoint.id, caller=caller)
+            assert (await made.host.webhooks.endpoints.get(endpoint.id, caller=caller)).queued == 1
+
+            away.rename(folder / "root.key")
+            await made.host.vault.open()
+
+            assert told(endpoint.secret, await heard(receiver, 1)) == [1]
+            await idle(made, endpoint, caller)
+            page = await made.host.webhooks.backlog.attempts(endpoint.id, caller=caller)
+            assert [each.attempt for each in page.attempts] == [1]
+
+
+async def test_an_event_that_waits_for_an_app_is_kept_however_old(tmp_path: Path) -> None:
+    settings = {"events_kept": 1, "webhook_attempts_max": 1}
+    async with (
+        posting_host(tmp_path / "data", **settings) as made,
+        stranger(saying(status(500))) as receiver,
+    ):
+        caller, endpoints = await app(made), made.host.webhooks.endpoints
+        endpoint = await register(made, receiver.url, caller, "orders.*")
+        await publish(made, '"dead"')
+        await idle(made, endpoint, caller)
+        await endpoints.disable(endpoint.id, caller=caller)
+        await publish(made, *map(str, range(5)), topic="other")
+
+        await made.parts.delivering.upkeep.prune("default")
+
+        (letter,) = (await made.host.webhooks.backlog.dead(endpoint.id, caller=caller)).dead_letters
+        assert letter.data == "dead"
+        topics = [each.topic for each in await made.host.events.recent(50, tenant="default")]
+        assert topics == ["other", "orders.new"]
+
+
+async def test_of_an_endpoints_attempts_the_last_ones_are_kept(tmp_path: Path) -> None:
+    settings = {"webhook_attempts_kept": 2}
+    async with posting_host(tmp_path / "data", **settings) as made, stranger() as receiver:
+        caller, endpoints = await app(made), made.host.webhooks.endpoints
+        endpoint = await register(made, receiver.url, caller, "orders.*")
+
+        pings = [await endpoints.ping(endpoint.id, caller=caller) for _ in range(4)]
+
+        page = await made.host.webhooks.backlog.attempts(endpoint.id, caller=caller)
+        assert page.attempts == pings[:1:-1]

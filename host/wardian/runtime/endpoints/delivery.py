@@ -91,7 +91,8 @@ class EndpointDeliveries:
 
     async def takes_events(self, tenant: str, name: str) -> bool:
         """Tell whether events may be posted to an endpoint now."""
-        return await self._ready(tenant, name) is not None
+        # While the vault is sealed nothing can be signed, and what waits is not touched.
+        return not self._secrets.sealed and await self._ready(tenant, name) is not None
 
     async def handle(self, delivery: Delivery) -> Settlement:
         """Post an event, and return what is to become of the delivery."""

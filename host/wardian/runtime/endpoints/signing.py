@@ -62,6 +62,11 @@ class SigningSecrets:
         self._database = database
         self._vault = vault
 
+    @property
+    def sealed(self) -> bool:
+        """Whether nothing can be opened now."""
+        return self._vault.state.sealed
+
     async def prepare(self, tenant: str) -> None:
         """See to it that `seal` can, before its transaction.
 

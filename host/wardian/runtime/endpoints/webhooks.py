@@ -80,7 +80,7 @@ class WebhooksPolicy:
         """How many events are posted at a time, and how that is shared."""
         return Shares(
             total=self.at_once_max,
-            per_tenant=self.endpoints_max * AT_ONCE_PER_ENDPOINT,
+            per_tenant=max(1, self.endpoints_max) * AT_ONCE_PER_ENDPOINT,
             per_place=AT_ONCE_PER_ENDPOINT,
             waiting=WAITING_MAX,
             waiting_per_tenant=WAITING_MAX,
