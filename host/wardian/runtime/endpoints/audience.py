@@ -14,8 +14,6 @@ from wardian.storage.rows import AttemptRow, EndpointRow, EventRow, SubscriberRo
 from wardian.tenants import Scope
 from wardian.tenants.scopes import lacking
 
-PING = "ping"
-
 
 def may_have(scopes: Collection[str], topic: str) -> bool:
     """Tell whether a key of these scopes may follow events of a topic, as streams are judged.

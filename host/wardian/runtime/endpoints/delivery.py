@@ -6,6 +6,7 @@ What is none of the receiver's doing, such as that the vault is sealed, is no at
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -27,6 +28,8 @@ AT_ONCE_PER_ENDPOINT = 2
 
 WAITING_MAX = 1_000_000
 """What waits for a turn is bounded by what lanes hold."""
+
+_log = logging.getLogger("wardian.events")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,16 +100,19 @@ class EndpointDeliveries:
     async def handle(self, delivery: Delivery) -> Settlement:
         """Post an event, and return what is to become of the delivery."""
         event, settled = delivery.event, partial(Settlement, delivery=delivery)
-        endpoint = await self._ready(event.tenant, delivery.subscriber.id)
-        if endpoint is None:
-            return settled(outcome=Outcome.RELEASE, after=self._policy.retries.put_off())
-        if not may_have(endpoint.key.scopes, event.topic):
-            return settled(outcome=Outcome.DROP, reason=DropReason.NOT_GRANTED.value)
+        later = settled(outcome=Outcome.RELEASE, after=self._policy.retries.put_off())
         try:
+            endpoint = await self._ready(event.tenant, delivery.subscriber.id)
+            if endpoint is None:
+                return later
+            if not may_have(endpoint.key.scopes, event.topic):
+                return settled(outcome=Outcome.DROP, reason=DropReason.NOT_GRANTED.value)
             posted = await self._posted(endpoint.row, delivery)
         except WardianError:
-            return settled(outcome=Outcome.RELEASE, after=self._policy.retries.put_off())
-        return await self._settlement(endpoint.row, delivery, posted)
+            return later
+        if posted.reason:
+            await self._consider(endpoint.row, event.tenant, posted)
+        return self._settlement(endpoint.row, delivery, posted)
 
     async def _ready(self, tenant: str, endpoint_id: str) -> Owned | None:
         """Return an endpoint, unless it is disabled or has no rights any more."""
@@ -127,10 +133,8 @@ class EndpointDeliveries:
             return Posted(reason=f"{error.message} Replace the endpoint's secret.", at=at)
         return await self._posting.post(row.url, event, secrets)
 
-    async def _settlement(self, row: EndpointRow, delivery: Delivery, posted: Posted) -> Settlement:
+    def _settlement(self, row: EndpointRow, delivery: Delivery, posted: Posted) -> Settlement:
         outcome = self._outcome(delivery, posted)
-        if posted.reason:
-            await self._consider(row, delivery.event.tenant, posted)
         return Settlement(
             delivery=delivery,
             outcome=outcome,
@@ -159,9 +163,17 @@ class EndpointDeliveries:
             reason = f"Nothing could be delivered for {days:g} days: {posted.reason}"
         else:
             return
-        async with self._journal.change(tenant, "host") as change:
-            if await EndpointRepository(change.connection, tenant).disable(row.id, reason):
-                await change.note_endpoint("disabled", row.id, {"reason": reason})
+        try:
+            await disable(self._journal, tenant, row.id, reason)
+        except WardianError as error:  # the next failure comes, and what this one is stays so
+            _log.warning("The endpoint %s is not disabled yet: %s", row.id, error)
+
+
+async def disable(journal: Journal, tenant: str, endpoint_id: str, reason: str) -> None:
+    """Disable an endpoint for the host, and tell, if it is enabled."""
+    async with journal.change(tenant, "host") as change:
+        if await EndpointRepository(change.connection, tenant).disable(endpoint_id, reason):
+            await change.note_endpoint("disabled", endpoint_id, {"reason": reason})
 
 
 def attempt_row(row: EndpointRow, delivery: Delivery, outcome: str, posted: Posted) -> AttemptRow:

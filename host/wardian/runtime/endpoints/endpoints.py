@@ -14,10 +14,9 @@ from typing import Any
 
 from wardian.crypto.identifiers import new_id
 from wardian.errors import Conflict, CredentialDamaged, Forbidden, InvalidArguments
-from wardian.events import Delivery, Event, Subscriber
-from wardian.policy.urls import parse_url
-from wardian.runtime.endpoints.audience import PING, EndpointAudience
-from wardian.runtime.endpoints.delivery import EndpointTurns, attempt_row
+from wardian.runtime.endpoints.audience import EndpointAudience
+from wardian.runtime.endpoints.delivery import EndpointTurns, attempt_row, disable
+from wardian.runtime.endpoints.finding import find, find_key, told
 from wardian.runtime.endpoints.orders import (
     EndpointChange,
     EndpointOrder,
@@ -25,8 +24,8 @@ from wardian.runtime.endpoints.orders import (
     checked_description,
     checked_topics,
     checked_url,
-    visible,
 )
+from wardian.runtime.endpoints.pings import PING, ping_of
 from wardian.runtime.endpoints.posting import Posting
 from wardian.runtime.endpoints.signing import (
     SigningSecret,
@@ -45,10 +44,9 @@ from wardian.runtime.endpoints.views import (
     revoked,
 )
 from wardian.runtime.journal import Change, Journal
-from wardian.storage import Connection, Database
+from wardian.storage import Database
 from wardian.storage.endpoints import EndpointRepository, Owned
-from wardian.storage.rows import EndpointRow, KeyRow, now
-from wardian.storage.tenants import KeyRepository
+from wardian.storage.rows import EndpointRow, now
 from wardian.tenants import Caller, Scope
 
 OVERLAP = timedelta(hours=24)
@@ -127,8 +125,8 @@ class Endpoints:
                 updated_by=caller.key_name,
             )
             await repository.add(row)
-            await change.note_endpoint("registered", endpoint_id, _told(row))
-            found = await _found(change.connection, caller, endpoint_id)
+            await change.note_endpoint("registered", endpoint_id, told(row))
+            found = await find(change.connection, caller, endpoint_id)
         return new_endpoint(found, secrets[0].secret)
 
     async def list(self, *, caller: Caller) -> list[EndpointView]:
@@ -158,13 +156,13 @@ class Endpoints:
         """
         values = self._values(wanted, caller)
         async with self._parts.journal.change(caller.tenant, caller.key_name) as change:
-            await _found(change.connection, caller, endpoint_id)
+            await find(change.connection, caller, endpoint_id)
             if wanted.key_id is not None:
-                key = await _key(change.connection, caller.tenant, wanted.key_id)
+                key = await find_key(change.connection, caller.tenant, wanted.key_id)
                 values |= {"api_key_id": key.id}
             view = await self._changed(change, endpoint_id, caller, values)
             row = view.row
-            await change.note_endpoint("changed", endpoint_id, _told(row) | {"key": view.key.name})
+            await change.note_endpoint("changed", endpoint_id, told(row) | {"key": view.key.name})
         self._parts.wake()
         return endpoint_view(view)
 
@@ -175,9 +173,9 @@ class Endpoints:
             NotFound: the caller has no such endpoint.
         """
         async with self._parts.journal.change(caller.tenant, caller.key_name) as change:
-            found = await _found(change.connection, caller, endpoint_id)
+            found = await find(change.connection, caller, endpoint_id)
             await EndpointRepository(change.connection, caller.tenant).remove(endpoint_id)
-            await change.note_endpoint("removed", endpoint_id, _told(found.row))
+            await change.note_endpoint("removed", endpoint_id, told(found.row))
 
     async def rotate(
         self, endpoint_id: str, *, overlap: timedelta = OVERLAP, caller: Caller
@@ -199,15 +197,15 @@ class Endpoints:
         secrets = replaced(await self._before(tenant, before.row), moment, overlap)
         await self._parts.secrets.prepare(tenant)
         async with self._parts.journal.change(tenant, caller.key_name) as change:
-            found = await _found(change.connection, caller, endpoint_id)
+            found = await find(change.connection, caller, endpoint_id)
             if found.row.sealed != before.row.sealed:
                 raise Conflict("The secret was replaced by somebody else meanwhile; look again.")
             sealed = await self._parts.secrets.seal(change.connection, tenant, endpoint_id, secrets)
             values = {"key_id": sealed.key_id, "sealed": sealed.content}
             found = await self._changed(change, endpoint_id, caller, values)
             until = moment + overlap if overlap else None
-            told = {"old_secret_until": None if until is None else until.isoformat()}
-            await change.note_endpoint("secret-rotated", endpoint_id, told)
+            detail = {"old_secret_until": None if until is None else until.isoformat()}
+            await change.note_endpoint("secret-rotated", endpoint_id, detail)
         return new_endpoint(found, secrets[0].secret, until)
 
     async def enable(self, endpoint_id: str, *, caller: Caller) -> EndpointView:
@@ -218,7 +216,7 @@ class Endpoints:
             Conflict: the key whose rights it has was revoked.
         """
         async with self._parts.journal.change(caller.tenant, caller.key_name) as change:
-            found = await _found(change.connection, caller, endpoint_id)
+            found = await find(change.connection, caller, endpoint_id)
             if found.key.revoked_at is not None:
                 raise Conflict(
                     f"{revoked(found.key.name)} An administrator can hand it to another key: "
@@ -239,11 +237,11 @@ class Endpoints:
         """
         reason = DISABLED.format(actor=caller.key_name)
         async with self._parts.journal.change(caller.tenant, caller.key_name) as change:
-            await _found(change.connection, caller, endpoint_id)
+            await find(change.connection, caller, endpoint_id)
             repository = EndpointRepository(change.connection, caller.tenant)
             if await repository.disable(endpoint_id, reason):
                 await change.note_endpoint("disabled", endpoint_id, {"reason": reason})
-            found = await _found(change.connection, caller, endpoint_id)
+            found = await find(change.connection, caller, endpoint_id)
         return endpoint_view(found)
 
     async def ping(self, endpoint_id: str, *, caller: Caller) -> AttemptView:
@@ -254,7 +252,7 @@ class Endpoints:
             VaultSealed: the vault is sealed.
         """
         found = await self.find(endpoint_id, caller)
-        delivery = _ping(caller.tenant, found.row, self._now())
+        delivery = ping_of(caller.tenant, found.row, self._now())
         secrets = await self._parts.secrets.open(caller.tenant, found.row)
         async with self._parts.turns(delivery.subscriber):
             posted = await self._parts.posting.post(
@@ -272,18 +270,14 @@ class Endpoints:
             NotFound: the caller has no such endpoint.
         """
         async with self._parts.database.reading() as connection:
-            return await _found(connection, caller, endpoint_id)
+            return await find(connection, caller, endpoint_id)
 
     async def tend(self, tenant: str) -> None:
         """Disable the endpoints whose keys were revoked."""
         async with self._parts.database.reading() as connection:
             orphans = await EndpointRepository(connection, tenant).of_revoked_keys()
         for orphan in orphans:
-            reason = revoked(orphan.key.name)
-            async with self._parts.journal.change(tenant, "host") as change:
-                repository = EndpointRepository(change.connection, tenant)
-                if await repository.disable(orphan.row.id, reason):
-                    await change.note_endpoint("disabled", orphan.row.id, {"reason": reason})
+            await disable(self._parts.journal, tenant, orphan.row.id, revoked(orphan.key.name))
 
     def _values(self, wanted: EndpointChange, caller: Caller) -> dict[str, Any]:
         """Return what is to be written of a change, but for the key."""
@@ -312,49 +306,4 @@ class Endpoints:
         stamped = values | {"updated_at": self._now(), "updated_by": caller.key_name}
         repository = EndpointRepository(change.connection, caller.tenant)
         await repository.change(endpoint_id, stamped)
-        return await _found(change.connection, caller, endpoint_id)
-
-
-async def _found(connection: Connection, caller: Caller, endpoint_id: str) -> Owned:
-    found = await EndpointRepository(connection, caller.tenant).find(endpoint_id)
-    return visible(found, endpoint_id, caller)
-
-
-async def _key(connection: Connection, tenant: str, key_id: str) -> KeyRow:
-    """Return a key that endpoints may have the rights of.
-
-    Raises:
-        InvalidArguments: there is no such key, or not any more.
-        Forbidden: it has not the scopes that it takes.
-    """
-    keys = await KeyRepository(connection, tenant).all()
-    key = next((each for each in keys if each.id == key_id and each.revoked_at is None), None)
-    if key is None:
-        raise InvalidArguments(
-            f"There is no valid API key with the id {key_id[:80]!r}.", path="key_id"
-        )
-    check_scopes(
-        Caller(tenant=tenant, key_id=key.id, key_name=key.name, scopes=frozenset(key.scopes))
-    )
-    return key
-
-
-def _told(row: EndpointRow) -> dict[str, Any]:
-    """What of an endpoint is told; an address may have a secret in its path."""
-    return {"origin": parse_url(row.url).origin, "topics": list(row.topics)}
-
-
-def _ping(tenant: str, row: EndpointRow, at: datetime) -> Delivery:
-    event_id = new_id()
-    event = Event(
-        id=event_id,
-        tenant=tenant,
-        topic="endpoint.ping",
-        source="host",
-        time=at.isoformat().replace("+00:00", "Z"),
-        correlation_id=event_id,
-        origin=event_id,
-    )
-    return Delivery(
-        id=event_id, subscriber=Subscriber(tenant, row.id, row.id), lease="", event=event
-    )
+        return await find(change.connection, caller, endpoint_id)
