@@ -160,6 +160,34 @@ class Settings(BaseSettings):
     """Streams of events that a tenant's host apps may have open, and a quarter of it those with
     the same key."""
 
+    webhook_endpoints_max: Annotated[int, Field(ge=0, le=1_000)] = 20
+    """Endpoints of host apps that one tenant may have events posted to; 0 forbids them."""
+
+    webhook_queue_max: _Count = 10_000
+    """Events that may wait for one endpoint; those that come while as many wait are dropped."""
+
+    webhook_at_once_max: _Count = 128
+    """Events that this host posts at a time, to all endpoints; to one endpoint it posts two."""
+
+    webhook_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 15.0
+    """How long a receiver may take to answer."""
+
+    webhook_attempts_max: Annotated[int, Field(ge=1, le=100)] = 14
+    """Times that an event is posted to an endpoint that fails, before it is a dead letter."""
+
+    webhook_retry_seconds: Annotated[float, Field(gt=0, le=3_600)] = 5.0
+    """How long it waits after the first time; it doubles with each further one, up to six hours.
+    The defaults try for about nine hours."""
+
+    webhook_failing_days: Annotated[float, Field(gt=0, le=365)] = 3.0
+    """An endpoint to which nothing could be delivered for so long is disabled."""
+
+    webhook_attempts_kept: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """Attempts of each endpoint that can be looked at."""
+
+    webhook_allow_http: bool = False
+    """Whether an endpoint may have an address without TLS (`http://`)."""
+
     environment: Environment = Environment.PRODUCTION
     """What this host is for: `development`, `staging` or `production`. Plugins see the
     configuration of this environment."""

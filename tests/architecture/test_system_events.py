@@ -14,7 +14,13 @@ from wardian.runtime.transition import _NOTED
 
 HOST = Path(wardian.__file__).parent
 
-NOTES = {"note": "plugin.", "note_trust": "trust.", "note_vault": "", "note_access": ""}
+NOTES = {
+    "note": "plugin.",
+    "note_trust": "trust.",
+    "note_vault": "",
+    "note_access": "",
+    "note_endpoint": "endpoint.",
+}
 """The methods of a change that write something down, and what they put before its name."""
 
 COMPUTED = {
@@ -23,6 +29,7 @@ COMPUTED = {
     "f'{row.kind}-failed'": ["upgrade-failed", "rollback-failed"],
     "f'key-{state}'": ["key-retired", "key-revoked"],
     "what": ["events-requeued", "events-discarded", "oauth-scopes-changed", "oauth-broken"],
+    "f'events-{what}'": ["events-requeued", "events-discarded"],
     "topic": ["key.created", "key.revoked"],
 }
 """What an expression that is no literal can be; see where it is written."""

@@ -36,6 +36,7 @@ from wardian.api.v1 import (
     trust,
     upgrades,
     vault,
+    webhooks,
 )
 from wardian.bootstrap import open_host
 from wardian.runtime.host import PluginHost
@@ -105,6 +106,7 @@ def _v1() -> APIRouter:
         vault,
         recordings,
         events,
+        webhooks,
         publishers,
         trust,
         keys,

@@ -110,6 +110,7 @@ MaybeCaller = Annotated[Caller | None, Depends(_optional_caller)]
 Reader = Annotated[Caller, Depends(_required(Scope.READ))]
 Invoker = Annotated[Caller, Depends(_required(Scope.CALL))]
 Admin = Annotated[Caller, Depends(_required(Scope.ADMIN))]
+WebhookOwner = Annotated[Caller, Depends(_required(Scope.WEBHOOKS))]
 
 
 async def _operator(caller: Admin, settings: SettingsInForce) -> Caller:

@@ -33,6 +33,7 @@ from wardian.bootstrap.services import (
     root_keys,
 )
 from wardian.bootstrap.watchers import make_telemetry, make_watchers
+from wardian.bootstrap.webhooks import WebhooksNeeds, make_webhooks
 from wardian.capabilities import Services, build
 from wardian.events import Events
 from wardian.plugins import Registry
@@ -72,7 +73,7 @@ from wardian.runtime.upgrades import Upgrader, UpgraderParts
 from wardian.settings import Settings
 from wardian.storage import Database
 from wardian.storage.kv import Quota
-from wardian.tenants import KeyRing, Tenants, bootstrap
+from wardian.tenants import Tenants, bootstrap
 from wardian.vault.process import shield
 from wardian.vault.sources import RootKeySources
 from wardian.vault.watch import Watch
@@ -122,6 +123,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.configuration.files,
             parts.delivering,
             parts.bus,
+            parts.webhooks,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -267,6 +269,18 @@ def compose(
             calls=calls,
         ),
     )
+    webhooks, keys = make_webhooks(
+        settings,
+        WebhooksNeeds(
+            database=database,
+            events=events,
+            journal=journal,
+            tenants=tenants,
+            vault=vault,
+            watch=services.watch,
+            drops=drops,
+        ),
+    )
     return HostParts(
         database=database,
         events=events,
@@ -317,13 +331,14 @@ def compose(
         oversight=Oversight(registry, journal, calls, monitoring),
         executor=executor,
         telemetry=telemetry,
-        keys=KeyRing(database, journal, default_tenant=settings.default_tenant),
+        keys=keys,
         tenants=tenants,
         recorder=recorder,
         recordings=recordings,
         replays=replays,
         egress=egress,
         configuration=make_configuration(settings, database, events, journal, tenants, rounds),
+        webhooks=webhooks,
     ), statistics
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from wardian.bootstrap.webhooks import endpoints_bus
 from wardian.events import (
     AppLimits,
     BusPolicy,
@@ -23,7 +24,7 @@ from wardian.storage import Database
 def make_events(database: Database, settings: Settings) -> Events:
     lease = timedelta(seconds=settings.event_lease_seconds)
     policy = BusPolicy(queue_max=settings.event_queue_max, lease=lease)
-    return Events(database, DatabaseBus(database, policy))
+    return Events(database, DatabaseBus(database, policy), endpoints_bus(database, settings))
 
 
 def make_bus(events: Events, settings: Settings) -> EventBus:

@@ -6,9 +6,11 @@ from functools import partial
 
 from wardian.egress import Egress
 from wardian.egress.addresses import AddressRules, parse_opened
+from wardian.egress.pool import SOCKETS
 from wardian.egress.resolver import SystemResolver
 from wardian.egress.tls import Authorities
 from wardian.egress.transport import BrokeredTransport
+from wardian.egress.turns import Shares
 from wardian.errors import HostUnusable, InvalidArguments
 from wardian.events import Event, Events
 from wardian.oauth import TokenExchange
@@ -108,14 +110,16 @@ def _exchange(egress: Egress, tenant: str) -> TokenExchange:
     return TokenExchange(lambda: transport)
 
 
-def make_egress(settings: Settings) -> Egress:
+def make_egress(settings: Settings, shares: Shares = SOCKETS) -> Egress:
     try:
         opened = [parse_opened(text) for text in settings.egress_allowed_networks]
     except InvalidArguments as exc:
         raise HostUnusable(
             f"The setting WARDIAN_EGRESS_ALLOWED_NETWORKS cannot be used: {exc.message}"
         ) from exc
-    return Egress(SystemResolver(), AddressRules(opened), Authorities(settings.egress_ca_file))
+    return Egress(
+        SystemResolver(), AddressRules(opened), Authorities(settings.egress_ca_file), shares
+    )
 
 
 def make_configuration(

@@ -61,5 +61,5 @@ class EventsCapability:
         refusal = self._limits.refusal(facts.plugin_id, facts.hops)
         if refusal is not None:
             reason, text = refusal
-            self._drop(Drop(tenant=facts.tenant, plugin=facts.plugin, topic=topic, reason=reason))
+            self._drop(Drop(tenant=facts.tenant, whose=facts.plugin, topic=topic, reason=reason))
             raise Refused("exhausted", f"The event to {topic!r} is refused: {text}")

@@ -11,8 +11,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 DESCRIPTORS_MAX = 65_536
 """The soft limit on open files is not raised beyond this, even where none is set."""
 
-RESERVED = 256
-"""Descriptors that no connection gets: they are for workers, the database, packages."""
+RESERVED = 384
+"""Descriptors that no connection gets: they are for workers, the database, packages, and what the
+host connects to."""
 
 CONNECTIONS_MIN = 64
 KEEP_ALIVE_SECONDS = 15
@@ -20,7 +21,7 @@ HEAD_SECONDS = 20.0
 """How long a connection may take to send a request's head."""
 
 ACCEPTED_AT_ONCE = 128
-"""Asyncio takes this many connections before one can be refused, so it is half the reserve."""
+"""Asyncio takes this many connections before one can be refused, so it is a third of that."""
 
 
 def raise_descriptor_limit() -> None:

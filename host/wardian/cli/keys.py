@@ -38,7 +38,8 @@ def create(
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            "--scope", help="read, call, admin, or one that a plugin requires; repeatable."
+            "--scope",
+            help="read, call, webhooks, admin, or one that a plugin requires; repeatable.",
         ),
     ] = None,
     tenant: Annotated[

@@ -52,15 +52,15 @@ class BrokeredTransport(httpx.AsyncBaseTransport):
             tenant=self._tenant,
             agent=request.headers.get("user-agent", "wardian"),
             outgoing=Outgoing(method=request.method, url=url, headers=headers, body=body or None),
-            judge=_OneHop(url),
+            judge=OneHop(url),
             seconds=self._seconds,
             request_bytes=REQUEST_BYTES_MAX,
             response_bytes=self._response_bytes,
         )
 
 
-class _OneHop:
-    """Lets a request go where it was sent, and not on from there."""
+class OneHop:
+    """A `Judge` that lets a request go where it was sent, and not on from there."""
 
     def __init__(self, url: Url) -> None:
         self._url = url

@@ -1,4 +1,4 @@
-"""The carrier: what takes events from whoever publishes them to the plugins that receive them.
+"""The carrier: what takes events from whoever publishes them to those that receive them.
 
 The outbox is the database's, whichever carrier it is: an event is stored with what caused it. A
 carrier takes it from there, gives it out under a lease, and hears how it went. `DatabaseBus` is the
@@ -15,21 +15,25 @@ from typing import Protocol
 
 from wardian.events.event import Event, Offered
 from wardian.storage import Connection
-from wardian.storage.rows import EventRow
+from wardian.storage.rows import AttemptRow, EventRow
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """A plugin, as the receiver of events."""
+    """A plugin, or an endpoint of a host app, as the receiver of events.
+
+    Attributes:
+        name: the plugin's; of an endpoint its id again.
+    """
 
     tenant: str
-    plugin_id: str
+    id: str
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event on its way to one plugin; `Event.attempt` counts this time, too.
+    """One event on its way to one subscriber; `Event.attempt` counts this time, too.
 
     Attributes:
         lease: whoever settles the delivery shows it, and nobody else can.
@@ -50,7 +54,7 @@ class Outcome(StrEnum):
     RELEASE = "release"
     """It was not begun, and this does not count as an attempt."""
     DROP = "drop"
-    """It is not the plugin's to have any more."""
+    """It is not the subscriber's to have any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +63,14 @@ class Settlement:
 
     Attributes:
         after: how long it waits before it is tried again.
+        record: what an endpoint's bus writes down with it.
     """
 
     delivery: Delivery
     outcome: Outcome
     reason: str = ""
     after: timedelta = timedelta()
+    record: AttemptRow | None = None
 
 
 class Carrier(Protocol):

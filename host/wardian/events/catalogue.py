@@ -32,6 +32,10 @@ def _of_plugin(when: str, fields: str = "") -> Told:
     return _told(when, f"plugin actor {fields}")
 
 
+def _of_endpoint(when: str, fields: str = "") -> Told:
+    return _told(when, f"endpoint actor {fields}")
+
+
 _STATE = "from reason version cause?"
 _VERSIONS = "upgrade from to package granted"
 _FAILED = "from to reason step"
@@ -52,10 +56,28 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "credential actor plugin kind version",
     ),
     "credential.removed": _told("A credential was removed.", "credential actor plugin"),
+    "endpoint.changed": _of_endpoint(
+        "Its address, topics or description were changed, or whose rights it has.",
+        "origin topics key",
+    ),
+    "endpoint.disabled": _of_endpoint("Nothing is posted to it any more.", "reason"),
+    "endpoint.enabled": _of_endpoint("Events are posted to it again."),
+    "endpoint.events-discarded": _of_endpoint(
+        "Dead letters of it were removed, by their ids.", "dead_letters"
+    ),
+    "endpoint.events-requeued": _of_endpoint(
+        "Dead letters of it are posted again, by their ids.", "dead_letters"
+    ),
+    "endpoint.registered": _of_endpoint("A host app has events posted to it.", "origin topics"),
+    "endpoint.removed": _of_endpoint("It was removed, with what waited.", "origin topics"),
+    "endpoint.secret-rotated": _of_endpoint(
+        "It has another secret; with the old one is signed as well for a while.",
+        "old_secret_until",
+    ),
     "event.dropped": _told(
-        "Events were dropped that a plugin, or a host app, was to publish, or a plugin to receive: "
-        "how many in the last ten seconds, why, and the topic of the last one.",
-        "plugin app? reason count topic",
+        "Events were dropped that a plugin or a host app was to publish, or a plugin or an "
+        "endpoint to receive: how many in the last ten seconds, why, and the last one's topic.",
+        "plugin? app? endpoint? reason count topic",
     ),
     "key.created": _told("An API key was made.", "key actor id scopes"),
     "key.revoked": _told("An API key was revoked.", "key actor id scopes"),

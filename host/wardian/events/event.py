@@ -17,8 +17,8 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an event when it was stored.
 
     Attributes:
-        queued: the ids of the plugins that it is on its way to.
-        full: the plugins for which as many wait as may, so that they do not get it.
+        queued: the ids of the plugins, or of the endpoints, that it is on its way to.
+        full: those for which as many wait as may, so that they do not get it.
     """
 
     queued: tuple[str, ...] = ()
@@ -34,7 +34,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
         hops: how many events led to it, each handled by a plugin that published the next.
         origin: the id of the first of them; its own where there was none.
         position: where it stands among the events of its host.
-        offered: what became of it, for whoever has just stored it.
+        offered: what became of it, for whoever has just stored it: to plugins, and
+            ``posted`` to endpoints of host apps.
     """
 
     id: str
@@ -50,9 +51,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     origin: str = ""
     position: int = 0
     offered: Offered = Offered()
+    posted: Offered = Offered()
 
     @staticmethod
-    def of(row: EventRow, offered: Offered | None = None) -> Event:
+    def of(row: EventRow, offered: Offered | None = None, posted: Offered | None = None) -> Event:
         """Read a stored event: a `SystemEvent` or a `PluginEvent`."""
         kind = SystemEvent if is_reserved(row.topic) else PluginEvent
         return kind(
@@ -69,6 +71,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
             origin=row.origin or row.id,
             position=row.position,
             offered=offered or Offered(),
+            posted=posted or Offered(),
         )
 
     @property

@@ -20,7 +20,7 @@ from wardian.errors import Forbidden, InvalidArguments, RateLimited, WardianErro
 from wardian.events.event import Event
 from wardian.events.events import Events
 from wardian.events.following import Following
-from wardian.events.limits import AppLimits, Drop, DropReason
+from wardian.events.limits import AppLimits, Drop, DropReason, Kind
 from wardian.events.topics import is_reserved
 from wardian.storage.documents import dump_json
 
@@ -224,5 +224,9 @@ class EventBus:
     def _check_rate(self, tenant: str, key_id: str, topic: str, source: str) -> None:
         refusal = self._limits.refusal(tenant, key_id)
         if refusal is not None:
-            self._events.drop(Drop(tenant=tenant, app=source, topic=topic, reason=DropReason.RATE))
+            self._events.drop(
+                Drop(
+                    tenant=tenant, kind=Kind.APP, whose=source, topic=topic, reason=DropReason.RATE
+                )
+            )
             raise RateLimited(refusal.text, retry_after_seconds=refusal.retry_after_seconds)

@@ -13,7 +13,7 @@ from wardian.errors import InvalidArguments
 from wardian.events.bus import Carrier
 from wardian.events.database_bus import DatabaseBus
 from wardian.events.event import MAX_DATA_BYTES, Event
-from wardian.events.limits import Drop, DropReason
+from wardian.events.limits import Drop, DropReason, Kind
 from wardian.events.topics import check_pattern, check_topic, matches
 from wardian.storage import Connection, Database
 from wardian.storage.documents import dump_json, parse_json
@@ -46,15 +46,20 @@ class Events:
 
     Attributes:
         bus: takes them to plugins.
+        endpoints: takes them to endpoints of host apps; None where there are none.
     """
 
-    def __init__(self, database: Database, bus: Carrier | None = None) -> None:
+    def __init__(
+        self, database: Database, bus: Carrier | None = None, endpoints: Carrier | None = None
+    ) -> None:
         """Unless ``bus`` is given, it is one over the database."""
         self._database = database
         self.bus = bus or DatabaseBus(database)
+        self.endpoints = endpoints
         self._subscribers: list[tuple[str, Subscriber]] = []
         self._drop: Callable[[Drop], None] = lambda drop: None
         self._queued: Callable[[Sequence[str]], None] = lambda plugin_ids: None
+        self._to_post: Callable[[Sequence[str]], None] = lambda endpoint_ids: None
         self._own: dict[str, None] = {}
 
     async def publish(  # noqa: PLR0913 -- an envelope has this many fields, each with a default
@@ -162,6 +167,10 @@ class Events:
         """Have it counted and told that an event was dropped."""
         self._drop(drop)
 
+    def connect_endpoints(self, queued: Callable[[Sequence[str]], None]) -> None:
+        """Call ``queued`` with the ids of endpoints when there is something to post to them."""
+        self._to_post = queued
+
     async def recent(self, limit: int, topic: str = "*", *, tenant: str) -> list[Event]:
         """Return a tenant's newest events that fit the pattern ``topic``, newest first.
 
@@ -219,20 +228,28 @@ class Events:
                 del self._own[next(iter(self._own))]
         row = await EventRepository(connection, row.tenant).add(row)
         offered = await self.bus.offer(connection, row)
-        return Event.of(row, offered)
+        posted = None
+        if self.endpoints is not None:
+            posted = await self.endpoints.offer(connection, row)
+        return Event.of(row, offered, posted)
 
     def _tell_bus(self, event: Event) -> None:
-        for plugin in event.offered.full:
-            self._drop(
-                Drop(
-                    tenant=event.tenant,
-                    plugin=plugin,
-                    topic=event.topic,
-                    reason=DropReason.QUEUE_FULL,
+        for kind, offered, tell in (
+            (Kind.PLUGIN, event.offered, self._queued),
+            (Kind.ENDPOINT, event.posted, self._to_post),
+        ):
+            for name in offered.full:
+                self._drop(
+                    Drop(
+                        tenant=event.tenant,
+                        whose=name,
+                        topic=event.topic,
+                        reason=DropReason.QUEUE_FULL,
+                        kind=kind,
+                    )
                 )
-            )
-        if event.offered.queued:
-            self._queued(event.offered.queued)
+            if offered.queued:
+                tell(offered.queued)
 
 
 def _check_key(key: str | None) -> None:

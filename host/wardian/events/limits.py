@@ -18,8 +18,16 @@ KEY_SHARE = 4
 """With one API key may be published so many times less than by its whole tenant."""
 
 
+class Kind(StrEnum):
+    """What an event is published or received by."""
+
+    PLUGIN = "plugin"
+    ENDPOINT = "endpoint"
+    APP = "app"
+
+
 class DropReason(StrEnum):
-    """Why an event did not reach a plugin, or anybody."""
+    """Why an event did not reach a plugin or an endpoint, or anybody."""
 
     HOPS = "hops"
     RATE = "rate"
@@ -33,20 +41,15 @@ class Drop:
     """One event that was dropped.
 
     Attributes:
-        plugin: which was to publish or to receive it; None where a host app was to publish it.
-        app: the source that it would have had from that app.
+        whose: the name of the plugin which was to publish or to receive it, the id of the endpoint,
+            or the source that it would have had from a host app; by ``kind``.
     """
 
     tenant: str
-    plugin: str | None = None
-    app: str | None = None
+    whose: str
     topic: str
     reason: DropReason
-
-    @property
-    def whose(self) -> str:
-        """Whom it was dropped for, in one word: a plugin's name, or ``app:KEY``."""
-        return self.plugin or self.app or ""
+    kind: Kind = Kind.PLUGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,18 @@ from wardian.policy import wildcards
 
 MAX_TOPIC_CHARS = 200
 
-RESERVED = ("plugin", "trust", "host", "config", "credential", "vault", "event", "key", "tenant")
+RESERVED = (
+    "plugin",
+    "trust",
+    "host",
+    "config",
+    "credential",
+    "vault",
+    "event",
+    "endpoint",
+    "key",
+    "tenant",
+)
 """First words of the topics that only the host publishes to."""
 
 _TOPIC = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*(?:\.[a-z0-9]+(?:[_-][a-z0-9]+)*)*")

@@ -133,7 +133,7 @@ class Deliveries:
         plugin_id = None if plugin is None else (await self._registry.get(tenant, plugin)).id
         async with self._database.reading() as connection:
             rows = await DeliveryRepository(connection, tenant).dead(
-                limit=limit + 1, before=before, plugin_id=plugin_id
+                limit=limit + 1, before=before, receiver_id=plugin_id
             )
         names = {each.id: each.name for each in await self._registry.all(tenant)}
         return DeadLettersPage(
@@ -175,7 +175,7 @@ class Deliveries:
                 found = await repository.find_dead(letter)
                 if found is None:
                     raise NotFound(f"There is no dead letter {letter[:80]!r}.")
-                of_plugin.setdefault(found[0].plugin_id, []).append(letter)
+                of_plugin.setdefault(found[0].receiver_id, []).append(letter)
             for plugin_id, mine in sorted(of_plugin.items()):
                 if keep:
                     await repository.requeue(plugin_id, mine)
@@ -192,7 +192,7 @@ def _view(names: dict[str, str], row: DeliveryRow, event: EventRow) -> DeadLette
     found = Event.of(event)
     return DeadLetter(
         id=row.id,
-        plugin=names.get(row.plugin_id, ""),
+        plugin=names.get(row.receiver_id, ""),
         event_id=found.id,
         topic=found.topic,
         source=found.source,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from weakref import WeakValueDictionary
 
-from wardian.events import Events
+from wardian.events import Events, Kind, Subscriber
 from wardian.plugins import Registry
 from wardian.runtime.calls import Calls
 from wardian.runtime.deliveries import Deliveries
@@ -19,6 +22,20 @@ from wardian.runtime.journal import Journal
 from wardian.storage import Database
 from wardian.tenants import Tenants
 from wardian.vault.watch import Watch
+
+AT_ONCE_PER_TENANT = 4
+"""Events of one tenant that are handled at a time: they leave workers to those who wait."""
+
+
+class TenantTurns:
+    """The turns that the plugins of one tenant take."""
+
+    def __init__(self) -> None:
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    def __call__(self, subscriber: Subscriber) -> asyncio.Semaphore:
+        """Return what a subscriber holds while it handles an event."""
+        return self._turns.setdefault(subscriber.tenant, asyncio.Semaphore(AT_ONCE_PER_TENANT))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +78,9 @@ class Delivering:
                 handling=Handling(
                     parts.registry, parts.entrance, parts.calls, parts.watch, policy.retries
                 ),
-                drops=parts.drops,
+                turns=TenantTurns(),
+                dropped=partial(parts.drops.settled, Kind.PLUGIN),
+                settled=parts.drops.delivered,
                 lease_seconds=policy.lease_seconds,
             )
         )

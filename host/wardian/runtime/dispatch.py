@@ -1,4 +1,4 @@
-"""Events on their way to plugins: who has something to handle gets a lane while it does.
+"""Events on their way to subscribers: who has something to handle gets a lane while it does.
 
 A host that is killed leaves leases behind, which end; then, or when it starts again, what it had
 begun is begun anew.
@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from weakref import WeakValueDictionary
 
 from wardian.errors import WardianError
-from wardian.events import Carrier, Subscriber
-from wardian.runtime.drops import Drops
-from wardian.runtime.handling import Handling
-from wardian.runtime.lane import Lane, LaneParts
+from wardian.events import Carrier, Settlement, Subscriber
+from wardian.runtime.lane import Dropped, Handler, Lane, LaneParts, Turn
 from wardian.runtime.settling import Settling
-
-AT_ONCE_PER_TENANT = 4
-"""Events of one tenant that are handled at a time: they leave workers to those who wait."""
 
 LOOKS_SECONDS = 0.5
 """How long it takes at most until an event is seen that another host has queued."""
@@ -34,35 +28,44 @@ _log = logging.getLogger("wardian.events")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchParts:
-    """What events are delivered with."""
+    """What events are delivered with.
+
+    Attributes:
+        turns: what is held while an event is handled, by whose it is.
+        dropped, settled: told what became of events.
+    """
 
     bus: Carrier
-    handling: Handling
-    drops: Drops
+    handling: Handler
+    turns: Callable[[Subscriber], Turn]
+    dropped: Dropped
+    settled: Callable[[Settlement], None]
     lease_seconds: float = 30.0
 
 
 class Dispatcher:
-    """Delivers events to plugins."""
+    """Delivers events to the subscribers of one bus."""
 
     def __init__(self, parts: DispatchParts) -> None:
         self._parts = parts
-        self._settling = Settling(parts.bus, parts.drops.delivered)
+        self._settling = Settling(parts.bus, parts.settled)
         self._lane_parts = LaneParts(
-            bus=parts.bus, handling=parts.handling, settling=self._settling, drops=parts.drops
+            bus=parts.bus,
+            handling=parts.handling,
+            settling=self._settling,
+            dropped=parts.dropped,
         )
         self._lanes: dict[Subscriber, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._woken = asyncio.Event()
 
-    def wake(self, plugin_ids: Sequence[str] = ()) -> None:
-        """Look now what there is to deliver, to these plugins or to any."""
-        lanes = {subscriber.plugin_id: lane for subscriber, lane in self._lanes.items()}
-        for plugin_id in plugin_ids:
-            if plugin_id in lanes:
-                lanes[plugin_id].wake()
-        if not plugin_ids or any(plugin_id not in lanes for plugin_id in plugin_ids):
+    def wake(self, ids: Sequence[str] = ()) -> None:
+        """Look now what there is to deliver, to these subscribers or to any."""
+        lanes = {subscriber.id: lane for subscriber, lane in self._lanes.items()}
+        for subscriber_id in ids:
+            if subscriber_id in lanes:
+                lanes[subscriber_id].wake()
+        if not ids or any(subscriber_id not in lanes for subscriber_id in ids):
             self._woken.set()
 
     @asynccontextmanager
@@ -98,16 +101,14 @@ class Dispatcher:
             if subscriber in self._lanes:
                 self._lanes[subscriber].wake()
             elif await handling.takes_events(subscriber.tenant, subscriber.name):
-                turn = self._turns.setdefault(
-                    subscriber.tenant, asyncio.Semaphore(AT_ONCE_PER_TENANT)
-                )
+                turn = self._parts.turns(subscriber)
                 lane = self._lanes[subscriber] = Lane(subscriber, self._lane_parts, turn)
                 self._start(self._run(subscriber, lane), f"wardian-events {subscriber.name}")
 
     async def _run(self, subscriber: Subscriber, lane: Lane) -> None:
         try:
             await lane.run()
-        except Exception:  # noqa: BLE001 -- one plugin's lane must not end the others'
+        except Exception:  # noqa: BLE001 -- one lane must not end the others
             _log.exception("Events for %s wait.", subscriber.name)
         finally:
             del self._lanes[subscriber]

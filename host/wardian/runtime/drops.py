@@ -1,7 +1,7 @@
 """Events that were dropped, made visible: counted, written down and told, a few at a time.
 
-A storm of events must not become a storm of entries: what was dropped for one plugin, or app, and
-reason within `WRITES_SECONDS` is one audit entry and one event ``event.dropped``.
+A storm of events must not become a storm of entries: what was dropped for one plugin, endpoint or
+app, and reason within `WRITES_SECONDS` is one audit entry and one event ``event.dropped``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from wardian.errors import WardianError
-from wardian.events import Drop, DropReason, Settlement
+from wardian.events import Drop, DropReason, Kind, Settlement
 from wardian.runtime.flushing import flushed
 from wardian.runtime.journal import Journal
 from wardian.telemetry import Telemetry
@@ -23,7 +23,7 @@ KINDS_MAX = 1_000
 
 TOPIC = "event.dropped"
 
-_Kind = tuple[str, str, DropReason]
+_Key = tuple[str, Kind, str, DropReason]
 
 _log = logging.getLogger("wardian.events")
 
@@ -31,7 +31,6 @@ _log = logging.getLogger("wardian.events")
 @dataclass(slots=True)
 class _Counted:
     topic: str
-    is_plugins: bool
     count: int = 0
 
 
@@ -41,37 +40,58 @@ class Drops:
     def __init__(self, journal: Journal, telemetry: Telemetry) -> None:
         self._journal = journal
         self._telemetry = telemetry
-        self._counted: dict[_Kind, _Counted] = {}
+        self._counted: dict[_Key, _Counted] = {}
 
     def note(self, drop: Drop) -> None:
         """Count an event that was dropped."""
-        self._telemetry.event_dropped(drop.tenant, drop.whose, drop.reason.value)
-        kind = drop.tenant, drop.whose, drop.reason
+        if drop.kind is Kind.ENDPOINT:
+            self._telemetry.webhook_settled(drop.tenant, drop.reason.value)
+        else:
+            self._telemetry.event_dropped(drop.tenant, drop.whose, drop.reason.value)
+        key = drop.tenant, drop.kind, drop.whose, drop.reason
         # What finds no place because events of drops take it up would be told of for ever.
-        if drop.topic == TOPIC or (kind not in self._counted and len(self._counted) >= KINDS_MAX):
+        if drop.topic == TOPIC or (key not in self._counted and len(self._counted) >= KINDS_MAX):
             return
-        counted = self._counted.setdefault(kind, _Counted(drop.topic, drop.plugin is not None))
+        counted = self._counted.setdefault(key, _Counted(drop.topic))
         counted.topic = drop.topic
         counted.count += 1
 
+    def posted(self, settlement: Settlement) -> None:
+        """Count how a delivery to an endpoint went."""
+        subscriber = settlement.delivery.subscriber
+        self._telemetry.webhook_settled(subscriber.tenant, settlement.outcome.value)
+
     def delivered(self, settlement: Settlement) -> None:
-        """Count how a delivery went."""
+        """Count how a delivery to a plugin went."""
         subscriber = settlement.delivery.subscriber
         self._telemetry.event_delivered(
             subscriber.tenant, subscriber.name, settlement.outcome.value
         )
 
+    def settled(self, kind: Kind, settlement: Settlement) -> None:
+        """Count an event that whoever was to receive it is not to have, for its reason."""
+        delivery = settlement.delivery
+        self.note(
+            Drop(
+                tenant=delivery.subscriber.tenant,
+                whose=delivery.subscriber.name,
+                topic=delivery.event.topic,
+                reason=DropReason(settlement.reason),
+                kind=kind,
+            )
+        )
+
     async def flush(self) -> None:
         """Write down what was dropped since the last time."""
         counted, self._counted = self._counted, {}
-        for (tenant, whose, reason), found in counted.items():
+        for (tenant, kind, name, reason), found in counted.items():
             _log.warning(
-                "%d events of %s (%s) were dropped: %s.", found.count, whose, tenant, reason.value
+                "%d events of %s (%s) were dropped: %s.", found.count, name, tenant, reason.value
             )
             detail = {"reason": reason.value, "count": found.count, "topic": found.topic}
             try:
                 async with self._journal.change(tenant, "host") as change:
-                    await change.note_dropped(whose, found.is_plugins, detail)
+                    await change.note_dropped(kind, name, detail)
             except WardianError as error:
                 _log.warning("What was dropped is not in the audit trail: %s", error)
 

@@ -13,6 +13,7 @@ from wardian.runtime.flushing import flushed
 from wardian.storage import Database
 from wardian.storage.deliveries import DeliveryRepository
 from wardian.storage.events import EventRepository
+from wardian.storage.queues import OF_ENDPOINTS, OF_PLUGINS
 from wardian.storage.rows import now
 from wardian.tenants import Tenants
 
@@ -25,7 +26,7 @@ _log = logging.getLogger("wardian.events")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """What is kept: of each tenant's events, and of each plugin's dead letters."""
+    """What is kept: of each tenant's events, and of each plugin's and endpoint's dead letters."""
 
     age: timedelta = timedelta(days=7)
     events: int = 100_000
@@ -66,9 +67,12 @@ class EventUpkeep:
     async def _prune_some(self, tenant: str) -> int:
         kept = self._retention
         async with self._database.transaction() as connection:
-            deliveries = DeliveryRepository(connection, tenant)
-            dead = await deliveries.forget_old(now() - kept.dead_age, AT_ONCE)
-            await deliveries.forget_beyond(kept.dead)
+            dead = 0
+            for queues in (OF_PLUGINS, OF_ENDPOINTS):
+                deliveries = DeliveryRepository(connection, tenant, queues)
+                gone = await deliveries.forget_old(now() - kept.dead_age, AT_ONCE)
+                dead = max(dead, gone)
+                await deliveries.forget_beyond(kept.dead)
             events = await EventRepository(connection, tenant).prune(
                 before=now() - kept.age, kept=kept.events, at_once=AT_ONCE
             )

@@ -21,33 +21,33 @@ from wardian.plugins.text import escaped
 from wardian.policy.permissions import Permission
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.entrance import Entrance
+from wardian.runtime.lane import PUT_OFF_SECONDS
 from wardian.vault.watch import Watch
 
 RETRY_SECONDS_MAX = 3_600.0
 REASON_CHARACTERS_MAX = 500
-
-PUT_OFF_SECONDS = 1.0
-"""How long an event waits that could not be handled for no fault of the plugin's."""
 
 _HANDLER = "wardian:plugin/event-handler@"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often events are given to a plugin that fails.
+    """How often events are given to a subscriber that fails.
 
     Attributes:
-        first_seconds: how long the second attempt waits; it doubles with each further one.
+        first_seconds: how long the second attempt waits; it doubles with each further one, up to
+            ``seconds_max``.
         chance: a number from 0 up to 1; a delay is between half of that and all of it.
     """
 
     attempts_max: int = 8
     first_seconds: float = 1.0
+    seconds_max: float = RETRY_SECONDS_MAX
     chance: Callable[[], float] = random
 
     def delay(self, attempt: int) -> timedelta:
         """Return how long an event waits after it was tried so many times."""
-        seconds = min(self.first_seconds * 2.0 ** (attempt - 1), RETRY_SECONDS_MAX)
+        seconds = min(self.first_seconds * 2.0 ** (attempt - 1), self.seconds_max)
         return self._some_of(seconds)
 
     def put_off(self) -> timedelta:
@@ -128,7 +128,7 @@ class Handling:
             plugin = await self._registry.get(subscriber.tenant, subscriber.name)
         except NotFound:
             raise _NotNow from None
-        if plugin.id != subscriber.plugin_id or not plugin.is_callable:
+        if plugin.id != subscriber.id or not plugin.is_callable:
             raise _NotNow
         wanted = Permission("events:subscribe", topic)
         if self._calls.authority(plugin).refusal(wanted) is not None:

@@ -27,6 +27,7 @@ from wardian.runtime.credentials import Credentials
 from wardian.runtime.delivering import Delivering
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.dependency_views import DependenciesView, dependencies_view
+from wardian.runtime.endpoints import Webhooks
 from wardian.runtime.entrance import Entrance
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health
@@ -150,6 +151,7 @@ class HostParts:
     replays: Replays
     egress: Egress
     configuration: Configuration
+    webhooks: Webhooks
 
 
 class PluginHost:
@@ -160,6 +162,7 @@ class PluginHost:
         tenants: create and list tenants.
         bus: publish, subscribe and unsubscribe, for the program that this host is a part of.
         events: what was published, and what this process is told of at once.
+        webhooks: ``endpoints`` of host apps that events are posted to, and their ``backlog``.
         deliveries: which plugins receive events, what waits for them, and dead letters.
         configuration: what plugins see as their configuration, in layers.
         recordings: calls that can be run again, and which plugins' are recorded.
@@ -180,6 +183,7 @@ class PluginHost:
         self.tenants = parts.tenants
         self.bus = parts.bus
         self.events = parts.events
+        self.webhooks = parts.webhooks
         self.deliveries = parts.delivering.deliveries
         self.configuration = parts.configuration
         self.recordings = parts.recordings

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from wardian.crypto.identifiers import new_id
-from wardian.events import Event, Events
+from wardian.events import Event, Events, Kind
 from wardian.storage import Connection, Database
 from wardian.storage.events import AuditRepository
 from wardian.storage.neighbours import claimed, is_claimed
@@ -48,12 +48,15 @@ class Change:
         """Write down that something happened to an API key, or to a tenant; never a token."""
         await self._note(topic, subject, detail)
 
-    async def note_dropped(self, whose: str, is_plugins: bool, detail: Mapping[str, Any]) -> None:
-        """Write down that events were dropped which a plugin, or an app, was to publish, or a
-        plugin to receive."""
-        of = {"plugin": whose} if is_plugins else {"plugin": None, "app": whose}
+    async def note_dropped(self, kind: Kind, whose: str, detail: Mapping[str, Any]) -> None:
+        """Write down that events were dropped which a plugin or an app was to publish, or a plugin
+        or an endpoint to receive."""
         await self._write("event.dropped", whose, detail)
-        await self._tell("event.dropped", {**of, **detail})
+        await self._tell("event.dropped", {kind.value: whose, **detail})
+
+    async def note_endpoint(self, what: str, endpoint: str, detail: Mapping[str, Any]) -> None:
+        """Write down that ``endpoint.WHAT`` happened to an endpoint of a host app."""
+        await self._note(f"endpoint.{what}", endpoint, detail)
 
     async def note_config(
         self, plugin: str | None, detail: Mapping[str, Any], plugins: Sequence[str]

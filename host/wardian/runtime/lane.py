@@ -1,4 +1,4 @@
-"""The lane of one plugin: what waits for it is claimed, handled and settled, until nothing waits.
+"""The lane of one subscriber: what waits is claimed, handled and settled, until nothing waits.
 
 What is of one key is handled in order, and the rest beside it; more is claimed while there is room,
 so that one event that takes long holds up those of its key alone.
@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, Protocol
 
 from wardian.errors import WardianError
 from wardian.events import (
     Carrier,
     Delivery,
-    Drop,
-    DropReason,
     Outcome,
     Settlement,
     Subscriber,
 )
-from wardian.runtime.drops import Drops
-from wardian.runtime.handling import PUT_OFF_SECONDS, Handling
 from wardian.runtime.settling import Settling
 
 HELD_MAX = 64
-"""Events of one plugin that a host holds at a time."""
+"""Events of one subscriber that a host holds at a time."""
 
 ROOM_MIN = HELD_MAX // 2
 """More are claimed once there is room for so many: each time is a transaction."""
@@ -35,7 +33,27 @@ ROOM_MIN = HELD_MAX // 2
 GATHER_SECONDS = 0.02
 """At least so long is between two claims of a lane, in which more may come."""
 
+PUT_OFF_SECONDS = 1.0
+"""How long an event waits that could not be handled for no fault of the subscriber's."""
+
+Turn = AbstractAsyncContextManager[Any]
+"""Held while an event is handled; it may be entered again by others meanwhile."""
+
+Dropped = Callable[[Settlement], None]
+
 _log = logging.getLogger("wardian.events")
+
+
+class Handler(Protocol):
+    """Gives events to subscribers."""
+
+    async def takes_events(self, tenant: str, name: str) -> bool:
+        """Tell whether a subscriber takes events now."""
+        ...
+
+    async def handle(self, delivery: Delivery) -> Settlement:
+        """Have a subscriber handle an event, and return what is to become of the delivery."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +61,15 @@ class LaneParts:
     """What a lane delivers with."""
 
     bus: Carrier
-    handling: Handling
+    handling: Handler
     settling: Settling
-    drops: Drops
+    dropped: Dropped
 
 
 class Lane:
-    """Delivers events to one plugin."""
+    """Delivers events to one subscriber."""
 
-    def __init__(self, subscriber: Subscriber, parts: LaneParts, turn: asyncio.Semaphore) -> None:
+    def __init__(self, subscriber: Subscriber, parts: LaneParts, turn: Turn) -> None:
         """``turn`` is held while an event is handled."""
         self._subscriber = subscriber
         self._parts = parts
@@ -143,14 +161,7 @@ class Lane:
         del self._held[delivery.id]
         self._parts.settling.add(settlement)
         if settlement.outcome is Outcome.DROP:
-            self._parts.drops.note(
-                Drop(
-                    tenant=self._subscriber.tenant,
-                    plugin=self._subscriber.name,
-                    topic=delivery.event.topic,
-                    reason=DropReason(settlement.reason),
-                )
-            )
+            self._parts.dropped(settlement)
 
     async def _end(self) -> None:
         ending = list(self._chains)

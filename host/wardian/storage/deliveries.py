@@ -1,4 +1,4 @@
-"""Events on their way to plugins: queued with what caused them, leased, settled.
+"""Events on their way to those who receive them: queued with what caused them, leased, settled.
 
 A subscriber's row is locked by whoever adds to its queue or takes from it, so what is queued has
 the order in which it was committed, and two hosts never take from one queue at the same time.
@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Result,
     Row,
     String,
     and_,
@@ -27,19 +28,20 @@ from sqlalchemy import (
 
 from wardian.crypto.identifiers import new_id
 from wardian.storage.database import Connection
+from wardian.storage.queues import OF_PLUGINS, Queues
 from wardian.storage.rows import DeliveryRow, EventRow, SubscriberRow, now
-from wardian.storage.statements import OF_PLUGIN, mine
-from wardian.storage.tables import deliveries, events, grants, plugins, subscribers
+from wardian.storage.statements import mine
+from wardian.storage.tables import grants, plugins, subscribers
 
 PENDING, RUNNING, DEAD = "pending", "running", "dead"
 
-_D, _S = deliveries.c, subscribers.c
+_S = subscribers.c
 _WANTED = bindparam("of_wanted", type_=String)
 
 # A pattern's `*` is any run of characters; `_`, which LIKE would take for any one, is escaped.
 _PATTERN = func.replace(func.replace(grants.c.permission, "_", r"\_"), "*", "%")
 _WANTING = (
-    select(plugins.c.id.label("plugin_id"), plugins.c.name, _S.queued, _S.paused)
+    select(plugins.c.id, plugins.c.name, _S.queued, _S.paused)
     .distinct()
     .select_from(
         grants.join(
@@ -52,30 +54,16 @@ _WANTING = (
     .where(mine(grants, _WANTED.like(_PATTERN, escape="\\")))
     .order_by(plugins.c.id)  # whoever locks several locks them in one order
 )
-_QUEUE = insert(deliveries)
-_COUNT = (
-    update(subscribers)
-    .where(mine(subscribers, _S.plugin_id == OF_PLUGIN))
-    .values(queued=_S.queued + bindparam("more"), dropped=_S.dropped + bindparam("lost"))
-)
-_LOCK = (
-    select(_S.paused, _S.queued)
-    .where(mine(subscribers, _S.plugin_id == OF_PLUGIN))
-    .with_for_update()
-)
-_EVENT = tuple(events.c[name] for name in EventRow.__dataclass_fields__ if name != "attempt")
-_DELIVERY = tuple(_D[name].label(f"of_{name}") for name in DeliveryRow.__dataclass_fields__)
-_ROWS = select(*_EVENT, *_DELIVERY).select_from(
-    deliveries.join(events, and_(events.c.tenant == _D.tenant, events.c.id == _D.event_id))
-)
 
 
 class DeliveryRepository:
-    """What the plugins of one tenant are still to handle, over one open transaction."""
+    """What the receivers of one kind and tenant are still to get, over one open transaction."""
 
-    def __init__(self, connection: Connection, tenant: str) -> None:
+    def __init__(self, connection: Connection, tenant: str, queues: Queues = OF_PLUGINS) -> None:
         self._connection = connection.of(tenant)
         self._tenant = tenant
+        self._queues = queues
+        self._d = queues.deliveries.c
 
     async def wanting(self, permission: str) -> list[SubscriberRow]:
         """Return the plugins that were granted this ``events:subscribe:TOPIC``, or more."""
@@ -83,19 +71,17 @@ class DeliveryRepository:
             _WANTING, {"in_tenant": self._tenant, "of_wanted": permission}
         )
         return [
-            SubscriberRow(
-                tenant=self._tenant, plugin_id=row.plugin_id, name=row.name, queued=row.queued or 0
-            )
+            SubscriberRow(tenant=self._tenant, id=row.id, name=row.name, queued=row.queued or 0)
             for row in found
         ]
 
-    async def queue(self, event: EventRow, plugin_id: str) -> None:
-        """Queue an event for a plugin, which `count` is to be told of before."""
+    async def queue(self, event: EventRow, receiver_id: str) -> None:
+        """Queue an event for a receiver, which `count` is to be told of before."""
         moment = now()
         values = {
             "tenant": self._tenant,
             "id": new_id(),
-            "plugin_id": plugin_id,
+            self._queues.receiver.name: receiver_id,
             "event_id": event.id,
             "key": event.key,
             "state": PENDING,
@@ -105,48 +91,49 @@ class DeliveryRepository:
             "created_at": moment,
             "updated_at": moment,
         }
-        await self._connection.execute(_QUEUE, values)
+        await self._connection.execute(self._queues.add, values)
 
-    async def count(self, plugin_id: str, *, more: int = 0, lost: int = 0) -> None:
-        """Add to how many events wait for a plugin, and to how many found no place."""
-        values = {"in_tenant": self._tenant, "of_plugin": plugin_id, "more": more, "lost": lost}
-        changed = await self._connection.execute(_COUNT, values)
-        if changed.rowcount == 0 and (more > 0 or lost > 0):
+    async def count(self, receiver_id: str, *, more: int = 0, lost: int = 0) -> None:
+        """Add to how many events wait for a receiver, and to how many found no place."""
+        values = {"in_tenant": self._tenant, "of_id": receiver_id, "more": more, "lost": lost}
+        changed = await self._connection.execute(self._queues.count, values)
+        # Plugins have no row before the first event; an endpoint has one from its beginning.
+        is_first = changed.rowcount == 0 and (more > 0 or lost > 0)
+        if is_first and self._queues is OF_PLUGINS:
             await self._connection.execute(
                 insert(subscribers).values(
-                    tenant=self._tenant, plugin_id=plugin_id, queued=more, dropped=lost
+                    tenant=self._tenant, plugin_id=receiver_id, queued=more, dropped=lost
                 )
             )
 
     async def claim(
-        self, plugin_id: str, *, owner: str, until: datetime, limit: int
+        self, receiver_id: str, *, owner: str, until: datetime, limit: int
     ) -> list[tuple[DeliveryRow, EventRow]]:
-        """Lease the plugin's next events to ``owner``, in order; none while it is paused.
+        """Lease the receiver's next events to ``owner``, in order; none while it is paused.
 
         Of each key come only such as have no earlier one that is still waited for elsewhere.
         """
-        named = {"in_tenant": self._tenant, "of_plugin": plugin_id}
-        locked = (await self._connection.execute(_LOCK, named)).one_or_none()
+        locked = (await self._lock(receiver_id)).one_or_none()
         if locked is None or locked.paused:
             return []
         at = now()
         claimed: list[tuple[DeliveryRow, EventRow]] = []
         # One question for each: rows of one state come in order, so the first few are enough.
-        for due in (_is_abandoned(at), _is_pending(at)):
+        for due in (_is_abandoned(self._queues, at), _is_pending(self._queues, at)):
             found = await self._connection.execute(
-                _ROWS.where(self._of(plugin_id), due, ~_is_behind(at))
-                .order_by(_D.position)
+                self._queues.found.where(self._of(receiver_id), due, ~_is_behind(self._queues, at))
+                .order_by(self._d.position)
                 .limit(limit)
             )
             claimed += map(_both, found)
         claimed = sorted(claimed, key=lambda both: both[0].position)[:limit]
         if claimed:
             await self._connection.execute(
-                update(deliveries)
+                update(self._queues.deliveries)
                 .where(self._are([row.id for row, _ in claimed]))
                 .values(
                     state=RUNNING,
-                    attempt=_D.attempt + 1,
+                    attempt=self._d.attempt + 1,
                     lease_owner=owner,
                     lease_until=until,
                     updated_at=at,
@@ -154,17 +141,19 @@ class DeliveryRepository:
             )
         return claimed
 
-    async def done(self, plugin_id: str, owner: str, ids: Sequence[str]) -> int:
+    async def done(self, receiver_id: str, owner: str, ids: Sequence[str]) -> int:
         """Remove what ``owner`` has handled; return how many of them its lease still held for."""
-        await self._lock(plugin_id)
-        gone = await self._connection.execute(delete(deliveries).where(self._held(owner, ids)))
-        await self.count(plugin_id, more=-gone.rowcount)
+        await self._lock(receiver_id)
+        gone = await self._connection.execute(
+            delete(self._queues.deliveries).where(self._held(owner, ids))
+        )
+        await self.count(receiver_id, more=-gone.rowcount)
         return gone.rowcount
 
-    async def drop(self, plugin_id: str, owner: str, ids: Sequence[str]) -> int:
+    async def drop(self, receiver_id: str, owner: str, ids: Sequence[str]) -> int:
         """Remove what is not to be handled; return how many."""
-        gone = await self.done(plugin_id, owner, ids)
-        await self.count(plugin_id, lost=gone)
+        gone = await self.done(receiver_id, owner, ids)
+        await self.count(receiver_id, lost=gone)
         return gone
 
     async def put_back(
@@ -174,96 +163,108 @@ class DeliveryRepository:
 
         With a ``reason`` it was tried and failed; without, it was not begun.
         """
-        attempt = _D.attempt if reason is not None else _D.attempt - 1
+        attempt = self._d.attempt if reason is not None else self._d.attempt - 1
         told = {} if reason is None else {"last_error": reason}
         return await self._settle(
             owner, delivery_id, state=PENDING, attempt=attempt, not_before=not_before, **told
         )
 
-    async def bury(self, plugin_id: str, owner: str, delivery_id: str, reason: str) -> bool:
+    async def bury(self, receiver_id: str, owner: str, delivery_id: str, reason: str) -> bool:
         """Put what ``owner`` leased with the dead letters."""
-        await self._lock(plugin_id)
+        await self._lock(receiver_id)
         if not await self._settle(owner, delivery_id, state=DEAD, last_error=reason):
             return False
-        await self.count(plugin_id, more=-1)
+        await self.count(receiver_id, more=-1)
         return True
 
     async def dead(
-        self, *, limit: int, before: int | None = None, plugin_id: str | None = None
+        self, *, limit: int, before: int | None = None, receiver_id: str | None = None
     ) -> list[tuple[DeliveryRow, EventRow]]:
         """Return dead letters, the newest first."""
-        chosen = [_D.tenant == self._tenant, _D.state == DEAD]
+        chosen = [self._d.tenant == self._tenant, self._d.state == DEAD]
         if before is not None:
-            chosen.append(_D.position < before)
-        if plugin_id is not None:
-            chosen.append(_D.plugin_id == plugin_id)
+            chosen.append(self._d.position < before)
+        if receiver_id is not None:
+            chosen.append(self._queues.receiver == receiver_id)
         found = await self._connection.execute(
-            _ROWS.where(*chosen).order_by(_D.position.desc()).limit(limit)
+            self._queues.found.where(*chosen).order_by(self._d.position.desc()).limit(limit)
         )
         return [_both(row) for row in found]
 
     async def find_dead(self, delivery_id: str) -> tuple[DeliveryRow, EventRow] | None:
         """Return one dead letter."""
         found = await self._connection.execute(
-            _ROWS.where(self._are([delivery_id]), _D.state == DEAD)
+            self._queues.found.where(self._are([delivery_id]), self._d.state == DEAD)
         )
         row = found.one_or_none()
         return None if row is None else _both(row)
 
-    async def requeue(self, plugin_id: str, ids: Sequence[str]) -> int:
+    async def requeue(self, receiver_id: str, ids: Sequence[str]) -> int:
         """Have dead letters wait again, as if never tried; return how many."""
-        await self._lock(plugin_id)
+        await self._lock(receiver_id)
         at = now()
         changed = await self._connection.execute(
-            update(deliveries)
-            .where(self._are(ids), _D.plugin_id == plugin_id, _D.state == DEAD)
+            update(self._queues.deliveries)
+            .where(self._are(ids), self._queues.receiver == receiver_id, self._d.state == DEAD)
             .values(state=PENDING, attempt=0, not_before=at, lease_owner=None, updated_at=at)
         )
-        await self.count(plugin_id, more=changed.rowcount)
+        await self.count(receiver_id, more=changed.rowcount)
         return changed.rowcount
 
     async def forget(self, ids: Sequence[str]) -> int:
         """Remove dead letters; return how many."""
         gone = await self._connection.execute(
-            delete(deliveries).where(self._are(ids), _D.state == DEAD)
+            delete(self._queues.deliveries).where(self._are(ids), self._d.state == DEAD)
         )
         return gone.rowcount
 
     async def forget_old(self, before: datetime, at_once: int) -> int:
         """Remove up to ``at_once`` dead letters from ``before`` a moment; return how many."""
         oldest = (
-            select(_D.position)
-            .where(_D.tenant == self._tenant, _D.state == DEAD, _D.updated_at < before)
-            .order_by(_D.position)
+            select(self._d.position)
+            .where(
+                self._d.tenant == self._tenant, self._d.state == DEAD, self._d.updated_at < before
+            )
+            .order_by(self._d.position)
             .limit(at_once)
         )
-        gone = await self._connection.execute(delete(deliveries).where(_D.position.in_(oldest)))
+        gone = await self._connection.execute(
+            delete(self._queues.deliveries).where(self._d.position.in_(oldest))
+        )
         return gone.rowcount
 
     async def forget_beyond(self, kept: int) -> int:
-        """Remove each plugin's oldest dead letters beyond so many; return how many."""
+        """Remove each receiver's oldest dead letters beyond so many; return how many."""
         crowded = await self._connection.execute(
-            select(_D.plugin_id)
-            .where(_D.tenant == self._tenant, _D.state == DEAD)
-            .group_by(_D.plugin_id)
+            select(self._queues.receiver)
+            .where(self._d.tenant == self._tenant, self._d.state == DEAD)
+            .group_by(self._queues.receiver)
             .having(func.count() > kept)
         )
         removed = 0
-        for plugin_id in list(crowded.scalars()):
-            dead = and_(self._of(plugin_id), _D.state == DEAD)
+        for receiver_id in list(crowded.scalars()):
+            dead = and_(self._of(receiver_id), self._d.state == DEAD)
             last = (
-                select(_D.position).where(dead).order_by(_D.position.desc()).offset(kept).limit(1)
+                select(self._d.position)
+                .where(dead)
+                .order_by(self._d.position.desc())
+                .offset(kept)
+                .limit(1)
             )
             gone = await self._connection.execute(
-                delete(deliveries).where(dead, _D.position <= last.scalar_subquery())
+                delete(self._queues.deliveries).where(
+                    dead, self._d.position <= last.scalar_subquery()
+                )
             )
             removed += gone.rowcount
         return removed
 
     async def subscribers(self) -> list[SubscriberRow]:
-        """Return the plugins that events waited for at some time, by name."""
+        """Return those that events waited for at some time, by name."""
         found = await self._connection.execute(
-            _subscribers().where(_S.tenant == self._tenant).order_by(plugins.c.name)
+            self._queues.subscribers.where(
+                self._queues.receivers.c.tenant == self._tenant
+            ).order_by("name")
         )
         return [SubscriberRow(**row) for row in found.mappings()]
 
@@ -277,83 +278,80 @@ class DeliveryRepository:
         if changed.rowcount == 0:
             await self._connection.execute(insert(subscribers).values(**named, paused=paused))
 
-    async def _lock(self, plugin_id: str) -> None:
+    async def _lock(self, receiver_id: str) -> Result[Any]:
         """Take the queue's lock before its rows: whoever claims takes them in that order."""
-        await self._connection.execute(_LOCK, {"in_tenant": self._tenant, "of_plugin": plugin_id})
+        named = {"in_tenant": self._tenant, "of_id": receiver_id}
+        return await self._connection.execute(self._queues.lock, named)
 
     async def _settle(self, owner: str, delivery_id: str, **values: Any) -> bool:
         values |= {"lease_owner": None, "lease_until": None, "updated_at": now()}
         changed = await self._connection.execute(
-            update(deliveries).where(self._held(owner, [delivery_id])).values(values)
+            update(self._queues.deliveries).where(self._held(owner, [delivery_id])).values(values)
         )
         return bool(changed.rowcount)
 
-    def _of(self, plugin_id: str) -> ColumnElement[bool]:
-        return and_(_D.tenant == self._tenant, _D.plugin_id == plugin_id)
+    def _of(self, receiver_id: str) -> ColumnElement[bool]:
+        return and_(self._d.tenant == self._tenant, self._queues.receiver == receiver_id)
 
     def _are(self, ids: Sequence[str]) -> ColumnElement[bool]:
-        return and_(_D.tenant == self._tenant, _D.id.in_(list(ids)))
+        return and_(self._d.tenant == self._tenant, self._d.id.in_(list(ids)))
 
     def _held(self, owner: str, ids: Sequence[str]) -> ColumnElement[bool]:
-        return and_(self._are(ids), _D.state == RUNNING, _D.lease_owner == owner)
+        return and_(self._are(ids), self._d.state == RUNNING, self._d.lease_owner == owner)
 
 
-async def waiting(connection: Connection) -> list[SubscriberRow]:
-    """Return the plugins, of every tenant, that have something to handle now."""
-    at = now()
-    of_subscriber = and_(_D.tenant == _S.tenant, _D.plugin_id == _S.plugin_id)
+async def waiting(connection: Connection, queues: Queues = OF_PLUGINS) -> list[SubscriberRow]:
+    """Return the receivers, of every tenant, that have something to get now."""
+    at, receivers = now(), queues.receivers.c
     due = or_(
-        exists().where(of_subscriber, _is_pending(at)),
-        exists().where(of_subscriber, _is_abandoned(at)),
+        exists().where(queues.of_receiver, _is_pending(queues, at)),
+        exists().where(queues.of_receiver, _is_abandoned(queues, at)),
     )
     found = await connection.of_every_tenant().execute(
-        _subscribers().where(_S.queued > 0, _S.paused.is_(False), due)
+        queues.subscribers.where(receivers.queued > 0, receivers.paused.is_(False), due)
     )
     return [SubscriberRow(**row) for row in found.mappings()]
 
 
-async def renew(connection: Connection, owners: Sequence[str], until: datetime) -> None:
+async def renew(
+    connection: Connection, owners: Sequence[str], until: datetime, queues: Queues = OF_PLUGINS
+) -> None:
     """Have the leases of ``owners``, of every tenant, last longer.
 
     What is being settled at this moment is left alone: to wait for it, with rows of others locked
     already, would be a deadlock as soon as whoever settles wants those.
     """
+    columns = queues.deliveries.c
     held = (
-        select(_D.position)
-        .where(_D.state == RUNNING, _D.lease_owner.in_(list(owners)))
+        select(columns.position)
+        .where(columns.state == RUNNING, columns.lease_owner.in_(list(owners)))
         .with_for_update(skip_locked=True)
     )
     await connection.of_every_tenant().execute(
-        update(deliveries).where(_D.position.in_(held)).values(lease_until=until)
+        update(queues.deliveries).where(columns.position.in_(held)).values(lease_until=until)
     )
 
 
-def _subscribers() -> Any:
-    return select(
-        _S.tenant, _S.plugin_id, plugins.c.name, _S.queued, _S.dropped, _S.paused
-    ).select_from(
-        subscribers.join(plugins, and_(plugins.c.tenant == _S.tenant, plugins.c.id == _S.plugin_id))
-    )
-
-
-def _is_pending(at: datetime) -> ColumnElement[bool]:
+def _is_pending(queues: Queues, at: datetime) -> ColumnElement[bool]:
     """What waits and may be begun."""
-    return and_(_D.state == PENDING, _D.not_before <= at)
+    columns = queues.deliveries.c
+    return and_(columns.state == PENDING, columns.not_before <= at)
 
 
-def _is_abandoned(at: datetime) -> ColumnElement[bool]:
+def _is_abandoned(queues: Queues, at: datetime) -> ColumnElement[bool]:
     """What was leased by a host that is gone."""
-    return and_(_D.state == RUNNING, _D.lease_until < at)
+    columns = queues.deliveries.c
+    return and_(columns.state == RUNNING, columns.lease_until < at)
 
 
-def _is_behind(at: datetime) -> ColumnElement[bool]:
+def _is_behind(queues: Queues, at: datetime) -> ColumnElement[bool]:
     """What has an earlier one of the same key before it that cannot be claimed with it."""
-    earlier = deliveries.alias("earlier")
+    columns, earlier = queues.deliveries.c, queues.deliveries.alias("earlier")
     return exists().where(
-        earlier.c.tenant == _D.tenant,
-        earlier.c.plugin_id == _D.plugin_id,
-        earlier.c.key == _D.key,
-        earlier.c.position < _D.position,
+        earlier.c.tenant == columns.tenant,
+        earlier.c[queues.receiver.name] == queues.receiver,
+        earlier.c.key == columns.key,
+        earlier.c.position < columns.position,
         or_(
             and_(earlier.c.state == PENDING, earlier.c.not_before > at),
             and_(earlier.c.state == RUNNING, earlier.c.lease_until >= at),

@@ -11,7 +11,7 @@ from sqlalchemy import and_, delete, exists, func, insert, or_, select
 from wardian.storage.database import Connection
 from wardian.storage.neighbours import tell
 from wardian.storage.rows import AuditRow, EventRow
-from wardian.storage.tables import audit, deliveries, events
+from wardian.storage.tables import audit, deliveries, endpoint_deliveries, events
 
 HOST = "host"
 """The source of what hosts record of themselves."""
@@ -91,15 +91,18 @@ class EventRepository:
         """Remove up to ``at_once`` of the oldest events, and return how many those were.
 
         Those from ``before`` a moment go, and those beyond the ``kept`` newest; but none that a
-        plugin is still to handle, or that is a dead letter.
+        plugin or an endpoint is still to get, or that is a dead letter.
         """
         mine = events.c.tenant == self._tenant
         found = await self._connection.execute(
             select(_POSITION).where(mine).order_by(_POSITION.desc()).offset(kept).limit(1)
         )
         beyond = found.scalar_one_or_none() or 0
-        awaited = exists().where(
-            deliveries.c.tenant == self._tenant, deliveries.c.event_id == events.c.id
+        awaited = or_(
+            *(
+                exists().where(table.c.tenant == self._tenant, table.c.event_id == events.c.id)
+                for table in (deliveries, endpoint_deliveries)
+            )
         )
         oldest = (
             select(_POSITION)

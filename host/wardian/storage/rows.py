@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -366,10 +366,10 @@ class RevocationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriberRow:
-    """A plugin that receives events: how many wait for it, and how many found no place."""
+    """Who receives events: how many wait for it, and how many found no place."""
 
     tenant: str
-    plugin_id: str
+    id: str
     name: str
     queued: int = 0
     dropped: int = 0
@@ -378,7 +378,7 @@ class SubscriberRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRow:
-    """One event on its way to one plugin; ``state`` is ``pending``, ``running`` or ``dead``.
+    """One event on its way to one receiver; ``state`` is ``pending``, ``running`` or ``dead``.
 
     Attributes:
         attempt: how often it was begun.
@@ -386,10 +386,64 @@ class DeliveryRow:
 
     id: str
     position: int
-    plugin_id: str
+    receiver_id: str
     state: str
     attempt: int
     not_before: datetime
     last_error: str
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointRow:
+    """An address of a host app that events are posted to.
+
+    Attributes:
+        topics: patterns of those that are.
+        api_key_id: of the key whose rights it has.
+        paused: whether it is disabled, and ``reason`` why.
+        failures: in a row, the first of them at ``failing_since``.
+        sealed: what it signs with, sealed by the data key ``key_id``.
+    """
+
+    id: str
+    url: str
+    topics: Sequence[str]
+    description: str
+    api_key_id: str
+    key_id: str
+    sealed: bytes
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str
+    paused: bool = False
+    reason: str = ""
+    queued: int = 0
+    dropped: int = 0
+    failures: int = 0
+    failing_since: datetime | None = None
+    last_success_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """One attempt to post an event.
+
+    Attributes:
+        status: of the response; None where there was none.
+        response: the beginning of its body.
+    """
+
+    endpoint_id: str
+    event_id: str
+    topic: str
+    attempt: int
+    outcome: str
+    status: int | None
+    reason: str
+    response: str
+    milliseconds: int
+    at: datetime
+    position: int = 0

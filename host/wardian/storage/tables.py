@@ -75,6 +75,12 @@ def _of_plugin() -> ForeignKeyConstraint:
     )
 
 
+def _of_endpoint() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(
+        ["tenant", "endpoint_id"], ["endpoints.tenant", "endpoints.id"], ondelete="CASCADE"
+    )
+
+
 def _of_package() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(
         ["tenant", "package_digest"], ["packages.tenant", "packages.digest"]
@@ -539,5 +545,81 @@ deliveries = Table(
     Index(None, "tenant", "plugin_id", "state", "position"),
     Index(None, "tenant", "plugin_id", "key", "position"),
     Index(None, "tenant", "event_id"),
+    sqlite_autoincrement=True,
+)
+
+# Where a host app wants events posted to, and what waits for it there. Whoever queues an event for
+# it, or takes some out, holds this row.
+endpoints = Table(
+    "endpoints",
+    metadata,
+    _tenant(key=True),
+    Column("id", String(36), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("topics", JSON, nullable=False),  # patterns, as those of streams
+    Column("description", Text, nullable=False),
+    Column("api_key_id", String(36), nullable=False),  # whose rights it has
+    Column("paused", Boolean, nullable=False, default=False),  # because it is disabled
+    Column("reason", Text, nullable=False, default=""),
+    Column("queued", BigInteger, nullable=False, default=0),
+    Column("dropped", BigInteger, nullable=False, default=0),
+    Column("failures", BigInteger, nullable=False, default=0),  # in a row
+    Column("failing_since", UtcDateTime),
+    Column("last_success_at", UtcDateTime),
+    Column("key_id", String(36), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # what it signs with
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("updated_by", String(200), nullable=False),
+    ForeignKeyConstraint(["tenant", "api_key_id"], ["api_keys.tenant", "api_keys.id"]),
+    ForeignKeyConstraint(["tenant", "key_id"], ["data_keys.tenant", "data_keys.id"]),
+    Index(None, "tenant", "api_key_id"),
+    Index(None, "tenant", "key_id"),
+)
+
+# Events that are still to be posted, and dead letters; as `deliveries` to plugins.
+endpoint_deliveries = Table(
+    "endpoint_deliveries",
+    metadata,
+    Column("position", _POSITION, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("endpoint_id", String(36), nullable=False),
+    Column("event_id", String(36), nullable=False),
+    Column("key", String(256)),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),  # how often it was begun
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("lease_owner", String(36)),
+    Column("lease_until", UtcDateTime),
+    Column("last_error", Text, nullable=False, default=""),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    _of_endpoint(),
+    Index(None, "tenant", "endpoint_id", "state", "position"),
+    Index(None, "tenant", "endpoint_id", "key", "position"),
+    Index(None, "tenant", "event_id"),
+    sqlite_autoincrement=True,
+)
+
+# How the last deliveries to an endpoint went.
+endpoint_attempts = Table(
+    "endpoint_attempts",
+    metadata,
+    Column("position", _POSITION, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("endpoint_id", String(36), nullable=False),
+    Column("event_id", String(36), nullable=False),
+    Column("topic", String(200), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("status", Integer),  # NULL where there was no response
+    Column("reason", ToldText, nullable=False),
+    Column("response", ToldText, nullable=False),  # the beginning of its body
+    Column("milliseconds", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    _of_endpoint(),
+    Index(None, "tenant", "endpoint_id", "position"),
     sqlite_autoincrement=True,
 )

@@ -13,7 +13,14 @@ from sqlalchemy.exc import IntegrityError
 from wardian.errors import Conflict, NotFound
 from wardian.storage.database import Connection
 from wardian.storage.rows import now
-from wardian.storage.tables import credentials, data_keys, oauth_flows, plugins, tenants
+from wardian.storage.tables import (
+    credentials,
+    data_keys,
+    endpoints,
+    oauth_flows,
+    plugins,
+    tenants,
+)
 
 ACTIVE = "active"
 RETIRED = "retired"
@@ -187,7 +194,7 @@ class VaultRepository:
                     ~exists().where(
                         table.c.tenant == data_keys.c.tenant, table.c.key_id == data_keys.c.id
                     )
-                    for table in (credentials, oauth_flows)
+                    for table in (credentials, oauth_flows, endpoints)
                 ),
             )
         )

@@ -67,6 +67,11 @@ class KeyRing:
         self._clock = clock
         self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
         self._revocations = 0
+        self._revoked: Callable[[], None] = lambda: None
+
+    def watch(self, revoked: Callable[[], None]) -> None:
+        """Call ``revoked`` after a key was revoked here."""
+        self._revoked = revoked
 
     async def authenticate(self, token: str) -> Caller:
         """Return who holds ``token``.
@@ -136,6 +141,7 @@ class KeyRing:
         finally:
             # Even if the caller was cancelled: the revocation may have been committed.
             self.forget_all()
+            self._revoked()
 
     def forget_all(self) -> None:
         """Look every key up again, because one may have been revoked."""

@@ -16,6 +16,7 @@ class Scope(StrEnum):
     ADMIN = "admin"
     CALL = "call"
     READ = "read"
+    WEBHOOKS = "webhooks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import msgspec
 from wardian.crypto.aead import NotAuthentic
 from wardian.storage import Database
 from wardian.storage.vault import Kept, VaultRepository
+from wardian.vault.documents import reseal_endpoints
 from wardian.vault.keyring import Keyring
 from wardian.vault.ports import Journal, Reached
 from wardian.vault.sealing import open_row, seal
@@ -29,7 +30,8 @@ class Rotated(msgspec.Struct, frozen=True, kw_only=True):
         key: the number of the data key that seals now.
         resealed: credentials that it has sealed anew.
         dropped: old data keys that nothing is sealed with any more.
-        damaged: the names of credentials that could not be opened; they keep their old key.
+        damaged: the names of credentials, and the ids of endpoints, that could not be opened; they
+            keep their old key.
         resumed: whether this ended a rotation that was cut short before.
     """
 
@@ -102,6 +104,9 @@ class Rotation:
         while after is not None:
             self._reached(CHANGE, "batch")
             after = await self._batch(tenant, after, tally)
+        async with self._database.transaction() as connection:
+            damaged = await reseal_endpoints(connection, self._keyring, tenant)
+        tally.damaged += [f"endpoint {endpoint_id}" for endpoint_id in damaged]
         return tally
 
     async def _unwrap_all(self, tenant: str) -> None:

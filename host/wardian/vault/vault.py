@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from wardian.crypto.aead import NotAuthentic, context
+from wardian.crypto.aead import NotAuthentic
 from wardian.crypto.identifiers import new_id
 from wardian.errors import Conflict, CredentialDamaged, InvalidArguments, NotFound, VaultSealed
 from wardian.policy.secret import Secret
 from wardian.storage import Connection, Database
 from wardian.storage.rows import now
 from wardian.storage.vault import TENANTS_OWN, CredentialRow, Kept, VaultRepository
+from wardian.vault.documents import bound_to
 from wardian.vault.held import Bound, Held, Kind
 from wardian.vault.keyring import Keyring, VaultState
 from wardian.vault.kinds import check_fields
@@ -36,7 +37,6 @@ ROTATE_DAYS_MAX = 3650
 _OPENED_AT_ONCE = 100
 """Credentials; then others have the event loop."""
 
-_DOCUMENT = "wardian document 1"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 _log = logging.getLogger("wardian.vault")
@@ -236,6 +236,15 @@ class Vault:
             raise _no_credential(name)
         return credential_view(kept)
 
+    async def prepare(self, tenant: str) -> None:
+        """See to it that `seal_bytes` has a key to seal with, before its transaction.
+
+        Raises:
+            VaultSealed: the vault is sealed.
+            NotFound: there is no such tenant.
+        """
+        await self._keyring.prepare(tenant)
+
     async def seal_bytes(
         self, connection: Connection, tenant: str, purpose: str, document_id: str, content: bytes
     ) -> Sealed:
@@ -245,8 +254,7 @@ class Vault:
             VaultSealed: the vault is sealed, or the tenant has no credential yet.
         """
         key_id, key = await self._sealing(connection, tenant)
-        bound_to = context(_DOCUMENT, purpose, tenant, document_id, key_id)
-        return Sealed(key_id, key.seal(content, bound_to))
+        return Sealed(key_id, key.seal(content, bound_to(tenant, purpose, document_id, key_id)))
 
     async def open_bytes(
         self, tenant: str, purpose: str, document_id: str, sealed: Sealed
@@ -260,11 +268,11 @@ class Vault:
         _ = self._keyring.roots
         async with self._database.reading() as connection:
             row = await VaultRepository(connection, tenant).key(sealed.key_id)
-        bound_to = context(_DOCUMENT, purpose, tenant, document_id, sealed.key_id)
+        bound = bound_to(tenant, purpose, document_id, sealed.key_id)
         try:
             if row is None:
                 raise NotAuthentic
-            return (await self._keyring.opening(tenant, row)).open(sealed.content, bound_to)
+            return (await self._keyring.opening(tenant, row)).open(sealed.content, bound)
         except NotAuthentic:
             raise CredentialDamaged("What was sealed cannot be opened: it was changed.") from None
 

@@ -60,6 +60,19 @@ ROUTES = [
     ("GET", "/api/v1/events/dead", "admin"),
     ("POST", "/api/v1/events/dead/requeue", "admin"),
     ("POST", "/api/v1/events/dead/discard", "admin"),
+    ("GET", "/api/v1/webhooks", "webhooks"),
+    ("POST", "/api/v1/webhooks", "webhooks"),
+    ("GET", "/api/v1/webhooks/nothing", "webhooks"),
+    ("PATCH", "/api/v1/webhooks/nothing", "webhooks"),
+    ("DELETE", "/api/v1/webhooks/nothing", "webhooks"),
+    ("POST", "/api/v1/webhooks/nothing/enable", "webhooks"),
+    ("POST", "/api/v1/webhooks/nothing/disable", "webhooks"),
+    ("POST", "/api/v1/webhooks/nothing/ping", "webhooks"),
+    ("POST", "/api/v1/webhooks/nothing/secret", "webhooks"),
+    ("GET", "/api/v1/webhooks/nothing/attempts", "webhooks"),
+    ("GET", "/api/v1/webhooks/nothing/dead", "webhooks"),
+    ("POST", "/api/v1/webhooks/nothing/dead/requeue", "webhooks"),
+    ("POST", "/api/v1/webhooks/nothing/dead/discard", "webhooks"),
     ("GET", f"{PLUGINS}/calculator/config", "read"),
     ("PUT", f"{PLUGINS}/nothing/config", "admin"),
     ("PATCH", f"{PLUGINS}/nothing/config", "admin"),
@@ -119,7 +132,7 @@ async def test_every_route_takes_a_key_with_its_scope(
         refused = await stranger.request(method, path)
     assert (refused.status_code, refused.json()["type"]) == (401, "/problems/unauthenticated")
     assert refused.headers["www-authenticate"].startswith("Bearer")
-    others = {"admin": ("read", "call"), "read": ("call",), "call": ("read",)}[scope]
+    others = [each for each in ("read", "call", "webhooks") if each != scope]
     async with connect(await key(admin, *others)) as client:
         refused = await client.request(method, path)
     assert (refused.status_code, refused.json()["type"]) == (403, "/problems/forbidden")

@@ -84,4 +84,4 @@ async def test_events_further_than_the_limit_from_their_origin_are_refused_and_t
 
     (found,) = await events.recent(10, tenant="default")
     assert (found.hops, found.origin) == (2, "first")
-    assert [(drop.plugin, drop.reason) for drop in drops] == [("counter", DropReason.HOPS)]
+    assert [(drop.whose, drop.reason) for drop in drops] == [("counter", DropReason.HOPS)]

@@ -32,9 +32,9 @@ def test_the_limit_on_open_files_is_raised_to_the_hard_one_within_a_bound(
 
 @pytest.mark.parametrize(
     ("descriptors", "wanted"),
-    [(64, 64), (256, 64), (320, 64), (321, 65), (1024, 768), (65_536, 65_280), (UNLIMITED, 65_280)],
+    [(64, 64), (384, 64), (448, 64), (449, 65), (1024, 640), (65_536, 65_152), (UNLIMITED, 65_152)],
 )
-def test_connections_leave_256_descriptors_and_are_at_least_64(
+def test_connections_leave_384_descriptors_and_are_at_least_64(
     descriptors: int, wanted: int
 ) -> None:
     assert connections_max(descriptors) == wanted

@@ -111,7 +111,7 @@ async def test_one_of_several_permissions_that_fit_is_enough_for_one_delivery(
 
     (event,) = await publish(events, 1)
 
-    assert event.offered.queued == (subscriber.plugin_id,)
+    assert event.offered.queued == (subscriber.id,)
     assert len(await bus.claim(subscriber, 10)) == 1
 
 
@@ -123,7 +123,7 @@ async def test_events_of_another_tenant_do_not_come(database: Database) -> None:
     await publish(events, 1)
 
     assert await bus.claim(subscriber, 10) == []
-    assert await bus.claim(Subscriber("default", subscriber.plugin_id, "counter"), 10) == []
+    assert await bus.claim(Subscriber("default", subscriber.id, "counter"), 10) == []
 
 
 async def test_an_event_that_is_rolled_back_is_delivered_to_nobody(database: Database) -> None:
@@ -287,7 +287,7 @@ async def test_a_plugin_that_is_paused_gets_nothing_and_loses_nothing(database: 
     for paused, comes in ((True, []), (False, [1])):
         async with database.transaction() as connection:
             repository = DeliveryRepository(connection, "default")
-            await repository.set_paused(subscriber.plugin_id, paused)
+            await repository.set_paused(subscriber.id, paused)
         if paused:
             await publish(events, 1)
         assert bool(await bus.waiting()) is not paused
@@ -356,7 +356,7 @@ async def test_the_deliveries_of_an_uninstalled_plugin_go_with_it(database: Data
     batch = await bus.claim(subscriber, 10)
 
     async with database.transaction() as connection:
-        await PluginRepository(connection, "default").remove(subscriber.plugin_id)
+        await PluginRepository(connection, "default").remove(subscriber.id)
 
     assert await settle(bus, Outcome.DONE, *batch) == 0
     assert await queued(database) == []

@@ -267,8 +267,8 @@ async def test_with_one_key_and_in_one_tenant_so_many_are_published_a_second(
     clock.at += 5.0
     await publish("k1")
 
-    assert [(each.app, each.whose, each.reason.value) for each in dropped] == [
-        ("app:shop", "app:shop", "rate")
+    assert [(each.kind.value, each.whose, each.reason.value) for each in dropped] == [
+        ("app", "app:shop", "rate")
     ] * 2
     assert len(await events.recent(100, tenant="default")) == 9
 

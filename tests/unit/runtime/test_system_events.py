@@ -14,7 +14,7 @@ from hosts import MANIFEST, WASM, FakeHost, fake_host, package
 from signing import KEY, NEXT_KEY
 from telling import check_fields
 from wardian.errors import GuestError
-from wardian.events import Drop, DropReason, SystemEvent
+from wardian.events import Drop, DropReason, Kind, SystemEvent
 from wardian.events.catalogue import SYSTEM_EVENTS, topic_of
 from wardian.plugins import PluginState
 from wardian.plugins.archive import write_archive
@@ -89,7 +89,13 @@ async def change_events(made: FakeHost) -> None:
             await asyncio.sleep(0.01)
     await host.deliveries.discard([letters[0].id])
     made.parts.events.drop(
-        Drop(tenant="default", app="app:shop", topic="orders.new", reason=DropReason.RATE)
+        Drop(
+            tenant="default",
+            kind=Kind.APP,
+            whose="app:shop",
+            topic="orders.new",
+            reason=DropReason.RATE,
+        )
     )
     async with made.parts.delivering.kept():
         pass  # what was dropped is written down at the end

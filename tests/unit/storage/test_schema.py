@@ -23,7 +23,7 @@ from wardian.storage.tables import metadata
 
 pytestmark = pytest.mark.anyio
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0006"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0006", "0007"]
 
 
 async def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:
