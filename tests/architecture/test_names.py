@@ -35,7 +35,7 @@ def test_every_imported_interface_has_a_file_in_the_wit() -> None:
 @pytest.mark.parametrize(
     ("directory", "suffix", "beside"),
     [
-        ("host/wardian/capabilities", ".py", {"base", "guards", "refusals"}),
+        ("host/wardian/capabilities", ".py", {"base", "entries", "guards", "refusals"}),
         ("sdk/python/wardian_sdk", ".py", set()),
         ("sdk/typescript/src", ".ts", {"index"}),
     ],

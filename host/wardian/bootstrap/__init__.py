@@ -67,6 +67,7 @@ from wardian.runtime.rounds import RoundsParts
 from wardian.runtime.sinks import Sinks
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
+from wardian.runtime.stores import Stores
 from wardian.runtime.transition import TransitionParts, Transitions
 from wardian.runtime.trust_policy import TrustPolicies
 from wardian.runtime.upgrades import Upgrader, UpgraderParts
@@ -339,6 +340,7 @@ def compose(
         egress=egress,
         configuration=make_configuration(settings, database, events, journal, tenants, rounds),
         webhooks=webhooks,
+        stores=Stores(database, registry, journal, services.watch, services.kv_quota),
     ), statistics
 
 

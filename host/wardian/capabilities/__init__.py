@@ -20,6 +20,7 @@ from wardian.capabilities.events import EventsCapability
 from wardian.capabilities.guards import CredentialGuards
 from wardian.capabilities.http import Http
 from wardian.capabilities.kv import Kv
+from wardian.capabilities.kv_namespaces import KvNamespaces
 from wardian.capabilities.logging import Logging
 from wardian.capabilities.metrics import Metrics
 from wardian.capabilities.plugins import PluginCalls, Plugins
@@ -56,6 +57,7 @@ def build(services: Services) -> dict[str, object]:
         "logging": Logging(),
         "config": Config(),
         "kv": Kv(services.database, services.kv_quota),
+        "kv-namespaces": KvNamespaces(services.database, services.kv_quota),
         "events": EventsCapability(services.events, services.publish_limits, services.dropped),
         "credentials": Credentials(services.vault, services.database, fresh=services.fresh),
         "http": Http(

@@ -18,6 +18,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "config": (),
     "metrics": (),
     "kv": ("kv:read", "kv:write"),
+    "kv-namespaces": ("kv:read", "kv:write"),
     "events": ("events:publish",),
     "credentials": ("credentials:use", "credentials:reveal"),
     "http": ("http:request", "credentials:use"),

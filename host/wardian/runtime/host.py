@@ -50,6 +50,7 @@ from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds
 from wardian.runtime.statistics import NO_VITALS, Statistics
 from wardian.runtime.steps import Steps
+from wardian.runtime.stores import Stores
 from wardian.runtime.supervision import Supervisor
 from wardian.runtime.traffic import Traffic
 from wardian.runtime.trust_policy import TrustPolicies
@@ -152,6 +153,7 @@ class HostParts:
     egress: Egress
     configuration: Configuration
     webhooks: Webhooks
+    stores: Stores
 
 
 class PluginHost:
@@ -165,6 +167,7 @@ class PluginHost:
         webhooks: ``endpoints`` of host apps that events are posted to, and their ``backlog``.
         deliveries: which plugins receive events, what waits for them, and dead letters.
         configuration: what plugins see as their configuration, in layers.
+        kv: what plugins keep in key-value storage; looked at, exported, cleared.
         recordings: calls that can be run again, and which plugins' are recorded.
         replays: run recorded calls again.
         oauth_flows: connect plugins to OAuth providers, through a browser.
@@ -186,6 +189,7 @@ class PluginHost:
         self.webhooks = parts.webhooks
         self.deliveries = parts.delivering.deliveries
         self.configuration = parts.configuration
+        self.kv = parts.stores
         self.recordings = parts.recordings
         self.replays = parts.replays
         self.oauth_flows = parts.oauth_flows

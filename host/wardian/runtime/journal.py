@@ -48,6 +48,16 @@ class Change:
         """Write down that something happened to an API key, or to a tenant; never a token."""
         await self._note(topic, subject, detail)
 
+    async def note_stored(self, what: str, plugin: str, detail: Mapping[str, Any]) -> None:
+        """Write down that ``plugin.WHAT`` was done with what a plugin keeps.
+
+        Of the prefix of its keys only auditors read, because it may be somebody's name.
+        """
+        action = f"plugin.{what}"
+        await self._write(action, plugin, detail)
+        told = {name: value for name, value in detail.items() if name != "prefix"}
+        await self._tell(action, {"plugin": plugin, "actor": self.actor, **told})
+
     async def note_dropped(self, kind: Kind, whose: str, detail: Mapping[str, Any]) -> None:
         """Write down that events were dropped which a plugin or an app was to publish, or a plugin
         or an endpoint to receive."""

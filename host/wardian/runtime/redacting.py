@@ -26,8 +26,12 @@ from wardian.worlds import contract
 _WHOLLY_SECRET = frozenset((("credentials", "reveal"), ("credentials", "sign")))
 """Host functions that answer with what is secret, whatever it is called."""
 
-_KEYED = "key"
-"""The parameter that names what is read: `kv.get` of ``api-token`` is answered a token."""
+_KEYED = ("key", "namespace")
+"""Parameters that name what is read or written: `kv.get` of ``api-token`` is answered a token, and
+so is `kv-namespaces.get` of anybody in ``tokens``."""
+
+_HELD = frozenset(("value", "expected"))
+"""Parameters that are what is named by them."""
 
 
 def redacted(
@@ -110,7 +114,8 @@ def texts_of_type(function: FunctionDescription | None) -> frozenset[str]:
 
 def _redacted_host_call(redaction: Redaction, call: RecordedHostCall) -> RecordedHostCall:
     function = call.interface, call.function
-    hidden = function in _WHOLLY_SECRET or _reads_secret(function, call.arguments)
+    named = dict(zip(_parameters(*function), call.arguments, strict=False))
+    hidden = function in _WHOLLY_SECRET or _is_of_secret(named)
     is_answered = isinstance(call.answer, dict) and call.answer.get("tag") == "ok"
     answer: Any = call.answer
     if hidden and is_answered:
@@ -122,9 +127,9 @@ def _redacted_host_call(redaction: Redaction, call: RecordedHostCall) -> Recorde
     )
 
 
-def _reads_secret(function: tuple[str, str], arguments: list[Any]) -> bool:
-    key = dict(zip(_parameters(*function), arguments, strict=False)).get(_KEYED)
-    return isinstance(key, str) and is_secret_name(key)
+def _is_of_secret(named: Mapping[str, Any]) -> bool:
+    names = (named.get(parameter) for parameter in _KEYED)
+    return any(isinstance(name, str) and is_secret_name(name) for name in names)
 
 
 def _clean_arguments(
@@ -132,7 +137,10 @@ def _clean_arguments(
 ) -> list[Any]:
     """Clean arguments under the names of their parameters; what has none stands by itself."""
     names = _parameters(*function)[: len(arguments)]
-    named = redaction.clean(dict(zip(names, arguments, strict=False)))
+    named = dict(zip(names, arguments, strict=False))
+    if _is_of_secret(named):
+        named |= {name: redaction.hide(named[name]) for name in _HELD & named.keys()}
+    named = redaction.clean(named)
     return [*named.values(), *redaction.clean(arguments[len(names) :])]
 
 

@@ -31,7 +31,7 @@ from wardian.policy.secret import Secret
 from wardian.telemetry import Telemetry
 from wardian.vault.watch import Watch
 
-REFUSED = frozenset(("kv", "events", "metrics", "plugins", "agents"))
+REFUSED = frozenset(("kv", "kv-namespaces", "events", "metrics", "plugins", "agents"))
 REDACTED = frozenset(("logging",))
 
 _JUDGED: Mapping[str, Callable[[list[Any]], list[Any]]] = {

@@ -1,7 +1,8 @@
 """Key-value entries of one plugin in one tenant, with their quota.
 
 Keys and values are UTF-8 bytes. Every method that writes must run in `Database.transaction`: the
-quota is read, checked and changed in it, so concurrent writers cannot pass it together.
+quota is read, checked and changed in it, so concurrent writers cannot pass it together. It covers
+all namespaces of a plugin; the name of one counts with each of its keys.
 """
 
 from __future__ import annotations
@@ -10,10 +11,23 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from wardian.errors import NotFound
 from wardian.storage.database import Connection
+from wardian.storage.kv_layout import NAMELESS, NAMESPACES_MAX, Namespace
 from wardian.storage.tables import kv, kv_usage
 
 
@@ -38,9 +52,16 @@ class Entry:
 
 
 class KvRepository:
-    """The entries of one plugin of one tenant, over one open transaction."""
+    """The entries of one namespace of a plugin of one tenant, over one open transaction."""
 
-    def __init__(self, connection: Connection, tenant: str, plugin_id: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        tenant: str,
+        plugin_id: str,
+        namespace: Namespace = NAMELESS,
+    ) -> None:
+        self._namespace = namespace
         self._connection = connection.of(tenant, plugin_id)
         self._owner = {"tenant": tenant, "plugin_id": plugin_id}
         self._mine = and_(kv.c.tenant == tenant, kv.c.plugin_id == plugin_id)
@@ -49,33 +70,38 @@ class KvRepository:
     async def get(self, key: bytes) -> Entry | None:
         """Return the entry at ``key``, unless there is none or its time is over."""
         found = await self._connection.execute(
-            select(kv.c.value, kv.c.expires_at).where(self._mine, kv.c.key == key, _alive())
+            select(kv.c.value, kv.c.expires_at).where(self._mine, self._is(key), alive())
         )
         row = found.one_or_none()
         return None if row is None else Entry(row.value, row.expires_at)
 
     async def keys(self, prefix: bytes, after: bytes | None, limit: int) -> list[bytes]:
         """Return up to ``limit`` keys with ``prefix`` that come after ``after``, in byte order."""
-        chosen = [self._mine, _alive(), kv.c.key >= prefix]
-        end = _after_prefix(prefix)
-        if end is not None:
-            chosen.append(kv.c.key < end)
+        chosen = [self._mine, alive(), self._within(prefix)]
         if after is not None:
-            chosen.append(kv.c.key > after)
+            chosen.append(kv.c.key > self._namespace.stored(after))
         found = await self._connection.execute(
             select(kv.c.key).where(*chosen).order_by(kv.c.key).limit(limit)
         )
-        return list(found.scalars())
+        return [self._namespace.bare(key) for key in found.scalars()]
+
+    async def namespaces(self) -> list[str]:
+        """Return the names of the plugin's namespaces that have an entry, in byte order."""
+        return sorted(await self._names(alive()))
 
     async def put(self, key: bytes, entry: Entry, quota: Quota) -> None:
         """Write an entry, whatever was there.
 
         Raises:
-            QuotaExceeded: the plugin would keep more than ``quota``.
+            QuotaExceeded: the plugin would keep more than ``quota``, or have one namespace more
+                than `NAMESPACES_MAX`.
+            NotFound: the plugin was uninstalled while this call ran.
         """
         used_bytes, used_keys, old = await self._lock_usage(key)
-        size = len(key) + len(entry.value)
-        if _passes(quota, used_bytes, used_keys, old, size):
+        stored = self._namespace.stored(key)
+        size = len(stored) + len(entry.value)
+        is_one_too_many = old is None and await self._is_one_too_many()
+        if is_one_too_many or _passes(quota, used_bytes, used_keys, old, size):
             used_bytes, used_keys = await self._purge(used_bytes, used_keys)
             old = await self._size(key)
             if _passes(quota, used_bytes, used_keys, old, size):
@@ -83,12 +109,14 @@ class KvRepository:
                     f"{used_bytes} bytes in {used_keys} keys are kept, and {size} bytes more would "
                     f"pass the quota of {quota.bytes} bytes and {quota.keys} keys"
                 )
+            if is_one_too_many and await self._is_one_too_many():
+                raise QuotaExceeded(f"{NAMESPACES_MAX} namespaces are kept, as many as may be")
         values = {"value": entry.value, "expires_at": entry.expires_at}
         if old is None:
-            await self._connection.execute(insert(kv).values(**self._owner, key=key, **values))
+            await self._connection.execute(insert(kv).values(**self._owner, key=stored, **values))
         else:
             await self._connection.execute(
-                update(kv).where(self._mine, kv.c.key == key).values(values)
+                update(kv).where(self._mine, self._is(key)).values(values)
             )
         await self._set_usage(used_bytes + size - (old or 0), used_keys + (old is None))
 
@@ -97,10 +125,26 @@ class KvRepository:
         used_bytes, used_keys, size = await self._lock_usage(key)
         if size is None:
             return False
-        alive = await self.get(key) is not None
-        await self._connection.execute(delete(kv).where(self._mine, kv.c.key == key))
+        was_there = await self.get(key) is not None
+        await self._connection.execute(delete(kv).where(self._mine, self._is(key)))
         await self._set_usage(used_bytes - size, used_keys - 1)
-        return alive
+        return was_there
+
+    async def clear(self, prefix: bytes = b"") -> int:
+        """Remove the namespace's entries that start with ``prefix``; return how many there were.
+
+        Raises:
+            NotFound: the plugin was uninstalled while this call ran.
+        """
+        return await self._clear(self._within(prefix))
+
+    async def clear_all(self) -> int:
+        """Remove the entries of all the plugin's namespaces; return how many there were.
+
+        Raises:
+            NotFound: the plugin was uninstalled while this call ran.
+        """
+        return await self._clear(true())
 
     async def usage(self) -> tuple[int, int]:
         """Return the bytes and keys counted for the plugin, expired ones not yet purged too."""
@@ -110,13 +154,61 @@ class KvRepository:
         row = found.one_or_none()
         return (0, 0) if row is None else (row.used_bytes, row.used_keys)
 
-    async def _lock_usage(self, key: bytes) -> tuple[int, int, int | None]:
+    async def _clear(self, chosen: ColumnElement[bool]) -> int:
+        used_bytes, used_keys, _ = await self._lock_usage()
+        sizes = self._sizes().add_columns(case((alive(), 1), else_=0).label("alive"))
+        gone = sizes.where(chosen).subquery()
+        found = await self._connection.execute(
+            select(
+                func.coalesce(func.sum(gone.c.size), 0),
+                func.count(),
+                func.coalesce(func.sum(gone.c.alive), 0),
+            ).select_from(gone)
+        )
+        size, keys, were_there = map(int, found.one())
+        await self._connection.execute(delete(kv).where(self._mine, chosen))
+        await self._set_usage(used_bytes - size, used_keys - keys)
+        return were_there
+
+    async def _is_one_too_many(self) -> bool:
+        """Tell whether an entry here would be the first of more namespaces than there may be.
+
+        What has expired counts until it is purged: else it could be written anew afterwards.
+        """
+        if self._namespace == NAMELESS:
+            return False
+        one = select(kv.c.key).where(self._mine, self._within()).limit(1)
+        if (await self._connection.execute(one)).first() is not None:
+            return False
+        return len(await self._names(true())) >= NAMESPACES_MAX
+
+    async def _names(self, chosen: ColumnElement[bool]) -> list[str]:
+        """Jump from each namespace to the next, so that their keys are not all looked at."""
+        names: list[str] = []
+        _, end = NAMELESS.run()
+        while True:
+            found = await self._connection.execute(
+                select(kv.c.key)
+                .where(self._mine, chosen, kv.c.key >= end)
+                .order_by(kv.c.key)
+                .limit(1)
+            )
+            key = found.scalar_one_or_none()
+            if key is None:
+                return names
+            namespace = Namespace.of(key)
+            names.append(namespace.name)
+            _, end = namespace.run()
+
+    async def _lock_usage(self, key: bytes = b"") -> tuple[int, int, int | None]:
         """Hold the counters until the transaction ends; return them and the size at ``key``.
+
+        There is nothing at an empty key.
 
         Raises:
             NotFound: the plugin was uninstalled while this call ran.
         """
-        size = self._sizes().where(kv.c.key == key).scalar_subquery().label("size")
+        size = self._sizes().where(self._is(key)).scalar_subquery().label("size")
         found = await self._connection.execute(
             select(kv_usage.c.used_bytes, kv_usage.c.used_keys, size)
             .where(self._usage)
@@ -144,8 +236,15 @@ class KvRepository:
         return used_bytes, used_keys
 
     async def _size(self, key: bytes) -> int | None:
-        found = await self._connection.execute(self._sizes().where(kv.c.key == key))
+        found = await self._connection.execute(self._sizes().where(self._is(key)))
         return found.scalar_one_or_none()
+
+    def _is(self, key: bytes) -> ColumnElement[bool]:
+        return kv.c.key == self._namespace.stored(key)
+
+    def _within(self, prefix: bytes = b"") -> ColumnElement[bool]:
+        start, end = self._namespace.run(prefix)
+        return and_(kv.c.key >= start, kv.c.key < end)
 
     def _sizes(self) -> Select[int]:
         size = func.length(kv.c.key) + func.length(kv.c.value)
@@ -169,11 +268,6 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _alive() -> ColumnElement[bool]:
+def alive() -> ColumnElement[bool]:
+    """Return the condition that an entry's time is not over."""
     return or_(kv.c.expires_at.is_(None), kv.c.expires_at > now_ms())
-
-
-def _after_prefix(prefix: bytes) -> bytes | None:
-    """Return the first key, in byte order, behind all that start with ``prefix``."""
-    trimmed = prefix.rstrip(b"\xff")
-    return trimmed[:-1] + bytes([trimmed[-1] + 1]) if trimmed else None

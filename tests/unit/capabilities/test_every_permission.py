@@ -71,6 +71,19 @@ GUARDED = [
     Guarded("http", "send", [REQUEST], (FETCH, "credentials:use:github")),
     Guarded("plugins", "call", ["markdown", "*", "render", "{}"], ("plugins:call:markdown",)),
     Guarded("agents", "ask", ["summarise", "{}", None], ("agents:ask:summarise",)),
+    Guarded("kv-namespaces", "get", ["a", "n"], ("kv:read",)),
+    Guarded("kv-namespaces", "set", ["a", "n", "v", None], ("kv:write",)),
+    Guarded("kv-namespaces", "delete", ["a", "n"], ("kv:write",)),
+    Guarded("kv-namespaces", "list-keys", ["a", "", None, 10], ("kv:read",)),
+    Guarded(
+        "kv-namespaces",
+        "compare-and-set",
+        ["a", "n", None, "v", None],
+        ("kv:read", "kv:write"),
+    ),
+    Guarded("kv-namespaces", "increment", ["a", "n", 1], ("kv:read", "kv:write")),
+    Guarded("kv-namespaces", "clear", ["a"], ("kv:write",)),
+    Guarded("kv-namespaces", "list-namespaces", [], ("kv:read",)),
 ]
 
 FREE = {

@@ -10,8 +10,9 @@ import pytest
 from callings import calling, refusing
 from rows import add_plugin
 from wardian.capabilities import CallContext
-from wardian.capabilities import kv as kv_module
-from wardian.capabilities.kv import MAX_KEY_BYTES, MAX_VALUE_BYTES, Kv
+from wardian.capabilities import entries as entries_module
+from wardian.capabilities.entries import MAX_KEY_BYTES, MAX_VALUE_BYTES
+from wardian.capabilities.kv import Kv
 from wardian.storage import Database
 from wardian.storage import kv as rows_module
 from wardian.storage.kv import Quota
@@ -35,7 +36,7 @@ async def call(database: Database) -> CallContext:
 class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ms = 1_000_000
-        for module in (kv_module, rows_module):
+        for module in (entries_module, rows_module):
             monkeypatch.setattr(module, "now_ms", lambda: self.ms)
 
 

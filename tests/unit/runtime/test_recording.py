@@ -427,6 +427,7 @@ SECRETS: list[tuple[str, dict[str, Any]]] = [
     ("fail", {"payload": {"reason": "no", "cookie": f"{CANARY}payload"}}),
     ("trap", {"message": f"login with password={CANARY}message failed"}),
     ("ask", {"calls": [["kv", "set", ["session-token", f"{CANARY}kv", None]]]}),
+    ("ask", {"calls": [["kv-namespaces", "set", ["tokens", "ann", f"{CANARY}kept", None]]]}),
     ("ask", {"calls": [["logging", "log", ["info", f"token: {CANARY}line", []]]]}),
     ("ask", {"calls": [["logging", "log", ["info", "in", [["passwd", f"{CANARY}field"]]]]]}),
     ("ask", {"calls": [["events", "publish", ["a.b", f'{{"secret": "{CANARY}event"}}', None]]]}),
