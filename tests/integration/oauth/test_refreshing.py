@@ -26,7 +26,7 @@ from wardian.runtime.oauth.tokens import TokenStore
 from wardian.storage import Database
 from wardian.vault import Bound, Held, Kind
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 def access(held: Held) -> str:
