@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8420
+PROCESSES ?= auto
 DATA_DIR ?= .wardian
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -35,8 +36,10 @@ run: $(VENV)/run.stamp ## Build and install the sample plugins, make real calls,
 demo: $(VENV)/run.stamp ## The same once, on a data directory and a port of its own.
 	@$(BIN)/wardian demo --samples sample-plugins --once --data-dir .wardian-demo --port 0
 
-test: $(VENV)/dev.stamp ## Run every test that this machine has the tools for.
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+test: $(VENV)/dev.stamp ## Run every test that this machine has the tools for, on all its processors.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not quiet" --numprocesses $(PROCESSES) --dist worksteal
+	@echo "And now those that need the machine to themselves …"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m quiet
 
 bench: $(VENV)/bench.stamp ## Measure Wardian beside its peers; docs/benchmarks.md says what else to pass.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(ROWS),"$(ROWS)") \

@@ -10,7 +10,7 @@ from typing import Any
 
 from fakes import Body, FakeExecutor
 from wardian.bootstrap import compose, root_keys
-from wardian.bootstrap.neighbours import relay_of
+from wardian.bootstrap.neighbours import halts_of, relay_of
 from wardian.events import Events
 from wardian.events.relay import Relay
 from wardian.plugins.archive import write_archive
@@ -91,6 +91,7 @@ async def fake_host(
         policy = replace(policy or CallPolicy(), environment=chosen.environment)
         parts, statistics = compose(chosen, policy, database, executor, folder, root_keys(chosen))
         relay = relay_of(parts)
+        await stack.enter_async_context(halts_of(parts).kept())
         await stack.enter_async_context(relay.kept())
         await parts.vault.open()
         stack.push_async_callback(parts.egress.close)

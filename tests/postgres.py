@@ -15,7 +15,6 @@ from itertools import count
 from pathlib import Path
 
 import asyncpg
-import pytest
 
 from wardian.storage import Database
 
@@ -45,6 +44,13 @@ END $$
 
 # A test's database does not have to survive a power cut.
 _HASTE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
+
+
+class NotInstalled(Exception):
+    """PostgreSQL's server is not installed (Debian: apt-get install postgresql)."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
 
 
 class Server:
@@ -155,13 +161,14 @@ def name_of(url: str) -> str:
 
 @contextmanager
 def server() -> Iterator[Server]:
-    """Run a server; without the programs for it, the test is skipped, or fails if none may be."""
+    """Run a server.
+
+    Raises:
+        NotInstalled: this machine lacks the programs for it.
+    """
     binaries = _binaries()
     if binaries is None:
-        reason = "PostgreSQL's server is not installed (Debian: apt-get install postgresql)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        raise NotInstalled
     folder = Path(tempfile.mkdtemp(prefix="wardian-pg-"))
     if os.getuid() == 0:
         account = pwd.getpwnam("postgres")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Table, select
 
 from wardian.crypto.digests import sha256_hex
 from wardian.crypto.identifiers import new_id
@@ -11,6 +14,7 @@ from wardian.runtime.journal import Journal
 from wardian.storage import Database
 from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import PackageRow, PluginRow, now
+from wardian.storage.tables import metadata
 from wardian.storage.tenants import TenantRepository
 
 
@@ -60,3 +64,16 @@ async def add_plugin(database: Database, row: PluginRow | None = None) -> Plugin
             await TenantRepository(connection).add(row.tenant)
         await PluginRepository(connection, row.tenant).add(row, package_row(row))
     return row
+
+
+async def everything(database: Database, *tables: Table) -> bytes:
+    """All that is in some tables, or in all of them; then also the bytes of a database's files."""
+    parts: list[bytes] = []
+    async with database.reading() as connection:
+        for table in tables or metadata.sorted_tables:
+            found = await connection.of_every_tenant().execute(select(table))
+            parts += [repr(tuple(row)).encode() for row in found]
+    file = database.engines.writer.url.database
+    if not tables and not database.is_shared and file is not None:
+        parts += [path.read_bytes() for path in Path(file).parent.glob(f"{Path(file).name}*")]
+    return b"\n".join(parts)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,24 @@ SAMPLES = Path(__file__).parents[2] / "sample-plugins"
 
 @pytest.fixture(scope="session")
 def built_samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The directory of every sample whose toolchain is here, built anew; on CI all of them are."""
-    folder = tmp_path_factory.mktemp("samples")
-    built = {}
+    """The directory of every sample whose toolchain is here, built anew; on CI all of them are.
+
+    Where the tests run in several processes, the first that needs them builds them for all.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with (shared / "samples.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "samples").exists():
+            begun = Path(tempfile.mkdtemp(dir=shared, prefix="samples-"))
+            _build_all(begun)
+            begun.rename(shared / "samples")
+    found = sorted((shared / "samples").glob("*/plugin.wasm"))
+    return {path.parent.name: path.parent for path in found}
+
+
+def _build_all(folder: Path) -> None:
     for manifest in sorted(SAMPLES.glob("*/plugin.toml")):
         name = manifest.parent.name
         shutil.copytree(
@@ -28,6 +45,3 @@ def built_samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         except ToolchainMissing:
             if os.environ.get("CI"):
                 raise
-        else:
-            built[name] = folder / name
-    return built

@@ -19,6 +19,7 @@ NOTES = {
     "note_trust": "trust.",
     "note_vault": "",
     "note_access": "",
+    "note_stored": "plugin.",
     "note_endpoint": "endpoint.",
 }
 """The methods of a change that write something down, and what they put before its name."""

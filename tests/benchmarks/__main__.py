@@ -27,6 +27,7 @@ from benchmarks import (
     crossings,
     events,
     memory,
+    neighbours,
     outgoing,
     over_http,
     page,
@@ -53,6 +54,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *upgrades.MEASUREMENTS,
     *chains.MEASUREMENTS,
     *events.MEASUREMENTS,
+    *neighbours.MEASUREMENTS,
 )
 
 

@@ -19,7 +19,7 @@ from security.arena import Arena, Footprint, arena
 from wardian import Settings, errors, open_host
 from wardian.policy.levels import Level
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.quiet]
 
 REFUSED_SECONDS = 5.0
 

@@ -17,7 +17,7 @@ from wardian import errors
 from wardian.policy.levels import Level
 from wardian.runtime.executor.process import Process
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.quiet]
 
 STORM_SECONDS = 4.0
 CALLERS = 6

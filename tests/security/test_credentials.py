@@ -14,6 +14,7 @@ import pytest
 from fakes import Body
 from forms import FORMS
 from hosts import MANIFEST, WASM, FakeHost, fake_host, package
+from rows import everything
 from signing_keys import pem
 from strangers import Heard, Stranger, request, response, stranger
 from wardian.errors import GuestError, Trap
@@ -30,7 +31,7 @@ from wardian.storage.kv import KvRepository
 from wardian.vault import Bound, Kind
 from wardian.worlds.contract import PACKAGE
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 CANARY = "c4nary+Tok/en-9zQ7"
 OTHER = "0ther-c4nary-Tok"
@@ -175,7 +176,7 @@ async def test_d6_what_a_server_echoes_is_in_no_sink(
             assert not LEAKS.found(msgspec.json.encode(outcome.result))
         assert server.heard[0].header("authorization") == f"Bearer {CANARY}"
         shown = await sinks(made, caplog)
-        stored = (tmp_path / "wardian.db").read_bytes()
+        stored = await everything(made.parts.database)
 
     assert SHOWN in shown
     assert not LEAKS.found(shown)

@@ -16,7 +16,7 @@ from wardian import errors
 from wardian.policy.levels import Level
 from wardian.policy.limits import MIB, Limits
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.quiet]
 
 
 async def ok(_interface: str, function: str, _arguments: list[Any]) -> Any:

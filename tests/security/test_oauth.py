@@ -21,10 +21,11 @@ import hosts
 from connecting import CLIENT, EVIL, MANIFEST, PLUGIN, PROVIDER, Browser, World
 from connecting import world as open_world
 from providers import CANARY, CLIENT_ID, fake_provider
+from rows import everything
 from wardian.errors import NotFound, Unavailable
 from wardian.oauth import new_secret
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 @pytest.fixture
@@ -328,12 +329,11 @@ async def test_d_14_a_flow_cannot_be_changed_in_the_database(world: World) -> No
     first = await world.browser().consented(await world.start())
     database = world.host.parts.database
     async with database.transaction() as connection:
-        raw = await connection.execute(sql("SELECT sealed FROM oauth_flows"))
+        flows = connection.of("default")
+        raw = await flows.execute(sql("SELECT sealed FROM oauth_flows"))
         sealed = bytearray(raw.scalar_one())
         sealed[-1] ^= 1
-        await connection.execute(
-            sql("UPDATE oauth_flows SET sealed = :s").bindparams(s=bytes(sealed))
-        )
+        await flows.execute(sql("UPDATE oauth_flows SET sealed = :s").bindparams(s=bytes(sealed)))
 
     page = await world.browsers[-1].open(first)
 
@@ -478,7 +478,9 @@ async def test_d_14_tokens_and_codes_are_in_no_log_event_audit_page_or_file(
 
     events = await world.host.host.events.recent(500, "*", tenant="default")
     async with world.host.parts.database.reading() as connection:
-        rows = (await connection.execute(sql("SELECT action, detail FROM audit"))).all()
+        rows = (
+            await connection.of("default").execute(sql("SELECT action, detail FROM audit"))
+        ).all()
     files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     sinks = [
         *(record.getMessage() for record in caplog.records if record.name != "uvicorn.access"),
@@ -487,6 +489,7 @@ async def test_d_14_tokens_and_codes_are_in_no_log_event_audit_page_or_file(
         status,
         *(page.text for page in browser.pages[1:]),
         files.decode("latin-1"),
+        (await everything(world.host.parts.database)).decode("latin-1"),
     ]
     secrets = [*world.provider.made, query_of(url)["ticket"], query_of(back)["state"]]
     assert len(world.provider.made) >= 5

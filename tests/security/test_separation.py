@@ -12,7 +12,7 @@ from security.arena import arena
 from wardian import errors
 from wardian.policy.levels import Level
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.quiet]
 
 CANARY = 0xC0FFEE
 ROUNDS = 250

@@ -17,7 +17,7 @@ from wardian.runtime.executor.zygote import Zygote
 from wardian.sandbox import engine
 from wardian.worker import zygote
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.quiet]
 
 SPINS = 1_000
 

@@ -14,7 +14,7 @@ from wardian.bootstrap.folder import (
     database_file,
     package_store,
 )
-from wardian.bootstrap.neighbours import relay_of
+from wardian.bootstrap.neighbours import halts_of, relay_of
 from wardian.bootstrap.policies import (
     COMPILED,
     UNPACKED_RATIO,
@@ -107,6 +107,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             Executor(executor_settings(settings, folder), contract().offer())
         )
         parts, statistics = compose(settings, policy, database, executor, folder, roots)
+        await stack.enter_async_context(halts_of(parts).kept())
         await stack.enter_async_context(relay_of(parts).kept())
         await parts.vault.open()
         stack.callback(parts.calls.log.flush)

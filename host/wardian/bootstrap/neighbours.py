@@ -1,8 +1,9 @@
-"""What has a host hear of the others on its database."""
+"""What has a host hear of the others on its database, and do what its own changes would."""
 
 from __future__ import annotations
 
 from wardian.events.relay import Relay
+from wardian.runtime.halts import Halts
 from wardian.runtime.host import HostParts
 from wardian.runtime.neighbours import Neighbours
 
@@ -22,3 +23,8 @@ def relay_of(parts: HostParts) -> Relay:
         lost=forget,
         follow=neighbours.follow,
     )
+
+
+def halts_of(parts: HostParts) -> Halts:
+    """Return what ends the calls of plugins that were stopped, by this host or another."""
+    return Halts(parts.events, parts.registry, parts.trust, parts.calls)

@@ -99,6 +99,12 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     ),
     "plugin.init-failed": _of_plugin("Its `init` failed, and it takes no calls.", "reason"),
     "plugin.installed": _of_plugin("It was installed.", "version digest package publisher key_id"),
+    "plugin.kv-cleared": _of_plugin(
+        "What it keeps was removed: all of it, of one namespace, or what begins with a prefix; the "
+        "prefix stands in the audit trail alone.",
+        "namespace removed",
+    ),
+    "plugin.kv-exported": _of_plugin("What it keeps was exported.", "namespace entries"),
     "plugin.monitored": _of_plugin(
         "It is written down which permissions it needs, or no longer.", "monitored"
     ),

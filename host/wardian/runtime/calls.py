@@ -153,6 +153,7 @@ class Calls:
             CallError: how it failed, with its usage.
             InvalidArguments, NotFound, Overloaded: it did not start.
             SignatureInvalid, Revoked: the tenant does not trust the plugin, or no more.
+            Conflict: the plugin was stopped meanwhile; see `wardian.runtime.halts`.
             Refused: the call that makes it has too little left for it.
         """
         function = plugin.description.resolve(request.function)
@@ -240,8 +241,10 @@ class Calls:
 
     def _runs(self, plugin: Installed) -> bool:
         version = _version_of(plugin)
-        calls: list[_Running | _Starting] = [*self._running.values(), *self._starting]
-        return any(_version_of(call.plugin) == version for call in calls)
+        return any(_version_of(call.plugin) == version for call in self._all())
+
+    def _all(self) -> list[_Running | _Starting]:
+        return [*self._running.values(), *self._starting]
 
     def _ended(self, plugin: Installed) -> None:
         if not self._runs(plugin):
@@ -300,14 +303,16 @@ class Calls:
 
     def running(self, tenant: str) -> list[Installed]:
         """Return the plugins of a tenant that run now, each at the version that runs."""
-        return [each.plugin for each in self._running.values() if each.plugin.tenant == tenant]
+        found = [each.plugin for each in self._all() if each.plugin.tenant == tenant]
+        return list({_version_of(plugin): plugin for plugin in found}.values())
 
     def end(self, plugin: Installed, error: WardianError) -> None:
-        """End the calls of this version of a plugin that are running; each raises such an error."""
+        """End the calls of this version of a plugin that are running, or about to; each raises such
+        an error."""
         version = _version_of(plugin)
-        for running in self._running.values():
-            if _version_of(running.plugin) == version:
-                running.end(type(error)(error.message))  # of its own: each has its traceback
+        for call in self._all():
+            if _version_of(call.plugin) == version:
+                call.end(type(error)(error.message))  # of its own: each has its traceback
 
     def _settled_of(self, plugin: Installed) -> _Settled | None:
         """Return what is the same in every call of a plugin, if it was worked out as it is now."""
@@ -330,7 +335,10 @@ class Calls:
         try:
             leaks = await self._services.functions.sinks.leaks(plugin.tenant, plugin.asked)
             # By now the operator may have changed the plugin.
-            return leaks, self._settled_of(starting.plugin) or await self._settle(starting)
+            settled = self._settled_of(starting.plugin) or await self._settle(starting)
+            if starting.error is not None:
+                raise starting.error
+            return leaks, settled
         finally:
             self._starting.remove(starting)
             if self._draining:
@@ -400,9 +408,14 @@ class _Starting:
 
     Attributes:
         plugin: as it was when the call came, with what operators have changed since.
+        error: why it is not to run, if the host decided so meanwhile.
     """
 
     plugin: Installed
+    error: WardianError | None = None
+
+    def end(self, error: WardianError) -> None:
+        self.error = self.error or error
 
 
 @dataclass(slots=True)

@@ -418,9 +418,8 @@ class PluginHost:
     ) -> Sequence[str]:
         """Remove a plugin with all that is its own: entries, configuration, grants, credentials.
 
-        Calls that are running finish, and can store nothing any more. With ``cascade`` the enabled
-        plugins that need it are removed before, in the same change. Returns the names of all that
-        was removed, in order.
+        Calls that are running end, on every host. With ``cascade`` the enabled plugins that need it
+        are removed before, in the same change. Returns the names of all that was removed, in order.
 
         Raises:
             NotFound: no such plugin.
@@ -452,7 +451,7 @@ class PluginHost:
     async def disable(
         self, name: str, *, cascade: bool = False, tenant: str = "default", actor: str = "host"
     ) -> SwitchedView:
-        """Let a plugin take no more calls; those that are running finish.
+        """Let a plugin take no more calls; those that are running end, on every host.
 
         With ``cascade`` the enabled plugins that need it are disabled before, in the same change.
 

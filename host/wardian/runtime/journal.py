@@ -131,6 +131,12 @@ class Journal:
         async with claimed(self._database, *(_claim(tenant, plugin) for plugin in plugins)):
             yield
 
+    @asynccontextmanager
+    async def alone_with(self, tenant: str, thing: str) -> AsyncIterator[None]:
+        """Have no other host that says so, too, do anything with ``thing`` while the block runs."""
+        async with claimed(self._database, f"wardian {thing} of {tenant}"):
+            yield
+
     async def is_taken(self, tenant: str, plugin: str) -> bool:
         """Tell whether another host is changing a plugin now."""
         return await is_claimed(self._database, _claim(tenant, plugin))

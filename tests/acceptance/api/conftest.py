@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from apis import Connect, clients, serving
 from guests import guest
 from packages import KEY, package
-from wardian.api.app import app_over
 from wardian.bootstrap import open_host
-from wardian.cli.serve import Server, listen
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
-
-Connect = Callable[[str | None], httpx.AsyncClient]
 
 
 @pytest.fixture(scope="package")
@@ -46,16 +42,7 @@ async def host(settings: Settings, anyio_backend: str) -> AsyncIterator[PluginHo
 @pytest.fixture(scope="package")
 def connect(host: PluginHost, settings: Settings) -> Connect:
     """Makes clients that hold the key they are given."""
-    app = app_over(host, settings)
-    transport = httpx.ASGITransport(app=app)
-
-    def of(key: str | None) -> httpx.AsyncClient:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx.AsyncClient(
-            transport=transport, base_url="http://host", headers=headers, trust_env=False
-        )
-
-    return of
+    return clients(host, settings)
 
 
 @pytest.fixture
@@ -87,10 +74,5 @@ async def misbehaving(host: PluginHost) -> str:
 @pytest.fixture(scope="package")
 async def served(host: PluginHost, settings: Settings) -> AsyncIterator[tuple[str, int]]:
     """The application on a socket of its own; its address and port."""
-    with listen("127.0.0.1", 0) as listener:
-        server = Server(listener, app_over(host, settings))
-        running = asyncio.create_task(server.run_until_stopped())
-        address: tuple[str, int] = listener.getsockname()
+    async with serving(host, settings) as address:
         yield address
-        server.should_exit = True
-        await running

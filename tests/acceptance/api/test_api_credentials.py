@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from acceptance.api.conftest import Connect
+from apis import Connect
 from wardian.runtime.host import PluginHost
 
 pytestmark = pytest.mark.anyio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import copy
 from typing import Any
@@ -14,19 +14,61 @@ import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+import postgres
+from apis import Connect, clients, serving
 from guests.handlers import handling
 from packages import KEY
 from wardian.api.app import app_over
 from wardian.api.streams import Streams, Wanted
+from wardian.bootstrap import open_host
 from wardian.events import AppLimits, EventBus
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
-Connect = Callable[[str | None], httpx.AsyncClient]
-
 EVENTS = "/api/v1/events"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest) -> postgres.Server | None:
+    """The server of these tests' own host; None where that has a file."""
+    is_file = request.param == "sqlite"
+    return None if is_file else request.getfixturevalue("postgres_server")
+
+
+@pytest.fixture(scope="module")
+async def database_url(
+    server: postgres.Server | None, anyio_backend: str
+) -> AsyncIterator[str | None]:
+    if server is None:
+        yield None
+        return
+    async with server.lent() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def own(database_url: str | None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("events") / "state"
+    return Settings(data_dir=folder, database_url=database_url, bootstrap_key=KEY, workers_max=2)
+
+
+@pytest.fixture(scope="module")
+async def host(own: Settings) -> AsyncIterator[PluginHost]:
+    async with open_host(own) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def connect(host: PluginHost, own: Settings) -> Connect:
+    return clients(host, own)
+
+
+@pytest.fixture(scope="module")
+async def served(host: PluginHost, own: Settings) -> AsyncIterator[tuple[str, int]]:
+    async with serving(host, own) as address:
+        yield address
 
 
 async def published(client: httpx.AsyncClient, topic: str, data: Any, **more: Any) -> Any:

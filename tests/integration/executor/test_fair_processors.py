@@ -20,7 +20,7 @@ from wardian.runtime.executor.worker import Worker
 from wardian.worker.priority import BESIDE_NICE, Priority
 from wardian.worlds import contract
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.quiet]
 
 MISBEHAVING = guest("misbehaving")
 QUICK = guest("calculator")

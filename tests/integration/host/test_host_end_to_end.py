@@ -27,7 +27,7 @@ from wardian.errors import (
 )
 from wardian.runtime.host import PluginHost
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 def settings(folder: Path, **changes: Any) -> Settings:
@@ -299,16 +299,3 @@ async def test_a_host_killed_while_it_installs_comes_up_whole(tmp_path: Path, de
             assert view.state == "active"
             await host.set_grants(view.name, ["kv:read", "kv:write"])
             assert (await host.call(view.name, "bump", {"key": "n", "by": 1})).result == 1
-
-
-async def test_nobody_but_the_hosts_own_user_can_read_its_database(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir(mode=0o755)  # a folder that somebody has made before
-    (tmp_path / "data" / "wardian.db").touch(mode=0o644)
-
-    async with open_host(settings(tmp_path)):
-        kept = {
-            path.name: path.stat().st_mode & 0o077 for path in (tmp_path / "data").glob("*.db*")
-        }
-
-    assert "wardian.db" in kept
-    assert set(kept.values()) == {0}

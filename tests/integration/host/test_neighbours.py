@@ -16,7 +16,7 @@ from fakes import Body
 from guests.handlers import HANDLE
 from hosts import MANIFEST, WASM, FakeHost, fake_host, package
 from wardian.crypto.digests import sha256_hex
-from wardian.errors import Unauthenticated
+from wardian.errors import Conflict, SignatureInvalid, Unauthenticated
 from wardian.plugins.archive import write_archive
 from wardian.runtime.executor.job import HostCalls
 from wardian.storage.rows import UpgradeRow, now
@@ -68,6 +68,22 @@ def insisting() -> Insisting:
     return Insisting()
 
 
+class Staying:
+    """A guest that never ends by itself."""
+
+    def __init__(self) -> None:
+        self.has_begun = asyncio.Event()
+
+    async def __call__(self, arguments: Mapping[str, Any], answer: HostCalls) -> None:
+        self.has_begun.set()
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def staying() -> Staying:
+    return Staying()
+
+
 @pytest.fixture
 def handled() -> asyncio.Queue[str]:
     """The data of events that a plugin was given, on whichever host."""
@@ -76,12 +92,22 @@ def handled() -> asyncio.Queue[str]:
 
 @pytest.fixture
 async def pair(
-    postgres_url: str, tmp_path: Path, insisting: Insisting, handled: asyncio.Queue[str]
+    postgres_url: str,
+    tmp_path: Path,
+    insisting: Insisting,
+    staying: Staying,
+    handled: asyncio.Queue[str],
 ) -> AsyncIterator[Pair]:
     async def handle(arguments: Mapping[str, Any], answer: HostCalls) -> None:
         handled.put_nowait(arguments["event"]["data"])
 
-    functions = {"step": step, "keep": keep, "insist": insisting, HANDLE: handle}
+    functions = {
+        "step": step,
+        "keep": keep,
+        "insist": insisting,
+        "stay": staying,
+        HANDLE: handle,
+    }
     async with (
         one_more(postgres_url, tmp_path, "one", functions) as one,
         one_more(postgres_url, tmp_path, "other", functions) as other,
@@ -159,6 +185,85 @@ async def test_a_call_that_is_running_on_the_other_feels_it_too(
     await one.host.set_grants("stores", [])
 
     assert (await call).result["val"]["tag"] == "denied"
+
+
+async def quarantined(host: FakeHost) -> None:
+    plugin = await host.parts.registry.get("default", "stores")
+    assert await host.parts.lifecycle.quarantine(plugin, "it crashes")
+
+
+STOPPED = {
+    "disabled": lambda host: host.host.disable("stores"),
+    "uninstalled": lambda host: host.host.uninstall("stores"),
+    "quarantined": quarantined,
+}
+"""How a plugin is stopped, by what it is called afterwards."""
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["here", "on another host"])
+@pytest.mark.parametrize("state", STOPPED)
+async def test_a_call_that_is_running_ends_when_its_plugin_is_stopped(
+    pair: Pair, staying: Staying, state: str, which: int
+) -> None:
+    await pair[0].host.install(package())
+    call = asyncio.create_task(pair[1].host.call("stores", "stay", {}))
+    await staying.has_begun.wait()
+
+    await STOPPED[state](pair[1 - which])
+
+    with pytest.raises(Conflict, match=f"stores was {state} while this call was running"):
+        await call
+
+
+async def test_a_call_of_what_is_revoked_on_another_host_ends_with_that_reason(
+    pair: Pair, staying: Staying
+) -> None:
+    one, other = pair
+    await one.host.install(package())
+    call = asyncio.create_task(other.host.call("stores", "stay", {}))
+    await staying.has_begun.wait()
+
+    await one.parts.policies.set(unsigned="refuse", stale="warn")
+
+    with pytest.raises(SignatureInvalid):
+        await call
+
+
+async def test_calls_of_others_go_on_when_a_plugin_is_stopped(pair: Pair, staying: Staying) -> None:
+    one, other = pair
+    await one.host.install(package())
+    await one.host.install(package("beside"))
+    call = asyncio.create_task(other.host.call("beside", "stay", {}))
+    await staying.has_begun.wait()
+
+    async with heard(other, "plugin.uninstalled"):
+        await one.host.uninstall("stores")
+    await other.host.call("beside", "step", {})
+    assert not call.done()
+
+    await one.host.disable("beside")
+    with pytest.raises(Conflict, match="beside was disabled"):
+        await call
+
+
+async def test_what_a_running_call_needs_is_recorded_as_soon_as_another_host_says_so(
+    pair: Pair, insisting: Insisting
+) -> None:
+    one, other = pair
+    await one.host.install(package(), grants="all")
+    call = asyncio.create_task(other.host.call("stores", "insist", {}))
+    await insisting.has_begun.wait()
+
+    async with heard(other, "plugin.monitored"):
+        await one.host.set_monitored("stores", True)
+    insisting.has_begun.clear()
+    await insisting.has_begun.wait()
+    await one.host.set_grants("stores", [])
+    await call
+    await other.parts.monitoring.flush()
+
+    used = {use.permission for use in (await one.host.permission_uses("stores")).uses}
+    assert "kv:write" in used
 
 
 async def test_an_upgrade_on_one_is_the_version_of_the_other(pair: Pair) -> None:

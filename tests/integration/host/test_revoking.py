@@ -14,7 +14,7 @@ from guests import guest
 from packages import KEY, package
 from wardian import Settings, open_host
 from wardian.api.app import app_over
-from wardian.errors import GuestError
+from wardian.errors import Conflict, GuestError
 from wardian.policy.levels import Level
 from wardian.runtime.host import PluginHost
 
@@ -82,6 +82,23 @@ async def test_a_revoke_is_felt_at_the_next_host_call(
 
     assert caught.value.payload["tag"] == "denied"
     assert "kv:write is refused by the grant" in caught.value.payload["val"]
+
+
+@pytest.mark.parametrize("level", [Level.STANDARD, Level.ISOLATED])
+async def test_a_call_in_a_worker_ends_when_its_plugin_is_disabled(
+    tmp_path: Path, level: Level
+) -> None:
+    settings = Settings(data_dir=tmp_path / "data", workers_max=1)
+    async with installed(settings, level) as host:
+        has_begun = asyncio.Event()
+        host.events.subscribe("orders.new", lambda event: has_begun.set())
+        call = asyncio.create_task(host.call("insistent", "insist", {}))
+        await has_begun.wait()
+
+        await host.disable("insistent")
+
+        with pytest.raises(Conflict, match="insistent was disabled while"):
+            await call
 
 
 async def test_a_monitored_guest_that_makes_up_topics_is_counted_and_bounded(

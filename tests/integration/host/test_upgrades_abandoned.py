@@ -16,7 +16,7 @@ from wardian.runtime.host import PluginHost
 from wardian.runtime.steps import STEPS
 from wardian.storage.upgrades import UpgradeRepository
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 async def abandoned_at(host: PluginHost, change: str, step: str) -> None:

@@ -37,17 +37,17 @@ CASES = [
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with a vault of three tenants."""
     folder = tmp_path_factory.mktemp("vault")
-
-    async def prepare() -> None:
-        async with open_host(Settings(data_dir=folder, workers_max=1)) as host:
-            for tenant in TENANTS[1:]:
-                await host.tenants.create(tenant)
-                await put(host._parts.vault, "theirs", f"of {tenant}", tenant=tenant)
-            for name in NAMES:
-                await put(host._parts.vault, name, f"secret of {name}")
-
-    asyncio.run(prepare())
+    asyncio.run(prepare(folder))
     return folder
+
+
+async def prepare(folder: Path) -> None:
+    async with open_host(Settings(data_dir=folder, workers_max=1)) as host:
+        for tenant in TENANTS[1:]:
+            await host.tenants.create(tenant)
+            await put(host._parts.vault, "theirs", f"of {tenant}", tenant=tenant)
+        for name in NAMES:
+            await put(host._parts.vault, name, f"secret of {name}")
 
 
 @pytest.mark.parametrize(("change", "step", "time"), CASES)
@@ -56,7 +56,24 @@ async def test_d11_a_vault_killed_at_any_step_of_a_change_of_keys_ends_it_at_the
 ) -> None:
     folder = tmp_path / "data"
     shutil.copytree(begun, folder)
+    await ends_after_a_kill(folder, change, step, time)
 
+
+@pytest.mark.parametrize(("change", "step", "time"), CASES[-2:])
+async def test_d11_a_vault_on_postgresql_killed_in_the_middle_ends_it_at_the_next_start(
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    change: str,
+    step: str,
+    time: int,
+) -> None:
+    monkeypatch.setenv("WARDIAN_DATABASE_URL", postgres_url)
+    await prepare(tmp_path / "data")
+    await ends_after_a_kill(tmp_path / "data", change, step, time)
+
+
+async def ends_after_a_kill(folder: Path, change: str, step: str, time: int) -> None:
     assert await asyncio.to_thread(killed, folder, change, step, time) == -signal.SIGKILL
 
     async with open_host(Settings(data_dir=folder, workers_max=1)) as host:

@@ -16,7 +16,7 @@ from wardian.policy.secret import Secret
 from wardian.runtime.oauth import flows
 from wardian.vault import Bound, Kind
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 async def test_a_plugin_is_connected_in_a_browser(world: World) -> None:

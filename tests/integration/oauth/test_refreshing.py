@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text as sql
 from starlette.responses import JSONResponse, Response
 
+import postgres
 from connecting import CLIENT, MANIFEST, PLUGIN, PROVIDER, World
-from hosts import package
+from connecting import world as open_world
+from hosts import fake_host, package
 from providers import CANARY
 from telling import check_fields
 from wardian.errors import Unavailable, WardianError
+from wardian.events import BusPolicy, DatabaseBus, Events
 from wardian.oauth import Tokens
 from wardian.policy.secret import Secret
+from wardian.runtime.journal import Journal
 from wardian.runtime.oauth import refreshing
 from wardian.runtime.oauth.tokens import TokenStore
+from wardian.storage import Database
 from wardian.vault import Bound, Held, Kind
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 def access(held: Held) -> str:
@@ -407,3 +413,73 @@ async def test_a_moment_that_could_be_any_makes_no_record() -> None:
 
     assert refreshing.record_of(known | moments) is None
     assert refreshing.record_of(known | moments | {"obtained_at": "2026-01-01T00:00:00Z"})
+
+
+class Both:
+    """What two hosts do about one token that is over, at once."""
+
+    def __init__(self, server: postgres.Server, database: str) -> None:
+        self._server = server
+        self._database = database
+        self._asked = 0
+
+    async def before_token(self) -> None:
+        """Answer nobody before the other host has asked too, or waits for its turn."""
+        self._asked += 1
+        while self._asked < 2 and not await self._waits():
+            await asyncio.sleep(0.01)  # the server has no event of it
+
+    async def _waits(self) -> bool:
+        rows = await self._server.run(
+            "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+            f"WHERE datname = '{self._database}' AND locktype = 'advisory' AND NOT granted"
+        )
+        return bool(rows)
+
+
+async def test_two_hosts_that_renew_a_token_at_once_use_the_refresh_token_once(
+    postgres_server: postgres.Server, postgres_url: str, tmp_path: Path
+) -> None:
+    shared = {"database_url": postgres_url, "packages_dir": tmp_path / "packages"}
+    async with open_world(tmp_path / "one", **shared) as world:
+        await world.register()
+        await world.connect()
+        held = await world.held()
+        async with fake_host(
+            tmp_path / "other",
+            root_key=f"file:{tmp_path / 'one' / 'root.key'}",
+            egress_allowed_networks=("127.0.0.0/8",),
+            **shared,
+        ) as other:
+            other.host.connections._refreshing._now = world.clock
+            world.clock.forward(hours=2)
+            both = Both(postgres_server, postgres.name_of(postgres_url))
+            world.provider.be(before_token=both.before_token)
+
+            found = await asyncio.gather(
+                *(host.connections.fresh(held) for host in (world.host.host, other.host))
+            )
+
+        # A provider that saw the refresh token twice would have withdrawn all of them.
+        assert len({access(each) for each in found}) == 1
+        assert world.provider.exchanges("refresh_token") == 1
+        after = await world.held()
+        assert access(after) == access(found[0])
+        assert after.secrets["refresh_token"].reveal() in world.provider.refresh_tokens
+
+
+async def test_a_host_that_waits_too_long_for_its_turn_says_so(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refreshing, "TURN_SECONDS", 0.0)
+    async with open_world(tmp_path / "one", database_url=postgres_url) as world:
+        await world.register()
+        await world.connect()
+        held = await world.held()
+        world.clock.forward(hours=2)
+        async with Database.open(postgres_url) as database:
+            journal = Journal(database, Events(database, DatabaseBus(database, BusPolicy())))
+            async with journal.alone_with("default", f"credential {held.id}"):
+                with pytest.raises(Unavailable, match="Another host"):
+                    await world.fresh()
+    assert world.provider.exchanges("refresh_token") == 0

@@ -83,6 +83,7 @@ def test_defaults_may_leave_what_is_required_to_the_operator() -> None:
     assert caught.value.path == "default_config.limits.daily"
 
 
+@pytest.mark.quiet
 def test_a_catastrophic_pattern_takes_linear_time() -> None:
     started = time.perf_counter()
 

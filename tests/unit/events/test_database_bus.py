@@ -295,7 +295,7 @@ async def test_a_plugin_that_is_paused_gets_nothing_and_loses_nothing(database: 
 
 
 async def test_two_hosts_that_race_never_both_acknowledge_one_delivery(
-    database: Database, tmp_path: Path
+    database: Database, database_location: Path | str
 ) -> None:
     ours, events = bus_over(database, lease=ENDED)  # so that each takes from the other all the time
     subscriber = await subscribed(database, "events:subscribe:*")
@@ -311,7 +311,7 @@ async def test_two_hosts_that_race_never_both_acknowledge_one_delivery(
                 if await settle(bus, Outcome.DONE, delivery):
                     acknowledged.append(delivery.event.value())
 
-    async with Database.open(tmp_path / "test.db") as other:
+    async with Database.open(database_location) as other:
         theirs, _ = bus_over(other, lease=ENDED)
         await asyncio.gather(host(ours), host(theirs))
 

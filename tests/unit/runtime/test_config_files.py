@@ -19,7 +19,7 @@ from wardian.policy.layers import ConfigLayer, Environment, Origin
 from wardian.runtime.config_reading import FILE_BYTES_MAX
 from wardian.runtime.config_views import FileFault
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 GOOD = """
 [tenant]

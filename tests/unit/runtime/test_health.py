@@ -25,7 +25,7 @@ from wardian.runtime.health import Health
 from wardian.runtime.rounds import CHECKS_AT_ONCE
 from wardian.storage.events import AuditRepository
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 HEALTHY = {"tag": "healthy", "val": None}
 UNHEALTHY = {"tag": "unhealthy", "val": "tired"}

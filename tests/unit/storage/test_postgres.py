@@ -245,6 +245,7 @@ async def test_what_a_transaction_was_about_is_forgotten_at_its_end(hosts: Pair)
 # -- older data, and a server that goes away --
 
 
+@pytest.mark.usefixtures("postgres_server")  # where there is none, it is skipped with the others
 async def test_f4_a_server_that_goes_away_is_told_and_found_again_when_it_is_back() -> None:
     async with AsyncExitStack() as stack:
         running = await asyncio.to_thread(stack.enter_context, postgres.server())

@@ -13,7 +13,7 @@ from hosts import FakeHost, fake_host
 from wardian.vault import Vault
 from wardian.vault.watch import Watch
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,6 +22,9 @@ from wardian.vault import Held, Kind, Vault
 
 REST_SECONDS = 10.0
 """How long a provider is left alone that did not renew a token."""
+
+TURN_SECONDS = 60.0
+"""How long another host is waited for that is renewing the same tokens."""
 
 AT_ONCE = 16
 """How many tokens are renewed at a time."""
@@ -156,8 +159,26 @@ class Refreshing:
             raise Unavailable(self._rests[_key(held)][1])
 
     async def _refreshed(self, asked: Held) -> Held:
-        async with self._turns:
+        async with self._turns, self._turn_of(asked):
             return await self._renewed(asked)
+
+    @asynccontextmanager
+    async def _turn_of(self, held: Held) -> AsyncIterator[None]:
+        """Have no other host renew the same tokens while the block runs.
+
+        Because a refresh token that is rotated works once, and a provider that sees it again takes
+        the whole connection for stolen (RFC 9700, section 4.14.2).
+        """
+        turn = self._parts.journal.alone_with(held.tenant, f"credential {held.id}")
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(TURN_SECONDS):
+                    await stack.enter_async_context(turn)
+            except TimeoutError as exc:
+                raise Unavailable(
+                    f"Another host has been renewing the tokens of {held.name!r} for a long time."
+                ) from exc
+            yield
 
     async def _renewed(self, asked: Held) -> Held:
         held = await self._again(asked)
