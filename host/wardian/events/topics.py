@@ -8,7 +8,7 @@ from wardian.errors import InvalidArguments
 
 MAX_TOPIC_CHARS = 200
 
-RESERVED = ("plugin", "trust", "host", "config", "credential", "vault", "event")
+RESERVED = ("plugin", "trust", "host", "config", "credential", "vault", "event", "schedule")
 """First words of the topics that only the host publishes to."""
 
 _TOPIC = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*(?:\.[a-z0-9]+(?:[_-][a-z0-9]+)*)*")

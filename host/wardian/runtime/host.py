@@ -47,6 +47,7 @@ from wardian.runtime.recordings import Recordings
 from wardian.runtime.replay import Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds
+from wardian.runtime.schedules.scheduling import Scheduling
 from wardian.runtime.statistics import NO_VITALS, Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.supervision import Supervisor
@@ -112,6 +113,7 @@ class HostParts:
     database: Database
     events: Events
     delivering: Delivering
+    scheduling: Scheduling
     registry: Registry
     journal: Journal
     lifecycle: Lifecycle
@@ -159,6 +161,7 @@ class PluginHost:
         tenants: create and list tenants.
         events: publish, subscribe, and what was published.
         deliveries: which plugins receive events, what waits for them, and dead letters.
+        schedules: what plugins have the host do by itself: when it runs next, and how it went.
         configuration: what plugins see as their configuration, in layers.
         recordings: calls that can be run again, and which plugins' are recorded.
         replays: run recorded calls again.
@@ -178,6 +181,7 @@ class PluginHost:
         self.tenants = parts.tenants
         self.events = parts.events
         self.deliveries = parts.delivering.deliveries
+        self.schedules = parts.scheduling.schedules
         self.configuration = parts.configuration
         self.recordings = parts.recordings
         self.replays = parts.replays
