@@ -188,6 +188,29 @@ class Settings(BaseSettings):
     webhook_allow_http: bool = False
     """Whether an endpoint may have an address without TLS (`http://`)."""
 
+    schedules: bool = True
+    """Run plugins' schedules on this host; `wardian schedules run` runs one at any time."""
+
+    schedules_max: Annotated[int, Field(ge=0, le=32)] = 16
+    """Schedules that one plugin may have."""
+
+    schedule_apart_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+    """The least time between two ticks of a schedule. A plugin that asks for less is refused; of
+    one that was installed before, the ticks in between are left out."""
+
+    schedule_made_up_max: Annotated[int, Field(ge=1, le=100)] = 24
+    """Ticks that are made up for, of a schedule that has a run for each tick that it missed."""
+
+    schedule_jitter_seconds: Annotated[float, Field(ge=0, le=3_600)] = 30.0
+    """Within this time of its tick a run begins, each schedule at a moment of its own and at most a
+    quarter of the time to the next tick later; 0 begins all of them at once."""
+
+    schedule_late_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+    """A run that cannot begin within this time after that is missed."""
+
+    schedule_runs_kept: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Runs of each schedule that can be looked at."""
+
     environment: Environment = Environment.PRODUCTION
     """What this host is for: `development`, `staging` or `production`. Plugins see the
     configuration of this environment."""

@@ -19,6 +19,7 @@ NOTES = {
     "note_trust": "trust.",
     "note_vault": "",
     "note_access": "",
+    "note_schedule": "schedule.",
     "note_stored": "plugin.",
     "note_endpoint": "endpoint.",
 }
@@ -29,7 +30,14 @@ COMPUTED = {
     "_NOTED[target.change]": list(_NOTED.values()),
     "f'{row.kind}-failed'": ["upgrade-failed", "rollback-failed"],
     "f'key-{state}'": ["key-retired", "key-revoked"],
-    "what": ["events-requeued", "events-discarded", "oauth-scopes-changed", "oauth-broken"],
+    "what": [
+        "events-requeued",
+        "events-discarded",
+        "oauth-scopes-changed",
+        "oauth-broken",
+        "schedule-paused",
+        "schedule-resumed",
+    ],
     "f'events-{what}'": ["events-requeued", "events-discarded"],
     "topic": ["key.created", "key.revoked"],
 }
@@ -61,7 +69,10 @@ def noted() -> set[str]:
         for call in ast.walk(tree):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
                 continue
-            if call.func.attr in NOTES and ast.unparse(call.func.value).startswith("change"):
+            if call.func.attr in NOTES and ast.unparse(call.func.value) in (
+                "change",
+                "self._change",
+            ):
                 before = NOTES[call.func.attr]
                 found |= {before + what for what in names_in(call.args[0])}
     return found

@@ -24,6 +24,7 @@ from wardian.bootstrap.policies import (
     level_ceiling,
     recording_policy,
 )
+from wardian.bootstrap.schedules import make_scheduling, schedule_bounds
 from wardian.bootstrap.services import (
     make_configuration,
     make_egress,
@@ -64,6 +65,7 @@ from wardian.runtime.refresh import Refresh
 from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import RoundsParts
+from wardian.runtime.schedules.scheduling import SchedulingParts
 from wardian.runtime.sinks import Sinks
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
@@ -126,6 +128,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.delivering,
             parts.bus,
             parts.webhooks,
+            parts.scheduling,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -205,6 +208,7 @@ def compose(
         IntakePolicy(
             package_bytes_max=settings.upload_bytes_max * UNPACKED_RATIO,
             ceiling=level_ceiling(settings),
+            schedules=schedule_bounds(settings),
         ),
         steps,
     )
@@ -300,6 +304,19 @@ def compose(
                 watch=services.watch,
             ),
             delivering_policy(settings),
+        ),
+        scheduling=make_scheduling(
+            settings,
+            SchedulingParts(
+                database=database,
+                events=events,
+                registry=registry,
+                journal=journal,
+                tenants=tenants,
+                calls=calls,
+                entrance=entrance,
+                telemetry=telemetry,
+            ),
         ),
         registry=registry,
         journal=journal,

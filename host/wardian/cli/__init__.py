@@ -190,6 +190,18 @@ _GROUPS = (
         },
     ),
     (
+        "schedules",
+        "What plugins have the host do by itself: when it runs next, and how it went.",
+        _PLUGINS,
+        {
+            "list": "schedules.list_schedules",
+            "runs": "schedules.runs",
+            "pause": "schedules.pause",
+            "resume": "schedules.resume",
+            "run": "schedules.run",
+        },
+    ),
+    (
         "vault",
         "The vault that credentials are in: sealed or open, and its keys.",
         _HOST,

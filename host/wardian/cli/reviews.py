@@ -11,11 +11,13 @@ import typer
 
 from wardian.cli.client import connect, plugin_path
 from wardian.cli.failures import Failure
+from wardian.cli.schedules_asked import show_asked
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.errors import InvalidArguments, NotFound
 from wardian.plugins.demands import demands_of
 from wardian.plugins.manifest import MANIFEST_NAME, Manifest, parse_manifest
 from wardian.plugins.package import read_source
+from wardian.plugins.schedules import schedule_asked
 from wardian.policy.grants import Authority
 from wardian.policy.levels import Level
 from wardian.policy.permissions import parse_permission
@@ -60,6 +62,7 @@ def review_source(
         "review": msgspec.to_builtins(review(demands, authority, running)),
         "required_scopes": list(demands.required_scopes),
         "oauth_scopes": list(demands.oauth_scopes),
+        "schedules": msgspec.to_builtins([schedule_asked(each) for each in manifest.schedule]),
         "running_version": view["version"] if view else None,
         "widened": msgspec.to_builtins(widened(running, demands)) if running else [],
     }
@@ -123,6 +126,7 @@ def _show(terminal: Terminal, answer: dict[str, Any], source: Path, *, compared:
     against = f", compared with the installed {before}" if before else ""
     terminal.line(f"{title}{against}.", "bold")
     show_review(terminal, answer["review"])
+    show_asked(terminal, answer["schedules"])
     for name in ("required_scopes", "oauth_scopes"):
         if answer[name]:
             terminal.line(f"{name.replace('_', ' ')}: {', '.join(answer[name])}")

@@ -13,8 +13,10 @@ from wardian.cli.authoring.manifest import Checked, check_at
 from wardian.cli.local import inspect_once
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.errors import Fault
+from wardian.plugins.faults import located
 from wardian.plugins.manifest_schema import manifest_schema
 from wardian.policy.levels import LEVELS
+from wardian.runtime.schedules.checks import check_functions
 from wardian.sandbox import Description
 
 
@@ -39,6 +41,9 @@ def validate(
         return
     checked = check_at(path)
     description = _inspected(terminal, checked)
+    if description is not None:
+        with located(checked.source):
+            check_functions(checked.manifest, description)
     warnings = checked.remarks(description.imports) if description else []
     answer = {
         "valid": True,

@@ -137,10 +137,21 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     "plugin.recordings-removed": _of_plugin("Its recordings were removed.", "removed"),
     "plugin.rolled-back": _of_plugin("It is at an earlier version again.", _VERSIONS),
     "plugin.rollback-failed": _of_plugin("It stayed at its version.", _FAILED),
+    "plugin.schedule-paused": _of_plugin("One of its schedules does not run any more.", "schedule"),
+    "plugin.schedule-resumed": _of_plugin("One of its schedules runs again.", "schedule"),
+    "plugin.schedule-run": _of_plugin("Somebody had one of its schedules run now.", "schedule"),
     "plugin.uninstalled": _of_plugin("It was removed, with all that was its own.", _STATE),
     "plugin.upgrade-failed": _of_plugin("It stayed at its version.", _FAILED),
     "plugin.upgraded": _of_plugin("It is at another version.", _VERSIONS),
     "plugin.uses-cleared": _of_plugin("Which permissions it needed was forgotten."),
+    "schedule.failed": _told(
+        "A run of a schedule failed, or was lost with its host; `outcome` tells which.",
+        "plugin schedule run outcome reason",
+    ),
+    "schedule.missed": _told(
+        "Ticks of a schedule passed without a run: so many, and by which policy.",
+        "plugin schedule missed policy",
+    ),
     "tenant.created": _told(
         "A tenant was made; told in the tenant and in the default one.", "tenant actor"
     ),

@@ -106,9 +106,16 @@ class Events:
         return event
 
     async def record(
-        self, connection: Connection, tenant: str, topic: str, data: Any, *, correlation_id: str
+        self,
+        connection: Connection,
+        tenant: str,
+        topic: str,
+        data: Any,
+        *,
+        correlation_id: str,
+        source: str = HOST,
     ) -> Event:
-        """Store an event of the host within an open transaction.
+        """Store an event, the host's own unless it has another source, within an open transaction.
 
         Pass the answer to `announce` once the transaction has been committed, and not before.
         """
@@ -117,7 +124,7 @@ class Events:
             id=new_id(),
             tenant=tenant,
             topic=topic,
-            source=HOST,
+            source=source,
             time=now(),
             correlation_id=correlation_id[:MAX_CORRELATION_CHARS],
             key=None,

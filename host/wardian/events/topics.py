@@ -18,6 +18,7 @@ RESERVED = (
     "vault",
     "event",
     "endpoint",
+    "schedule",
     "key",
     "tenant",
 )

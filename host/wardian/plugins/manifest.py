@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from wardian.plugins.documents import JsonObject
 from wardian.plugins.faults import refusal
+from wardian.plugins.schedules import SCHEDULES_MAX, Schedule
 from wardian.plugins.tables import (
     MANY,
     ApiEndpoint,
@@ -106,6 +107,15 @@ class Manifest(Table):
     webhooks: Annotated[
         tuple[Webhook, ...],
         Field(max_length=MANY, strict=False, description="Webhooks that it receives."),
+        distinct("name"),
+    ] = ()
+    schedule: Annotated[
+        tuple[Schedule, ...],
+        Field(
+            max_length=SCHEDULES_MAX,
+            strict=False,
+            description="What the host does by itself, and when.",
+        ),
         distinct("name"),
     ] = ()
     health_check: Annotated[

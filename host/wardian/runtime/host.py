@@ -48,6 +48,7 @@ from wardian.runtime.recordings import Recordings
 from wardian.runtime.replay import Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds
+from wardian.runtime.schedules.scheduling import Scheduling
 from wardian.runtime.statistics import NO_VITALS, Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.stores import Stores
@@ -115,6 +116,7 @@ class HostParts:
     events: Events
     bus: EventBus
     delivering: Delivering
+    scheduling: Scheduling
     registry: Registry
     journal: Journal
     lifecycle: Lifecycle
@@ -166,6 +168,7 @@ class PluginHost:
         events: what was published, and what this process is told of at once.
         webhooks: ``endpoints`` of host apps that events are posted to, and their ``backlog``.
         deliveries: which plugins receive events, what waits for them, and dead letters.
+        schedules: what plugins have the host do by itself: when it runs next, and how it went.
         configuration: what plugins see as their configuration, in layers.
         kv: what plugins keep in key-value storage; looked at, exported, cleared.
         recordings: calls that can be run again, and which plugins' are recorded.
@@ -188,6 +191,7 @@ class PluginHost:
         self.events = parts.events
         self.webhooks = parts.webhooks
         self.deliveries = parts.delivering.deliveries
+        self.schedules = parts.scheduling.schedules
         self.configuration = parts.configuration
         self.kv = parts.stores
         self.recordings = parts.recordings

@@ -23,6 +23,7 @@ from wardian.policy.levels import LEVELS
 from wardian.runtime.manifests import check_manifest
 from wardian.runtime.package_files import to_the_end
 from wardian.runtime.ports import Executor
+from wardian.runtime.schedules.checks import ScheduleBounds, check_functions
 from wardian.runtime.steps import Steps
 from wardian.sandbox.description import Description
 from wardian.storage.rows import PackageRow, SeenRow, VersionRow, now
@@ -104,10 +105,12 @@ class IntakePolicy:
     Attributes:
         package_bytes_max: what a package's files may take together.
         ceiling: the levels that plugins may have.
+        schedules: how many they may have, and how often.
     """
 
     package_bytes_max: int
     ceiling: LevelCeiling
+    schedules: ScheduleBounds
 
 
 class Change(NamedTuple):
@@ -146,6 +149,7 @@ class Intake:
             SignatureInvalid, Revoked: the tenant does not trust it.
             Conflict: it is to be installed, and older than what the tenant had of the name.
             InvalidComponent, ImportRefused, CompileExceeded: the component.
+            InvalidManifest: the component lacks what schedules call.
         """
         with self._steps.at(change.name, "verify"):
             verdict = await self._trust.check_upload(
@@ -155,6 +159,8 @@ class Intake:
                 sighting = _sighting(package, verdict, delivery.allowed)
                 check_version(package.manifest.name, verdict.seen, sighting)
         description = await self.compile(package.component, package.manifest, change.name)
+        with self._steps.at(change.name, "audit"), located(package.manifest_source):
+            check_functions(package.manifest, description)
         return Candidate(
             package=package, description=description, verdict=verdict, allowed=delivery.allowed
         )
@@ -179,6 +185,7 @@ class Intake:
         package = read_source(source, max_bytes=self._policy.package_bytes_max)
         with located(package.manifest_source):
             self._policy.ceiling.check(package.manifest, tenant)
+            self._policy.schedules.check(package.manifest)
             check_manifest(package.manifest)
         return package
 

@@ -68,6 +68,11 @@ class Change:
         """Write down that ``endpoint.WHAT`` happened to an endpoint of a host app."""
         await self._note(f"endpoint.{what}", endpoint, detail)
 
+    async def note_schedule(self, what: str, plugin: str, detail: Mapping[str, Any]) -> None:
+        """Tell subscribers what became of a schedule, as `schedule.WHAT`; nobody changed it, so
+        auditors have no entry."""
+        await self._tell(f"schedule.{what}", {"plugin": plugin, **detail})
+
     async def note_config(
         self, plugin: str | None, detail: Mapping[str, Any], plugins: Sequence[str]
     ) -> None:

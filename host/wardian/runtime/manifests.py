@@ -6,6 +6,7 @@ from wardian.config import ConfigSchema
 from wardian.config.secrets import secret_faults
 from wardian.errors import Fault, InvalidManifest
 from wardian.plugins.manifest import Manifest
+from wardian.runtime.schedules.checks import topic_faults
 from wardian.worlds import HOST_VERSION
 
 
@@ -14,7 +15,8 @@ def check_manifest(manifest: Manifest) -> None:
 
     Raises:
         InvalidManifest: another contract than this host's, a config_schema that is none, or
-            defaults that do not fit it or hold what it calls a secret.
+            defaults that do not fit it or hold what it calls a secret; or schedules that publish
+            what the plugin does not ask for.
     """
     wanted = [int(part) for part in manifest.api_version.split(".")]
     offered = [int(part) for part in HOST_VERSION.split(".")]
@@ -24,6 +26,9 @@ def check_manifest(manifest: Manifest) -> None:
             f"{HOST_VERSION}.",
             path="api_version",
         )
+    topics = topic_faults(manifest)
+    if topics:
+        raise InvalidManifest(faults=topics)
     if manifest.config_schema is not None:
         secrets = secret_faults(manifest.config_schema, manifest.default_config)
         if secrets:

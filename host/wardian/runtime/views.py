@@ -12,6 +12,7 @@ import msgspec
 from wardian.plugins import Installed
 from wardian.plugins.demands import demands_of
 from wardian.plugins.imports import imported_in_vain
+from wardian.plugins.schedules import ScheduleAsked, schedule_asked
 from wardian.policy.grants import Authority
 from wardian.policy.reviews import Reviewed, review
 from wardian.policy.usage import Usage
@@ -116,6 +117,7 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     functions: list[str]
     imports: list[str]
     capabilities: list[str]
+    schedules: list[ScheduleAsked]
     size_bytes: int
     health: HealthView
     statistics: StatisticsView
@@ -209,6 +211,7 @@ def plugin_view(
         functions=sorted(plugin.description.functions),
         imports=list(plugin.description.imports),
         capabilities=list(manifest.capabilities),
+        schedules=[schedule_asked(each) for each in manifest.schedule],
         size_bytes=plugin.description.size_bytes,
         health=HealthView(**_health(vitals)),
         statistics=StatisticsView(**asdict(vitals.totals)),

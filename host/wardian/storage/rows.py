@@ -447,3 +447,64 @@ class AttemptRow:
     milliseconds: int
     at: datetime
     position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleRow:
+    """When a schedule of a plugin is due.
+
+    Attributes:
+        timing: what its ticks were worked out by.
+        anchor: what the ticks of an interval count from.
+        next_tick: the first that was not dealt with; None if there is none.
+        due_at: when something is to be done about it.
+        missed: how many ticks there was no run for.
+        run_id: of the run that is under way.
+        lease_owner, lease_until: who runs it, and until when nobody else does.
+    """
+
+    plugin_id: str
+    name: str
+    timing: str
+    anchor: datetime
+    next_tick: datetime | None
+    due_at: datetime | None
+    paused: bool = False
+    missed: int = 0
+    run_id: str | None = None
+    lease_owner: str | None = None
+    lease_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """One run of a schedule; ``state`` is ``running``, ``done``, ``failed`` or ``lost``.
+
+    Attributes:
+        cause: ``tick``, ``missed`` for a tick that is made up for, or ``operator``.
+        tick: when it was to be; None if an operator asked for it.
+        attempt: how often it was begun.
+        detail: why it failed.
+    """
+
+    id: str
+    plugin_id: str
+    schedule: str
+    cause: str
+    tick: datetime | None
+    began_at: datetime
+    state: str = "running"
+    attempt: int = 1
+    ended_at: datetime | None = None
+    detail: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueRow:
+    """A schedule that something is to be done about."""
+
+    tenant: str
+    plugin_id: str
+    plugin: str
+    schedule: str

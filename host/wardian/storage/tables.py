@@ -623,3 +623,49 @@ endpoint_attempts = Table(
     Index(None, "tenant", "endpoint_id", "position"),
     sqlite_autoincrement=True,
 )
+
+# When schedules of plugins are due. A row that has a run is taken until the run ends, or its lease.
+schedules = Table(
+    "schedules",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("timing", String(256), nullable=False),  # that its ticks were worked out by
+    Column("anchor", UtcDateTime, nullable=False),  # what the ticks of an interval count from
+    Column("next_tick", UtcDateTime),  # the first that was not dealt with; NULL if there is none
+    Column("due_at", UtcDateTime),  # when something is to be done about that
+    Column("paused", Boolean, nullable=False, default=False),
+    Column("missed", BigInteger, nullable=False, default=0),
+    Column("run_id", String(36)),
+    Column("lease_owner", String(36)),
+    Column("lease_until", UtcDateTime),
+    _of_plugin(),
+    Index(None, "due_at"),
+    Index(None, "lease_until"),
+)
+
+schedule_runs = Table(
+    "schedule_runs",
+    metadata,
+    Column("position", _POSITION, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("plugin_id", String(36), nullable=False),
+    Column("schedule", String(64), nullable=False),
+    Column("cause", String(16), nullable=False),
+    Column("tick", UtcDateTime),  # NULL for a run that an operator asked for
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("detail", ToldText, nullable=False, default=""),  # why it failed
+    ForeignKeyConstraint(
+        ["tenant", "plugin_id", "schedule"],
+        ["schedules.tenant", "schedules.plugin_id", "schedules.name"],
+        ondelete="CASCADE",
+    ),
+    UniqueConstraint("tenant", "plugin_id", "schedule", "tick"),
+    Index(None, "tenant", "plugin_id", "schedule", "position"),
+    sqlite_autoincrement=True,
+)

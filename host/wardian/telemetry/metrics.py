@@ -107,6 +107,12 @@ class Telemetry:
             ("tenant", "outcome"),
             registry=self._registry,
         )
+        self._scheduled = Counter(
+            "wardian_schedule_runs",
+            "Runs of plugins' schedules, by how they ended, and ticks that were 'missed'.",
+            (*labels, "outcome"),
+            registry=self._registry,
+        )
         self._now = _Plugins()
         self._registry.register(self._now)
 
@@ -129,6 +135,10 @@ class Telemetry:
     def recording_ended(self, outcome: str, count: int = 1) -> None:
         """Count calls that were recorded. ``outcome`` is ``kept``, or why they are not."""
         self._recordings.labels(outcome).inc(count)
+
+    def schedule_ended(self, tenant: str, plugin: str, outcome: str, count: int = 1) -> None:
+        """Count runs of a schedule. ``outcome`` is how they ended, or ``missed`` for none."""
+        self._scheduled.labels(*self._bounded(tenant, plugin), outcome).inc(count)
 
     def event_dropped(self, tenant: str, plugin: str, reason: str) -> None:
         """Count an event that a plugin could not publish, or did not receive."""

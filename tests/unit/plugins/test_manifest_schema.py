@@ -46,7 +46,7 @@ def test_it_has_every_field_of_the_manifest_and_no_other() -> None:
     assert schema["properties"].keys() == Manifest.model_fields.keys()
     assert schema["required"] == ["name", "version"]
     tables = [schema, *(table for table in schema["$defs"].values() if "properties" in table)]
-    assert len(tables) == 8
+    assert len(tables) == 9
     assert all(table["additionalProperties"] is False for table in tables)
 
 
@@ -88,6 +88,9 @@ def test_the_samples_fit(path: Path) -> None:
         "oauth = [{ provider = 'github', token_url = 'https://example.org/token' }]",
         "config_schema = { type = 'object' }",
         "api_endpoints = [{ path = '/', method = 'GET', function = 'a#b' }]",
+        "schedule = [{ name = 'a', cron = '0 8 * * MON-FRI', function = 'f' }]",
+        "schedule = [{ name = 'a', every = '15m', missed = 'run-all', topic = 'a.b', data = {} }]",
+        "schedule = [{ name = 'a', cron = '0 8 * * *', timezone = 'Europe/Berlin', topic = 'a' }]",
     ],
 )
 def test_what_the_host_takes_fits(text: str) -> None:
@@ -121,6 +124,12 @@ def test_what_the_host_takes_fits(text: str) -> None:
         "config_schema = 5",
         "migration_scripts = [{ from_version = '1', to_version = '2.0.0' }]",
         "api_endpoints = [{ path = 'a', function = 'b' }]",
+        "schedule = [{ name = 'a', cron = '@daily', function = 'f' }]",
+        "schedule = [{ name = 'a', cron = '* * * * * *', function = 'f' }]",
+        "schedule = [{ name = 'a', every = '0s', function = 'f' }]",
+        "schedule = [{ name = 'a', every = '15m', function = 'f', missed = 'always' }]",
+        "schedule = [{ name = 'a', every = '15m', topic = 'A.b' }]",
+        "schedule = [{ every = '15m', function = 'f' }]",
     ],
 )
 def test_what_the_host_refuses_does_not_fit(text: str) -> None:
