@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import jetstreams
 import postgres
 from wardian.storage import Database
 
@@ -30,6 +31,22 @@ async def postgres_url(anyio_backend: str, postgres_server: postgres.Server) -> 
     """A PostgreSQL database of the test's own, at the newest schema, without a row."""
     async with postgres_server.lent() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[jetstreams.Server]:
+    """A NATS server for the whole session; started for the first test that needs it."""
+    with jetstreams.server() as running:
+        yield running
+
+
+@pytest.fixture(params=("database", "nats"))
+def on_both_buses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have the hosts of a test, those in other processes too, use each kind of event bus."""
+    if request.param == "nats":
+        for name, value in request.getfixturevalue("nats_server").settings().items():
+            monkeypatch.setenv(name, value)
+    return str(request.param)
 
 
 @pytest.fixture(params=BOTH)

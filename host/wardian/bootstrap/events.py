@@ -5,17 +5,32 @@ from __future__ import annotations
 from datetime import timedelta
 
 from wardian.events import BusPolicy, DatabaseBus, Events, PublishLimits, PublishPolicy
+from wardian.events.jetstream import JetStream, Place
+from wardian.events.nats_bus import NatsBus
 from wardian.runtime.delivering import DeliveringPolicy
 from wardian.runtime.event_upkeep import Retention
 from wardian.runtime.handling import RetryPolicy
-from wardian.settings import Settings
+from wardian.settings import EventBusKind, Settings
 from wardian.storage import Database
 
 
 def make_events(database: Database, settings: Settings) -> Events:
     lease = timedelta(seconds=settings.event_lease_seconds)
     policy = BusPolicy(queue_max=settings.event_queue_max, lease=lease)
+    if settings.event_bus is EventBusKind.NATS:
+        stream = JetStream(_place(settings), wait_seconds=settings.event_lease_seconds)
+        return Events(database, NatsBus(database, stream, policy))
     return Events(database, DatabaseBus(database, policy))
+
+
+def _place(settings: Settings) -> Place:
+    return Place(
+        servers=tuple(each.strip() for each in settings.nats_url.get_secret_value().split(",")),
+        credentials_file=settings.nats_credentials_file,
+        ca_file=settings.nats_ca_file,
+        stream=settings.nats_stream,
+        replicas=settings.nats_replicas,
+    )
 
 
 def publish_limits(settings: Settings) -> PublishLimits:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -34,6 +35,15 @@ class DatabaseBus:
     def __init__(self, database: Database, policy: BusPolicy | None = None) -> None:
         self._database = database
         self._policy = policy or BusPolicy()
+
+    @asynccontextmanager
+    async def kept(self, wake: Callable[[Sequence[str]], None]) -> AsyncIterator[None]:
+        """Do nothing: what others have queued is found by looking."""
+        yield
+
+    def is_available(self) -> bool:
+        """Tell that events are delivered: without the database nothing answers at all."""
+        return True
 
     async def offer(self, connection: Connection, event: EventRow) -> Offered:
         """Queue an event for each plugin that was granted its topic."""

@@ -65,7 +65,7 @@ _LOCK = (
 )
 _EVENT = tuple(events.c[name] for name in EventRow.__dataclass_fields__ if name != "attempt")
 _DELIVERY = tuple(_D[name].label(f"of_{name}") for name in DeliveryRow.__dataclass_fields__)
-_ROWS = select(*_EVENT, *_DELIVERY).select_from(
+ROWS = select(*_EVENT, *_DELIVERY).select_from(
     deliveries.join(events, and_(events.c.tenant == _D.tenant, events.c.id == _D.event_id))
 )
 
@@ -134,12 +134,12 @@ class DeliveryRepository:
         # One question for each: rows of one state come in order, so the first few are enough.
         for due in (_is_abandoned(at), _is_pending(at)):
             found = await self._connection.execute(
-                _ROWS.where(self._of(plugin_id), due, ~_is_behind(at))
+                ROWS.where(self._of(plugin_id), due, ~_is_behind(at))
                 .order_by(_D.position)
                 .limit(limit)
             )
-            claimed += map(_both, found)
-        claimed = sorted(claimed, key=lambda both: both[0].position)[:limit]
+            claimed += map(both, found)
+        claimed = sorted(claimed, key=lambda found: found[0].position)[:limit]
         if claimed:
             await self._connection.execute(
                 update(deliveries)
@@ -198,17 +198,17 @@ class DeliveryRepository:
         if plugin_id is not None:
             chosen.append(_D.plugin_id == plugin_id)
         found = await self._connection.execute(
-            _ROWS.where(*chosen).order_by(_D.position.desc()).limit(limit)
+            ROWS.where(*chosen).order_by(_D.position.desc()).limit(limit)
         )
-        return [_both(row) for row in found]
+        return [both(row) for row in found]
 
     async def find_dead(self, delivery_id: str) -> tuple[DeliveryRow, EventRow] | None:
         """Return one dead letter."""
         found = await self._connection.execute(
-            _ROWS.where(self._are([delivery_id]), _D.state == DEAD)
+            ROWS.where(self._are([delivery_id]), _D.state == DEAD)
         )
         row = found.one_or_none()
-        return None if row is None else _both(row)
+        return None if row is None else both(row)
 
     async def requeue(self, plugin_id: str, ids: Sequence[str]) -> int:
         """Have dead letters wait again, as if never tried; return how many."""
@@ -298,13 +298,16 @@ class DeliveryRepository:
         return and_(self._are(ids), _D.state == RUNNING, _D.lease_owner == owner)
 
 
-async def waiting(connection: Connection) -> list[SubscriberRow]:
-    """Return the plugins, of every tenant, that have something to handle now."""
+async def waiting(connection: Connection, *, begun: bool = False) -> list[SubscriberRow]:
+    """Return the plugins, of every tenant, that have something to handle now.
+
+    With ``begun`` also those that somebody has begun to handle something for.
+    """
     at = now()
     of_subscriber = and_(_D.tenant == _S.tenant, _D.plugin_id == _S.plugin_id)
     due = or_(
         exists().where(of_subscriber, _is_pending(at)),
-        exists().where(of_subscriber, _is_abandoned(at)),
+        exists().where(of_subscriber, _D.state == RUNNING if begun else _is_abandoned(at)),
     )
     found = await connection.of_every_tenant().execute(
         _subscribers().where(_S.queued > 0, _S.paused.is_(False), due)
@@ -361,7 +364,8 @@ def _is_behind(at: datetime) -> ColumnElement[bool]:
     )
 
 
-def _both(row: Row[Any]) -> tuple[DeliveryRow, EventRow]:
+def both(row: Row[Any]) -> tuple[DeliveryRow, EventRow]:
+    """Read a row of `ROWS`."""
     found = row._mapping
     delivery = DeliveryRow(
         **{name: found[f"of_{name}"] for name in DeliveryRow.__dataclass_fields__}
