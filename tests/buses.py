@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from wardian.events import BusPolicy, DatabaseBus, Delivery, EventBus, Events, Subscriber
-from wardian.events.jetstream import JetStream, Place
+from wardian.events.jetstream import JetStream
 from wardian.events.nats_bus import NatsBus
+from wardian.events.stream_place import Place
 from wardian.storage import Database
 
 ENDED = timedelta(seconds=0.1)

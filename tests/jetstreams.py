@@ -31,9 +31,10 @@ pid_file: "{folder}/pid"
 class Server:
     """One running server; `stop` and `start` are for those who test that it goes away."""
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, more: str = "") -> None:
         self._program = program
         self._folder = folder
+        self._more = more
         self._process: subprocess.Popen[bytes] | None = None
         self._names = count(1)
         self.port = _free_port()
@@ -54,12 +55,16 @@ class Server:
             "WARDIAN_NATS_STREAM": self.stream(),
         }
 
-    def start(self, more: str = "") -> None:
+    def start(self) -> None:
         """Start, and return once it takes connections."""
         file = self._folder / "nats.conf"
         file.write_text(
             _CONFIGURATION.format(
-                port=self.port, folder=self._folder, user=USER, password=PASSWORD, more=more
+                port=self.port,
+                folder=self._folder,
+                user=USER,
+                password=PASSWORD,
+                more=self._more,
             )
         )
         self._process = subprocess.Popen(
@@ -89,8 +94,11 @@ class Server:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
-    """Run a server; without the program for it, the test is skipped, or fails if none may be."""
+def server(more: str = "") -> Iterator[Server]:
+    """Run a server, with ``more`` in its configuration.
+
+    Without the program for it, the test is skipped, or fails if none may be.
+    """
     program = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
     if program is None:
         reason = "NATS's server is not installed (Debian: apt-get install nats-server)"
@@ -98,7 +106,7 @@ def server() -> Iterator[Server]:
             pytest.fail(reason)
         pytest.skip(reason)
     folder = Path(tempfile.mkdtemp(prefix="wardian-nats-"))
-    running = Server(program, folder)
+    running = Server(program, folder, more)
     try:
         running.start()
         yield running

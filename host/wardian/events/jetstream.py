@@ -8,70 +8,51 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-try:
-    from nats import errors
-    from nats.aio.client import Client
-    from nats.aio.msg import Msg
-    from nats.js import JetStreamContext
-    from nats.js.api import (
-        AckPolicy,
-        ConsumerConfig,
-        RetentionPolicy,
-        StorageType,
-        StreamConfig,
-    )
-    from nats.js.errors import NoStreamResponseError, NotFoundError
+from nats import errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NoStreamResponseError, NotFoundError
 
-    IS_INSTALLED = True
-except ModuleNotFoundError:
-    IS_INSTALLED = False
+from wardian.errors import WardianError
+from wardian.events.stream_place import Place, credentials_of
 
-from wardian.errors import HostUnusable, WardianError
-
-ANSWER_SECONDS = 3.0
+ANSWER_SECONDS = 3
 """How long the server may take to answer."""
+
+CLOSE_SECONDS = 1.0
+"""How long the end of a connection is waited for."""
 
 AGAIN_SECONDS = 0.5
 """How long after a connection is lost, or none is made, the next is tried."""
 
 PING_SECONDS = 5
-"""How often a server that says nothing is asked whether it is there; the third time it is not."""
+"""How often a silent server is asked whether it is there; at the third time it is not."""
 
 KEPT_SECONDS = 86_400.0
 """How long a message is kept that nobody takes, such as one for a plugin that is no more."""
 
 _IN_FLIGHT_MAX = 10_000  # messages of one consumer that are not acknowledged
-_SCHEMES = ("nats", "tls", "ws", "wss")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 _log = logging.getLogger("wardian.events")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where the stream is.
+class _Client(Client):
+    """A client that says nothing to a server over a connection that should be encrypted and is not.
 
-    Attributes:
-        servers: URLs, which may have a user and a password or a token in them.
-        credentials_file: a user's JWT and seed.
-        ca_file: the certificates that the servers' own are checked with, in PEM.
-        stream: the stream's name, and the first word of every subject.
-        replicas: on how many servers of a cluster a new stream is kept.
+    Because: nats-py encrypts what the server says it wants encrypted, and believes it if not.
     """
 
-    servers: tuple[str, ...]
-    credentials_file: Path | None = None
-    ca_file: Path | None = None
-    stream: str = "wardian"
-    replicas: int = 1
+    def _connect_command(self) -> bytes:
+        if self.options.get("tls") and not self._server_info.get("tls_required"):
+            raise errors.SecureConnWantedError
+        return super()._connect_command()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +85,11 @@ class JetStream:
         """``wait_seconds``: after so long without a word a message is given to somebody else.
 
         Raises:
-            HostUnusable: nats-py is not installed, or a value or a file cannot be used.
+            HostUnusable: a value or a file cannot be used.
         """
-        if not IS_INSTALLED:
-            raise HostUnusable(
-                "WARDIAN_EVENT_BUS is nats, and nats-py is not installed. Install wardian[nats]."
-            )
         self._place = place
         self._wait_seconds = wait_seconds
-        self._options = _options(place)
+        self._credentials = credentials_of(place)
         self._client: Client | None = None
         self._consumers: set[str] = set()
 
@@ -202,7 +179,7 @@ class JetStream:
 
     @asynccontextmanager
     async def _connection(self, heard: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:
-        client, closed = Client(), asyncio.Event()
+        client, closed = _Client(), asyncio.Event()
 
         async def on_closed() -> None:
             closed.set()
@@ -214,7 +191,16 @@ class JetStream:
             heard(message.data.decode(errors="replace"))
 
         try:
-            await client.connect(closed_cb=on_closed, error_cb=on_error, **self._options)
+            await client.connect(
+                name="wardian",
+                allow_reconnect=False,  # `_connect_forever` does, whatever ended the connection
+                connect_timeout=ANSWER_SECONDS,
+                ping_interval=PING_SECONDS,
+                no_echo=True,
+                closed_cb=on_closed,
+                error_cb=on_error,
+                **self._credentials,
+            )
             await client.subscribe(self._notices, cb=on_notice)
             self._client = client
             self._consumers.clear()
@@ -223,7 +209,9 @@ class JetStream:
         finally:
             self._client = None
             with suppress(errors.Error, OSError):
-                await client.close()
+                # What was begun and not encrypted in the end is never closed for nats-py.
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await client.close()
 
     def _connection_now(self) -> Client:
         if self._client is None or not self._client.is_connected:
@@ -251,6 +239,7 @@ class JetStream:
         )
 
     async def _make_consumer(self, subject: str) -> None:
+        await self._make_stream()
         await self._context().add_consumer(
             self._place.stream,
             ConsumerConfig(
@@ -276,71 +265,17 @@ class JetStream:
             while len(found) < count:
                 message = await answers.next_msg(timeout=ANSWER_SECONDS)
                 status = (message.headers or {}).get("Status")
-                if status == "503":
-                    self._consumers.discard(subject)
-                    raise errors.NoRespondersError
                 if status is not None:
                     break
                 received = message.metadata.num_delivered or 1
                 found.append(Message(message.data, received, message))
+        except errors.TimeoutError:
+            self._consumers.discard(subject)  # one that somebody removed does not answer
+            raise
         finally:
             with suppress(errors.Error, OSError):
                 await answers.unsubscribe()
         return found
-
-
-def _options(place: Place) -> dict[str, Any]:
-    """Return what a client connects with.
-
-    Raises:
-        HostUnusable: a value or a file cannot be used.
-    """
-    schemes = {_scheme(server) for server in place.servers}
-    if not schemes or not schemes <= set(_SCHEMES):
-        raise HostUnusable(
-            "The setting WARDIAN_NATS_URL cannot be used: it takes nats://HOST:4222 or "
-            "tls://HOST:4222, and several of them with commas between."
-        )
-    options: dict[str, Any] = {
-        "servers": list(place.servers),
-        "name": "wardian",
-        "allow_reconnect": False,  # `JetStream` connects again itself, whatever ended it
-        "connect_timeout": ANSWER_SECONDS,
-        "ping_interval": PING_SECONDS,
-        "no_echo": True,
-    }
-    if place.credentials_file is not None:
-        _check_readable(place.credentials_file, "WARDIAN_NATS_CREDENTIALS_FILE")
-        options["user_credentials"] = str(place.credentials_file)
-    if place.ca_file is not None or schemes & {"tls", "wss"}:
-        options["tls"] = _tls(place.ca_file)
-    return options
-
-
-def _scheme(server: str) -> str:
-    try:
-        parts = urlsplit(server)
-        return parts.scheme if parts.hostname and parts.port is not False else ""
-    except ValueError:  # no port, or no address
-        return ""
-
-
-def _check_readable(file: Path, setting: str) -> None:
-    try:
-        file.read_bytes()
-    except OSError as exc:
-        raise HostUnusable(f"The file {file} of {setting} cannot be read: {exc.strerror}.") from exc
-
-
-def _tls(authorities: Path | None) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=authorities)
-    except (OSError, ssl.SSLError) as exc:
-        raise HostUnusable(
-            f"The file {authorities} of WARDIAN_NATS_CA_FILE has no certificates that can be used."
-        ) from exc
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _encoded(word: str) -> str:

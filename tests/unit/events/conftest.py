@@ -12,7 +12,7 @@ import buses
 import jetstreams
 from buses import BusOver
 from wardian.events import EventBus, Events
-from wardian.events.jetstream import Place
+from wardian.events.stream_place import Place
 from wardian.storage import Database
 
 
