@@ -9,6 +9,7 @@ import pytest
 
 import jetstreams
 import postgres
+from skipping import needed
 from wardian.storage import Database
 
 BOTH = ("sqlite", "postgresql")
@@ -22,7 +23,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
     """A server for the whole session; started for the first test that needs it."""
-    with postgres.server() as running:
+    with needed(postgres.server()) as running:
         yield running
 
 
@@ -36,7 +37,7 @@ async def postgres_url(anyio_backend: str, postgres_server: postgres.Server) -> 
 @pytest.fixture(scope="session")
 def nats_server() -> Iterator[jetstreams.Server]:
     """A NATS server for the whole session; started for the first test that needs it."""
-    with jetstreams.server() as running:
+    with needed(jetstreams.server()) as running:
         yield running
 
 

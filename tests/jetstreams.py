@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -13,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from time import sleep
 
-import pytest
+from servers import NotInstalled
 
 USER, PASSWORD = "wardian", "canary-nats-81d2"
 
@@ -97,14 +96,12 @@ class Server:
 def server(more: str = "") -> Iterator[Server]:
     """Run a server, with ``more`` in its configuration.
 
-    Without the program for it, the test is skipped, or fails if none may be.
+    Raises:
+        NotInstalled: there is no program for it.
     """
     program = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
     if program is None:
-        reason = "NATS's server is not installed (Debian: apt-get install nats-server)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        raise NotInstalled("NATS's server is not installed (Debian: apt-get install nats-server)")
     folder = Path(tempfile.mkdtemp(prefix="wardian-nats-"))
     running = Server(program, folder, more)
     try:

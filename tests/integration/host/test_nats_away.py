@@ -12,6 +12,7 @@ import pytest
 import jetstreams
 from guests.handlers import HANDLE
 from hosts import FakeHost, fake_host, package
+from skipping import needed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
@@ -26,7 +27,7 @@ KEYS = 5
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[jetstreams.Server]:
     """A server of the test's own, which its hosts use."""
-    with jetstreams.server() as running:
+    with needed(jetstreams.server()) as running:
         for name, value in running.settings().items():
             monkeypatch.setenv(name, value)
         yield running

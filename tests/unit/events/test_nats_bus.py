@@ -19,6 +19,7 @@ import jetstreams
 from authorities import Authority
 from buses import ENDED, claimed, over_nats
 from rows import add_plugin, add_tenant, plugin_row
+from skipping import needed
 from wardian.bootstrap.events import make_events
 from wardian.errors import HostUnusable, WardianError
 from wardian.events import Delivery, EventBus, Events, Outcome, Settlement, Subscriber, jetstream
@@ -43,7 +44,7 @@ def place(nats_server: jetstreams.Server) -> Place:
 @pytest.fixture
 def own_server() -> Iterator[jetstreams.Server]:
     """A server for those who stop it."""
-    with jetstreams.server() as running:
+    with needed(jetstreams.server()) as running:
         yield running
 
 
@@ -326,7 +327,8 @@ async def test_a_server_is_believed_only_with_a_certificate_of_whom_the_operator
     pem.write_bytes(authority.server_pem("127.0.0.1"))
     ours.write_bytes(authority.certificate_pem)
     theirs.write_bytes(other.certificate_pem)
-    with jetstreams.server(f'tls {{ cert_file: "{pem}", key_file: "{pem}" }}') as running:
+    tls = f'tls {{ cert_file: "{pem}", key_file: "{pem}" }}'
+    with needed(jetstreams.server(tls)) as running:
 
         def opened(ca_file: Path | None) -> tuple[JetStream, AbstractAsyncContextManager[None]]:
             url = running.url.replace("nats://", "tls://")
