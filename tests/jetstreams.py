@@ -21,7 +21,7 @@ _WAIT_SECONDS = 30.0
 _CONFIGURATION = """
 listen: 127.0.0.1:{port}
 jetstream {{ store_dir: "{folder}/store" }}
-authorization {{ users: [ {{ user: {user}, password: "{password}" }} ] }}
+authorization {{ users: [ {{ user: {user}, password: "{password}", {permissions} }} ] }}
 pid_file: "{folder}/pid"
 {more}
 """
@@ -30,10 +30,11 @@ pid_file: "{folder}/pid"
 class Server:
     """One running server; `stop` and `start` are for those who test that it goes away."""
 
-    def __init__(self, program: str, folder: Path, more: str = "") -> None:
+    def __init__(self, program: str, folder: Path, more: str = "", permissions: str = "") -> None:
         self._program = program
         self._folder = folder
         self._more = more
+        self._permissions = permissions
         self._process: subprocess.Popen[bytes] | None = None
         self._names = count(1)
         self.port = _free_port()
@@ -64,6 +65,7 @@ class Server:
                 user=USER,
                 password=PASSWORD,
                 more=self._more,
+                permissions=self._permissions,
             )
         )
         self._process = subprocess.Popen(
@@ -93,8 +95,8 @@ class Server:
 
 
 @contextmanager
-def server(more: str = "") -> Iterator[Server]:
-    """Run a server, with ``more`` in its configuration.
+def server(more: str = "", permissions: str = "") -> Iterator[Server]:
+    """Run a server, with ``more`` in its configuration, and these ``permissions`` of its user.
 
     Raises:
         NotInstalled: there is no program for it.
@@ -103,7 +105,7 @@ def server(more: str = "") -> Iterator[Server]:
     if program is None:
         raise NotInstalled("NATS's server is not installed (Debian: apt-get install nats-server)")
     folder = Path(tempfile.mkdtemp(prefix="wardian-nats-"))
-    running = Server(program, folder, more)
+    running = Server(program, folder, more, permissions)
     try:
         running.start()
         yield running

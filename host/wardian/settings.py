@@ -164,9 +164,9 @@ class Settings(BaseSettings):
     """What takes events to plugins: `database`, which needs nothing else, or `nats`, for several
     hosts."""
 
-    nats_url: SecretStr = SecretStr("nats://127.0.0.1:4222")
+    nats_url: SecretStr | None = None
     """The servers of `nats`, with commas between: `nats://HOST:4222`, or `tls://HOST:4222`, which
-    may have `USER:PASSWORD@` before the host."""
+    may have `USER:PASSWORD@` before the host. Unless set it is `nats://127.0.0.1:4222`."""
 
     nats_credentials_file: Path | None = None
     """A user's JWT and seed for them (`.creds`), in place of a password."""

@@ -23,6 +23,8 @@ except ModuleNotFoundError as missing:
         raise
     HAS_NATS = False
 
+LOCAL_NATS = "nats://127.0.0.1:4222"
+
 
 def make_events(database: Database, settings: Settings) -> Events:
     """Make the bus that the operator chose.
@@ -44,8 +46,10 @@ def make_events(database: Database, settings: Settings) -> Events:
 
 
 def _place(settings: Settings) -> Place:
+    url = settings.nats_url
+    servers = LOCAL_NATS if url is None else url.get_secret_value()
     return Place(
-        servers=tuple(each.strip() for each in settings.nats_url.get_secret_value().split(",")),
+        servers=tuple(each.strip() for each in servers.split(",")),
         credentials_file=settings.nats_credentials_file,
         ca_file=settings.nats_ca_file,
         stream=settings.nats_stream,

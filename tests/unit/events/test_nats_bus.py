@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -34,6 +35,7 @@ from wardian.storage.plugins import PluginRepository
 pytestmark = pytest.mark.anyio
 
 LONG = timedelta(hours=1)
+OPERATORS = Path(__file__).parents[3] / "docs" / "operators.md"
 
 
 @pytest.fixture
@@ -317,6 +319,26 @@ async def test_a_wrong_password_leaves_events_waiting_and_is_told_without_it(
 
         assert not stream.is_connected
         assert "canary" not in caplog.text
+
+
+async def test_the_permissions_on_the_operators_page_are_enough_and_no_more(
+    sqlite_database: Database,
+) -> None:
+    (permissions,) = re.findall(r"permissions: {.*?}", OPERATORS.read_text(), re.DOTALL)
+    with needed(jetstreams.server(permissions=permissions)) as running:
+        place = Place(servers=(running.url,))
+        async with over_nats(sqlite_database, place, lease=ENDED) as (bus, events):
+            subscriber = await subscribed(sqlite_database)
+            await publish(events, 1)
+            (held,) = await bus.claim(subscriber, 10)
+            await bus.renew([held.lease])
+            assert await settle(bus, Outcome.DONE, held) == 1
+            await asyncio.sleep(2 * ENDED.total_seconds())  # it would come again by then
+            subject = bus._stream.subject("default", subscriber.plugin_id)
+            assert await bus._stream.pull(subject, 9) == []
+
+            with pytest.raises(WardianError, match="NATS did not answer"):
+                await bus._stream.publish("else.where", {"1": b""})
 
 
 async def test_a_server_is_believed_only_with_a_certificate_of_whom_the_operator_named(
