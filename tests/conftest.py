@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import jetstreams
 import postgres
+from skipping import needed
 from wardian.storage import Database
 
 BOTH = ("sqlite", "postgresql")
@@ -21,7 +23,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
     """A server for the whole session; started for the first test that needs it."""
-    with postgres.server() as running:
+    with needed(postgres.server()) as running:
         yield running
 
 
@@ -30,6 +32,22 @@ async def postgres_url(anyio_backend: str, postgres_server: postgres.Server) -> 
     """A PostgreSQL database of the test's own, at the newest schema, without a row."""
     async with postgres_server.lent() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[jetstreams.Server]:
+    """A NATS server for the whole session; started for the first test that needs it."""
+    with needed(jetstreams.server()) as running:
+        yield running
+
+
+@pytest.fixture(params=("database", "nats"))
+def on_both_buses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have the hosts of a test, those in other processes too, use each kind of event bus."""
+    if request.param == "nats":
+        for name, value in request.getfixturevalue("nats_server").settings().items():
+            monkeypatch.setenv(name, value)
+    return str(request.param)
 
 
 @pytest.fixture(params=BOTH)

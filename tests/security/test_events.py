@@ -14,7 +14,7 @@ from wardian import Settings, open_host
 from wardian.errors import NotFound, Trap
 from wardian.policy.levels import LEVELS, Level
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_buses")]
 
 ASKING = """
 sandbox_level = "{level}"
