@@ -34,8 +34,8 @@ class Authority:
     def certificate_pem(self) -> bytes:
         return self._certificate.public_bytes(Encoding.PEM)
 
-    def server_context(self, host: str, folder: Path) -> ssl.SSLContext:
-        """What a server for ``host`` serves with; its key is in ``folder`` for a moment."""
+    def server_pem(self, host: str) -> bytes:
+        """A certificate for ``host``, with its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             _unsigned(_named(host), self._name, key)
@@ -43,9 +43,13 @@ class Authority:
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        file = folder / "server.pem"
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        file.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+        return certificate.public_bytes(Encoding.PEM) + private
+
+    def server_context(self, host: str, folder: Path) -> ssl.SSLContext:
+        """What a server for ``host`` serves with; its key is in ``folder`` for a moment."""
+        file = folder / "server.pem"
+        file.write_bytes(self.server_pem(host))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         file.unlink()

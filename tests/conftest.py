@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,7 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+import jetstreams
 import postgres
+from skipping import needed
 from wardian.storage import Database
 from wardian.storage import database as opening
 from wardian.storage.schema import bring_up_to_date
@@ -52,17 +53,9 @@ async def _make(path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
-    """A server for the whole session; started for the first test that needs it.
-
-    Where it is not installed the test is skipped, or fails if none may be.
-    """
-    try:
-        with postgres.server() as running:
-            yield running
-    except postgres.NotInstalled as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    """A server for the whole session; started for the first test that needs it."""
+    with needed(postgres.server()) as running:
+        yield running
 
 
 @pytest.fixture
@@ -70,6 +63,33 @@ async def postgres_url(anyio_backend: str, postgres_server: postgres.Server) -> 
     """A PostgreSQL database of the test's own, at the newest schema, without a row."""
     async with postgres_server.lent() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[jetstreams.Server]:
+    """A NATS server for the whole session; started for the first test that needs it."""
+    with needed(jetstreams.server()) as running:
+        yield running
+
+
+@pytest.fixture(params=("database", "nats"))
+def on_both_buses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have the hosts of a test, those in other processes too, use each kind of event bus."""
+    if request.param == "nats":
+        for name, value in request.getfixturevalue("nats_server").settings().items():
+            monkeypatch.setenv(name, value)
+    return str(request.param)
+
+
+@pytest.fixture(params=("sqlite", "postgresql", "nats"))
+def on_every_bus(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have the hosts of a test use each database as the bus, and NATS beside PostgreSQL."""
+    if request.param != "sqlite":
+        monkeypatch.setenv("WARDIAN_DATABASE_URL", request.getfixturevalue("postgres_url"))
+    if request.param == "nats":
+        for name, value in request.getfixturevalue("nats_server").settings().items():
+            monkeypatch.setenv(name, value)
+    return str(request.param)
 
 
 @pytest.fixture(params=BOTH)

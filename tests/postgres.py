@@ -9,13 +9,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 
 import asyncpg
 
+from servers import NotInstalled
 from wardian.storage import Database
 
 OWNER = "wardian"
@@ -46,17 +47,11 @@ END $$
 _HASTE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 
 
-class NotInstalled(Exception):
-    """PostgreSQL's server is not installed (Debian: apt-get install postgresql)."""
-
-    def __init__(self) -> None:
-        super().__init__(self.__doc__)
-
-
 class Server:
     """One running server; `stop` and `start` are for those who test that it goes away."""
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
+    def __init__(self, binaries: Path, folder: Path, settings: Sequence[str] = _HASTE) -> None:
+        self._settings = settings
         self._binaries = binaries
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -75,7 +70,7 @@ class Server:
         await self._answers()
 
     def _spawn(self) -> None:
-        options = [f"unix_socket_directories={self._folder}", "listen_addresses=", *_HASTE]
+        options = [f"unix_socket_directories={self._folder}", "listen_addresses=", *self._settings]
         arguments = [part for option in options for part in ("-c", option)]
         program = [self._binaries / "postgres", "-D", self._folder / "data"]
         self._process = subprocess.Popen(
@@ -160,20 +155,22 @@ def name_of(url: str) -> str:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
+def server(settings: Sequence[str] = _HASTE) -> Iterator[Server]:
     """Run a server.
 
     Raises:
-        NotInstalled: this machine lacks the programs for it.
+        NotInstalled: there are no programs for it.
     """
     binaries = _binaries()
     if binaries is None:
-        raise NotInstalled
+        raise NotInstalled(
+            "PostgreSQL's server is not installed (Debian: apt-get install postgresql)"
+        )
     folder = Path(tempfile.mkdtemp(prefix="wardian-pg-"))
     if os.getuid() == 0:
         account = pwd.getpwnam("postgres")
         os.chown(folder, account.pw_uid, account.pw_gid)
-    running = Server(binaries, folder)
+    running = Server(binaries, folder, settings)
     try:
         running.initialise()
         asyncio.run(_prepare(running))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,14 @@ from wardian.errors import HostUnusable
 from wardian.policy.layers import Environment
 from wardian.policy.levels import Level
 from wardian.policy.limits import MAX_WALL_SECONDS, MIB
+
+
+class EventBusKind(StrEnum):
+    """What takes events to plugins."""
+
+    DATABASE = "database"
+    NATS = "nats"
+
 
 _Count = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0)]
@@ -155,6 +164,27 @@ class Settings(BaseSettings):
 
     dead_letters_kept: _Count = 1_000
     """How many of each plugin's, at most; the oldest go first."""
+
+    event_bus: EventBusKind = EventBusKind.DATABASE
+    """What takes events to plugins: `database`, which needs nothing else, or `nats`, for several
+    hosts."""
+
+    nats_url: SecretStr | None = None
+    """The servers of `nats`, with commas between: `nats://HOST:4222`, or `tls://HOST:4222`, which
+    may have `USER:PASSWORD@` before the host. Unless set it is `nats://127.0.0.1:4222`."""
+
+    nats_credentials_file: Path | None = None
+    """A user's JWT and seed for them (`.creds`), in place of a password."""
+
+    nats_ca_file: Path | None = None
+    """The certificates that their own are checked with, in place of the system's."""
+
+    nats_stream: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "wardian"
+    """The name of the stream, and of what its subjects begin with; hosts that share a database
+    share it."""
+
+    nats_replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    """On how many servers of a cluster the stream is kept, when it is made."""
 
     event_streams_max: _Count = 64
     """Streams of events that a tenant's host apps may have open, and a quarter of it those with

@@ -15,7 +15,7 @@ from wardian.errors import NotFound, Trap
 from wardian.policy.levels import LEVELS, Level
 from wardian.runtime.host import PluginHost
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_every_bus")]
 
 ASKING = """
 sandbox_level = "{level}"

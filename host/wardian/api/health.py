@@ -27,7 +27,8 @@ async def readyz(host: Host, settings: SettingsInForce) -> Response:
     """Tell whether the host can take calls: 200, or 503."""
     found = await host.ready()
     # Versions and numbers help an operator and an attacker alike, so strangers get a word.
-    shown = found if describes_publicly(settings) else {"ready": found.ready}
+    word = {"ready": found.ready, "events": found.events}
+    shown = found if describes_publicly(settings) else word
     return answer(shown, 200 if found.ready else 503)
 
 

@@ -2,12 +2,14 @@
 
 The outbox is the database's, whichever carrier it is: an event is stored with what caused it. A
 carrier takes it from there, gives it out under a lease, and hears how it went. `DatabaseBus` is the
-one that needs nothing but the database. Those who publish and subscribe speak to `EventBus`.
+one that needs nothing but the database; `wardian.events.nats_bus` has another, for several hosts.
+Those who publish and subscribe speak to `EventBus`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -75,6 +77,18 @@ class Settlement:
 
 class Carrier(Protocol):
     """Delivers at least once, and in order of each key."""
+
+    def kept(self, wake: Callable[[Sequence[str]], None]) -> AbstractAsyncContextManager[None]:
+        """Deliver while this is open.
+
+        ``wake`` is called with the ids of plugins, or none of them for any, when others have queued
+        something; a bus that does not hear of others never calls it.
+        """
+        ...
+
+    def is_available(self) -> bool:
+        """Tell whether events are delivered now; they wait where they are not."""
+        ...
 
     async def offer(self, connection: Connection, event: EventRow) -> Offered:
         """Take an event within the transaction that stores it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -80,6 +81,15 @@ class DatabaseBus:
         self._policy = policy or BusPolicy()
         self._audience = audience or Plugins()
         self._queues = self._audience.queues
+
+    @asynccontextmanager
+    async def kept(self, wake: Callable[[Sequence[str]], None]) -> AsyncIterator[None]:
+        """Do nothing: what others have queued is found by looking."""
+        yield
+
+    def is_available(self) -> bool:
+        """Tell that events are delivered: without the database nothing answers at all."""
+        return True
 
     async def offer(self, connection: Connection, event: EventRow) -> Offered:
         """Queue an event for each of those that are to get it."""

@@ -73,7 +73,7 @@ class Dispatcher:
         """Deliver events while this is open; what is under way at the end is given back."""
         self._start(self._deliver_forever(), "wardian-events")
         self._start(self._renew_forever(), "wardian-event-leases")
-        async with self._settling.kept():
+        async with self._parts.bus.kept(self.wake), self._settling.kept():
             try:
                 yield
             finally:
@@ -88,7 +88,7 @@ class Dispatcher:
             try:
                 await self._open_lanes()
             except WardianError as error:
-                _log.warning("Events wait, because the database does not answer: %s", error)
+                _log.warning("Events wait: %s", error)
             except Exception:  # noqa: BLE001 -- whatever it is, events are to go on after it
                 _log.exception("Events wait.")
             with suppress(TimeoutError):

@@ -678,6 +678,7 @@ class PluginHost:
         return Readiness(
             ready=database,
             database=database,
+            events=database and self._parts.events.bus.is_available(),
             workers=self._parts.executor.workers(),
             protections=protections,
             missing_protections=protections.missing(),

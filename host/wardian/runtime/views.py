@@ -157,10 +157,15 @@ class UpgradeView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the host can do its work now, and with what."""
+    """Whether the host can do its work now, and with what.
+
+    Attributes:
+        events: whether events are delivered. Where they are not they wait, and calls are answered.
+    """
 
     ready: bool
     database: bool
+    events: bool
     workers: WorkersReport
     protections: Protections
     missing_protections: list[str]

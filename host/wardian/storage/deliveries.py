@@ -125,8 +125,8 @@ class DeliveryRepository:
                 .order_by(self._d.position)
                 .limit(limit)
             )
-            claimed += map(_both, found)
-        claimed = sorted(claimed, key=lambda both: both[0].position)[:limit]
+            claimed += map(both, found)
+        claimed = sorted(claimed, key=lambda found: found[0].position)[:limit]
         if claimed:
             await self._connection.execute(
                 update(self._queues.deliveries)
@@ -189,7 +189,7 @@ class DeliveryRepository:
         found = await self._connection.execute(
             self._queues.found.where(*chosen).order_by(self._d.position.desc()).limit(limit)
         )
-        return [_both(row) for row in found]
+        return [both(row) for row in found]
 
     async def find_dead(self, delivery_id: str) -> tuple[DeliveryRow, EventRow] | None:
         """Return one dead letter."""
@@ -197,7 +197,7 @@ class DeliveryRepository:
             self._queues.found.where(self._are([delivery_id]), self._d.state == DEAD)
         )
         row = found.one_or_none()
-        return None if row is None else _both(row)
+        return None if row is None else both(row)
 
     async def requeue(self, receiver_id: str, ids: Sequence[str]) -> int:
         """Have dead letters wait again, as if never tried; return how many."""
@@ -300,12 +300,18 @@ class DeliveryRepository:
         return and_(self._are(ids), self._d.state == RUNNING, self._d.lease_owner == owner)
 
 
-async def waiting(connection: Connection, queues: Queues = OF_PLUGINS) -> list[SubscriberRow]:
-    """Return the receivers, of every tenant, that have something to get now."""
+async def waiting(
+    connection: Connection, queues: Queues = OF_PLUGINS, *, begun: bool = False
+) -> list[SubscriberRow]:
+    """Return the receivers, of every tenant, that have something to get now.
+
+    With ``begun`` also those that somebody has begun to handle something for.
+    """
     at, receivers = now(), queues.receivers.c
+    held = queues.deliveries.c.state == RUNNING if begun else _is_abandoned(queues, at)
     due = or_(
         exists().where(queues.of_receiver, _is_pending(queues, at)),
-        exists().where(queues.of_receiver, _is_abandoned(queues, at)),
+        exists().where(queues.of_receiver, held),
     )
     found = await connection.of_every_tenant().execute(
         queues.subscribers.where(receivers.queued > 0, receivers.paused.is_(False), due)
@@ -359,7 +365,8 @@ def _is_behind(queues: Queues, at: datetime) -> ColumnElement[bool]:
     )
 
 
-def _both(row: Row[Any]) -> tuple[DeliveryRow, EventRow]:
+def both(row: Row[Any]) -> tuple[DeliveryRow, EventRow]:
+    """Read a row of `Queues.found`."""
     found = row._mapping
     delivery = DeliveryRow(
         **{name: found[f"of_{name}"] for name in DeliveryRow.__dataclass_fields__}

@@ -13,7 +13,7 @@ from wardian import Settings, open_host
 from wardian.runtime.host import PluginHost
 from wardian.storage.kv import KvRepository
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_every_bus")]
 
 
 @pytest.fixture

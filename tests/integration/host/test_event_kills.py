@@ -18,7 +18,7 @@ from guests.handlers import HANDLE
 from hosts import fake_host, package
 from wardian.storage.rows import EventRow, now
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases", "on_both_buses")]
 
 TESTS = Path(__file__).parents[2]
 EVENTS = int(os.environ.get("WARDIAN_TEST_EVENTS", "600"))

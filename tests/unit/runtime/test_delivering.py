@@ -19,7 +19,7 @@ from wardian.runtime.credentials import CredentialOrder
 from wardian.runtime.deliveries import DeadLetter, SubscriberView
 from wardian.storage.events import AuditRepository
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_every_bus")]
 
 SUBSCRIBES = """
 [[permissions]]

@@ -1,4 +1,4 @@
-"""The bus over the database: who gets what, in which order, and whose it is meanwhile."""
+"""The buses: who gets what, in which order, and whose it is meanwhile; the same on each of them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from buses import ENDED, BusOver, claimed, over_the_database
 from rows import add_plugin, add_tenant, plugin_row
 from wardian.events import (
-    BusPolicy,
-    DatabaseBus,
+    Carrier,
     Delivery,
     Event,
     Events,
@@ -32,7 +32,6 @@ from wardian.storage.tables import deliveries
 pytestmark = pytest.mark.anyio
 
 LONG = timedelta(hours=1)
-ENDED = timedelta(seconds=-1)
 
 
 async def subscribed(
@@ -42,11 +41,6 @@ async def subscribed(
     async with database.transaction() as connection:
         await PluginRepository(connection, tenant).set_granted(row.id, list(permissions), "test")
     return Subscriber(tenant, row.id, name)
-
-
-def bus_over(database: Database, **policy: object) -> tuple[DatabaseBus, Events]:
-    bus = DatabaseBus(database, BusPolicy(**policy))  # type: ignore[arg-type]
-    return bus, Events(database, bus)
 
 
 async def publish(events: Events, *numbers: int, key: str | None = None) -> list[Event]:
@@ -61,7 +55,7 @@ def told(batch: Sequence[Delivery]) -> list[int]:
 
 
 async def settle(
-    bus: DatabaseBus,
+    bus: Carrier,
     outcome: Outcome,
     *batch: Delivery,
     after: timedelta = timedelta(),
@@ -93,9 +87,9 @@ async def queued(database: Database, tenant: str = "default") -> list[int]:
     ],
 )
 async def test_an_event_goes_to_whoever_was_granted_its_topic(
-    database: Database, permission: str, wants: bool
+    database: Database, bus_over: BusOver, permission: str, wants: bool
 ) -> None:
-    bus, events = bus_over(database)
+    bus, events = await bus_over(database)
     subscriber = await subscribed(database, permission)
 
     await publish(events, 1)
@@ -104,9 +98,9 @@ async def test_an_event_goes_to_whoever_was_granted_its_topic(
 
 
 async def test_one_of_several_permissions_that_fit_is_enough_for_one_delivery(
-    database: Database,
+    database: Database, bus_over: BusOver
 ) -> None:
-    bus, events = bus_over(database)
+    bus, events = await bus_over(database)
     subscriber = await subscribed(database, "events:subscribe:*", "events:subscribe:orders.*")
 
     (event,) = await publish(events, 1)
@@ -115,8 +109,8 @@ async def test_one_of_several_permissions_that_fit_is_enough_for_one_delivery(
     assert len(await bus.claim(subscriber, 10)) == 1
 
 
-async def test_events_of_another_tenant_do_not_come(database: Database) -> None:
-    bus, events = bus_over(database)
+async def test_events_of_another_tenant_do_not_come(database: Database, bus_over: BusOver) -> None:
+    bus, events = await bus_over(database)
     await add_tenant(database)
     subscriber = await subscribed(database, "events:subscribe:*", tenant="acme")
 
@@ -126,8 +120,10 @@ async def test_events_of_another_tenant_do_not_come(database: Database) -> None:
     assert await bus.claim(Subscriber("default", subscriber.id, "counter"), 10) == []
 
 
-async def test_an_event_that_is_rolled_back_is_delivered_to_nobody(database: Database) -> None:
-    bus, events = bus_over(database)
+async def test_an_event_that_is_rolled_back_is_delivered_to_nobody(
+    database: Database, bus_over: BusOver
+) -> None:
+    bus, events = await bus_over(database)
     subscriber = await subscribed(database, "events:subscribe:*")
 
     with suppress(KeyError):
@@ -138,8 +134,10 @@ async def test_an_event_that_is_rolled_back_is_delivered_to_nobody(database: Dat
     assert await bus.claim(subscriber, 10) == []
 
 
-async def test_beyond_its_bound_a_queue_takes_no_more_and_says_so(database: Database) -> None:
-    bus, events = bus_over(database, queue_max=2)
+async def test_beyond_its_bound_a_queue_takes_no_more_and_says_so(
+    database: Database, bus_over: BusOver
+) -> None:
+    bus, events = await bus_over(database, queue_max=2)
     subscriber = await subscribed(database, "events:subscribe:*")
 
     offered = [event.offered for event in await publish(events, 1, 2, 3)]
@@ -153,27 +151,39 @@ async def test_beyond_its_bound_a_queue_takes_no_more_and_says_so(database: Data
     assert told(await bus.claim(subscriber, 10)) == [4]
 
 
-async def test_what_is_leased_is_nobody_elses(database: Database) -> None:
-    bus, events = bus_over(database)
+async def test_what_is_leased_is_nobody_elses(database: Database, bus_over: BusOver) -> None:
+    bus, events = await bus_over(database)
     subscriber = await subscribed(database, "events:subscribe:*")
     await publish(events, 1)
 
     assert len(await bus.claim(subscriber, 10)) == 1
 
     assert await bus.claim(subscriber, 10) == []
+
+
+async def test_over_the_database_nobody_waits_whose_events_are_all_leased(
+    database: Database,
+) -> None:
+    bus, events = await over_the_database(database)
+    subscriber = await subscribed(database, "events:subscribe:*")
+    await publish(events, 1)
+    assert await bus.waiting() == [subscriber]
+
+    await bus.claim(subscriber, 10)
+
     assert await bus.waiting() == []
 
 
 async def test_a_lease_that_has_ended_is_somebody_elses_and_cannot_settle_any_more(
-    database: Database,
+    database: Database, bus_over: BusOver
 ) -> None:
-    late, events = bus_over(database, lease=ENDED)
-    bus, _ = bus_over(database)
+    late, events = await bus_over(database, lease=ENDED)
+    bus, _ = await bus_over(database, lease=ENDED)
     subscriber = await subscribed(database, "events:subscribe:*")
     await publish(events, 1)
     lost = await late.claim(subscriber, 10)
 
-    taken = await bus.claim(subscriber, 10)
+    taken = await claimed(bus, subscriber)
 
     assert [each.event.attempt for each in (*lost, *taken)] == [1, 2]
     for outcome in Outcome:
@@ -182,30 +192,33 @@ async def test_a_lease_that_has_ended_is_somebody_elses_and_cannot_settle_any_mo
     assert await queued(database) == [0]
 
 
-async def test_a_renewed_lease_holds(database: Database) -> None:
-    late, events = bus_over(database, lease=ENDED)
-    bus, _ = bus_over(database)
+async def test_a_renewed_lease_holds(database: Database, bus_over: BusOver) -> None:
+    bus, events = await bus_over(database, lease=timedelta(seconds=2))
+    other, _ = await bus_over(database, lease=timedelta(seconds=2))
     subscriber = await subscribed(database, "events:subscribe:*")
     await publish(events, 1)
-    (held,) = await late.claim(subscriber, 10)
+    (held,) = await bus.claim(subscriber, 10)
 
-    await bus.renew([held.lease])
+    for _ in range(6):
+        await asyncio.sleep(0.5)
+        await bus.renew([held.lease])
+        assert await other.claim(subscriber, 10) == []
 
-    assert await bus.claim(subscriber, 10) == []
-    assert await settle(late, Outcome.DONE, held) == 1
+    assert await settle(bus, Outcome.DONE, held) == 1
 
 
 async def test_to_renew_leases_waits_for_nobody_who_is_settling(postgres_url: str) -> None:
     async with Database.open(postgres_url) as database:
         subscriber = await subscribed(database, "events:subscribe:*")
-        ended, events = bus_over(database, lease=ENDED)
+        ended, events = await over_the_database(database, lease=timedelta(seconds=-1))
         await publish(events, 1, 2)
         first, second = await ended.claim(subscriber, 2)
 
         async with database.transaction() as connection:
             settling = select(deliveries.c.id).where(deliveries.c.id == first.id).with_for_update()
             await connection.of("default").execute(settling)
-            await bus_over(database, lease=LONG)[0].renew([second.lease])
+            bus, _ = await over_the_database(database, lease=LONG)
+            await bus.renew([second.lease])
 
         assert told(await ended.claim(subscriber, 2)) == [1]
 
@@ -215,7 +228,7 @@ async def test_whoever_settles_holds_up_no_tenant_while_another_is_waited_for(
 ) -> None:
     async with Database.open(postgres_url) as database:
         await add_tenant(database, "acme")
-        bus, events = bus_over(database)
+        bus, events = await over_the_database(database)
         batch: list[Delivery] = []
         for tenant in ("acme", "default"):
             subscriber = await subscribed(database, "events:subscribe:*", tenant=tenant)
@@ -234,9 +247,9 @@ async def test_whoever_settles_holds_up_no_tenant_while_another_is_waited_for(
 
 
 async def test_a_later_event_of_a_key_waits_while_an_earlier_one_is_tried_again(
-    database: Database,
+    database: Database, bus_over: BusOver
 ) -> None:
-    bus, events = bus_over(database)
+    bus, events = await bus_over(database)
     subscriber = await subscribed(database, "events:subscribe:*")
     await publish(events, 1, 2, key="a")
     await publish(events, 3, key="b")
@@ -253,9 +266,9 @@ async def test_a_later_event_of_a_key_waits_while_an_earlier_one_is_tried_again(
 
 
 async def test_a_later_event_of_a_key_waits_while_an_earlier_one_is_handled(
-    database: Database,
+    database: Database, bus_over: BusOver
 ) -> None:
-    bus, events = bus_over(database)
+    bus, events = await bus_over(database)
     subscriber = await subscribed(database, "events:subscribe:*")
     await publish(events, 1, 2, key="a")
 
@@ -266,8 +279,10 @@ async def test_a_later_event_of_a_key_waits_while_an_earlier_one_is_handled(
     assert told(await bus.claim(subscriber, 1)) == [2]
 
 
-async def test_a_dead_letter_lets_those_behind_it_pass(database: Database) -> None:
-    bus, events = bus_over(database)
+async def test_a_dead_letter_lets_those_behind_it_pass(
+    database: Database, bus_over: BusOver
+) -> None:
+    bus, events = await bus_over(database)
     subscriber = await subscribed(database, "events:subscribe:*")
     await publish(events, 1, 2, key="a")
     first = await bus.claim(subscriber, 1)
@@ -280,8 +295,10 @@ async def test_a_dead_letter_lets_those_behind_it_pass(database: Database) -> No
     assert (row.attempt, row.last_error, event.data) == (1, "no such order", "1")
 
 
-async def test_a_plugin_that_is_paused_gets_nothing_and_loses_nothing(database: Database) -> None:
-    bus, events = bus_over(database)
+async def test_a_plugin_that_is_paused_gets_nothing_and_loses_nothing(
+    database: Database, bus_over: BusOver
+) -> None:
+    bus, events = await bus_over(database)
     subscriber = await subscribed(database, "events:subscribe:*")
 
     for paused, comes in ((True, []), (False, [1])):
@@ -295,31 +312,36 @@ async def test_a_plugin_that_is_paused_gets_nothing_and_loses_nothing(database: 
 
 
 async def test_two_hosts_that_race_never_both_acknowledge_one_delivery(
-    database: Database, database_location: Path | str
+    database: Database, database_location: Path | str, bus_over: BusOver
 ) -> None:
-    ours, events = bus_over(database, lease=ENDED)  # so that each takes from the other all the time
+    ours, events = await bus_over(database, lease=ENDED)
     subscriber = await subscribed(database, "events:subscribe:*")
     numbers = list(range(40))
     for number in numbers:
         await publish(events, number, key=f"k{number % 3}")
+    begun: list[int] = []
     acknowledged: list[int] = []
 
-    async def host(bus: DatabaseBus) -> None:
+    async def host(bus: Carrier) -> None:
         while await queued(database) != [0]:
             for delivery in await bus.claim(subscriber, 5):
-                await asyncio.sleep(0)
+                begun.append(delivery.event.value())
+                await asyncio.sleep(ENDED.total_seconds() / 2)  # so that others take it meanwhile
                 if await settle(bus, Outcome.DONE, delivery):
                     acknowledged.append(delivery.event.value())
 
     async with Database.open(database_location) as other:
-        theirs, _ = bus_over(other, lease=ENDED)
+        theirs, _ = await bus_over(other, lease=ENDED)
         await asyncio.gather(host(ours), host(theirs))
 
     assert sorted(acknowledged) == numbers
+    assert len(begun) > len(numbers)
 
 
-async def test_nothing_is_pruned_that_is_still_to_be_delivered(database: Database) -> None:
-    bus, events = bus_over(database)
+async def test_nothing_is_pruned_that_is_still_to_be_delivered(
+    database: Database, bus_over: BusOver
+) -> None:
+    bus, events = await bus_over(database)
     subscriber = await subscribed(database, "events:subscribe:orders.*")
     await publish(events, 1, 2)
     await events.publish("default", "other", "3")
@@ -338,8 +360,10 @@ async def test_nothing_is_pruned_that_is_still_to_be_delivered(database: Databas
     assert told(await bus.claim(subscriber, 10)) == [2]
 
 
-async def test_old_events_are_pruned_a_part_at_a_time(database: Database) -> None:
-    _, events = bus_over(database)
+async def test_old_events_are_pruned_a_part_at_a_time(
+    database: Database, bus_over: BusOver
+) -> None:
+    _, events = await bus_over(database)
     await add_tenant(database)
     await publish(events, 1, 2, 3)
 
@@ -349,8 +373,10 @@ async def test_old_events_are_pruned_a_part_at_a_time(database: Database) -> Non
         assert await repository.prune(before=now() + LONG, kept=100, at_once=2) == 1
 
 
-async def test_the_deliveries_of_an_uninstalled_plugin_go_with_it(database: Database) -> None:
-    bus, events = bus_over(database)
+async def test_the_deliveries_of_an_uninstalled_plugin_go_with_it(
+    database: Database, bus_over: BusOver
+) -> None:
+    bus, events = await bus_over(database)
     subscriber = await subscribed(database, "events:subscribe:*")
     await publish(events, 1)
     batch = await bus.claim(subscriber, 10)
