@@ -111,8 +111,9 @@ class JetStream:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            while not task.done():  # because what nats-py does may swallow a cancellation
+                task.cancel()
+                await asyncio.wait([task], timeout=CLOSE_SECONDS)
 
     async def publish(self, subject: str, messages: Mapping[str, bytes]) -> None:
         """Store messages; of those with the same name one is stored.
