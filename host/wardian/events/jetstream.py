@@ -19,8 +19,8 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NoStreamResponseError, NotFoundError
 
-from wardian.errors import WardianError
 from wardian.events.stream_place import Place, credentials_of
+from wardian.events.subjects import consumer_name, token
 
 ANSWER_SECONDS = 3
 """How long the server may take to answer."""
@@ -38,9 +38,12 @@ KEPT_SECONDS = 86_400.0
 """How long a message is kept that nobody takes, such as one for a plugin that is no more."""
 
 _IN_FLIGHT_MAX = 10_000  # messages of one consumer that are not acknowledged
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 _log = logging.getLogger("wardian.events")
+
+
+class StreamError(Exception):
+    """NATS did not do what it was asked; it is asked again later."""
 
 
 class _Client(Client):
@@ -108,17 +111,18 @@ class JetStream:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            while not task.done():  # because what nats-py does may swallow a cancellation
+                task.cancel()
+                await asyncio.wait([task], timeout=CLOSE_SECONDS)
 
     async def publish(self, subject: str, messages: Mapping[str, bytes]) -> None:
-        """Store messages in order; of those with the same name one is stored.
+        """Store messages; of those with the same name one is stored.
 
         Args:
             messages: what is stored, by a name of its own.
 
         Raises:
-            WardianError: the server did not say of each that it is stored.
+            StreamError: the server did not say of each that it is stored.
         """
         context = self._context()
         async with _translated():
@@ -139,7 +143,7 @@ class JetStream:
         """Receive up to so many messages, of those that are there now.
 
         Raises:
-            WardianError: the server did not answer.
+            StreamError: the server did not answer.
         """
         client = self._connection_now()
         async with _translated():
@@ -155,7 +159,7 @@ class JetStream:
 
     def subject(self, *words: str) -> str:
         """Return the subject of these words, whatever is in them."""
-        return ".".join([self._place.stream, "events", *map(_encoded, words)])
+        return ".".join([self._place.stream, "events", *map(token, words)])
 
     @property
     def _notices(self) -> str:
@@ -215,7 +219,7 @@ class JetStream:
 
     def _connection_now(self) -> Client:
         if self._client is None or not self._client.is_connected:
-            raise WardianError("NATS cannot be reached.")
+            raise StreamError("NATS cannot be reached.")
         return self._client
 
     def _context(self) -> JetStreamContext:
@@ -243,7 +247,7 @@ class JetStream:
         await self._context().add_consumer(
             self._place.stream,
             ConsumerConfig(
-                durable_name=_consumer(subject),
+                durable_name=consumer_name(subject),
                 filter_subject=subject,
                 ack_policy=AckPolicy.EXPLICIT,
                 ack_wait=self._wait_seconds,
@@ -260,7 +264,7 @@ class JetStream:
         try:
             # Its own `fetch` waits for what may come; here it is asked what there is.
             asked = json.dumps({"batch": count, "no_wait": True}).encode()
-            where = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{_consumer(subject)}"
+            where = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer_name(subject)}"
             await client.publish(where, asked, reply=inbox)
             while len(found) < count:
                 message = await answers.next_msg(timeout=ANSWER_SECONDS)
@@ -271,21 +275,12 @@ class JetStream:
                 found.append(Message(message.data, received, message))
         except errors.TimeoutError:
             self._consumers.discard(subject)  # one that somebody removed does not answer
-            raise
+            if not found:
+                raise
         finally:
             with suppress(errors.Error, OSError):
                 await answers.unsubscribe()
         return found
-
-
-def _encoded(word: str) -> str:
-    """Return a word as one token of a subject: dots, wildcards and the like are numbers in it."""
-    return "".join(chr(byte) if chr(byte) in _PLAIN else f"={byte:02X}" for byte in word.encode())
-
-
-def _consumer(subject: str) -> str:
-    """Return the name of a subject's consumer, which has no dots; no word has `=_` in it."""
-    return "=_".join(subject.split(".")[2:])
 
 
 def _reason(error: BaseException) -> str:
@@ -295,8 +290,8 @@ def _reason(error: BaseException) -> str:
 
 @asynccontextmanager
 async def _translated() -> AsyncIterator[None]:
-    """Raise what nats-py raises as errors of ours."""
+    """Raise what nats-py raises as an error of ours."""
     try:
         yield
     except (errors.Error, OSError, TimeoutError) as exc:
-        raise WardianError(f"NATS did not answer as it should: {_reason(exc)}.") from exc
+        raise StreamError(f"NATS did not answer as it should: {_reason(exc)}.") from exc

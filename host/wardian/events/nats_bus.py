@@ -13,6 +13,7 @@ onto the stream again when its time comes. What JetStream loses is found in the 
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,11 +23,10 @@ from typing import Annotated
 import msgspec
 
 from wardian.crypto.identifiers import new_id
-from wardian.errors import WardianError
 from wardian.events.bus import Delivery, Settlement, Subscriber
 from wardian.events.database_bus import BusPolicy, DatabaseBus
 from wardian.events.event import Event, Offered
-from wardian.events.jetstream import JetStream, Message
+from wardian.events.jetstream import JetStream, Message, StreamError
 from wardian.storage import Connection, Database
 from wardian.storage.deliveries import DeliveryRepository, renew, waiting
 from wardian.storage.parcels import (
@@ -79,7 +79,7 @@ class NatsBus:
         self._stream = stream
         self._policy = policy or BusPolicy()
         self._record = DatabaseBus(database, self._policy)
-        self._received: dict[str, _Received] = {}
+        self._received: dict[tuple[str, str], _Received] = {}
 
     @asynccontextmanager
     async def kept(self, wake: Callable[[Sequence[str]], None]) -> AsyncIterator[None]:
@@ -106,11 +106,16 @@ class NatsBus:
     async def claim(self, subscriber: Subscriber, limit: int) -> Sequence[Delivery]:
         """Receive a subscriber's next events, in order.
 
-        The database is asked for more only when the stream has none.
+        The database is asked for more only when the stream has none. While NATS does not answer
+        there is nothing more, and what was received before goes on.
         """
-        batch = await self._receive(subscriber, limit)
-        if len(batch) < limit and await self._feed(subscriber):
-            batch += await self._receive(subscriber, limit - len(batch))
+        batch: list[Delivery] = []
+        try:
+            await self._receive(subscriber, limit, batch)
+            if len(batch) < limit and await self._feed(subscriber):
+                await self._receive(subscriber, limit, batch)
+        except StreamError as error:
+            _log.warning("Events for %s wait: %s", subscriber.name, error)
         return batch
 
     async def renew(self, leases: Iterable[str]) -> None:
@@ -129,10 +134,11 @@ class NatsBus:
         """
         held = await self._record.settle(settlements)
         for settlement in settlements:
-            received = self._received.pop(settlement.delivery.id, None)
+            delivery = settlement.delivery
+            received = self._received.pop((delivery.lease, delivery.id), None)
             if received is None:
                 continue
-            received.open.discard(settlement.delivery.id)
+            received.open.discard(delivery.id)
             if not received.open and held == len(settlements):
                 await received.message.acknowledge()
         return held
@@ -149,23 +155,23 @@ class NatsBus:
             return False
         try:
             await self._stream.publish(_subject(self._stream, subscriber), _messages(lease, rows))
-        except WardianError:
+        except (StreamError, CancelledError):
             await self._give_back(subscriber, lease, [row.id for row, _ in rows])
             raise
         await self._hold([lease])
         await self._stream.tell(subscriber.id)
         return True
 
-    async def _receive(self, subscriber: Subscriber, limit: int) -> list[Delivery]:
-        batch: list[Delivery] = []
-        pulled = asked = min(limit, PULLED_AT_ONCE)
-        while pulled == asked and len(batch) < limit:
+    async def _receive(self, subscriber: Subscriber, limit: int, batch: list[Delivery]) -> None:
+        """Add to a batch what is on the stream, up to ``limit`` in all."""
+        subject = _subject(self._stream, subscriber)
+        is_dry = False
+        while not is_dry and len(batch) < limit:
             asked = min(limit - len(batch), PULLED_AT_ONCE)
-            messages = await self._stream.pull(_subject(self._stream, subscriber), asked)
-            pulled = len(messages)
+            messages = await self._stream.pull(subject, asked)
+            is_dry = len(messages) < asked
             if messages:
                 batch += await self._opened(subscriber, messages, limit - len(batch))
-        return batch
 
     async def _opened(
         self, subscriber: Subscriber, messages: Sequence[Message], limit: int
@@ -207,7 +213,7 @@ class NatsBus:
         received = _Received(message, lease, {row.id for _, row, _ in rows[:room]})
         if not received.open:
             await message.acknowledge()
-        self._received.update(dict.fromkeys(received.open, received))
+        self._received.update({(lease, each): received for each in received.open})
         return [
             Delivery(id=row.id, subscriber=subscriber, lease=lease, event=Event.of(event))
             for _, row, event in rows[:room]

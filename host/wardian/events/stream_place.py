@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from wardian.errors import HostUnusable
 
-_SCHEMES = frozenset({"nats", "tls", "ws", "wss"})
+_SCHEMES = frozenset({"nats", "tls"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def credentials_of(place: Place) -> dict[str, Any]:
     if place.credentials_file is not None:
         _check_readable(place.credentials_file, "WARDIAN_NATS_CREDENTIALS_FILE")
         options["user_credentials"] = str(place.credentials_file)
-    if place.ca_file is not None or schemes & {"tls", "wss"}:
+    if place.ca_file is not None or "tls" in schemes:
         options["tls"] = _tls(place.ca_file)
     return options
 

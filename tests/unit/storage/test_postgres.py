@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import postgres
 from rows import add_plugin, add_tenant, journal_of, plugin_row
+from skipping import needed
 from wardian.errors import WardianError
 from wardian.storage import Database, schema
 from wardian.storage import postgres as storage_postgres
@@ -248,7 +249,7 @@ async def test_what_a_transaction_was_about_is_forgotten_at_its_end(hosts: Pair)
 @pytest.mark.usefixtures("postgres_server")  # where there is none, it is skipped with the others
 async def test_f4_a_server_that_goes_away_is_told_and_found_again_when_it_is_back() -> None:
     async with AsyncExitStack() as stack:
-        running = await asyncio.to_thread(stack.enter_context, postgres.server())
+        running = await asyncio.to_thread(stack.enter_context, needed(postgres.server()))
         url = await stack.enter_async_context(running.lent())
         database = await stack.enter_async_context(Database.open(url))
         await add_tenant(database)
