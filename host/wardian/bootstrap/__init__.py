@@ -33,6 +33,7 @@ from wardian.bootstrap.services import (
     root_keys,
 )
 from wardian.bootstrap.watchers import make_telemetry, make_watchers
+from wardian.bootstrap.webhooks import webhooks_policy
 from wardian.capabilities import Services, build
 from wardian.plugins import Registry
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
@@ -68,6 +69,7 @@ from wardian.runtime.steps import Steps
 from wardian.runtime.transition import TransitionParts, Transitions
 from wardian.runtime.trust_policy import TrustPolicies
 from wardian.runtime.upgrades import Upgrader, UpgraderParts
+from wardian.runtime.webhooks import Webhooks, WebhooksParts
 from wardian.settings import Settings
 from wardian.storage import Database
 from wardian.storage.kv import Quota
@@ -120,6 +122,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.upkeep,
             parts.configuration.files,
             parts.delivering,
+            parts.webhooks,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -321,6 +324,20 @@ def compose(
         replays=replays,
         egress=egress,
         configuration=make_configuration(settings, database, events, journal, tenants, rounds),
+        webhooks=Webhooks(
+            WebhooksParts(
+                database=database,
+                registry=registry,
+                tenants=tenants,
+                vault=vault,
+                events=events,
+                journal=journal,
+                calls=calls,
+                entrance=entrance,
+                telemetry=telemetry,
+            ),
+            webhooks_policy(settings),
+        ),
     ), statistics
 
 
