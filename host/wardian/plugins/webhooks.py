@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from wardian.crypto.digests import sha256_hex
 from wardian.plugins.tables import Table, fault_at
 from wardian.plugins.text import (
     CredentialName,
@@ -29,6 +30,7 @@ from wardian.policy.recipes import (
     Recipe,
     SignatureForm,
     TimestampForm,
+    has_stray_brace,
     parts_of,
 )
 
@@ -153,6 +155,17 @@ class Webhook(Table):
         """The name of the credential whose key its sender has."""
         return self.credential or self.name
 
+    @property
+    def surface(self) -> str:
+        """All that somebody decides about who lets it in, in one word."""
+        recipe: str = self.recipe
+        if recipe == CUSTOM:
+            tables = {"signature", "timestamp", "delivery_id", "tolerance_seconds"}
+            written = self.model_dump_json(include=tables)
+            recipe = f"{CUSTOM}-{sha256_hex(written.encode())[:8]}"
+        parts = [self.name, recipe, self.verified_with]
+        return ":".join(parts if self.event is None else [*parts, self.event])
+
     def publishing(self) -> Permission | None:
         """Return the permission that it takes to publish it; None if the plugin is called."""
         return None if self.event is None else Permission(PUBLISH, self.event)
@@ -181,6 +194,8 @@ class Webhook(Table):
         if self.signature is None:
             raise fault_at(("signature",), f"is missing: a `{CUSTOM}` recipe says where it is")
         place, parts = ("signature", "signed"), parts_of(self.signature.signed)
+        if has_stray_brace(self.signature.signed):
+            raise fault_at(place, "has a brace that is none of a part's, such as {body}")
         unknown = [part for part in parts if part not in PARTS]
         if unknown:
             known = ", ".join(f"{{{part}}}" for part in PARTS)

@@ -194,6 +194,11 @@ def parts_of(signed: str) -> list[str]:
     return _PLACE.findall(signed)
 
 
+def has_stray_brace(signed: str) -> bool:
+    """Tell whether a text that is signed has braces with no name in them."""
+    return any(brace in _PLACE.sub("", signed) for brace in "{}")
+
+
 def presented(recipe: Recipe, headers: Sequence[tuple[str, str]], body: bytes) -> Presented:
     """Find in a request what ``recipe`` demands.
 

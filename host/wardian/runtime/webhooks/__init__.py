@@ -6,7 +6,7 @@ Plugin code verifies nothing and sees no key; see ``docs/decisions/0031``.
 from wardian.runtime.webhooks.incoming import Answer, Incoming
 from wardian.runtime.webhooks.rates import RatePolicy
 from wardian.runtime.webhooks.upkeep import Remembering
-from wardian.runtime.webhooks.views import WebhookAsk, WebhookView
+from wardian.runtime.webhooks.views import WebhookView
 from wardian.runtime.webhooks.webhooks import Webhooks, WebhooksParts, WebhooksPolicy
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Incoming",
     "RatePolicy",
     "Remembering",
-    "WebhookAsk",
     "WebhookView",
     "Webhooks",
     "WebhooksParts",

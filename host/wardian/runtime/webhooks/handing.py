@@ -25,6 +25,7 @@ from wardian.events.topics import is_reserved
 from wardian.plugins import Installed, Registry
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.entrance import Entrance
+from wardian.runtime.webhook_asks import handler_of
 from wardian.runtime.webhooks.incoming import Answer, Incoming
 from wardian.runtime.webhooks.replays import HANDLING_SECONDS, Claim, Replays
 from wardian.runtime.webhooks.verifying import Verified
@@ -35,8 +36,6 @@ RETRY_SECONDS = 60.0
 """When a sender is to come again to a plugin that takes no calls."""
 
 PUBLISHED = 202
-
-_HANDLER = "wardian:plugin/webhook-handler@"
 
 _log = logging.getLogger("wardian.webhooks")
 
@@ -73,7 +72,7 @@ class Handing:
             raise _takes_none(plugin)
         if verified.webhook.event is not None:
             return await self._publish(verified, incoming, document)
-        _handler_of(plugin)
+        _handler(plugin)
         claim = await self._parts.replays.claim(verified)
         if isinstance(claim, Answer):
             return claim
@@ -96,7 +95,7 @@ class Handing:
         self, verified: Verified, incoming: Incoming, document: dict[str, Any]
     ) -> Answer:
         request = CallRequest(
-            function=_handler_of(verified.plugin),
+            function=_handler(verified.plugin),
             arguments={"webhook": document},
             subject=f"webhook:{verified.webhook.name}",
             correlation_id=incoming.request_id,
@@ -140,7 +139,7 @@ class Handing:
             raise _takes_none(plugin) from None
         if found.id != plugin.id or not found.is_callable:
             raise _takes_none(plugin)
-        _handler_of(found)
+        _handler(found)
         return found
 
     async def _publish(
@@ -192,20 +191,11 @@ class Handing:
             raise _takes_none(plugin)
 
 
-def handles_webhooks(plugin: Installed) -> bool:
-    """Tell whether a plugin has a function that handles webhooks."""
-    return any(map(_is_handler, plugin.description.functions))
-
-
-def _handler_of(plugin: Installed) -> str:
-    for function in plugin.description.functions:
-        if _is_handler(function):
-            return function
-    raise _takes_none(plugin)
-
-
-def _is_handler(function: str) -> bool:
-    return function.startswith(_HANDLER) and function.endswith("#handle")
+def _handler(plugin: Installed) -> str:
+    found = handler_of(plugin)
+    if found is None:
+        raise _takes_none(plugin)
+    return found
 
 
 def _document(verified: Verified, incoming: Incoming) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Webhooks as operators see them: before a plugin is installed, and while it receives them."""
+"""Webhooks as operators see them, with what came of requests."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from datetime import datetime
 import msgspec
 
 from wardian.plugins import Installed
-from wardian.plugins.manifest import Manifest
 from wardian.plugins.webhooks import Webhook
 from wardian.policy.recipes import Presented, Reason
+from wardian.runtime.webhook_asks import WebhookAsk, unheard, webhook_ask
 from wardian.runtime.webhooks.counting import Counted, Outcome
-from wardian.runtime.webhooks.handing import handles_webhooks
 from wardian.runtime.webhooks.incoming import Place
 from wardian.runtime.webhooks.verifying import signed_by
 from wardian.storage.rows import now
@@ -21,21 +20,6 @@ from wardian.vault.vault import NEXT
 from wardian.vault.verifying import shortcoming
 
 _REFUSALS = frozenset(Reason)
-
-
-class WebhookAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook that a plugin receives, as its manifest has it.
-
-    Attributes:
-        credential: the name of the one that its signatures are verified with.
-        event: the topic that it is published to; None if the plugin's handler is called.
-    """
-
-    name: str
-    recipe: str
-    credential: str
-    event: str | None
-    description: str
 
 
 class WebhookView(WebhookAsk, frozen=True, kw_only=True):
@@ -67,11 +51,6 @@ class WebhookView(WebhookAsk, frozen=True, kw_only=True):
     warnings: list[str]
 
 
-def webhook_asks(manifest: Manifest) -> list[WebhookAsk]:
-    """Return the webhooks of a manifest."""
-    return [_ask(webhook) for webhook in manifest.webhooks]
-
-
 def webhook_view(
     plugin: Installed,
     webhook: Webhook,
@@ -84,7 +63,7 @@ def webhook_view(
     refused = {reason: each for reason, each in counted.items() if reason in _REFUSALS}
     accepted = counted.get(Outcome.ACCEPTED)
     return WebhookView(
-        **msgspec.structs.asdict(_ask(webhook)),
+        **msgspec.structs.asdict(webhook_ask(webhook)),
         plugin=plugin.name,
         url=f"{url or ''}{place.path}",
         accepted=_count(counted, Outcome.ACCEPTED),
@@ -97,26 +76,6 @@ def webhook_view(
         last_accepted_at=accepted.last_at if accepted else None,
         last_refused_at=max((each.last_at for each in refused.values()), default=None),
         warnings=_warnings(plugin, webhook, keys),
-    )
-
-
-def unheard(plugin: Installed) -> list[str]:
-    """Return a warning if a plugin's webhooks have nobody to call."""
-    called = [webhook.name for webhook in plugin.manifest.webhooks if webhook.event is None]
-    if not called or handles_webhooks(plugin):
-        return []
-    return [
-        f"It has the webhook {called[0]!r} and exports no webhook-handler, so nothing comes of it."
-    ]
-
-
-def _ask(webhook: Webhook) -> WebhookAsk:
-    return WebhookAsk(
-        name=webhook.name,
-        recipe=webhook.recipe,
-        credential=webhook.verified_with,
-        event=webhook.event,
-        description=webhook.description,
     )
 
 
@@ -137,5 +96,14 @@ def _warnings(plugin: Installed, webhook: Webhook, keys: Sequence[Held] | None) 
     if any(held.name == name + NEXT for held in keys):
         found.append(
             f"Two keys are taken: {name!r} and {name + NEXT!r}, until the second is removed."
+        )
+    sharing = [
+        other.name
+        for other in plugin.manifest.webhooks
+        if other.name != webhook.name and other.verified_with == name
+    ]
+    if sharing:
+        found.append(
+            f"{sharing[0]!r} takes the same key, so what is sent to one can be sent to the other."
         )
     return found
