@@ -15,7 +15,7 @@ import senders
 from guests.webhooks import HANDLE
 from hosts import FakeHost, fake_host, package
 from wardian.api.app import app_over
-from wardian.errors import DeadlineExceeded, GuestError
+from wardian.errors import DeadlineExceeded, GuestError, RateLimited
 from wardian.runtime.executor.job import HostCalls
 from wardian.runtime.webhooks import Incoming
 from wardian.runtime.webhooks.incoming import Place
@@ -599,7 +599,7 @@ def test_rates_count_a_webhook_and_its_tenant_and_forget_nobody() -> None:
         for _ in range(times):
             try:
                 rates.accept(place)
-            except Exception:
+            except RateLimited:
                 return count
             count += 1
         return count

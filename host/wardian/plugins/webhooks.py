@@ -52,9 +52,9 @@ class Signature(Table):
         Field(description="What a signature begins with: `v1=`. What begins otherwise is none."),
     ] = ""
     separator: Annotated[
-        Literal["", ",", ";", " "],
+        Literal[",", ";", " "] | None,
         Field(description="What is between several values of the header; it has one unless set."),
-    ] = ""
+    ] = None
     signed: Annotated[
         Line,
         Field(
@@ -181,7 +181,7 @@ class Webhook(Table):
         stamp, where = self.timestamp, self.delivery_id
         return Recipe(
             name=CUSTOM,
-            signature=SignatureForm(**self.signature.model_dump()),
+            signature=SignatureForm(**self.signature.model_dump(exclude_none=True)),
             timestamp=None
             if stamp is None
             else TimestampForm(**stamp.model_dump(), tolerance_seconds=tolerance),
