@@ -126,7 +126,7 @@ class Counting:
             detail: dict[str, dict[str, int]] = {}
             for (webhook, reason), count in sorted(found.items()):
                 detail.setdefault(webhook, {})[reason] = count
-            _log.warning("Webhooks of %s (%s) refused requests: %s", plugin, tenant, detail)
+            _log.info("Webhooks of %s (%s) refused requests: %s", plugin, tenant, detail)
             try:
                 async with self._journal.change(tenant, "host") as change:
                     await change.note(REFUSED, plugin, {"webhooks": detail})
