@@ -66,6 +66,7 @@ from wardian.runtime.trust_views import (
     TrustPolicyView,
 )
 from wardian.runtime.vault_upkeep import DataKeyView, VaultView
+from wardian.runtime.webhooks import WebhookView
 from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
 from wardian.vault import CredentialView
@@ -120,6 +121,7 @@ _SHAPES = (
     SubscriberView,
     DeadLettersPage,
     DeadLettersRequest,
+    WebhookView,
     Rekeyed,
     ReloadReport,
     RemovedRecordings,
