@@ -278,7 +278,9 @@ def _id_in(recipe: Recipe, headers: Sequence[tuple[str, str]]) -> str | None:
     form = recipe.delivery_id
     if form is None or not form.header:
         return None
-    return _checked_id(_only(headers, form.header))
+    found = _only(headers, form.header)
+    # Where it is not signed, it proves nothing, and anybody could leave it out.
+    return None if found is None and not recipe.id_is_signed else _checked_id(found)
 
 
 def _checked_id(found: str | None) -> str:

@@ -172,6 +172,15 @@ def test_an_id_is_signed_if_the_signature_is_of_it_or_of_where_it_is() -> None:
     assert not replace(RECIPES["github"], delivery_id=None).id_is_signed
 
 
+def test_an_id_that_is_not_signed_may_be_left_out() -> None:
+    headers = {name: text for name, text in senders.GITHUB.items() if "delivery" not in name}
+
+    assert presented(RECIPES["github"], given(headers), senders.GITHUB_BODY).delivery_id is None
+    assert refused(RECIPES["github"], given({**headers, "x-github-delivery": " "})) is (
+        Reason.MISSING_ID
+    )
+
+
 def test_every_header_that_carries_a_signature_is_hidden() -> None:
     hidden = RECIPES["github"].hidden
 
