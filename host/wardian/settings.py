@@ -155,21 +155,21 @@ class Settings(BaseSettings):
     """Streams of events that a tenant's host apps may have open, and a quarter of it those with
     the same key."""
 
-    webhook_bytes_max: _Count = MIB
+    hook_bytes_max: _Count = MIB
     """Size of a webhook's request."""
 
-    webhook_receive_seconds: _Seconds = 10.0
+    hook_receive_seconds: _Seconds = 10.0
     """How long a webhook's request may take to arrive."""
 
-    webhook_rate_max: Annotated[float, Field(gt=0)] = 20.0
+    hook_rate_max: Annotated[float, Field(gt=0)] = 20.0
     """Requests a second that one webhook takes, on this host and in the long run; what that is in
     ten seconds it takes at once. A tenant's webhooks together take four times that, and four times
     as many requests are looked at, whether their signatures hold or not."""
 
-    webhook_days_kept: _Count = 7
+    hook_days_kept: _Count = 7
     """How long a delivery of a webhook is remembered, so that it is not handled again."""
 
-    webhook_deliveries_kept: _Count = 100_000
+    hook_deliveries_kept: _Count = 100_000
     """How many of each plugin's, at most; the oldest are forgotten first."""
 
     environment: Environment = Environment.PRODUCTION

@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import Lifespan, Scope
 
 from wardian import __version__
-from wardian.api import health, hooks, openapi, pages
+from wardian.api import health, openapi, pages, receiving
 from wardian.api import oauth as oauth_pages
 from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
@@ -25,6 +25,7 @@ from wardian.api.v1 import (
     events,
     functions,
     grants,
+    hooks,
     installs,
     keys,
     oauth,
@@ -36,7 +37,6 @@ from wardian.api.v1 import (
     trust,
     upgrades,
     vault,
-    webhooks,
 )
 from wardian.bootstrap import open_host
 from wardian.runtime.host import PluginHost
@@ -79,9 +79,9 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     app.state.settings = settings
     app.state.streams = Streams(settings.event_streams_max)
     app.state.oauth_rates = Rates(oauth_pages.PER_MINUTE)
-    app.state.receiving = hooks.Receiving()
+    app.state.receiving = receiving.Receiving()
     app.router.routes.append(functions.call_route)
-    app.include_router(hooks.router)
+    app.include_router(receiving.router)
     for router in (_v1(), health.router, openapi.router, pages.router, oauth_pages.router):
         app.include_router(router)
     install_handlers(app)
@@ -109,7 +109,7 @@ def _v1() -> APIRouter:
         vault,
         recordings,
         events,
-        webhooks,
+        hooks,
         publishers,
         trust,
         keys,
@@ -123,7 +123,7 @@ def _v1() -> APIRouter:
 def _bytes_max(settings: Settings) -> Callable[[Scope], int]:
     def of(scope: Scope) -> int:
         if HOOK_PATH.fullmatch(scope["path"]):
-            return settings.webhook_bytes_max
+            return settings.hook_bytes_max
         is_upload = scope["method"] == "POST" and UPLOAD_PATH.fullmatch(scope["path"])
         return settings.upload_bytes_max if is_upload else settings.body_bytes_max
 

@@ -39,6 +39,7 @@ from wardian.runtime.config_views import (
     ReloadReport,
 )
 from wardian.runtime.deliveries import DeadLettersPage, SubscriberView
+from wardian.runtime.hooks import WebhookView
 from wardian.runtime.host import (
     BatchView,
     CheckView,
@@ -66,7 +67,6 @@ from wardian.runtime.trust_views import (
     TrustPolicyView,
 )
 from wardian.runtime.vault_upkeep import DataKeyView, VaultView
-from wardian.runtime.webhooks import WebhookView
 from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
 from wardian.vault import CredentialView

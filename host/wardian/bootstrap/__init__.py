@@ -14,6 +14,7 @@ from wardian.bootstrap.folder import (
     database_file,
     package_store,
 )
+from wardian.bootstrap.hooks import hooks_policy
 from wardian.bootstrap.neighbours import relay_of
 from wardian.bootstrap.policies import (
     COMPILED,
@@ -33,7 +34,6 @@ from wardian.bootstrap.services import (
     root_keys,
 )
 from wardian.bootstrap.watchers import make_telemetry, make_watchers
-from wardian.bootstrap.webhooks import webhooks_policy
 from wardian.capabilities import Services, build
 from wardian.plugins import Registry
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
@@ -45,6 +45,7 @@ from wardian.runtime.exchange import Exchange
 from wardian.runtime.executor import Executor
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health, HealthParts
+from wardian.runtime.hooks import Hooks, HooksParts
 from wardian.runtime.host import HostParts, PluginHost
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.installs import Installer
@@ -69,7 +70,6 @@ from wardian.runtime.steps import Steps
 from wardian.runtime.transition import TransitionParts, Transitions
 from wardian.runtime.trust_policy import TrustPolicies
 from wardian.runtime.upgrades import Upgrader, UpgraderParts
-from wardian.runtime.webhooks import Webhooks, WebhooksParts
 from wardian.settings import Settings
 from wardian.storage import Database
 from wardian.storage.kv import Quota
@@ -122,7 +122,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.upkeep,
             parts.configuration.files,
             parts.delivering,
-            parts.webhooks,
+            parts.hooks,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -324,8 +324,8 @@ def compose(
         replays=replays,
         egress=egress,
         configuration=make_configuration(settings, database, events, journal, tenants, rounds),
-        webhooks=Webhooks(
-            WebhooksParts(
+        hooks=Hooks(
+            HooksParts(
                 database=database,
                 registry=registry,
                 tenants=tenants,
@@ -336,7 +336,7 @@ def compose(
                 entrance=entrance,
                 telemetry=telemetry,
             ),
-            webhooks_policy(settings),
+            hooks_policy(settings),
         ),
     ), statistics
 

@@ -30,6 +30,7 @@ from wardian.runtime.dependency_views import DependenciesView, dependencies_view
 from wardian.runtime.entrance import Entrance
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health
+from wardian.runtime.hooks import Hooks
 from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
@@ -75,7 +76,6 @@ from wardian.runtime.views import (
     plugin_view,
     switched_view,
 )
-from wardian.runtime.webhooks import Webhooks
 from wardian.sandbox import wasmtime_version
 from wardian.sandbox.description import FunctionDescription
 from wardian.storage import Database
@@ -150,7 +150,7 @@ class HostParts:
     replays: Replays
     egress: Egress
     configuration: Configuration
-    webhooks: Webhooks
+    hooks: Hooks
 
 
 class PluginHost:
@@ -171,7 +171,7 @@ class PluginHost:
         revocations: what must not run any more.
         credentials: what plugins use and never see; set, listed and removed by name.
         vault: whether it is sealed, its keys, and new ones.
-        webhooks: requests of others to plugins, and what came of them.
+        hooks: requests of others to plugins' webhooks, and what came of them.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -191,7 +191,7 @@ class PluginHost:
         self.revocations = parts.revocations
         self.credentials = parts.credentials
         self.vault = parts.upkeep
-        self.webhooks = parts.webhooks
+        self.hooks = parts.hooks
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default

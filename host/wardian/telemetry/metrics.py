@@ -101,7 +101,7 @@ class Telemetry:
             (*labels, "outcome"),
             registry=self._registry,
         )
-        self._webhooks = Counter(
+        self._hooks = Counter(
             "wardian_webhook_requests",
             "Requests to webhooks, by what became of them.",
             (*labels, "outcome"),
@@ -141,7 +141,7 @@ class Telemetry:
     def webhook_received(self, tenant: str, plugin: str, outcome: str) -> None:
         """Count a request to a webhook; without a plugin where there is none for it."""
         whose = self._bounded(tenant, plugin) if plugin else ("", "")
-        self._webhooks.labels(*whose, outcome).inc()
+        self._hooks.labels(*whose, outcome).inc()
 
     def leak_stopped(self, sink: str) -> None:
         """Count one credential kept out. ``sink`` is a host function, or a part of a call."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from wardian.api.answers import answer, answers
 from wardian.api.dependencies import Host, Reader
-from wardian.runtime.webhooks import WebhookView
+from wardian.runtime.hooks import WebhookView
 
 router = APIRouter(prefix="/hooks", tags=["webhooks"])
 
@@ -24,4 +24,4 @@ async def list_webhooks(
     plugin: Annotated[str | None, Query(description="Only those of this plugin.")] = None,
 ) -> Response:
     """List the webhooks that the tenant's plugins receive, and what came of their requests."""
-    return answer(await host.webhooks.list(plugin=plugin, tenant=caller.tenant))
+    return answer(await host.hooks.list(plugin=plugin, tenant=caller.tenant))

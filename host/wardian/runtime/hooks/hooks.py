@@ -21,15 +21,15 @@ from wardian.plugins.webhooks import Webhook
 from wardian.policy.recipes import Reason
 from wardian.runtime.calls import Calls
 from wardian.runtime.entrance import Entrance
+from wardian.runtime.hooks.counting import Counted, Counting, Outcome
+from wardian.runtime.hooks.handing import Handing, HandingParts
+from wardian.runtime.hooks.incoming import Answer, Incoming, Place
+from wardian.runtime.hooks.rates import RatePolicy, Rates
+from wardian.runtime.hooks.replays import Replays
+from wardian.runtime.hooks.upkeep import Remembering, WebhookUpkeep
+from wardian.runtime.hooks.verifying import Verified, Verifying
+from wardian.runtime.hooks.views import WebhookView, webhook_view
 from wardian.runtime.journal import Journal
-from wardian.runtime.webhooks.counting import Counted, Counting, Outcome
-from wardian.runtime.webhooks.handing import Handing, HandingParts
-from wardian.runtime.webhooks.incoming import Answer, Incoming, Place
-from wardian.runtime.webhooks.rates import RatePolicy, Rates
-from wardian.runtime.webhooks.replays import Replays
-from wardian.runtime.webhooks.upkeep import Remembering, WebhookUpkeep
-from wardian.runtime.webhooks.verifying import Verified, Verifying
-from wardian.runtime.webhooks.views import WebhookView, webhook_view
 from wardian.storage import Database
 from wardian.telemetry import Telemetry
 from wardian.tenants import Tenants
@@ -37,7 +37,7 @@ from wardian.vault import Held, Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhooksParts:
+class HooksParts:
     """What webhooks are received with."""
 
     database: Database
@@ -52,7 +52,7 @@ class WebhooksParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhooksPolicy:
+class HooksPolicy:
     """What the operator set.
 
     Attributes:
@@ -64,10 +64,10 @@ class WebhooksPolicy:
     url: str | None = None
 
 
-class Webhooks:
+class Hooks:
     """Receives webhooks, and tells of them."""
 
-    def __init__(self, parts: WebhooksParts, policy: WebhooksPolicy) -> None:
+    def __init__(self, parts: HooksParts, policy: HooksPolicy) -> None:
         self._parts = parts
         self._policy = policy
         self._rates = Rates(policy.rates)

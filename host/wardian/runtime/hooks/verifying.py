@@ -25,7 +25,7 @@ from wardian.policy.recipes import (
     is_timely,
     presented,
 )
-from wardian.runtime.webhooks.incoming import NOBODY, Incoming, Place
+from wardian.runtime.hooks.incoming import NOBODY, Incoming, Place
 from wardian.storage import Database
 from wardian.storage.rows import now
 from wardian.storage.webhooks import plugin_id_of

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wardian.errors import RateLimited
-from wardian.runtime.webhooks.incoming import Place
+from wardian.runtime.hooks.incoming import Place
 
 BURST_SECONDS = 10.0
 """A webhook takes at once what it takes in this time."""

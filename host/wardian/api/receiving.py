@@ -27,8 +27,8 @@ from wardian.errors import (
     WardianError,
     WebhookFailed,
 )
-from wardian.runtime.webhooks import Answer, Incoming
-from wardian.runtime.webhooks.incoming import HEADERS_CHARS_MAX, HEADERS_MAX, PATH, Place
+from wardian.runtime.hooks import Answer, Incoming
+from wardian.runtime.hooks.incoming import HEADERS_CHARS_MAX, HEADERS_MAX, PATH, Place
 
 RECEIVING_MAX = 256
 """Requests whose bodies are arriving, of everybody."""
@@ -77,16 +77,16 @@ async def receive(
     """Receive a webhook."""
     place = Place(tenant, plugin, name)
     try:
-        host.webhooks.look_at(place)
+        host.hooks.look_at(place)
         headers = _headers(request)
         _check_plain(headers)
-        body = await _body(request, settings.webhook_receive_seconds)
+        body = await _body(request, settings.hook_receive_seconds)
         incoming = Incoming(
             place=place, headers=headers, body=body, request_id=request.state.request_id
         )
-        return _answered(await host.webhooks.receive(incoming))
+        return _answered(await host.hooks.receive(incoming))
     except TimeoutError:
-        return _too_slow(request, settings.webhook_receive_seconds)
+        return _too_slow(request, settings.hook_receive_seconds)
     except WardianError as error:
         if status_of(type(error)) == 500 and not isinstance(error, WebhookFailed):
             raise

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from wardian.crypto.identifiers import new_id
 from wardian.errors import TryLater
-from wardian.runtime.webhooks.incoming import Answer
-from wardian.runtime.webhooks.verifying import Verified
+from wardian.runtime.hooks.incoming import Answer
+from wardian.runtime.hooks.verifying import Verified
 from wardian.storage import Connection, Database
 from wardian.storage.rows import now
 from wardian.storage.webhooks import Claimed, Standing, WebhookRepository

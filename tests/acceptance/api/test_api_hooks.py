@@ -40,8 +40,8 @@ async def opened(
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("hooks") / "state",
         bootstrap_key=KEY,
-        webhook_bytes_max=LIMIT,
-        webhook_receive_seconds=0.5,
+        hook_bytes_max=LIMIT,
+        hook_receive_seconds=0.5,
         public_url="https://hooks.example",
     )
     async with open_host(settings) as host:

@@ -18,9 +18,9 @@ from rows import add_plugin, add_tenant, plugin_row
 from wardian import Settings, open_host
 from wardian.errors import TryLater, WebhookFailed, WebhookRefused
 from wardian.runtime.executor.job import HostCalls
+from wardian.runtime.hooks import Answer, Incoming
+from wardian.runtime.hooks.incoming import Place
 from wardian.runtime.host import PluginHost
-from wardian.runtime.webhooks import Answer, Incoming
-from wardian.runtime.webhooks.incoming import Place
 from wardian.storage import Database
 from wardian.storage.rows import now
 from wardian.storage.webhooks import (
@@ -81,11 +81,11 @@ async def test_what_was_handled_is_not_handled_again_after_a_restart(tmp_path: P
     async with fake_host(tmp_path / "state", {HANDLE: handler}) as made:
         await ready(made.host)
         for name in ("standard", "events"):
-            assert not (await made.host.webhooks.receive(request(name))).is_repeat
+            assert not (await made.host.hooks.receive(request(name))).is_repeat
 
     async with fake_host(tmp_path / "state", {HANDLE: handler}) as made:
         for name in ("standard", "events"):
-            assert (await made.host.webhooks.receive(request(name))).is_repeat
+            assert (await made.host.hooks.receive(request(name))).is_repeat
         assert handler.calls == 1
         assert len(await made.host.events.recent(5, "orders.*", tenant="default")) == 1
 
@@ -96,7 +96,7 @@ async def test_many_of_one_delivery_on_one_host_are_handled_once(tmp_path: Path)
     async with fake_host(tmp_path / "state", {HANDLE: handler}) as made:
         await ready(made.host)
         for name in ("standard", "events"):
-            receive = made.host.webhooks.receive
+            receive = made.host.hooks.receive
             found = await asyncio.gather(
                 *(receive(request(name)) for _ in range(8)), return_exceptions=True
             )
@@ -125,7 +125,7 @@ async def test_of_two_hosts_that_get_one_delivery_one_handles_it(
             for name in ("one", "other")
         ]
         await ready(hosts[0].host)
-        one, other = (each.host.webhooks for each in hosts)
+        one, other = (each.host.hooks for each in hosts)
         handler.released.clear()
         first = asyncio.create_task(one.receive(request("standard")))
         await handler.entered.wait()
@@ -151,14 +151,14 @@ async def test_a_call_that_is_given_up_leaves_the_delivery_to_its_sender(tmp_pat
     async with fake_host(tmp_path / "state", {HANDLE: handler}) as made:
         await ready(made.host)
         handler.released.clear()
-        given_up = asyncio.create_task(made.host.webhooks.receive(request("standard")))
+        given_up = asyncio.create_task(made.host.hooks.receive(request("standard")))
         await handler.entered.wait()
         given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
             await given_up
         handler.released.set()
 
-        assert not (await made.host.webhooks.receive(request("standard"))).is_repeat
+        assert not (await made.host.hooks.receive(request("standard"))).is_repeat
 
 
 async def test_an_uninstalled_plugin_takes_its_deliveries_and_counts_with_it(
@@ -167,15 +167,15 @@ async def test_an_uninstalled_plugin_takes_its_deliveries_and_counts_with_it(
     handler = Counting()
     async with fake_host(tmp_path / "state", {HANDLE: handler}) as made:
         await ready(made.host)
-        await made.host.webhooks.receive(request("standard"))
+        await made.host.hooks.receive(request("standard"))
         await made.host.uninstall("p")
-        await made.host.webhooks.counting.flush()
+        await made.host.hooks.counting.flush()
 
         with pytest.raises(WebhookRefused):
-            await made.host.webhooks.receive(request("standard"))
+            await made.host.hooks.receive(request("standard"))
         await ready(made.host)
-        assert (await made.host.webhooks.show("p", "standard")).accepted == 0
-        assert not (await made.host.webhooks.receive(request("standard"))).is_repeat
+        assert (await made.host.hooks.show("p", "standard")).accepted == 0
+        assert not (await made.host.hooks.receive(request("standard"))).is_repeat
 
 
 async def test_a_real_component_handles_a_webhook_once_and_answers_for_itself(
@@ -185,7 +185,7 @@ async def test_a_real_component_handles_a_webhook_once_and_answers_for_itself(
         webhooks = WEBHOOKS.replace("{topic}", "hooked.events")
         await host.install(hooked("p", webhooks), grants="all")
         await host.credentials.set(senders.key_order("standard", senders.STANDARD_SECRET, "p"))
-        receive = host.webhooks.receive
+        receive = host.hooks.receive
 
         for _ in range(2):
             answer = await receive(request("standard", b"ok \xc3\xa4"))
@@ -196,7 +196,7 @@ async def test_a_real_component_handles_a_webhook_once_and_answers_for_itself(
                 await receive(request("standard", body, f"failed_{number}"))
         assert (await receive(request("events", b"{}"))).status == 202
 
-        view = await host.webhooks.show("p", "standard")
+        view = await host.hooks.show("p", "standard")
         assert (view.accepted, view.repeated, view.rejected, view.failed) == (1, 1, 1, 3)
         # The handler is the host's to call, as all of its contract is.
         assert HANDLE in (await host.plugin("p")).functions

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from wardian.runtime.hooks import HooksPolicy, RatePolicy, Remembering
 from wardian.runtime.oauth.addresses import addresses_of
-from wardian.runtime.webhooks import RatePolicy, Remembering, WebhooksPolicy
 from wardian.settings import Settings
 
 
-def webhooks_policy(settings: Settings) -> WebhooksPolicy:
-    return WebhooksPolicy(
-        rates=RatePolicy(per_second=settings.webhook_rate_max),
+def hooks_policy(settings: Settings) -> HooksPolicy:
+    return HooksPolicy(
+        rates=RatePolicy(per_second=settings.hook_rate_max),
         remembering=Remembering(
-            age=timedelta(days=settings.webhook_days_kept),
-            deliveries=settings.webhook_deliveries_kept,
+            age=timedelta(days=settings.hook_days_kept),
+            deliveries=settings.hook_deliveries_kept,
         ),
         url=addresses_of(settings.public_url, settings.loopback_url).public_url,
     )

@@ -25,10 +25,10 @@ from wardian.events.topics import is_reserved
 from wardian.plugins import Installed, Registry
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.entrance import Entrance
+from wardian.runtime.hooks.incoming import Answer, Incoming
+from wardian.runtime.hooks.replays import HANDLING_SECONDS, Claim, Replays
+from wardian.runtime.hooks.verifying import Verified
 from wardian.runtime.webhook_asks import handler_of
-from wardian.runtime.webhooks.incoming import Answer, Incoming
-from wardian.runtime.webhooks.replays import HANDLING_SECONDS, Claim, Replays
-from wardian.runtime.webhooks.verifying import Verified
 from wardian.storage import Connection, Database
 from wardian.storage.documents import dump_json
 

@@ -17,9 +17,9 @@ from hosts import FakeHost, fake_host, package
 from wardian.api.app import app_over
 from wardian.errors import DeadlineExceeded, GuestError, RateLimited
 from wardian.runtime.executor.job import HostCalls
-from wardian.runtime.webhooks import Incoming
-from wardian.runtime.webhooks.incoming import Place
-from wardian.runtime.webhooks.rates import BURST_SECONDS, RatePolicy, Rates
+from wardian.runtime.hooks import Incoming
+from wardian.runtime.hooks.incoming import Place
+from wardian.runtime.hooks.rates import BURST_SECONDS, RatePolicy, Rates
 from wardian.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -99,7 +99,7 @@ class Receiver:
         return await self.client.post(path, content=body, headers=dict(headers))
 
     async def refused(self, name: str) -> dict[str, int]:
-        return (await self.host.webhooks.show("p", name)).refused
+        return (await self.host.hooks.show("p", name)).refused
 
 
 @asynccontextmanager
@@ -282,7 +282,7 @@ async def test_the_same_id_twice_is_handled_once(receiver: Receiver) -> None:
         assert (first.status_code, second.status_code) == (200, 200)
         assert second.headers["wardian-repeated"] == "true"
         assert len(receiver.handler.given) == 1
-        assert (await receiver.host.webhooks.show("p", name)).repeated == 1
+        assert (await receiver.host.hooks.show("p", name)).repeated == 1
 
 
 async def test_an_id_signed_anew_is_still_the_same_delivery(receiver: Receiver) -> None:
@@ -375,7 +375,7 @@ async def test_what_the_plugin_rejects_may_be_sent_again(receiver: Receiver) -> 
     assert (first.status_code, first.text) == (409, "<script>")
     assert first.headers["content-type"] == "text/plain; charset=utf-8"
     assert (await receiver.send("standard", body, headers)).status_code == 200
-    assert (await receiver.host.webhooks.show("p", "standard")).rejected == 1
+    assert (await receiver.host.hooks.show("p", "standard")).rejected == 1
 
 
 async def test_while_a_key_is_replaced_the_old_and_the_new_are_taken(receiver: Receiver) -> None:
@@ -414,7 +414,7 @@ async def test_a_key_that_is_empty_or_unreadable_verifies_nothing(
     headers["webhook-signature"] = f"v1,{senders.base64.b64encode(code).decode()}"
 
     assert (await receiver.send("standard", body, headers)).status_code == 401
-    (warning,) = (await receiver.host.webhooks.show("p", "standard")).warnings
+    (warning,) = (await receiver.host.hooks.show("p", "standard")).warnings
     assert "empty" in warning
     assert key not in warning.replace("'standard'", "")
 
@@ -508,7 +508,7 @@ async def test_a_plugin_that_takes_no_calls_has_its_senders_come_again(
         await receiver.host.enable("p")
         assert (await receiver.send(name, body, headers)).status_code in (200, 202)
         await receiver.host.disable("p")
-    assert (await receiver.host.webhooks.show("p", "github")).unavailable == 1
+    assert (await receiver.host.hooks.show("p", "github")).unavailable == 1
 
 
 async def test_an_event_that_the_plugin_may_not_publish_is_not_published(
@@ -534,7 +534,7 @@ async def test_what_is_no_text_or_more_than_an_event_can_have_is_refused(
     answer = await receiver.send("events", body, senders.standard(body))
     assert answer.status_code == 413
     assert receiver.handler.given == []
-    assert (await receiver.host.webhooks.show("p", "events")).unreadable == 1
+    assert (await receiver.host.hooks.show("p", "events")).unreadable == 1
 
 
 async def test_too_many_or_too_large_headers_are_refused(receiver: Receiver) -> None:
@@ -563,10 +563,10 @@ async def test_while_the_vault_is_sealed_nobody_learns_more(tmp_path: Path) -> N
 
 
 async def test_a_flood_of_forgeries_is_stopped_before_anything_is_read(tmp_path: Path) -> None:
-    async with receiving(tmp_path, webhook_rate_max=0.5) as receiver:
+    async with receiving(tmp_path, hook_rate_max=0.5) as receiver:
         answers = [await receiver.send("github", b"{}", {}) for _ in range(30)]
         unknown = [await receiver.send("none", b"{}", {}) for _ in range(30)]
-        verified = await receiver.host.webhooks.show("p", "github")
+        verified = await receiver.host.hooks.show("p", "github")
 
     codes = [each.status_code for each in answers]
     assert codes[:20] == [401] * 20
@@ -578,7 +578,7 @@ async def test_a_flood_of_forgeries_is_stopped_before_anything_is_read(tmp_path:
 
 
 async def test_a_flood_of_signed_requests_is_stopped_too(tmp_path: Path) -> None:
-    async with receiving(tmp_path, webhook_rate_max=0.5) as receiver:
+    async with receiving(tmp_path, hook_rate_max=0.5) as receiver:
         codes = []
         for number in range(12):
             body = str(number).encode()
@@ -619,8 +619,8 @@ async def test_what_was_refused_is_told_and_counted_without_a_word_of_it(
     for _ in range(3):
         await receiver.send("github", b"a-body-of-a-stranger", senders.github(b"other"))
 
-    await receiver.host.webhooks.counting.tell()
-    await receiver.host.webhooks.counting.flush()
+    await receiver.host.hooks.counting.tell()
+    await receiver.host.hooks.counting.flush()
 
     (event,) = await receiver.host.events.recent(1, "plugin.webhooks-refused", tenant="default")
     assert event.value()["webhooks"] == {"github": {"wrong-signature": 3}}
@@ -660,16 +660,16 @@ async def test_codes_are_compared_in_constant_time_with_every_key_and_signature(
 
 
 async def test_deliveries_are_forgotten_when_they_are_old_or_too_many(tmp_path: Path) -> None:
-    async with receiving(tmp_path, webhook_deliveries_kept=3) as receiver:
+    async with receiving(tmp_path, hook_deliveries_kept=3) as receiver:
         for number in range(8):
             body = str(number).encode()
             answer = await receiver.send("standard", body, senders.standard(body))
             assert answer.status_code == 200
 
-        removed = await receiver.host.webhooks.upkeep.prune("default")
+        removed = await receiver.host.hooks.upkeep.prune("default")
 
         assert removed == 5
-        assert await receiver.host.webhooks.upkeep.prune("default") == 0
+        assert await receiver.host.hooks.upkeep.prune("default") == 0
 
 
 async def test_a_request_from_within_is_taken_as_one_over_http(receiver: Receiver) -> None:
@@ -680,4 +680,4 @@ async def test_a_request_from_within_is_taken_as_one_over_http(receiver: Receive
         body=body,
     )
 
-    assert (await receiver.host.webhooks.receive(incoming)).status == 200
+    assert (await receiver.host.hooks.receive(incoming)).status == 200

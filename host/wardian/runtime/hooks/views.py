@@ -10,10 +10,10 @@ import msgspec
 from wardian.plugins import Installed
 from wardian.plugins.webhooks import Webhook
 from wardian.policy.recipes import Presented, Reason
+from wardian.runtime.hooks.counting import Counted, Outcome
+from wardian.runtime.hooks.incoming import Place
+from wardian.runtime.hooks.verifying import signed_by
 from wardian.runtime.webhook_asks import WebhookAsk, unheard, webhook_ask
-from wardian.runtime.webhooks.counting import Counted, Outcome
-from wardian.runtime.webhooks.incoming import Place
-from wardian.runtime.webhooks.verifying import signed_by
 from wardian.storage.rows import now
 from wardian.vault import Held
 from wardian.vault.vault import NEXT
