@@ -209,6 +209,10 @@ def _where(schema: dict[str, Any], table: str) -> str:
             return f"`[[{name}]]`"
         if field.get("$ref") == reference["$ref"]:
             return f"`[{name}]`"
+    for holder, held in schema["$defs"].items():
+        for name, field in held.get("properties", {}).items():
+            if field.get("$ref") == reference["$ref"]:
+                return f"`[{_where(schema, holder).strip('`[]')}.{name}]`"
     raise LookupError(table)
 
 

@@ -169,6 +169,11 @@ def _of_issues(
     server: StandIn, method: str, parts: list[str], query: dict[str, str], body: bytes
 ) -> tuple[int, object, dict[str, str]]:
     content = server.content
+    if not parts and method == "POST":
+        wanted = json.loads(body)
+        opened = _issue(content.issues[-1]["number"] + 1, wanted["title"], wanted["body"])
+        content.issues.append(opened)
+        return 201, opened, {}
     if not parts:
         return _page(server, int(query.get("page", 1)), query.get("direction", "desc"))
     issue = next((each for each in content.issues if str(each["number"]) == parts[0]), None)

@@ -14,7 +14,9 @@
   + VaultSealed · CredentialDamaged
   + PermissionDenied          names the permission and the layer that refused it
   + Unauthenticated · Forbidden · RateLimited · Overloaded
+    - TryLater                what it takes is not there now, and will be
   + Unavailable               somebody outside did not do their part, such as an OAuth provider
+  + WebhookRefused · WebhookFailed
   + HostUnusable              the host cannot work: data directory, port, kernel
   + BuildFailed               a plugin's source does not build
 
@@ -334,6 +336,29 @@ class Overloaded(WardianError):
 
     def details(self) -> dict[str, Any]:
         return {"retry_after_seconds": self.retry_after_seconds}
+
+
+class TryLater(Overloaded):
+    """This cannot be done now; the same request can be sent again later."""
+
+    type = "try-later"
+
+
+class WebhookRefused(WardianError):
+    """There is no such webhook here, or its signature does not hold."""
+
+    type = "webhook-refused"
+
+    def __init__(self, message: str | None = None, *, is_unknown: bool = False) -> None:
+        """``is_unknown`` tells the host alone that there is no such webhook."""
+        super().__init__(message)
+        self.is_unknown = is_unknown
+
+
+class WebhookFailed(WardianError):
+    """The webhook was not handled; the same delivery can be sent again."""
+
+    type = "webhook-failed"
 
 
 class Unavailable(WardianError):

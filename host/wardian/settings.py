@@ -241,6 +241,23 @@ class Settings(BaseSettings):
     schedule_runs_kept: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Runs of each schedule that can be looked at."""
 
+    hook_bytes_max: _Count = MIB
+    """Size of a webhook's request."""
+
+    hook_receive_seconds: _Seconds = 10.0
+    """How long a webhook's request may take to arrive."""
+
+    hook_rate_max: Annotated[float, Field(gt=0)] = 20.0
+    """Requests a second that one webhook takes, on this host and in the long run; what that is in
+    ten seconds it takes at once. A tenant's webhooks together take four times that, and four times
+    as many requests are looked at, whether their signatures hold or not."""
+
+    hook_days_kept: _Count = 7
+    """How long a delivery of a webhook is remembered, so that it is not handled again."""
+
+    hook_deliveries_kept: _Count = 100_000
+    """How many of each plugin's, at most; the oldest are forgotten first."""
+
     environment: Environment = Environment.PRODUCTION
     """What this host is for: `development`, `staging` or `production`. Plugins see the
     configuration of this environment."""

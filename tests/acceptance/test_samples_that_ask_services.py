@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+import senders
 from commands import announced, serve_process, stop
 from packages import KEY
 from wardian.cli.authoring import Language, build, scaffold
@@ -363,3 +365,44 @@ def test_a_plugin_that_has_the_token_from_elsewhere_cannot_send_it(
 
     assert seen.startswith("Denied: ")
     assert stand_in.token not in seen
+
+
+def hook(api: Api, body: dict[str, Any], key: str, **headers: str) -> httpx.Response:
+    content = json.dumps(body).encode()
+    signed = {**senders.github(content, key), **headers}
+    return api.client.post(f"/hooks/default/{TRIAGE}/github", content=content, headers=signed)
+
+
+def test_an_issue_is_treated_as_it_is_opened_by_a_webhook_that_the_host_verifies(
+    api: Api, triage: str, stand_in: StandIn
+) -> None:
+    api.configure(triage, repository=REPOSITORY, dry_run=False, comment="Labelled {labels}.")
+    credential = {"kind": "hmac-key", "fields": {"key": senders.SECRET}}
+    owned = f"/credentials/github-webhook?plugin={triage}"
+    api.client.put(owned, json=credential).raise_for_status()
+    issue = httpx.post(
+        f"{stand_in.url}/repos/{REPOSITORY}/issues",
+        json={"title": "A crash", "body": "With a traceback."},
+        headers={"Authorization": f"Bearer {stand_in.token}"},
+        trust_env=False,
+    ).json()
+    told = {"action": "opened", "issue": issue, "repository": {"full_name": REPOSITORY}}
+
+    assert hook(api, told, "another key").status_code == 401
+    assert comments(stand_in, issue["number"]) == []
+
+    answer = hook(api, told, senders.SECRET)
+    assert (answer.status_code, answer.text) == (200, f"#{issue['number']}: `bug`")
+    assert len(comments(stand_in, issue["number"])) == 1
+    again = hook(api, told, senders.SECRET)
+    assert again.headers["wardian-repeated"] == "true"
+    assert len(comments(stand_in, issue["number"])) == 1
+
+    for other, status in (
+        ({**told, "action": "closed"}, 200),
+        ({"zen": "Keep it simple."}, 400),
+        ({**told, "repository": {"full_name": "some/other"}}, 422),
+    ):
+        assert hook(api, other, senders.SECRET).status_code == status
+    ping = hook(api, {"zen": "Anything."}, senders.SECRET, **{"x-github-event": "ping"})
+    assert (ping.status_code, ping.text) == (200, "Nothing to do.")

@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import Lifespan, Scope
 
 from wardian import __version__
-from wardian.api import health, openapi, pages
+from wardian.api import health, openapi, pages, receiving
 from wardian.api import oauth as oauth_pages
 from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
@@ -26,6 +26,7 @@ from wardian.api.v1 import (
     events,
     functions,
     grants,
+    hooks,
     installs,
     keys,
     kv,
@@ -46,6 +47,7 @@ from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
 
 UPLOAD_PATH = re.compile(r"/api/v1/(?:plugins(?:/[^/]+/upgrade)?|installs)")
+HOOK_PATH = re.compile(r"/api/v1/hooks/.*", re.DOTALL)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -82,7 +84,9 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     app.state.streams = Streams(settings.event_streams_max)
     app.state.downloads = Downloads(settings.data_dir)
     app.state.oauth_rates = Rates(oauth_pages.PER_MINUTE)
+    app.state.receiving = receiving.Receiving()
     app.router.routes.append(functions.call_route)
+    app.include_router(receiving.router)
     for router in (_v1(), health.router, openapi.router, pages.router, oauth_pages.router):
         app.include_router(router)
     install_handlers(app)
@@ -113,6 +117,7 @@ def _v1() -> APIRouter:
         events,
         webhooks,
         schedules,
+        hooks,
         publishers,
         trust,
         keys,
@@ -125,6 +130,8 @@ def _v1() -> APIRouter:
 
 def _bytes_max(settings: Settings) -> Callable[[Scope], int]:
     def of(scope: Scope) -> int:
+        if HOOK_PATH.fullmatch(scope["path"]):
+            return settings.hook_bytes_max
         is_upload = scope["method"] == "POST" and UPLOAD_PATH.fullmatch(scope["path"])
         return settings.upload_bytes_max if is_upload else settings.body_bytes_max
 

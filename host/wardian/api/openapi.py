@@ -39,6 +39,7 @@ from wardian.runtime.config_views import (
     ReloadReport,
 )
 from wardian.runtime.deliveries import DeadLettersPage, SubscriberView
+from wardian.runtime.hooks import WebhookView
 from wardian.runtime.host import (
     BatchView,
     CheckView,
@@ -120,6 +121,7 @@ _SHAPES = (
     SubscriberView,
     DeadLettersPage,
     DeadLettersRequest,
+    WebhookView,
     Rekeyed,
     ReloadReport,
     RemovedRecordings,

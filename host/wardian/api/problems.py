@@ -49,10 +49,13 @@ from wardian.errors import (
     SignatureInvalid,
     StackOverflow,
     Trap,
+    TryLater,
     Unauthenticated,
     Unavailable,
     VaultSealed,
     WardianError,
+    WebhookFailed,
+    WebhookRefused,
     WorkerLost,
 )
 from wardian.sandbox import to_json
@@ -89,6 +92,9 @@ STATUS: dict[type[WardianError], int] = {
     Forbidden: 403,
     RateLimited: 429,
     Overloaded: 503,
+    TryLater: 503,
+    WebhookRefused: 401,
+    WebhookFailed: 500,
     Unavailable: 503,
     HostUnusable: 503,
     BuildFailed: 422,

@@ -14,6 +14,7 @@ from wardian.bootstrap.folder import (
     database_file,
     package_store,
 )
+from wardian.bootstrap.hooks import hooks_policy
 from wardian.bootstrap.neighbours import halts_of, relay_of
 from wardian.bootstrap.policies import (
     COMPILED,
@@ -47,6 +48,7 @@ from wardian.runtime.exchange import Exchange
 from wardian.runtime.executor import Executor
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health, HealthParts
+from wardian.runtime.hooks import Hooks, HooksParts
 from wardian.runtime.host import HostParts, PluginHost
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.installs import Installer
@@ -129,6 +131,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.bus,
             parts.webhooks,
             parts.scheduling,
+            parts.hooks,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -359,6 +362,20 @@ def compose(
         configuration=make_configuration(settings, database, events, journal, tenants, rounds),
         webhooks=webhooks,
         stores=Stores(database, registry, journal, services.watch, services.kv_quota),
+        hooks=Hooks(
+            HooksParts(
+                database=database,
+                registry=registry,
+                tenants=tenants,
+                vault=vault,
+                events=events,
+                journal=journal,
+                calls=calls,
+                entrance=entrance,
+                telemetry=telemetry,
+            ),
+            hooks_policy(settings),
+        ),
     ), statistics
 
 

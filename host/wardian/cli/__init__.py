@@ -202,6 +202,12 @@ _GROUPS = (
         },
     ),
     (
+        "hooks",
+        "Webhooks that plugins receive: their addresses, and what came of requests.",
+        _PLUGINS,
+        {"list": "hooks.list_hooks", "show": "hooks.show"},
+    ),
+    (
         "vault",
         "The vault that credentials are in: sealed or open, and its keys.",
         _HOST,

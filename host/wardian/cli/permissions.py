@@ -9,7 +9,7 @@ import typer
 from wardian.cli.client import connect, plugin_path
 from wardian.cli.failures import failure
 from wardian.cli.plugins import Name
-from wardian.cli.reviews import note_how_to_grant, show_review
+from wardian.cli.reviews import note_how_to_grant, show_review, show_webhooks
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.cli.text import moment
 
@@ -100,6 +100,7 @@ def _show_grants(terminal: Terminal, name: str, view: dict[str, Any]) -> None:
     monitored = "monitored" if view["monitored"] else "not monitored"
     terminal.line(f"{name} {view['version']}, level {view['effective_level']}, {monitored}", "bold")
     show_review(terminal, view["review"])
+    show_webhooks(terminal, view["webhooks"])
     note_how_to_grant(terminal, f"wardian grant {name}", view["review"])
 
 

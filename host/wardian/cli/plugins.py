@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from wardian.cli.client import connect, plugin_path
 from wardian.cli.dependencies import dependents_of, install_together
 from wardian.cli.failures import failure
-from wardian.cli.reviews import note_how_to_grant, show_review
+from wardian.cli.reviews import note_how_to_grant, show_review, show_webhooks
 from wardian.cli.schedules_asked import show_asked
 from wardian.cli.sources import package_at, signature_of
 from wardian.cli.terminal import Json, Terminal, command
@@ -213,6 +213,7 @@ def _show_installed(terminal: Terminal, view: dict[str, Any]) -> None:
     terminal.line(f"Installed {view['name']} {view['version']}: {view['state']}.", "bold")
     _show_trust(terminal, view)
     show_review(terminal, view["review"])
+    show_webhooks(terminal, view["webhooks"])
     note_how_to_grant(terminal, f"wardian grant {view['name']}", view["review"])
     show_asked(terminal, view["schedules"])
     for function in view["functions"]:
@@ -262,5 +263,6 @@ def _show_plugin(
         terminal.line(line)
     show_review(terminal, view["review"])
     show_asked(terminal, view["schedules"])
+    show_webhooks(terminal, view["webhooks"])
     for name, function in functions.items():
         terminal.line(f"{name}: {function.get('signature', '')}")

@@ -22,6 +22,7 @@ from wardian.policy.grants import Authority
 from wardian.policy.levels import Level
 from wardian.policy.permissions import parse_permission
 from wardian.policy.reviews import Asked, Demands, review, widened
+from wardian.runtime.webhook_asks import webhook_asks
 
 RISK_STYLES = {"medium": "yellow", "high": "red", "critical": "bold red"}
 
@@ -63,6 +64,7 @@ def review_source(
         "required_scopes": list(demands.required_scopes),
         "oauth_scopes": list(demands.oauth_scopes),
         "schedules": msgspec.to_builtins([schedule_asked(each) for each in manifest.schedule]),
+        "webhooks": msgspec.to_builtins(webhook_asks(manifest)),
         "running_version": view["version"] if view else None,
         "widened": msgspec.to_builtins(widened(running, demands)) if running else [],
     }
@@ -92,6 +94,16 @@ def show_review(terminal: Terminal, items: list[dict[str, Any]]) -> None:
         rows += [["  granted", "", held] + [""] * (len(columns) - 3) for held in item["held"]]
         rows += [["  excluded", "", out] + [""] * (len(columns) - 3) for out in item["excluded"]]
     terminal.table(columns, rows, {"risk": RISK_STYLES})
+
+
+def show_webhooks(terminal: Terminal, items: list[dict[str, Any]]) -> None:
+    """Print which webhooks a plugin receives, and with which credentials they are verified."""
+    for item in items:
+        becomes = f", published to {item['event']}" if item["event"] else ""
+        terminal.line(
+            f"It receives the webhook {item['name']}{becomes}, signed as {item['recipe']} with the "
+            f"credential {item['credential']}; until that is set, every request is refused."
+        )
 
 
 def note_how_to_grant(terminal: Terminal, verb: str, items: list[dict[str, Any]]) -> None:
@@ -130,6 +142,7 @@ def _show(terminal: Terminal, answer: dict[str, Any], source: Path, *, compared:
     for name in ("required_scopes", "oauth_scopes"):
         if answer[name]:
             terminal.line(f"{name.replace('_', ' ')}: {', '.join(answer[name])}")
+    show_webhooks(terminal, answer["webhooks"])
     if before:
         _show_widened(terminal, answer["widened"])
     else:
@@ -182,4 +195,5 @@ def _demands_of_view(view: dict[str, Any]) -> Demands:
         level=Level(view["level"]),
         required_scopes=tuple(view["required_scopes"]),
         oauth_scopes=tuple(view["oauth_scopes"]),
+        webhooks=tuple(item["surface"] for item in view["webhooks"]),
     )

@@ -84,19 +84,13 @@ class Events:
         Raises:
             InvalidArguments: not a topic, not a key, or not JSON text of up to 256 KiB.
         """
-        check_topic(topic)
-        _check_key(key)
-        parse_json(data, max_bytes=MAX_DATA_BYTES)
-        row = EventRow(
-            id=new_id(),
-            tenant=tenant,
-            topic=topic,
+        row = _row(
+            tenant,
+            topic,
+            data,
             source=source,
-            time=now(),
-            correlation_id=(correlation_id or new_id())[:MAX_CORRELATION_CHARS],
+            correlation_id=correlation_id,
             key=key,
-            attempt=1,
-            data=data,
             hops=hops,
             origin=origin,
         )
@@ -104,6 +98,23 @@ class Events:
             event = await self._store(connection, row)
         self.announce(event)
         return event
+
+    async def publish_within(
+        self,
+        connection: Connection,
+        tenant: str,
+        topic: str,
+        data: str,
+        *,
+        source: str,
+        correlation_id: str | None = None,
+    ) -> Event:
+        """Store one event within an open transaction; for the rest see `publish`.
+
+        Pass the answer to `announce` once the transaction has been committed, and not before.
+        """
+        row = _row(tenant, topic, data, source=source, correlation_id=correlation_id)
+        return await self._store(connection, row)
 
     async def record(
         self,
@@ -257,6 +268,36 @@ class Events:
                 )
             if offered.queued:
                 tell(offered.queued)
+
+
+def _row(  # noqa: PLR0913 -- an envelope has this many fields
+    tenant: str,
+    topic: str,
+    data: str,
+    *,
+    source: str,
+    correlation_id: str | None,
+    key: str | None = None,
+    hops: int = 0,
+    origin: str | None = None,
+) -> EventRow:
+    """Return the row of a new event, checked; see `Events.publish`."""
+    check_topic(topic)
+    _check_key(key)
+    parse_json(data, max_bytes=MAX_DATA_BYTES)
+    return EventRow(
+        id=new_id(),
+        tenant=tenant,
+        topic=topic,
+        source=source,
+        time=now(),
+        correlation_id=(correlation_id or new_id())[:MAX_CORRELATION_CHARS],
+        key=key,
+        attempt=1,
+        data=data,
+        hops=hops,
+        origin=origin,
+    )
 
 
 def _check_key(key: str | None) -> None:

@@ -21,6 +21,7 @@ def demands_of(manifest: Manifest) -> Demands:
             for oauth in manifest.oauth
             for scope in (*oauth.scopes, "")
         ),
+        webhooks=tuple(webhook.surface for webhook in manifest.webhooks),
     )
 
 

@@ -19,8 +19,8 @@ from wardian.plugins.tables import (
     PermissionRequest,
     Table,
     UiComponent,
-    Webhook,
     distinct,
+    fault_at,
 )
 from wardian.plugins.text import (
     ApiVersion,
@@ -33,6 +33,7 @@ from wardian.plugins.text import (
 )
 from wardian.plugins.toml_text import parse_toml
 from wardian.plugins.versions import parse_range
+from wardian.plugins.webhooks import Webhook
 from wardian.policy.levels import Level
 from wardian.policy.permissions import Permission
 
@@ -148,6 +149,16 @@ class Manifest(Table):
     def _needs_others_only(self) -> Self:
         if self.name in self.dependencies:
             raise ValueError("dependencies has the plugin itself")
+        return self
+
+    @model_validator(mode="after")
+    def _asks_for_what_it_publishes(self) -> Self:
+        asked = self.asked()
+        for number, webhook in enumerate(self.webhooks):
+            wanted = webhook.publishing()
+            if wanted is not None and not any(each.covers(wanted) for each in asked):
+                sentence = f"needs the permission {wanted}, which the manifest does not ask for"
+                raise fault_at(("webhooks", number, "event"), sentence)
         return self
 
     def asked(self) -> tuple[Permission, ...]:

@@ -1,11 +1,19 @@
-"""The tables within a manifest: permissions, endpoints, webhooks and the like."""
+"""The tables within a manifest: permissions, endpoints and the like."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from wardian.errors import InvalidArguments
 from wardian.plugins.text import Address, AssetPath, Line, Name, Prose, UrlPath, Version
@@ -89,19 +97,6 @@ class UiComponent(Table):
     title: Annotated[Line, Field(description="What people see as its name.")] = ""
 
 
-class Webhook(Table):
-    """A webhook the plugin receives: who sends it, and with which credential it is verified."""
-
-    name: Annotated[Name, Field(description="Its name, of which there is one in the plugin.")]
-    recipe: Annotated[
-        Name, Field(description="How its sender signs: the name of a recipe, such as `github`.")
-    ]
-    credential: Annotated[
-        Line | None, Field(description="The credential that its signature is verified with.")
-    ] = None
-    description: Annotated[Prose, Field(description="What it tells.")] = ""
-
-
 class HealthCheck(Table):
     """How often the host asks the plugin how it feels, how long it waits, and what follows."""
 
@@ -159,3 +154,11 @@ def as_value_error(check: Callable[[str], object], value: str) -> None:
         check(value)
     except InvalidArguments as exc:
         raise ValueError(exc.message) from exc
+
+
+def fault_at(place: tuple[str | int, ...], sentence: str) -> ValidationError:
+    """Return the error that a validator raises for what is wrong at a place below its own."""
+    fault = PydanticCustomError("value_error", "{sentence}", {"sentence": sentence})
+    return ValidationError.from_exception_data(
+        "manifest", [InitErrorDetails(type=fault, loc=place, input=None)]
+    )

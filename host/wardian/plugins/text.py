@@ -156,6 +156,37 @@ Address = Annotated[
     StringConstraints(max_length=200),
     Like(r"https?://[!-~]+", "an address that starts with 'https://'"),
 ]
+CredentialName = Annotated[
+    str,
+    StringConstraints(max_length=59),  # with `.next` behind it, it is one still
+    Like(
+        r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?",
+        "the name of a credential: lower-case letters, digits, dots, dashes and underscores",
+    ),
+]
+HeaderName = Annotated[
+    str,
+    StringConstraints(max_length=64),
+    Like(r"[a-z0-9]+(?:-[a-z0-9]+)*", "the name of a header in lower case, such as 'x-signature'"),
+]
+Topic = Annotated[
+    str,
+    StringConstraints(max_length=200),
+    Like(
+        r"[a-z0-9]+(?:[_-][a-z0-9]+)*(?:\.[a-z0-9]+(?:[_-][a-z0-9]+)*)*",
+        "a topic such as 'orders.created'",
+    ),
+]
+Visible = Annotated[
+    str,
+    StringConstraints(max_length=200),
+    Like(r"[!-~]*", "visible ASCII characters without spaces"),
+]
+JsonPointer = Annotated[
+    str,
+    StringConstraints(max_length=200),
+    Like(r"(?:/[!-~]+)*", "a JSON pointer such as '/id'"),
+]
 Line = Annotated[
     str,
     StringConstraints(max_length=200),

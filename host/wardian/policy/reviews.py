@@ -30,12 +30,14 @@ class Demands:
 
     Attributes:
         oauth_scopes: each as ``provider:scope``; a provider without scopes is its name.
+        webhooks: each as ``name:recipe:credential``, with the topic behind it if it becomes events.
     """
 
     permissions: tuple[Asked, ...] = ()
     level: Level = Level.RESTRICTED
     required_scopes: tuple[str, ...] = ()
     oauth_scopes: tuple[str, ...] = ()
+    webhooks: tuple[str, ...] = ()
 
 
 class Status(StrEnum):
@@ -90,6 +92,7 @@ class Subject(StrEnum):
     LEVEL = "sandbox_level"
     REQUIRED_SCOPE = "required_scope"
     OAUTH_SCOPE = "oauth_scope"
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +149,7 @@ def widened(old: Demands, new: Demands) -> tuple[Widening, ...]:
         *_wider_permissions(old, new),
         *_more(Subject.REQUIRED_SCOPE, old.required_scopes, new.required_scopes),
         *_more(Subject.OAUTH_SCOPE, old.oauth_scopes, new.oauth_scopes),
+        *_more(Subject.WEBHOOK, old.webhooks, new.webhooks),
     )
 
 
@@ -223,6 +227,13 @@ _SCOPES = {
     Subject.OAUTH_SCOPE: (
         "OAuth scope",
         Assessment(Risk.HIGH, "The tokens it uses open more of what its users have elsewhere."),
+    ),
+    Subject.WEBHOOK: (
+        "webhook",
+        Assessment(
+            Risk.MEDIUM,
+            "Whoever has the credential's key calls it, without an API key.",
+        ),
     ),
 }
 

@@ -31,6 +31,7 @@ from wardian.runtime.endpoints import Webhooks
 from wardian.runtime.entrance import Entrance
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health
+from wardian.runtime.hooks import Hooks
 from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
@@ -156,6 +157,7 @@ class HostParts:
     configuration: Configuration
     webhooks: Webhooks
     stores: Stores
+    hooks: Hooks
 
 
 class PluginHost:
@@ -180,6 +182,7 @@ class PluginHost:
         revocations: what must not run any more.
         credentials: what plugins use and never see; set, listed and removed by name.
         vault: whether it is sealed, its keys, and new ones.
+        hooks: requests of others to plugins' webhooks, and what came of them.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -203,6 +206,7 @@ class PluginHost:
         self.revocations = parts.revocations
         self.credentials = parts.credentials
         self.vault = parts.upkeep
+        self.hooks = parts.hooks
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default

@@ -61,6 +61,10 @@ class Tally(Generic[_Sum]):
         """Return what of a plugin is not written down yet, if there is anything."""
         return self._pending.get(plugin)
 
+    def all(self) -> list[tuple[Plugin, _Sum]]:
+        """Return what is not written down yet, of every plugin."""
+        return list(self._pending.items())
+
     def drop(self, plugin: Plugin) -> None:
         """Forget the sum of a plugin."""
         self._pending.pop(plugin, None)

@@ -20,6 +20,7 @@ from wardian.runtime.conditions import Condition
 from wardian.runtime.executor.job import WorkersReport
 from wardian.runtime.statistics import Vitals
 from wardian.runtime.upgrade_report import UpgradeReport
+from wardian.runtime.webhook_asks import WebhookAsk, unheard, webhook_asks
 from wardian.vault.keyring import VaultState
 from wardian.worker.protections import Protections
 
@@ -55,6 +56,7 @@ class GrantsView(msgspec.Struct, frozen=True, kw_only=True):
     effective_level: str
     required_scopes: list[str]
     oauth_scopes: list[str]
+    webhooks: list[WebhookAsk]
     monitored: bool
 
 
@@ -124,6 +126,7 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     signed: bool
     publisher: str | None
     key_id: str | None
+    webhooks: list[WebhookAsk]
     warnings: list[str]
 
 
@@ -223,7 +226,8 @@ def plugin_view(
         signed=plugin.signer is not None,
         publisher=plugin.signer.publisher if plugin.signer else None,
         key_id=plugin.signer.key_id if plugin.signer else None,
-        warnings=[*warnings, *imported_in_vain(manifest, plugin.description)],
+        webhooks=webhook_asks(manifest),
+        warnings=[*warnings, *imported_in_vain(manifest, plugin.description), *unheard(plugin)],
     )
 
 
@@ -277,6 +281,7 @@ def grants_view(plugin: Installed, authority: Authority) -> GrantsView:
         effective_level=authority.level.value,
         required_scopes=list(demands.required_scopes),
         oauth_scopes=list(demands.oauth_scopes),
+        webhooks=webhook_asks(plugin.manifest),
         monitored=plugin.monitored,
     )
 

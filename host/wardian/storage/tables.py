@@ -669,3 +669,35 @@ schedule_runs = Table(
     Index(None, "tenant", "plugin_id", "schedule", "position"),
     sqlite_autoincrement=True,
 )
+
+# Deliveries of webhooks that are being handled, or were: the same one is not handled again before
+# `until`, when a lease ends or what was handled is forgotten.
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("webhook", String(64), primary_key=True),
+    Column("mark", String(64), primary_key=True),  # a digest of what tells it from others
+    Column("claim", String(36), nullable=False),  # whose it is to settle
+    Column("status", Integer),  # what was answered; NULL while it is being handled
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    _of_plugin(),
+    Index(None, "tenant", "claim"),
+    Index(None, "tenant", "until"),
+    Index(None, "tenant", "plugin_id", "received_at"),
+)
+
+# What became of the requests of each webhook, by outcome.
+webhook_counts = Table(
+    "webhook_counts",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("webhook", String(64), primary_key=True),
+    Column("outcome", String(32), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    _of_plugin(),
+)

@@ -215,6 +215,11 @@ class VaultRepository:
         found = await self._kept(credentials.c.name == name, owners)
         return found[-1] if found else None
 
+    async def usable_of(self, plugin_id: str, names: Sequence[str]) -> list[Kept]:
+        """Return what a plugin may mean by these names: the tenant's own first, then its own."""
+        owners = or_(credentials.c.owner == plugin_id, credentials.c.owner == TENANTS_OWN)
+        return await self._kept(credentials.c.name.in_(list(names)), owners)
+
     async def add(self, row: CredentialRow) -> None:
         """Add a credential.
 

@@ -113,6 +113,12 @@ class Telemetry:
             (*labels, "outcome"),
             registry=self._registry,
         )
+        self._hooks = Counter(
+            "wardian_webhook_requests",
+            "Requests to webhooks, by what became of them.",
+            (*labels, "outcome"),
+            registry=self._registry,
+        )
         self._now = _Plugins()
         self._registry.register(self._now)
 
@@ -152,6 +158,11 @@ class Telemetry:
         """Count an event for an endpoint. ``outcome`` is one of `wardian.events.Outcome`, or why it
         was dropped."""
         self._webhooks.labels(tenant, outcome).inc()
+
+    def webhook_received(self, tenant: str, plugin: str, outcome: str) -> None:
+        """Count a request to a webhook; without a plugin where there is none for it."""
+        whose = self._bounded(tenant, plugin) if plugin else ("", "")
+        self._hooks.labels(*whose, outcome).inc()
 
     def leak_stopped(self, sink: str) -> None:
         """Count one credential kept out. ``sink`` is a host function, or a part of a call."""

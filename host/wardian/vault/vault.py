@@ -7,6 +7,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -33,6 +34,9 @@ CREDENTIALS_MAX = 10_000
 DESCRIPTION_CHARS_MAX = 1000
 ORIGINS_MAX = 50
 ROTATE_DAYS_MAX = 3650
+
+NEXT = ".next"
+"""Behind a credential's name, that of the one which is to take its place."""
 
 _OPENED_AT_ONCE = 100
 """Credentials; then others have the event loop."""
@@ -94,8 +98,34 @@ class Vault:
         if kept is None:
             raise NotFound(f"There is no credential named {name[:64]!r} for this plugin.")
         held = await self._opened(tenant, kept)
-        self._used.setdefault(tenant, {})[held.id] = now()
+        self.note_use(held)
         return held
+
+    async def find_pair(self, tenant: str, plugin_id: str, name: str) -> tuple[Held, ...]:
+        """Open what `find` finds, and the one of the same owner that is named ``NAME.next``.
+
+        There may be neither; what is damaged is as good as not there. One statement, whatever
+        there is, and no use is noted.
+
+        Raises:
+            VaultSealed: the vault is sealed.
+        """
+        _ = self._keyring.roots
+        async with self._database.reading() as connection:
+            kept = await VaultRepository(connection, tenant).usable_of(
+                plugin_id, (name, name + NEXT)
+            )
+        owners = [each.row.owner for each in kept if each.row.name == name]
+        found = []
+        for each in kept:
+            if owners and each.row.owner == owners[-1]:
+                with suppress(CredentialDamaged):
+                    found.append(await self._opened(tenant, each))
+        return tuple(found)
+
+    def note_use(self, held: Held) -> None:
+        """Note that a credential was of use now."""
+        self._used.setdefault(held.tenant, {})[held.id] = now()
 
     async def exists(self, tenant: str, plugin_id: str, name: str) -> bool:
         """Tell whether there is a credential that a plugin means by a name.

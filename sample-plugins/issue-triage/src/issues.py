@@ -54,7 +54,7 @@ class Repository:
             for item in page.json():
                 # A pull request is an issue, too, as far as this API is concerned.
                 if "pull_request" not in item:
-                    yield _issue(item)
+                    yield issue_of(item)
             following = page.links.get("next")
             if following is None:
                 return
@@ -86,7 +86,8 @@ class Repository:
         return response.raise_for_status()
 
 
-def _issue(item: dict[str, Any]) -> Issue:
+def issue_of(item: dict[str, Any]) -> Issue:
+    """Return an issue as the API and its webhooks tell of it; ``ValueError`` if it is none."""
     try:
         return Issue(
             number=item["number"],

@@ -1,12 +1,13 @@
 """issue-triage: labels issues by configured rules, and answers each with one comment."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from issues import Issue, RateLimited, Repository
+from issues import Issue, RateLimited, Repository, issue_of
 from rules import Rule, labels_for
 from wardian_sdk import (
     Err,
@@ -30,6 +31,7 @@ from wit_world.exports.triage import (
     TriageError_Unauthorized,
     TriageError_UnexpectedAnswer,
 )
+from wit_world.exports.webhook_handler import Reply, Webhook
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -118,24 +120,77 @@ class Triage:
         return labels_for(config.load(Settings).rules, title, body)
 
 
+class WebhookHandler:
+    """What the host calls with each request whose signature it has verified."""
+
+    def handle(self, webhook: Webhook) -> Reply:
+        """Treat an issue that was opened; of anything else take note only.
+
+        An ``Err`` has GitHub told that it failed; what is sent again after that comes here again.
+        """
+        try:
+            opened = _opened(webhook)
+        except (KeyError, TypeError, ValueError) as fault:
+            return Reply(400, f"This tells of no issue: {fault!r}.")
+        if opened is None:
+            return Reply(200, "Nothing to do.")
+        name, issue = opened
+        settings = config.load(Settings)
+        if name != settings.repository:
+            return Reply(422, "This is not the configured repository.")
+        progress = Progress()
+        try:
+            _look_at(settings, Repository(settings.api_url, name), name, issue, progress)
+        except (RateLimited, WardianError, http.HttpError, ValueError) as failure:
+            raise Err(str(failure)) from None
+        if progress.stopped is not None:
+            raise Err(progress.stopped)
+        labels = [label for outcome in progress.outcomes for label in outcome.labels]
+        return Reply(200, f"#{issue.number}: {_listed(labels) or 'no label'}")
+
+
+def _opened(webhook: Webhook) -> tuple[str, Issue] | None:
+    """Return the repository and the issue that was opened; None if that is not what is told."""
+    if dict(webhook.headers).get("x-github-event") != "issues":
+        return None
+    told = json.loads(webhook.body)
+    if told["action"] != "opened":
+        return None
+    return told["repository"]["full_name"], issue_of(told["issue"])
+
+
 def _go_through(settings: Settings, name: str, progress: Progress) -> None:
     repository = Repository(settings.api_url, name)
-    prefix = f"treated/{name}/"
     # One host call for all of them, and not one for each issue.
-    treated = set(kv.keys(prefix))
+    treated = set(kv.keys(_key(name)))
     for issue in repository.open_issues():
-        progress.seen += 1
-        key = f"{prefix}{issue.number}"
-        labels = [] if key in treated else labels_for(settings.rules, issue.title, issue.body)
-        if not labels:
+        if _key(name, issue) in treated:
+            progress.seen += 1
             continue
-        if settings.dry_run:
-            progress.outcomes.append(_outcome(issue, labels, commented=False))
-        elif context.remaining().http_requests < REQUESTS_EACH:
-            progress.stopped = "The call may send no more requests; the next one goes on."
+        _look_at(settings, repository, name, issue, progress)
+        if progress.stopped is not None:
             return
-        elif kv.compare_and_set(key, None, CLAIMED, ttl=CLAIM):
-            progress.outcomes.append(_treat(settings, repository, issue, labels, key))
+
+
+def _look_at(
+    settings: Settings, repository: Repository, name: str, issue: Issue, progress: Progress
+) -> None:
+    """Treat one issue if a rule fits it, and nobody has or is about to."""
+    progress.seen += 1
+    labels = labels_for(settings.rules, issue.title, issue.body)
+    if not labels:
+        return
+    key = _key(name, issue)
+    if settings.dry_run:
+        progress.outcomes.append(_outcome(issue, labels, commented=False))
+    elif context.remaining().http_requests < REQUESTS_EACH:
+        progress.stopped = "The call may send no more requests; the next one goes on."
+    elif kv.compare_and_set(key, None, CLAIMED, ttl=CLAIM):
+        progress.outcomes.append(_treat(settings, repository, issue, labels, key))
+
+
+def _key(name: str, issue: Issue | None = None) -> str:
+    return f"treated/{name}/{issue.number if issue else ''}"
 
 
 def _treat(

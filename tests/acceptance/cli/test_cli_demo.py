@@ -67,6 +67,7 @@ def test_a_sample_that_asks_a_service_asks_the_stand_in_each_time_anew(
         found = wardian.json(*arguments)
         report = found["calls"]["issue-triage"]["result"]
         assert [each["number"] for each in report["outcomes"]] == [5, 3, 2, 1]
+        assert (found["webhook"]["status"], found["webhook"]["answer"]) == (200, "#7: `bug`")
         assert "issue-triage/functions/run" in found["curls"]["issue-triage"]
         assert found["stand_in"].startswith("http://127.0.0.1:")
     manifest = (folder / "issue-triage/plugin.toml").read_text()

@@ -386,7 +386,7 @@ def test_of_many_faults_some_are_told() -> None:
         ('required_scopes = ["{}"]', "required_scopes[0]"),
         ('permissions = [{{ permission = "kv:read", reason = "{}" }}]', "permissions[0].reason"),
         ('ui_components = [{{ name = "a", entry = "ui/a", title = "{}" }}]', "ui_components[0]"),
-        ('webhooks = [{{ name = "a", recipe = "b", credential = "{}" }}]', "webhooks[0]"),
+        ('webhooks = [{{ name = "a", recipe = "github", description = "{}" }}]', "webhooks[0]"),
         ('oauth = [{{ provider = "a", scopes = ["{}"] }}]', "oauth[0].scopes[0]"),
         ('migration_scripts = [{{ from_version = "1.0.0", to_version = "2.0.0", '
          'description = "{}" }}]', "migration_scripts[0].description"),
@@ -426,7 +426,7 @@ def test_what_is_one_line_to_people_has_no_second_one(field: str) -> None:
     [
         ("[dependencies]\ncounter = '*'", "itself"),
         ("[dependencies]\nmarkdown = '>=2, <1'", "cannot be"),
-        (2 * "[[webhooks]]\nname = 'a'\nrecipe = 'b'\n", "twice"),
+        (2 * "[[webhooks]]\nname = 'a'\nrecipe = 'github'\n", "twice"),
         (2 * "[[ui_components]]\nname = 'a'\nentry = 'ui/a'\n", "twice"),
         (2 * "[[oauth]]\nprovider = 'a'\n", "twice"),
         (2 * "[[api_endpoints]]\npath = '/a'\nfunction = 'b'\n", "twice"),
@@ -459,3 +459,110 @@ def test_a_fault_found_later_gets_its_line_too() -> None:
     with pytest.raises(InvalidManifest, match=r"^Damaged") as caught, located(source):
         raise InvalidManifest("Damaged.", path="digests.json")
     assert caught.value.line is None
+
+
+CUSTOM = """
+[[webhooks]]
+name = "slack"
+recipe = "custom"
+credential = "slack-key"
+tolerance_seconds = 60
+
+[webhooks.signature]
+header = "x-slack-signature"
+prefix = "v0="
+separator = ","
+signed = "v0:{timestamp}:{body}"
+
+[webhooks.timestamp]
+header = "x-slack-request-timestamp"
+"""
+
+
+def test_a_custom_recipe_is_what_the_manifest_writes_out() -> None:
+    (webhook,) = parse_manifest((SMALLEST + CUSTOM).encode()).webhooks
+    recipe = webhook.written()
+
+    assert recipe.signature.header == "x-slack-signature"
+    assert (recipe.signature.prefix, recipe.signature.separator) == ("v0=", ",")
+    assert (recipe.signature.algorithm, recipe.signature.encoding) == ("sha256", "hex")
+    assert recipe.timestamp is not None
+    assert recipe.timestamp.tolerance_seconds == 60
+    assert recipe.delivery_id is None
+    assert webhook.verified_with == "slack-key"
+
+
+def test_a_webhook_s_credential_is_that_of_its_name_unless_it_says_another() -> None:
+    (webhook,) = parse_manifest(
+        (SMALLEST + "webhooks = [{ name = 'github', recipe = 'github' }]").encode()
+    ).webhooks
+
+    assert webhook.verified_with == "github"
+    assert webhook.surface == "github:github:github"
+
+
+def test_a_recipe_that_is_written_otherwise_is_another_to_who_reviews_it() -> None:
+    first, *others = (
+        parse_manifest((SMALLEST + CUSTOM.replace(*change)).encode()).webhooks[0].surface
+        for change in (
+            ("", ""),
+            ("v0:{timestamp}:{body}", "{timestamp}{body}"),
+            ("tolerance_seconds = 60", "tolerance_seconds = 600"),
+            ('prefix = "v0="', 'prefix = "v1="'),
+            ('credential = "slack-key"', 'credential = "other"'),
+        )
+    )
+
+    assert first not in others
+    assert first.startswith("slack:custom-")
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "reason"),
+    [
+        (("{timestamp}", "{time}"), "webhooks[0].signature.signed", "{time}"),
+        (("{timestamp}", ""), "webhooks[0].signature.signed", "lacks {timestamp}"),
+        (("{body}", "{timestamp}"), "webhooks[0].signature.signed", "lacks {body}"),
+        (("{body}", "{{body}}"), "webhooks[0].signature.signed", "brace"),
+        (("{body}", "{id}{body}"), "webhooks[0].delivery_id", "no `header`"),
+        (('recipe = "custom"', 'recipe = "github"'), "webhooks[0].signature", "`custom`"),
+        (('recipe = "custom"', 'recipe = "git"'), "webhooks[0].recipe", "'github'"),
+        (('header = "x-slack-signature"', ""), "webhooks[0].signature.header", "missing"),
+        (('"x-slack-signature"', '"X-Slack"'), "webhooks[0].signature.header", "lower case"),
+        (("= 60", "= 4000"), "webhooks[0].tolerance_seconds", "3600"),
+        (('"slack-key"', '"Slack Key"'), "webhooks[0].credential", "lower-case"),
+        (("= 60", "= 60\nevent = 'orders.new'"), "webhooks[0].event", "events:publish:orders.new"),
+        (("= 60", "= 60\nevent = 'Orders'"), "webhooks[0].event", "topic"),
+    ],
+)
+def test_a_recipe_that_verifies_nothing_is_refused_where_it_is_wrong(
+    change: tuple[str, str], path: str, reason: str
+) -> None:
+    text = SMALLEST + CUSTOM.replace(*change)
+
+    found = fault(text)
+
+    assert found.path == path
+    assert reason in str(found)
+    assert found.line is not None
+
+
+def test_a_recipe_without_its_signature_or_moment_is_refused() -> None:
+    head = "[[webhooks]]\nname = 'a'\nrecipe = '{}'\n"
+    assert fault(SMALLEST + head.format("custom")).path == "webhooks[0].signature"
+    timed = head.format("github") + "tolerance_seconds = 5\n"
+    assert fault(SMALLEST + timed).path == "webhooks[0].tolerance_seconds"
+    signed = head.format("custom") + "signature = { header = 'a', signed = '{timestamp}{body}' }\n"
+    assert fault(SMALLEST + signed).path == "webhooks[0].timestamp"
+    for place in ("{}", "{ header = 'a', pointer = '/a' }"):
+        both = head.format("custom") + f"signature = {{ header = 'a' }}\ndelivery_id = {place}\n"
+        assert fault(SMALLEST + both).path == "webhooks[0].delivery_id"
+
+
+def test_a_webhook_that_becomes_an_event_takes_the_permission_to_publish_it() -> None:
+    asking = "[[permissions]]\npermission = 'events:publish:orders.*'\nreason = 'x'\n"
+    webhook = "[[webhooks]]\nname = 'a'\nrecipe = 'github'\nevent = 'orders.new'\n"
+
+    (found,) = parse_manifest((SMALLEST + asking + webhook).encode()).webhooks
+
+    assert str(found.publishing()) == "events:publish:orders.new"

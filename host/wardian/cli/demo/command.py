@@ -11,8 +11,10 @@ import typer
 
 from wardian.cli.access import fresh_key
 from wardian.cli.demo.calls import answers, calls_of, show
-from wardian.cli.demo.samples import ACTOR, FIRST, Built, Installation, build_all
+from wardian.cli.demo.samples import ACTOR, FIRST, TRIAGE, Built, Installation, build_all
 from wardian.cli.demo.stand_in import StandIn, standing_in
+from wardian.cli.demo.webhook import show as show_webhook
+from wardian.cli.demo.webhook import told
 from wardian.cli.logs import LogFormat, LogLevel, logging_to_stderr
 from wardian.cli.serve import DataDir, Port, chosen_settings, serving
 from wardian.cli.terminal import Json, Terminal, command
@@ -69,7 +71,7 @@ class _Stage:
             key = await fresh_key(host, tenant, ACTOR)
             running = asyncio.create_task(server.run_until_stopped())
             try:
-                found = await self._found(built, url, key)
+                found = await self._found(built, tenant, url, key)
                 found["bootstrap_key"] = host.bootstrap_token
                 self._terminal.answer(found, lambda: self._show(found))
                 if self._once:
@@ -80,10 +82,13 @@ class _Stage:
             finally:
                 await running
 
-    async def _found(self, built: Built, url: str, key: str) -> dict[str, Any]:
+    async def _found(self, built: Built, tenant: str, url: str, key: str) -> dict[str, Any]:
         """Make the calls, and return what there is to tell."""
         calls = calls_of(built, self._samples, self._stand_in)
         answered = await answers(url, key, calls)
+        webhook = None
+        if self._stand_in is not None and built.has(TRIAGE):
+            webhook = await told(url, tenant, self._stand_in)
         curls = {call.sample: call.curl(url, key) for call in calls}
         return {
             "url": url,
@@ -94,12 +99,15 @@ class _Stage:
             "calls": answered,
             "curl": curls[FIRST],
             "curls": curls,
+            "webhook": webhook,
             "stand_in": self._stand_in and self._stand_in.url,
         }
 
     def _show(self, found: dict[str, Any]) -> None:
         terminal = self._terminal
         show(terminal, found["calls"])
+        if found["webhook"]:
+            show_webhook(terminal, found["webhook"])
         for name in found["skipped"]:
             terminal.line(f"Skipped: {name} (its toolchain is not here).", "yellow")
         if self._once:

@@ -116,8 +116,8 @@ class Installation:
         await self.host.install(directory, grants="all", tenant=self.tenant, actor=ACTOR)
 
     async def _equip(self, stand_in: StandIn) -> None:
-        """Do what an operator does for `issue-triage`: a credential, and a configuration."""
-        order = CredentialOrder(
+        """Do what an operator does for `issue-triage`: credentials, and a configuration."""
+        token = CredentialOrder(
             name="github",
             kind="bearer",
             fields={"token": stand_in.token},
@@ -125,6 +125,14 @@ class Installation:
             origins=[f"{stand_in.url}/repos/"],
             description="For the stand-in of the demonstration.",
         )
-        await self.host.credentials.set(order, tenant=self.tenant, actor=ACTOR)
+        key = CredentialOrder(
+            name="github-webhook",
+            kind="hmac-key",
+            fields={"key": stand_in.webhook_key},
+            plugin=TRIAGE,
+            description="What the demonstration signs its webhook with.",
+        )
+        for order in (token, key):
+            await self.host.credentials.set(order, tenant=self.tenant, actor=ACTOR)
         values = {"repository": REPOSITORY, "dry_run": False}
         await self.host.set_config(TRIAGE, values, tenant=self.tenant, actor=ACTOR)

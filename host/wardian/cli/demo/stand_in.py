@@ -38,10 +38,12 @@ class StandIn:
 
     Attributes:
         token: what its issues API demands.
+        webhook_key: what the webhooks are signed with that tell of its issues.
     """
 
     url: str
     token: str = field(repr=False)
+    webhook_key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     def opened(self, settings: Settings) -> Settings:
         """Let plugins' requests reach it: this machine is closed to them otherwise."""
