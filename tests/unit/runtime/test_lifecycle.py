@@ -21,7 +21,10 @@ INIT = "wardian:plugin/lifecycle@1.0.0#init"
 
 
 async def topics(made: FakeHost) -> list[str]:
-    return [event.topic for event in reversed(await made.host.events.recent(50, tenant="default"))]
+    return [
+        event.topic
+        for event in reversed(await made.host.events.recent(50, "plugin.*", tenant="default"))
+    ]
 
 
 def test_every_state_is_in_the_table_and_only_uninstalled_is_final() -> None:
