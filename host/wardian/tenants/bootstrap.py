@@ -39,7 +39,6 @@ async def bootstrap(
         await tenants.hold()
         if not await tenants.exists(tenant):
             await tenants.add(tenant)
-            await change.note_access("tenant.created", tenant, {})
         if await any_key(change.connection):
             return None
         row, token = make_key(FIRST_KEY_NAME, [Scope.ADMIN], tenant, chosen_key)

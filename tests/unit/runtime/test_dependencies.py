@@ -127,7 +127,7 @@ async def test_of_packages_of_which_one_fails_nothing_is_left(
 
         assert await made.host.plugins() == []
         assert list((tmp_path / "packages").iterdir()) == []
-        assert await made.host.events.recent(10, tenant="default") == []
+        assert await made.host.events.recent(10, "plugin.*", tenant="default") == []
 
 
 async def test_packages_stay_out_when_what_they_need_goes_while_they_are_compiled(

@@ -68,7 +68,10 @@ def clock() -> Clock:
 
 
 async def topics(made: FakeHost) -> list[str]:
-    return [event.topic for event in reversed(await made.host.events.recent(50, tenant="default"))]
+    return [
+        event.topic
+        for event in reversed(await made.host.events.recent(50, "plugin.*", tenant="default"))
+    ]
 
 
 async def nothing(arguments: Mapping[str, Any], answer: Any) -> None:

@@ -217,7 +217,7 @@ async def test_every_change_of_trust_is_an_audit_entry_and_an_event(tmp_path: Pa
         await made.host.revocations.remove(view.id, actor="carol")
         await made.host.publishers.remove("acme", actor="alice")
 
-        events = await made.host.events.recent(50, tenant="default")
+        events = await made.host.events.recent(50, "trust.*", tenant="default")
         assert {event.topic for event in events} == {"trust.changed"}
         async with made.parts.database.reading() as connection:
             entries = await AuditRepository(connection, "default").recent(50)

@@ -38,7 +38,10 @@ async def calls(
 
 
 async def told(made: FakeHost) -> list[str]:
-    return [event.topic for event in reversed(await made.host.events.recent(50, tenant="default"))]
+    return [
+        event.topic
+        for event in reversed(await made.host.events.recent(50, "plugin.*", tenant="default"))
+    ]
 
 
 async def test_a_plugin_whose_calls_keep_failing_is_degraded_with_the_figures(
