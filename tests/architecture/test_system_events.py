@@ -30,6 +30,7 @@ COMPUTED = {
     "_NOTED[target.change]": list(_NOTED.values()),
     "f'{row.kind}-failed'": ["upgrade-failed", "rollback-failed"],
     "f'key-{state}'": ["key-retired", "key-revoked"],
+    "REFUSED": ["webhooks-refused"],
     "what": [
         "events-requeued",
         "events-discarded",

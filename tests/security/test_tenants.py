@@ -23,6 +23,7 @@ from wardian.api.app import app_over
 from wardian.api.openapi import static_document
 from wardian.errors import GuestError
 from wardian.runtime.credentials import CredentialOrder
+from wardian.runtime.endpoints import EndpointOrder
 from wardian.settings import Settings
 from wardian.storage.tables import metadata
 
@@ -40,6 +41,16 @@ provider = "github"
 authorize_url = "https://github.test/authorize"
 token_url = "https://github.test/token"
 scopes = ["read"]
+
+[[schedule]]
+name = "nightly"
+cron = "0 3 * * *"
+function = "run"
+
+[[webhooks]]
+name = "pushes"
+recipe = "github"
+credential = "pushes"
 """
 
 
@@ -50,6 +61,7 @@ class Case:
     body: Any = None
     content: bytes | None = None
     status: int = 404
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 def sent(**body: Any) -> Case:
@@ -87,6 +99,27 @@ NAMED: Mapping[tuple[str, str], Case] = {
     ("DELETE", "/plugins/{name}/oauth/{provider}"): Case(),
     ("GET", "/plugins/{name}/functions"): Case(),
     ("POST", "/plugins/{name}/functions/{function}"): sent(arguments={}),
+    ("GET", "/plugins/{name}/kv"): Case(),
+    ("GET", "/plugins/{name}/kv/keys"): Case(),
+    ("GET", "/plugins/{name}/kv/entry"): Case(query={"key": "k"}),
+    ("GET", "/plugins/{name}/kv/export"): Case(),
+    ("POST", "/plugins/{name}/kv/clear"): sent(all=True),
+    ("GET", "/schedules/{plugin}/{name}"): Case(),
+    ("GET", "/schedules/{plugin}/{name}/runs"): Case(),
+    ("POST", "/schedules/{plugin}/{name}/pause"): Case(),
+    ("POST", "/schedules/{plugin}/{name}/resume"): Case(),
+    ("POST", "/schedules/{plugin}/{name}/run"): Case(),
+    ("GET", "/webhooks/{endpoint_id}"): Case(),
+    ("PATCH", "/webhooks/{endpoint_id}"): sent(topics=["*"]),
+    ("DELETE", "/webhooks/{endpoint_id}"): Case(),
+    ("GET", "/webhooks/{endpoint_id}/attempts"): Case(),
+    ("GET", "/webhooks/{endpoint_id}/dead"): Case(),
+    ("POST", "/webhooks/{endpoint_id}/dead/requeue"): sent(ids=["{letter}"]),
+    ("POST", "/webhooks/{endpoint_id}/dead/discard"): sent(ids=["{letter}"]),
+    ("POST", "/webhooks/{endpoint_id}/enable"): Case(),
+    ("POST", "/webhooks/{endpoint_id}/disable"): Case(),
+    ("POST", "/webhooks/{endpoint_id}/ping"): Case(),
+    ("POST", "/webhooks/{endpoint_id}/secret"): sent(),
     ("PUT", "/plugins/{name}/recording"): sent(calls=1),
     ("GET", "/plugins/{name}/recordings"): Case(),
     ("DELETE", "/plugins/{name}/recordings"): Case(),
@@ -118,7 +151,7 @@ NAMED: Mapping[tuple[str, str], Case] = {
 LISTS = [
     "/plugins", "/config", "/config/explain", "/config/history", "/credentials", "/vault",
     "/events", "/events/subscribers", "/events/dead", "/publishers", "/trust/policy",
-    "/revocations", "/keys",
+    "/revocations", "/keys", "/hooks", "/schedules", "/webhooks",
 ]  # fmt: skip
 """Routes that show what a tenant has: nothing of another's."""
 
@@ -130,7 +163,7 @@ OWN = [
     ("POST", "/config/validate"), ("POST", "/config/revert"), ("POST", "/config/reload"),
     ("POST", "/credentials"), ("POST", "/vault/open"), ("POST", "/vault/rotate"),
     ("POST", "/events"), ("POST", "/publishers"), ("PUT", "/trust/policy"),
-    ("POST", "/revocations"),
+    ("POST", "/revocations"), ("POST", "/webhooks"),
 ]  # fmt: skip
 """Routes that change what is the caller's, and name nothing that could be another's."""
 
@@ -150,16 +183,16 @@ class Scene:
 
     def path(self, template: str) -> str:
         noun = template.split("/")[1]
-        names = {"credentials": "signs", "publishers": "acme"}
+        names = {"credentials": "signs", "publishers": "acme", "schedules": "nightly"}
         return API + template.format(
-            **self.ids, name=names.get(noun, "stores"), provider="github", function="run"
+            **self.ids, name=names.get(noun, "stores"), provider="github", function="run", plugin="stores"
         )
 
     def of(self, case: Case) -> dict[str, Any]:
         if case.content is not None:
             return {"content": case.content}
         if case.body is None:
-            return {}
+            return {"params": case.query}
         text = json.dumps(case.body).replace("{letter}", self.ids["letter"])
         return {"content": text, "headers": {"Content-Type": "application/json"}}
 
@@ -207,7 +240,14 @@ async def one_of_everything(made: FakeHost) -> dict[str, str]:
         while not (letters := (await host.deliveries.dead(tenant=VICTIM)).dead_letters):
             await asyncio.sleep(0.01)
     await made.parts.recorder.flush()
+    owner = await host.keys.authenticate(
+        (await host.keys.create("owner", ["read", "webhooks"], VICTIM)).token
+    )
+    endpoint = await host.webhooks.endpoints.register(
+        EndpointOrder(url=f"https://{CANARY}.example.org/", topics=("orders.*",)), caller=owner
+    )
     return {
+        "endpoint_id": endpoint.id,
         "call_id": call.call_id,
         "key_id": key.id,
         "revocation_id": revoked.id,

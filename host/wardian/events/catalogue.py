@@ -144,6 +144,11 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     "plugin.upgrade-failed": _of_plugin("It stayed at its version.", _FAILED),
     "plugin.upgraded": _of_plugin("It is at another version.", _VERSIONS),
     "plugin.uses-cleared": _of_plugin("Which permissions it needed was forgotten."),
+    "plugin.webhooks-refused": _of_plugin(
+        "Requests to its webhooks were refused in the last minute: by webhook, how many for which "
+        "reason.",
+        "webhooks",
+    ),
     "schedule.failed": _told(
         "A run of a schedule failed, or was lost with its host; `outcome` tells which.",
         "plugin schedule run outcome reason",
