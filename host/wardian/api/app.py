@@ -14,6 +14,7 @@ from wardian.api import health, openapi, pages
 from wardian.api import oauth as oauth_pages
 from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
+from wardian.api.downloads import Downloads
 from wardian.api.identity import RequestIdentity
 from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
@@ -27,6 +28,7 @@ from wardian.api.v1 import (
     grants,
     installs,
     keys,
+    kv,
     oauth,
     permissions,
     plugins,
@@ -76,6 +78,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     )
     app.state.settings = settings
     app.state.streams = Streams(settings.event_streams_max)
+    app.state.downloads = Downloads(settings.data_dir)
     app.state.oauth_rates = Rates(oauth_pages.PER_MINUTE)
     app.router.routes.append(functions.call_route)
     for router in (_v1(), health.router, openapi.router, pages.router, oauth_pages.router):
@@ -104,6 +107,7 @@ def _v1() -> APIRouter:
         credentials,
         vault,
         recordings,
+        kv,
         events,
         publishers,
         trust,

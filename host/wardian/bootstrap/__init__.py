@@ -65,6 +65,7 @@ from wardian.runtime.rounds import RoundsParts
 from wardian.runtime.sinks import Sinks
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
+from wardian.runtime.stores import Stores
 from wardian.runtime.transition import TransitionParts, Transitions
 from wardian.runtime.trust_policy import TrustPolicies
 from wardian.runtime.upgrades import Upgrader, UpgraderParts
@@ -321,6 +322,7 @@ def compose(
         replays=replays,
         egress=egress,
         configuration=make_configuration(settings, database, events, journal, tenants, rounds),
+        stores=Stores(database, registry, journal, services.watch, services.kv_quota),
     ), statistics
 
 

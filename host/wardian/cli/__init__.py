@@ -142,6 +142,18 @@ _GROUPS = (
         },
     ),
     (
+        "kv",
+        "What a plugin keeps in key-value storage: looked at, exported, cleared.",
+        _PLUGINS,
+        {
+            "show": "kv.show",
+            "keys": "kv.list_keys",
+            "get": "kv.get",
+            "export": "kv.export",
+            "clear": "kv.clear",
+        },
+    ),
+    (
         "events",
         "Events: published, listed and followed; which plugins receive them, and dead letters.",
         _PLUGINS,

@@ -6,7 +6,7 @@ import base64
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 import httpx
@@ -90,6 +90,24 @@ class Client:
     def download(self, path: str) -> bytes:
         """GET ``path`` and return what it answers as it is."""
         return self._answered("GET", path).content
+
+    def save(self, path: str, file: IO[bytes]) -> int:
+        """GET ``path`` and write what it answers to ``file`` as it comes; return its bytes.
+
+        Raises:
+            Failure: the host refused, there is none, or it did not answer to the end.
+        """
+        size = 0
+        try:
+            with self._http.stream("GET", f"/api/v1{path}") as answer:
+                if not answer.is_success:
+                    answer.read()
+                self._check(answer)
+                for piece in answer.iter_bytes():
+                    size += file.write(piece)
+        except httpx.HTTPError as error:
+            raise _unreachable(self.url, error) from error
+        return size
 
     def lines(self, path: str) -> Iterator[str]:
         """GET ``path`` and return its lines as they come, until the host ends them.

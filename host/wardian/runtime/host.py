@@ -49,6 +49,7 @@ from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds
 from wardian.runtime.statistics import NO_VITALS, Statistics
 from wardian.runtime.steps import Steps
+from wardian.runtime.stores import Stores
 from wardian.runtime.supervision import Supervisor
 from wardian.runtime.traffic import Traffic
 from wardian.runtime.trust_policy import TrustPolicies
@@ -149,6 +150,7 @@ class HostParts:
     replays: Replays
     egress: Egress
     configuration: Configuration
+    stores: Stores
 
 
 class PluginHost:
@@ -160,6 +162,7 @@ class PluginHost:
         events: publish, subscribe, and what was published.
         deliveries: which plugins receive events, what waits for them, and dead letters.
         configuration: what plugins see as their configuration, in layers.
+        kv: what plugins keep in key-value storage; looked at, exported, cleared.
         recordings: calls that can be run again, and which plugins' are recorded.
         replays: run recorded calls again.
         oauth_flows: connect plugins to OAuth providers, through a browser.
@@ -179,6 +182,7 @@ class PluginHost:
         self.events = parts.events
         self.deliveries = parts.delivering.deliveries
         self.configuration = parts.configuration
+        self.kv = parts.stores
         self.recordings = parts.recordings
         self.replays = parts.replays
         self.oauth_flows = parts.oauth_flows

@@ -46,6 +46,16 @@ class Change:
         noun = topic.partition(".")[0]
         await self._tell(topic, {noun: subject, "actor": self.actor, **detail})
 
+    async def note_stored(self, what: str, plugin: str, detail: Mapping[str, Any]) -> None:
+        """Write down that ``plugin.WHAT`` was done with what a plugin keeps.
+
+        Of the prefix of its keys only auditors read, because it may be somebody's name.
+        """
+        action = f"plugin.{what}"
+        await self._write(action, plugin, detail)
+        told = {name: value for name, value in detail.items() if name != "prefix"}
+        await self._tell(action, {"plugin": plugin, "actor": self.actor, **told})
+
     async def note_dropped(self, plugin: str, detail: Mapping[str, Any]) -> None:
         """Write down that events which a plugin published, or was to receive, were dropped."""
         await self._write("event.dropped", plugin, detail)

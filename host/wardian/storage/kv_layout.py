@@ -71,3 +71,6 @@ class Namespace:
 
 
 NAMELESS = Namespace()
+
+EVERYWHERE = (b"", _EDGE * 2)
+"""Between which stored keys those of all namespaces are; no name is empty."""
