@@ -1,4 +1,4 @@
-"""The SDKs' `http`, `config` and `credentials` inside real guests, without WASI."""
+"""The SDKs' modules that ask the host, inside real guests, without WASI."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ world probe {
   import wardian:plugin/config@1.0.0;
   import wardian:plugin/credentials@1.0.0;
   import wardian:plugin/http@1.0.0;
+  import wardian:plugin/kv-namespaces@1.0.0;
   import wardian:plugin/logging@1.0.0;
   /// Evaluate an expression that may use the SDK's modules; the answer is JSON text.
   export evaluate: func(expression: string) -> string;
@@ -33,7 +34,7 @@ world probe {
 """
 PYTHON = """
 import json
-from wardian_sdk import Err, WardianError, config, credentials, http, logging
+from wardian_sdk import Err, WardianError, config, credentials, http, kv_namespaces, logging
 
 NAMES = globals()
 
@@ -52,6 +53,7 @@ import { fail } from "@wardian/sdk";
 import * as config from "@wardian/sdk/config";
 import * as credentials from "@wardian/sdk/credentials";
 import * as http from "@wardian/sdk/http";
+import * as kv from "@wardian/sdk/kv-namespaces";
 import * as logging from "@wardian/sdk/logging";
 import * as authors from "./authors";
 import * as readme from "./readme";
@@ -59,7 +61,7 @@ import * as readme from "./readme";
 interface Rule { label: string; keywords?: string[] }
 
 export const evaluate = logging.reportsFailures(async (expression: string): Promise<string> => {
-  const names = { http, config, credentials, authors, readme };
+  const names = { http, config, kv, credentials, authors, readme };
   const run = new Function(...Object.keys(names), `return (async () => ${expression})()`);
   return JSON.stringify((await run(...Object.values(names))) ?? null);
 });
@@ -88,6 +90,8 @@ class Host:
         self.lines: list[str] = []
         self.answer: dict[str, Any] = {"status": 200, "headers": [], "body": b""}
         self.refusal: tuple[str, str] | None = None
+        self.kept: dict[tuple[str, str], str] = {}
+        self.ttls: list[int | None] = []
 
     @property
     def functions(self) -> dict[str, Any]:
@@ -96,6 +100,7 @@ class Host:
             f"{prefix}/types@{version}": {},
             f"{prefix}/http@{version}": {"send": self._send},
             f"{prefix}/logging@{version}": {"log": self._log},
+            f"{prefix}/kv-namespaces@{version}": self._entries(),
             f"{prefix}/config@{version}": {
                 "get": lambda key: _ok("7" if key == "limits.daily" else '"text"'),
                 "get-all": lambda: _ok('{"units": "metric"}'),
@@ -112,6 +117,31 @@ class Host:
     def _send(self, request: dict[str, Any]) -> dict[str, Any]:
         self.sent.append(request)
         return _err(*self.refusal) if self.refusal else _ok(self.answer)
+
+    def _entries(self) -> dict[str, Any]:
+        return {
+            "get": lambda namespace, key: _ok(self.kept.get((namespace, key))),
+            "set": self._set,
+            "delete": lambda namespace, key: _ok(self.kept.pop((namespace, key), None) is not None),
+            "list-keys": self._list_keys,
+            "compare-and-set": lambda *arguments: _ok(False),
+            "increment": lambda namespace, key, by: _ok(by),
+            "clear": lambda namespace: _ok(len(self.kept)),
+            "list-namespaces": lambda: _ok(sorted({namespace for namespace, _ in self.kept})),
+        }
+
+    def _set(self, namespace: str, key: str, value: str, ttl_ms: int | None) -> dict[str, Any]:
+        if len(namespace) > 64:
+            return _err("invalid", "A namespace has a name of 1 to 64 characters.")
+        self.kept[namespace, key] = value
+        self.ttls.append(ttl_ms)
+        return _ok(None)
+
+    def _list_keys(
+        self, namespace: str, prefix: str, cursor: str | None, limit: int
+    ) -> dict[str, Any]:
+        keys = sorted(key for kept, key in self.kept if kept == namespace and key > (cursor or ""))
+        return _ok({"keys": keys[:limit], "next": keys[limit - 1] if keys[limit:] else None})
 
     def _log(self, level: str, message: str, fields: Any) -> dict[str, Any]:
         self.lines.append(message)
@@ -207,6 +237,40 @@ def test_an_error_of_the_plugin_s_own_is_answered_also_by_a_promise(either: Gues
         either.call("answers-late")
 
     assert caught.value.payload == "late"  # type: ignore[attr-defined]
+
+
+NAMESPACE_CALLS = {
+    "python": (
+        "(lambda s: [s.set('k', 'v', ttl=__import__('datetime').timedelta(seconds=2)),"
+        " s.set_json('j', [1]), s.get('k'), s.get('x'), s.get_json('j'),"
+        " list(s.keys(page_size=1)), s.compare_and_set('k', None, 'v'), s.increment('n', 2),"
+        " s.delete('j'), s.clear(), kv_namespaces.list_namespaces()])"
+        "(kv_namespaces.Namespace('a'))"
+    ),
+    "typescript": (
+        "((s) => [s.set('k', 'v', { ttlMs: 2000 }) ?? null, s.setJson('j', [1]) ?? null,"
+        " s.get('k'), s.get('x') ?? null, s.getJson('j'), [...s.keys('', 1)],"
+        " s.compareAndSet('k', undefined, 'v'), Number(s.increment('n', 2)), s.remove('j'),"
+        " Number(s.clear()), kv.listNamespaces()])(new kv.Namespace('a'))"
+    ),
+}
+
+
+@pytest.mark.parametrize("language", ["python", "typescript"])
+def test_namespaces_are_asked_with_the_types_of_the_contract(
+    language: str, request: pytest.FixtureRequest
+) -> None:
+    guest: Guest = request.getfixturevalue(language)
+    guest.host.kept["b", "k"] = "of another"
+
+    found = guest(NAMESPACE_CALLS[language])
+
+    assert found == [
+        *(None, None, "v", None, [1], ["j", "k"], False, 2, True, 2),
+        ["a", "b"],
+    ]
+    assert guest.host.kept == {("a", "k"): "v", ("b", "k"): "of another"}
+    assert guest.host.ttls == [2000, None]
 
 
 # Python

@@ -185,7 +185,11 @@ class Scene:
         noun = template.split("/")[1]
         names = {"credentials": "signs", "publishers": "acme", "schedules": "nightly"}
         return API + template.format(
-            **self.ids, name=names.get(noun, "stores"), provider="github", function="run", plugin="stores"
+            **self.ids,
+            name=names.get(noun, "stores"),
+            provider="github",
+            function="run",
+            plugin="stores",
         )
 
     def of(self, case: Case) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from wardian.api.v1.events import DeadLettersRequest, EventsAnswer, PublishReque
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
+from wardian.api.v1.kv import ClearRequest
 from wardian.api.v1.oauth import StartRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.publishers import PublisherKeyRequest, PublisherRequest, ReasonRequest
@@ -58,6 +59,14 @@ from wardian.runtime.oauth import ConnectionView, DisconnectedView, StartedView
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
 from wardian.runtime.rerun import ReplayOutcome
+from wardian.runtime.store_views import (
+    Cleared,
+    EntryView,
+    KeysPage,
+    NamespaceView,
+    StoredKeyView,
+    StoreView,
+)
 from wardian.runtime.trust_views import (
     PublisherKeyView,
     PublisherView,
@@ -125,6 +134,13 @@ _SHAPES = (
     Rekeyed,
     ReloadReport,
     RemovedRecordings,
+    StoreView,
+    NamespaceView,
+    KeysPage,
+    StoredKeyView,
+    EntryView,
+    ClearRequest,
+    Cleared,
     ReplayOutcome,
     ReplayRequest,
     RevertRequest,

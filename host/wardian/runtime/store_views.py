@@ -44,7 +44,7 @@ class StoreView(msgspec.Struct, frozen=True, kw_only=True):
     namespaces_max: int = NAMESPACES_MAX
 
 
-class KeyView(msgspec.Struct, frozen=True, kw_only=True):
+class StoredKeyView(msgspec.Struct, frozen=True, kw_only=True):
     """A key, what it takes with its value, and when it goes."""
 
     key: str
@@ -61,11 +61,11 @@ class KeysPage(msgspec.Struct, frozen=True, kw_only=True):
 
     plugin: str
     namespace: str
-    keys: list[KeyView]
+    keys: list[StoredKeyView]
     next: str | None
 
 
-class EntryView(KeyView, frozen=True, kw_only=True):
+class EntryView(StoredKeyView, frozen=True, kw_only=True):
     """One entry.
 
     Attributes:
@@ -95,9 +95,9 @@ def shown(value: str, leaks: Leaks, *, is_named: bool) -> str:
         return MARKER
 
 
-def key_view(space: Namespace, row: KeyRow) -> KeyView:
+def key_view(space: Namespace, row: KeyRow) -> StoredKeyView:
     """Return a key as operators see it."""
-    return KeyView(
+    return StoredKeyView(
         key=space.bare(row.key).decode(), size_bytes=row.size, expires_at=moment(row.expires_at)
     )
 
