@@ -11,7 +11,8 @@ import typer
 
 from wardian.cli.access import fresh_key
 from wardian.cli.demo.calls import answers, calls_of, show
-from wardian.cli.demo.samples import ACTOR, FIRST, Built, Installation, build_all
+from wardian.cli.demo.digest import show_digest, summarized
+from wardian.cli.demo.samples import ACTOR, DIGEST, FIRST, Built, Installation, build_all
 from wardian.cli.demo.stand_in import StandIn, standing_in
 from wardian.cli.logs import LogFormat, LogLevel, logging_to_stderr
 from wardian.cli.serve import DataDir, Port, chosen_settings, serving
@@ -84,6 +85,7 @@ class _Stage:
         """Make the calls, and return what there is to tell."""
         calls = calls_of(built, self._samples, self._stand_in)
         answered = await answers(url, key, calls)
+        digest = await summarized(url, key) if built.has(DIGEST) else None
         curls = {call.sample: call.curl(url, key) for call in calls}
         return {
             "url": url,
@@ -92,6 +94,7 @@ class _Stage:
             "skipped": built.skipped,
             "call": answered[FIRST],
             "calls": answered,
+            "digest": digest,
             "curl": curls[FIRST],
             "curls": curls,
             "stand_in": self._stand_in and self._stand_in.url,
@@ -100,6 +103,8 @@ class _Stage:
     def _show(self, found: dict[str, Any]) -> None:
         terminal = self._terminal
         show(terminal, found["calls"])
+        if found["digest"] is not None:
+            show_digest(terminal, found["digest"])
         for name in found["skipped"]:
             terminal.line(f"Skipped: {name} (its toolchain is not here).", "yellow")
         if self._once:
