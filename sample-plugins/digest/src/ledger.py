@@ -9,10 +9,10 @@ anew, because its host was lost, finds the summary that it made before.
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from wardian_sdk import kv
+from wit_world.exports.event_handler import Event
 
 T = TypeVar("T")
 
@@ -38,42 +38,47 @@ class Line:
 
 @dataclass
 class Summary:
-    """What came between two moments."""
+    """What came, and when the first and the last of it were published."""
 
     id: str
-    since: str
-    until: str
+    first: str
+    last: str
     lines: dict[str, Line]
 
 
 @dataclass
 class Ledger:
-    """What is counted now, and the last summary."""
+    """What is counted now, when the first and the last of it were published, and the last summary.
 
-    since: str
+    It is the events that have a time: a plugin without WASI has no clock.
+    """
+
+    times: tuple[str, str] = ("", "")
     lines: dict[str, Line] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
-    last: Summary | None = None
+    summary: Summary | None = None
 
-    def count(self, event_id: str, topic: str, amount: int) -> bool:
+    def count(self, event: Event, amount: int) -> bool:
         """Count an event; False if it was counted before."""
-        if event_id in self.seen:
+        if event.id in self.seen:
             return False
-        line = self.lines.setdefault(topic, Line())
+        first, last = self.times if self.lines else (event.time, event.time)
+        self.times = min(first, event.time), max(last, event.time)
+        line = self.lines.setdefault(event.topic, Line())
         line.events += 1
         line.amount += amount
-        self.seen = [*self.seen, event_id][-REMEMBERED:]
+        self.seen = [*self.seen, event.id][-REMEMBERED:]
         return True
 
     def close(self, run: str) -> Summary | None:
         """End the count, once for each run; None if nothing came."""
-        if self.last is not None and self.last.id == run:
-            return self.last
+        if self.summary is not None and self.summary.id == run:
+            return self.summary
         if not self.lines:
             return None
-        self.last = Summary(run, self.since, _now(), self.lines)
-        self.since, self.lines = self.last.until, {}
-        return self.last
+        self.summary = Summary(run, *self.times, self.lines)
+        self.lines = {}
+        return self.summary
 
 
 def read() -> Ledger:
@@ -97,19 +102,15 @@ def change(step: Callable[[Ledger], T]) -> T:
 
 def _parsed(document: Any) -> Ledger:
     if document is None:
-        return Ledger(since=_now())
-    last = document["last"]
+        return Ledger()
+    found = document["summary"]
     return Ledger(
-        since=document["since"],
+        times=tuple(document["times"]),
         lines=_lines(document["lines"]),
         seen=document["seen"],
-        last=last and Summary(last["id"], last["since"], last["until"], _lines(last["lines"])),
+        summary=found and Summary(**found | {"lines": _lines(found["lines"])}),
     )
 
 
 def _lines(document: dict[str, Any]) -> dict[str, Line]:
     return {topic: Line(**line) for topic, line in document.items()}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -39,7 +39,7 @@ class EventHandler:
         """Count an event, once however often it comes."""
         amount = _amount(event)
         try:
-            is_new = ledger.change(lambda found: found.count(event.id, event.topic, amount))
+            is_new = ledger.change(lambda found: found.count(event, amount))
         except (ledger.Busy, WardianError) as reason:
             raise Err(HandlerError_Retry(str(reason) or "others were counting")) from None
         if not is_new:
@@ -69,8 +69,8 @@ class Digests:
     @_answers_refusals
     def latest(self) -> Digest | None:
         """Return the last summary."""
-        last = ledger.read().last
-        return None if last is None else _digest(last)
+        summary = ledger.read().summary
+        return None if summary is None else _digest(summary)
 
 
 def _amount(event: Event) -> int:
@@ -84,7 +84,7 @@ def _amount(event: Event) -> int:
 
 
 def _digest(summary: ledger.Summary) -> Digest:
-    return Digest(summary.id, summary.since, summary.until, _lines(summary.lines))
+    return Digest(summary.id, summary.first, summary.last, _lines(summary.lines))
 
 
 def _lines(lines: dict[str, ledger.Line]) -> list[Line]:
