@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from wardian.errors import InvalidArguments
+from wardian.policy.topics import RESERVED, is_reserved
+
+__all__ = ["MAX_TOPIC_CHARS", "RESERVED", "check_topic", "is_reserved", "matches"]
 
 MAX_TOPIC_CHARS = 200
-
-RESERVED = ("plugin", "trust", "host", "config", "credential", "vault", "event", "schedule")
-"""First words of the topics that only the host publishes to."""
 
 _TOPIC = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*(?:\.[a-z0-9]+(?:[_-][a-z0-9]+)*)*")
 
@@ -25,11 +25,6 @@ def check_topic(topic: str) -> None:
             f"{topic[:MAX_TOPIC_CHARS]!r} is not a topic: it takes up to {MAX_TOPIC_CHARS} "
             "characters of lower-case words with dots between them, such as 'orders.created'."
         )
-
-
-def is_reserved(topic: str) -> bool:
-    """Tell whether only the host may publish to ``topic``."""
-    return topic.partition(".")[0] in RESERVED
 
 
 def matches(pattern: str, topic: str) -> bool:
