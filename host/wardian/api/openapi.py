@@ -57,6 +57,7 @@ from wardian.runtime.oauth import ConnectionView, DisconnectedView, StartedView
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
 from wardian.runtime.rerun import ReplayOutcome
+from wardian.runtime.schedules.schedules import RunsPage, RunView, ScheduleView
 from wardian.runtime.trust_views import (
     PublisherKeyView,
     PublisherView,
@@ -120,6 +121,9 @@ _SHAPES = (
     SubscriberView,
     DeadLettersPage,
     DeadLettersRequest,
+    ScheduleView,
+    RunView,
+    RunsPage,
     Rekeyed,
     ReloadReport,
     RemovedRecordings,
