@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,55 @@ def test_markdown_becomes_html_without_scripts(
     assert "<li>a</li>" in rendered["html"]
     assert "<script" not in rendered["html"]
     assert 'href="javascript' not in rendered["html"]
+
+
+def test_digest_counts_each_event_once_and_its_schedule_sums_them_up(
+    api: httpx.Client, packages: dict[str, bytes]
+) -> None:
+    shown = install(api, packages, "digest")
+    asked = [item["permission"] for item in shown["asked"]]
+    assert shown["schedules"][0]["when"] == "0 8 * * * Europe/Berlin"
+    api.put("/api/v1/plugins/digest/grants", json={"granted": asked}).raise_for_status()
+
+    for number in range(5):
+        event = {"topic": "orders.created", "data": {"amount": number}}
+        api.post("/api/v1/events", json=event).raise_for_status()
+    api.post("/api/v1/events", json={"topic": "orders.paid", "data": "5"}).raise_for_status()
+    counted(api)
+    assert call(api, "digest", "counted") == [
+        {"topic": "orders.created", "events": 5, "amount": 10},
+        {"topic": "orders.paid", "events": 1, "amount": 0},
+    ]
+
+    # The very same event again, as after a host that was killed.
+    event = {
+        "id": "e-1", "topic": "orders.paid", "source": "app:shop", "time": "2026-11-25T08:00:00Z",
+        "correlation-id": "c", "key": None, "attempt": 1, "data": '{"amount": 7}',
+    }  # fmt: skip
+    handle = "wardian:plugin/event-handler@1.0.0#handle".replace("#", "%23").replace("/", "%2F")
+    for attempt in (1, 2):
+        call(api, "digest", handle, event=event | {"attempt": attempt})
+    assert call(api, "digest", "counted")[1] == {"topic": "orders.paid", "events": 2, "amount": 7}
+
+    runs = [api.post("/api/v1/schedules/digest/daily/run").json() for _ in range(2)]
+
+    assert [(run["state"], run["cause"]) for run in runs] == [("done", "operator")] * 2
+    latest = call(api, "digest", "latest")
+    assert latest["id"] == runs[0]["id"]  # the second had nothing to sum up
+    (event,) = api.get("/api/v1/events", params={"topic": "digest.*"}).json()["events"]
+    assert event["data"]["id"] == runs[0]["id"]
+    assert event["data"]["lines"]["orders.created"] == {"events": 5, "amount": 10}
+    assert call(api, "digest", "counted") == []
+
+
+def counted(api: httpx.Client) -> None:
+    """Wait until `digest` has handled what waits for it."""
+    while any(
+        each["queued"]
+        for each in api.get("/api/v1/events/subscribers").json()
+        if each["plugin"] == "digest"
+    ):
+        time.sleep(0.02)
 
 
 def test_counter_is_refused_what_was_not_granted_and_counts_with_grants(

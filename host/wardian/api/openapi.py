@@ -59,6 +59,7 @@ from wardian.runtime.oauth import ConnectionView, DisconnectedView, StartedView
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
 from wardian.runtime.rerun import ReplayOutcome
+from wardian.runtime.schedules.schedules import RunsPage, RunView, ScheduleView
 from wardian.runtime.store_views import (
     Cleared,
     EntryView,
@@ -131,6 +132,9 @@ _SHAPES = (
     DeadLettersPage,
     DeadLettersRequest,
     WebhookView,
+    ScheduleView,
+    RunView,
+    RunsPage,
     Rekeyed,
     ReloadReport,
     RemovedRecordings,

@@ -6,23 +6,11 @@ import re
 
 from wardian.errors import InvalidArguments
 from wardian.policy import wildcards
+from wardian.policy.topics import RESERVED, is_reserved
+
+__all__ = ["MAX_TOPIC_CHARS", "RESERVED", "check_pattern", "check_topic", "is_reserved", "matches"]
 
 MAX_TOPIC_CHARS = 200
-
-RESERVED = (
-    "plugin",
-    "trust",
-    "host",
-    "config",
-    "credential",
-    "vault",
-    "event",
-    "endpoint",
-    "schedule",
-    "key",
-    "tenant",
-)
-"""First words of the topics that only the host publishes to."""
 
 _TOPIC = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*(?:\.[a-z0-9]+(?:[_-][a-z0-9]+)*)*")
 
@@ -38,11 +26,6 @@ def check_topic(topic: str) -> None:
             f"{topic[:MAX_TOPIC_CHARS]!r} is not a topic: it takes up to {MAX_TOPIC_CHARS} "
             "characters of lower-case words with dots between them, such as 'orders.created'."
         )
-
-
-def is_reserved(topic: str) -> bool:
-    """Tell whether only the host may publish to ``topic``."""
-    return topic.partition(".")[0] in RESERVED
 
 
 def check_pattern(pattern: str) -> None:

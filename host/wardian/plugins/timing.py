@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -62,7 +62,7 @@ class Timing:
         return next(self._cron_ticks(moment), None)
 
     def shortest(self) -> timedelta:
-        """Return the shortest time between two of the next ticks from some day on."""
+        """Return the shortest time between two of the ticks of some year; a year if it has one."""
         if self.every is not None:
             return interval(self.every)
         return _shortest(self.cron or "")
@@ -125,7 +125,9 @@ def check_timezone(name: str) -> None:
 
 @lru_cache(maxsize=4096)
 def _shortest(cron: str) -> timedelta:
-    pairs = islice(pairwise(CronSim(cron, _SOME_DAY)), _SAMPLED)
+    # No longer than this, because what is seldom takes long to find.
+    soon = takewhile(lambda tick: tick < _SOME_DAY + EVERY_MAX, CronSim(cron, _SOME_DAY))
+    pairs = islice(pairwise(soon), _SAMPLED)
     return min((later - tick for tick, later in pairs), default=EVERY_MAX)
 
 

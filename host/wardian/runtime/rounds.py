@@ -15,9 +15,9 @@ from random import random
 
 from wardian.errors import NotFound
 from wardian.plugins import Installed, Registry
+from wardian.runtime.check_queue import CheckQueue, Key
 from wardian.runtime.health import Health
 from wardian.runtime.lifecycle import lifecycle_function
-from wardian.runtime.schedule import Key, Schedule
 from wardian.storage.rows import HealthRow, now
 from wardian.tenants import Tenants
 
@@ -61,7 +61,7 @@ class Rounds:
         """Unless ``scheduled``, nothing is ever due."""
         self._parts = parts
         self._scheduled = scheduled
-        self._schedule = Schedule()
+        self._queue = CheckQueue()
         self._seen: dict[Key, datetime | None] = {}
         self._changed: set[Key] = set()
         self._running: set[asyncio.Task[None]] = set()
@@ -113,7 +113,7 @@ class Rounds:
 
     def _seconds_to_wait(self) -> float:
         at = self._parts.now()
-        due = None if len(self._running) >= CHECKS_AT_ONCE else self._schedule.next_due(at)
+        due = None if len(self._running) >= CHECKS_AT_ONCE else self._queue.next_due(at)
         seconds = LOOKS_SECONDS_MAX if due is None else (due - at).total_seconds()
         return min(max(0.0, seconds), LOOKS_SECONDS_MAX)
 
@@ -121,12 +121,12 @@ class Rounds:
         at = self._parts.now()
         if at < self._looked_at:
             # The clock was set back, and nobody shall wait for it to come here again.
-            self._changed |= self._schedule.keys()
+            self._changed |= self._queue.keys()
         self._looked_at = at
         while self._changed:
             await self._reschedule(self._changed.pop())
         while len(self._running) < CHECKS_AT_ONCE:
-            key = self._schedule.take(self._parts.now())
+            key = self._queue.take(self._parts.now())
             if key is None:
                 return
             task = asyncio.create_task(self._run(key), name=f"wardian-health {key[0]} {key[1]}")
@@ -148,18 +148,18 @@ class Rounds:
                     await self._parts.health.finish(*key, begun)
                 self._changed.add(key)
         finally:
-            self._schedule.done(key, began, self._parts.now())
+            self._queue.done(key, began, self._parts.now())
 
     async def _reschedule(self, key: Key) -> None:
         """Put a plugin on the schedule, or take it off."""
-        self._schedule.remove(key)
+        self._queue.remove(key)
         self._seen.pop(key, None)
         async with self._put_off_by_faults(key):
             plugin = await self._parts.registry.get(*key)
             row = await self._parts.health.found(plugin) if _is_checked(plugin) else None
             if row is not None:
                 self._seen[key] = row.last_health_check
-                self._schedule.put(key, self._due(plugin, row))
+                self._queue.put(key, self._due(plugin, row))
 
     @asynccontextmanager
     async def _put_off_by_faults(self, key: Key) -> AsyncIterator[None]:
@@ -170,7 +170,7 @@ class Rounds:
             pass  # it was uninstalled meanwhile
         except Exception:  # noqa: BLE001 -- as it says
             _log.exception("%s of %s could not be checked.", key[1], key[0])
-            self._schedule.put(key, self._parts.now() + timedelta(seconds=AFTER_FAULT_SECONDS))
+            self._queue.put(key, self._parts.now() + timedelta(seconds=AFTER_FAULT_SECONDS))
 
     def _due(self, plugin: Installed, row: HealthRow) -> datetime:
         """Tell when a plugin is to be checked next: at once, if it never was."""

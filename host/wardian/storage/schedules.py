@@ -164,7 +164,16 @@ async def due(
 
 
 async def renew(connection: Connection, owners: Collection[str], until: datetime) -> None:
-    """Have the leases of ``owners``, of every tenant, last longer."""
+    """Have the leases of ``owners``, of every tenant, last longer.
+
+    What is being changed at this moment is left alone: to wait for it, with rows of others locked
+    already, would be a deadlock as soon as whoever changes it wants those.
+    """
+    held = (
+        select(_S.lease_owner)
+        .where(_S.lease_owner.in_(list(owners)))
+        .with_for_update(skip_locked=True)
+    )
     await connection.of_every_tenant().execute(
-        update(schedules).where(_S.lease_owner.in_(list(owners))).values(lease_until=until)
+        update(schedules).where(_S.lease_owner.in_(held)).values(lease_until=until)
     )

@@ -15,6 +15,7 @@ import postgres
 from fakes import Body
 from guests.handlers import HANDLE
 from hosts import MANIFEST, WASM, FakeHost, fake_host, package
+from schedules import Clock, hourly, scheduled, scheduling_of
 from wardian.crypto.digests import sha256_hex
 from wardian.errors import Conflict, SignatureInvalid, Unauthenticated
 from wardian.plugins.archive import write_archive
@@ -357,6 +358,41 @@ async def test_an_event_published_on_one_is_handled_by_a_plugin_on_the_other(
         await one.parts.events.publish("default", "orders.new", "1", source="app:shop")
         async with asyncio.timeout(HEARD_SECONDS):
             assert await handled.get() == "1"
+
+
+async def test_of_two_hosts_one_runs_each_tick_and_a_pause_on_one_holds_on_the_other(
+    pair: Pair,
+) -> None:
+    clock = Clock()
+    hosts = [scheduling_of(each.parts, clock) for each in pair]
+    await pair[0].host.install(scheduled(hourly(function="step")))
+    await asyncio.gather(*(each.scheduler.run_due() for each in hosts))
+
+    for ticks in range(1, 9):
+        clock.goes_on(hours=1)
+        await asyncio.gather(*(each.scheduler.run_due() for each in hosts))
+        assert sum(len(each.executor.jobs) for each in pair) == ticks
+
+    await hosts[0].schedules.set_paused("works", "hourly", True)
+    clock.goes_on(hours=1)
+    await hosts[1].scheduler.run_due()
+    assert sum(len(each.executor.jobs) for each in pair) == 8
+    (view,) = await hosts[1].schedules.all()
+    assert view.state == "paused"
+
+
+async def test_a_schedule_upgraded_on_one_is_never_run_by_the_other_as_it_was(pair: Pair) -> None:
+    clock = Clock()
+    hosts = [scheduling_of(each.parts, clock) for each in pair]
+    await pair[0].host.install(scheduled(hourly(function="step")))
+    await asyncio.gather(*(each.scheduler.run_due() for each in hosts))
+
+    later = hourly(function="step").replace("0 * * * *", "30 * * * *")
+    await pair[0].host.upgrade(scheduled(later, version="1.1.0"))
+    clock.goes_on(hours=1)
+    await hosts[1].scheduler.run_due()  # whether or not it has heard of that
+
+    assert pair[1].executor.jobs == []
 
 
 async def test_a_host_goes_on_listening_whatever_went_wrong_with_what_it_heard(

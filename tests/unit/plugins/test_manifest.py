@@ -74,6 +74,14 @@ to_version = "1.2.0"
 [[oauth]]
 provider = "github"
 scopes = ["repo"]
+
+[[schedule]]
+name = "daily"
+cron = "0 8 * * MON-FRI"
+timezone = "Europe/Berlin"
+missed = "run-once"
+function = "summarise"
+arguments = { days = 1 }
 """
 
 

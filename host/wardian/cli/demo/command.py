@@ -11,7 +11,16 @@ import typer
 
 from wardian.cli.access import fresh_key
 from wardian.cli.demo.calls import answers, calls_of, show
-from wardian.cli.demo.samples import ACTOR, FIRST, TRIAGE, Built, Installation, build_all
+from wardian.cli.demo.digest import show_digest, summarized
+from wardian.cli.demo.samples import (
+    ACTOR,
+    DIGEST,
+    FIRST,
+    TRIAGE,
+    Built,
+    Installation,
+    build_all,
+)
 from wardian.cli.demo.stand_in import StandIn, standing_in
 from wardian.cli.demo.webhook import show as show_webhook
 from wardian.cli.demo.webhook import told
@@ -89,6 +98,7 @@ class _Stage:
         webhook = None
         if self._stand_in is not None and built.has(TRIAGE):
             webhook = await told(url, tenant, self._stand_in)
+        digest = await summarized(url, key) if built.has(DIGEST) else None
         curls = {call.sample: call.curl(url, key) for call in calls}
         return {
             "url": url,
@@ -97,6 +107,7 @@ class _Stage:
             "skipped": built.skipped,
             "call": answered[FIRST],
             "calls": answered,
+            "digest": digest,
             "curl": curls[FIRST],
             "curls": curls,
             "webhook": webhook,
@@ -108,6 +119,8 @@ class _Stage:
         show(terminal, found["calls"])
         if found["webhook"]:
             show_webhook(terminal, found["webhook"])
+        if found["digest"] is not None:
+            show_digest(terminal, found["digest"])
         for name in found["skipped"]:
             terminal.line(f"Skipped: {name} (its toolchain is not here).", "yellow")
         if self._once:

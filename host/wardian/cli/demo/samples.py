@@ -24,6 +24,8 @@ FIRST = "csv-insights"
 
 TRIAGE = "issue-triage"
 
+DIGEST = "digest"
+
 LEFT_OUT = "misbehaving"
 """The sample that is for `wardian run`: it would only be in the way of who looks around."""
 

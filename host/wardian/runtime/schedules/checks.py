@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from wardian.errors import Fault, InvalidManifest, NotFound
-from wardian.events.topics import is_reserved
 from wardian.plugins.manifest import Manifest
 from wardian.plugins.schedules import Schedule
 from wardian.policy.permissions import Permission
+from wardian.policy.topics import is_reserved
 from wardian.sandbox.description import Description, FunctionDescription
 
 _HOST_CALLS = "wardian:plugin/"

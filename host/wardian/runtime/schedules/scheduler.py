@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from wardian.errors import WardianError
 from wardian.plugins import Registry
 from wardian.plugins.states import CALLABLE
-from wardian.runtime.schedules.claims import Claims
+from wardian.runtime.schedules.claims import PUT_OFF, Claims
 from wardian.runtime.schedules.planning import Planner
 from wardian.runtime.schedules.running import Runner
 from wardian.storage import Database
@@ -169,6 +169,7 @@ class Scheduler:
                 await self._parts.runner.perform(claimed)
         except WardianError as error:
             _log.warning("%s of %s waits: %s", row.schedule, row.plugin, error)
+            self._rests[_key(row)] = self._planner.now() + PUT_OFF
         except Exception:  # noqa: BLE001 -- one schedule must not end the others'
             _log.exception("%s of %s waits.", row.schedule, row.plugin)
             self._rests[_key(row)] = self._planner.now() + AFTER_FAULT

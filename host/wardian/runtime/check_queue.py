@@ -16,7 +16,7 @@ Key = tuple[str, str]
 """Tenant and name of a plugin."""
 
 
-class Schedule:
+class CheckQueue:
     """The due times of plugins.
 
     One check of a tenant runs at a time, and a tenant rests after each: whatever its plugins ask

@@ -1,0 +1,23 @@
+"""Topics that only the host publishes to."""
+
+from __future__ import annotations
+
+RESERVED = (
+    "plugin",
+    "trust",
+    "host",
+    "config",
+    "credential",
+    "vault",
+    "event",
+    "endpoint",
+    "schedule",
+    "key",
+    "tenant",
+)
+"""First words of the topics that only the host publishes to."""
+
+
+def is_reserved(topic: str) -> bool:
+    """Tell whether only the host may publish to ``topic``."""
+    return topic.partition(".")[0] in RESERVED
