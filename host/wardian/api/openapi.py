@@ -29,6 +29,12 @@ from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, Repla
 from wardian.api.v1.tenants import TenantRequest
 from wardian.api.v1.trust import RevocationRequest, TrustPolicyRequest
 from wardian.api.v1.upgrades import RollbackRequest
+from wardian.api.v1.webhooks import (
+    EndpointChangeRequest,
+    EndpointRequest,
+    LettersRequest,
+    SecretRequest,
+)
 from wardian.events.cloud import CloudEvent
 from wardian.policy.layers import ConfigLayer, Environment
 from wardian.policy.limits import Limits
@@ -40,6 +46,13 @@ from wardian.runtime.config_views import (
     ReloadReport,
 )
 from wardian.runtime.deliveries import DeadLettersPage, SubscriberView
+from wardian.runtime.endpoints import (
+    AttemptsPage,
+    AttemptView,
+    EndpointView,
+    NewEndpoint,
+    UndeliveredPage,
+)
 from wardian.runtime.hooks import WebhookView
 from wardian.runtime.host import (
     BatchView,
@@ -131,6 +144,15 @@ _SHAPES = (
     SubscriberView,
     DeadLettersPage,
     DeadLettersRequest,
+    EndpointRequest,
+    EndpointChangeRequest,
+    SecretRequest,
+    LettersRequest,
+    EndpointView,
+    NewEndpoint,
+    AttemptView,
+    AttemptsPage,
+    UndeliveredPage,
     WebhookView,
     ScheduleView,
     RunView,
