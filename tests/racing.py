@@ -32,7 +32,7 @@ async def subscriber(database: Database) -> Subscriber | None:
     """Return the one subscriber, while anything waits for it."""
     async with database.reading() as connection:
         (row,) = await DeliveryRepository(connection, "default").subscribers()
-    return Subscriber("default", row.plugin_id, "counter") if row.queued else None
+    return Subscriber("default", row.id, "counter") if row.queued else None
 
 
 def tell(line: str) -> None:

@@ -20,7 +20,8 @@ from wardian.runtime.conditions import Condition
 from wardian.runtime.executor.job import WorkersReport
 from wardian.runtime.statistics import Vitals
 from wardian.runtime.upgrade_report import UpgradeReport
-from wardian.runtime.webhook_asks import WebhookAsk, unheard, webhook_asks
+from wardian.runtime.webhook_asks import WebhookAsk, webhook_asks
+from wardian.runtime.webhook_handlers import unheard
 from wardian.vault.keyring import VaultState
 from wardian.worker.protections import Protections
 

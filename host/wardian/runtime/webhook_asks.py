@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from wardian.plugins import Installed
 from wardian.plugins.manifest import Manifest
 from wardian.plugins.webhooks import Webhook
-
-_HANDLER = "wardian:plugin/webhook-handler@"
 
 
 class WebhookAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,21 +40,3 @@ def webhook_ask(webhook: Webhook) -> WebhookAsk:
         description=webhook.description,
         surface=webhook.surface,
     )
-
-
-def handler_of(plugin: Installed) -> str | None:
-    """Return the function that handles a plugin's webhooks; None if it has none."""
-    for function in plugin.description.functions:
-        if function.startswith(_HANDLER) and function.endswith("#handle"):
-            return function
-    return None
-
-
-def unheard(plugin: Installed) -> list[str]:
-    """Return a warning if a plugin's webhooks have nobody to call."""
-    called = [webhook.name for webhook in plugin.manifest.webhooks if webhook.event is None]
-    if not called or handler_of(plugin) is not None:
-        return []
-    return [
-        f"It has the webhook {called[0]!r} and exports no webhook-handler, so nothing comes of it."
-    ]

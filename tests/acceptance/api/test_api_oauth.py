@@ -156,4 +156,4 @@ async def test_a_key_has_scopes_that_somebody_asks_for(
     assert made.status_code == 201
     assert made.json()["scopes"] == ["call", "orders:write"]
     assert slip.status_code == 400
-    assert "admin, call, read, orders:write" in slip.json()["detail"]
+    assert "admin, call, read, webhooks, orders:write" in slip.json()["detail"]

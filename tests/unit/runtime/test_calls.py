@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hosts import fake_host, package
-from wardian.errors import GuestError, InvalidArguments, NotFound, Overloaded, Trap
+from wardian.errors import Conflict, GuestError, InvalidArguments, NotFound, Overloaded, Trap
 from wardian.plugins import Installed
 from wardian.policy.permissions import parse_permission
 from wardian.policy.secret import Secret
@@ -175,17 +175,21 @@ async def test_a_revoked_grant_is_felt_by_a_call_that_is_running(tmp_path: Path)
     assert case_of(after) == "denied"
 
 
-async def test_a_call_that_outlives_its_plugin_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_a_call_that_outlives_its_plugin_is_ended_and_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
     async def run(arguments: Arguments, answer: HostCalls) -> Any:
+        await answer("kv", "set", ["n", "stale", None])
         await made.host.uninstall("stores")
-        await made.host.install(package(), grants="all")
-        return await answer("kv", "set", ["n", "stale", None])
+        await asyncio.Event().wait()  # until the call is ended
 
     async with fake_host(tmp_path, {"run": run, "ask": ask}) as made:
         await made.host.install(package(), grants="all")
 
-        assert case_of((await made.host.call("stores", "run", {})).result) == "unavailable"
+        with pytest.raises(Conflict, match="uninstalled while this call was running"):
+            await made.host.call("stores", "run", {})
 
+        await made.host.install(package(), grants="all")
         (found,) = (await made.host.call("stores", "ask", asking(("kv", "get", ["n"])))).result
         assert found == ok(None)
 

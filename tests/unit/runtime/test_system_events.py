@@ -31,12 +31,14 @@ SUBSCRIBES = """
 permission = "events:subscribe:orders.*"
 reason = "Follows orders."
 """
-ELSEWHERE = {topic for topic in SYSTEM_EVENTS if topic.startswith("plugin.oauth-")} | {
+OF_OTHERS = ("plugin.oauth-", "plugin.kv-", "plugin.schedule-", "schedule.", "endpoint.")
+ELSEWHERE = {topic for topic in SYSTEM_EVENTS if topic.startswith(OF_OTHERS)} | {
     "config.file-refused",
     "plugin.init-failed",
     "plugin.protection-waived",
     "plugin.rollback-failed",
     "plugin.upgrade-failed",
+    "plugin.webhooks-refused",
     "vault.rekeyed",
 }
 """What does not happen here; what they tell is looked at where it does."""

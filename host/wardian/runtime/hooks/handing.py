@@ -28,7 +28,7 @@ from wardian.runtime.entrance import Entrance
 from wardian.runtime.hooks.incoming import Answer, Incoming
 from wardian.runtime.hooks.replays import HANDLING_SECONDS, Claim, Replays
 from wardian.runtime.hooks.verifying import Verified
-from wardian.runtime.webhook_asks import handler_of
+from wardian.runtime.webhook_handlers import handler_of
 from wardian.storage import Connection, Database
 from wardian.storage.documents import dump_json
 

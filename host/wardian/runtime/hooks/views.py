@@ -13,7 +13,8 @@ from wardian.policy.recipes import Presented, Reason
 from wardian.runtime.hooks.counting import Counted, Outcome
 from wardian.runtime.hooks.incoming import Place
 from wardian.runtime.hooks.verifying import signed_by
-from wardian.runtime.webhook_asks import WebhookAsk, unheard, webhook_ask
+from wardian.runtime.webhook_asks import WebhookAsk, webhook_ask
+from wardian.runtime.webhook_handlers import unheard
 from wardian.storage.rows import now
 from wardian.vault import Held
 from wardian.vault.vault import NEXT
