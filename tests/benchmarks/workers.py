@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 from typing import Any
@@ -20,6 +20,7 @@ from executors import no_host_calls
 from wardian.errors import DeadlineExceeded
 from wardian.policy.levels import LEVELS, Level
 from wardian.runtime.executor import Executor, ExecutorSettings, Job
+from wardian.runtime.executor.job import Place
 from wardian.runtime.executor.worker import spawn_worker
 from wardian.runtime.executor.zygote import Zygote
 from wardian.sandbox import Limits, Sandbox
@@ -64,12 +65,14 @@ class Calling:
 
     async def once(self) -> Any:
         """Make the call, and return its result."""
-        return (await self.executor.call(self.job, no_host_calls)).result
+        # Each has a place of its own among those that run, as the host gives it.
+        job = replace(self.job, place=Place())
+        return (await self.executor.call(job, no_host_calls)).result
 
     async def times(self, count: int) -> None:
         """Make the call ``count`` times, one after the other."""
         for _ in range(count):
-            await self.executor.call(self.job, no_host_calls)
+            await self.once()
 
 
 def executor_of(bench: Bench, **settings: Any) -> Executor:
