@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import senders
 from guests.webhooks import HANDLE
 from hosts import FakeHost, fake_host, package
 from wardian.api.app import app_over
+from wardian.crypto.macs import hmac_by
 from wardian.errors import DeadlineExceeded, GuestError, RateLimited
 from wardian.runtime.executor.job import HostCalls
 from wardian.runtime.hooks import Incoming
@@ -53,6 +55,17 @@ signed = "v0:{timestamp}:{body}"
 
 [webhooks.timestamp]
 header = "x-slack-request-timestamp"
+
+[[webhooks]]
+name = "joined"
+recipe = "custom"
+
+[webhooks.signature]
+header = "x-signature"
+signed = "{id}{body}"
+
+[webhooks.delivery_id]
+header = "x-id"
 """
 KEYS = {
     "github": senders.SECRET,
@@ -60,6 +73,7 @@ KEYS = {
     "standard": senders.STANDARD_SECRET,
     "events": senders.STANDARD_SECRET,
     "slack": senders.SECRET,
+    "joined": senders.SECRET,
 }
 
 
@@ -303,6 +317,39 @@ async def test_another_id_that_nobody_signed_makes_no_other_delivery(receiver: R
 
     assert again.headers["wardian-repeated"] == "true"
     assert len(receiver.handler.given) == 1
+
+
+async def test_what_was_signed_cannot_be_cut_elsewhere_into_an_id_and_a_body(
+    receiver: Receiver,
+) -> None:
+    at = int(time.time())
+    body = f'{{"text":"x.{at}.forged"}}'.encode()
+    signed = senders.standard(body, message="msg_1")
+    moment = signed["webhook-timestamp"]
+    cut = {
+        **signed,
+        "webhook-id": f'msg_1.{moment}.{{"text":"x',
+        "webhook-timestamp": str(at),
+    }
+
+    forged = await receiver.send("standard", b'forged"}', cut)
+
+    assert forged.status_code == 401
+    assert receiver.handler.given == []
+
+
+async def test_an_id_that_runs_into_the_body_makes_no_other_delivery_when_it_is_cut_shorter(
+    receiver: Receiver,
+) -> None:
+    code = hmac_by("sha256", senders.SECRET.encode(), b"d12{}").hex()
+
+    answers = [
+        await receiver.send("joined", body, {"x-signature": code, "x-id": each})
+        for each, body in (("d12", b"{}"), ("d1", b"2{}"), ("d", b"12{}"))
+    ]
+
+    assert [each.headers.get("wardian-repeated") for each in answers] == [None, "true", "true"]
+    assert [each["delivery-id"] for each in receiver.handler.given] == ["d12"]
 
 
 async def test_many_of_one_delivery_at_once_are_handled_once(receiver: Receiver) -> None:

@@ -116,7 +116,7 @@ class Subscription:
 def _json(data: Any) -> str:
     try:
         return dump_json(data)
-    except (TypeError, ValueError) as exc:  # of a type, or in a circle
+    except (TypeError, ValueError, RecursionError) as exc:  # of a type, in a circle, or too deep
         raise InvalidArguments(f"The data of an event is JSON: {exc}.", path="data") from exc
 
 

@@ -127,6 +127,22 @@ class Recipe:
         return form is not None and (bool(form.pointer) or "{id}" in self.signature.signed)
 
     @property
+    def id_edges(self) -> str:
+        """The characters between a signed id of a header and what is signed beside it.
+
+        A brace is among them where nothing is between: there is no telling where the id ends.
+        """
+        before, found, after = self.signature.signed.partition("{id}")
+        if not found:
+            return ""
+        return (before[-1] if "}" in before else "") + (after[0] if "{" in after else "")
+
+    @property
+    def id_tells(self) -> bool:
+        """Whether a delivery is told from others by its id alone."""
+        return self.id_is_signed and not set("{}") & set(self.id_edges)
+
+    @property
     def hidden(self) -> frozenset[str]:
         """The headers that a plugin is not shown."""
         return frozenset((self.signature.header, *self.also_hidden))
@@ -280,7 +296,12 @@ def _id_in(recipe: Recipe, headers: Sequence[tuple[str, str]]) -> str | None:
         return None
     found = _only(headers, form.header)
     # Where it is not signed, it proves nothing, and anybody could leave it out.
-    return None if found is None and not recipe.id_is_signed else _checked_id(found)
+    if found is None and not recipe.id_is_signed:
+        return None
+    # What is signed as "a.b.c" could be read as of the id "a", or of "a.b" and another body.
+    if found is not None and set(recipe.id_edges) - set("{}") & set(found):
+        raise Unacceptable(Reason.MISSING_ID)
+    return _checked_id(found)
 
 
 def _checked_id(found: str | None) -> str:

@@ -66,6 +66,15 @@ async def test_data_that_cannot_be_json_is_refused(bus: EventBus, data: object) 
         await bus.publish("orders.created", data)
 
 
+async def test_data_that_nests_too_deep_is_refused_as_what_is_no_json(bus: EventBus) -> None:
+    data: list[object] = []
+    for _ in range(100_000):
+        data = [data]
+
+    with pytest.raises(InvalidArguments):
+        await bus.publish("orders.created", data)
+
+
 async def test_a_subscriber_iterates_over_what_fits_from_now_on(bus: EventBus) -> None:
     await bus.publish("orders.eu.created", 0)
     subscription = await bus.subscribe("orders.*.created")

@@ -172,6 +172,38 @@ def test_an_id_is_signed_if_the_signature_is_of_it_or_of_where_it_is() -> None:
     assert not replace(RECIPES["github"], delivery_id=None).id_is_signed
 
 
+def signing(signed: str) -> Recipe:
+    return Recipe(
+        name="custom",
+        signature=SignatureForm(header="x-signature", signed=signed),
+        timestamp=TimestampForm(header="x-time"),
+        delivery_id=IdForm(header="x-id"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("signed", "tells", "apart"),
+    [
+        ("{id}.{timestamp}.{body}", True, "."),
+        ("{body}:{id}.{timestamp}", True, ":."),
+        ("v0:{timestamp}:{body}:{id}", True, ":"),
+        ("{id}{timestamp}{body}", False, ""),
+        ("{body}{id}.{timestamp}", False, "."),
+        ("{timestamp}.{body}", False, ""),
+    ],
+)
+def test_an_id_ends_where_only_its_signer_says(signed: str, tells: bool, apart: str) -> None:
+    recipe = signing(signed)
+
+    assert recipe.id_tells is tells
+    for number, each in enumerate("a:.{"):
+        headers = [("x-signature", "ab"), ("x-time", str(SECONDS)), ("x-id", f"{number}{each}b")]
+        if each in apart:
+            assert refused(recipe, headers) is Reason.MISSING_ID
+        else:
+            assert presented(recipe, headers, b"{}").delivery_id == f"{number}{each}b"
+
+
 def test_an_id_that_is_not_signed_may_be_left_out() -> None:
     headers = {name: text for name, text in senders.GITHUB.items() if "delivery" not in name}
 

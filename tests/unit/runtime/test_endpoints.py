@@ -78,6 +78,8 @@ def test_a_secret_is_in_no_record() -> None:
         ("", None),
         ("²", None),
         ("Wed, 99 Nov 2026 20:15:02 GMT", None),
+        (f"Wed, 25 Nov {'9' * 20} 20:15:02 GMT", None),
+        (f"Wed, 25 Nov 2026 20:15:02 +{'9' * 20}", None),
     ],
 )
 def test_when_a_receiver_wants_to_be_asked_again(header: str, waits: timedelta | None) -> None:

@@ -144,6 +144,6 @@ def _retry_after(answer: Answer, at: datetime) -> timedelta | None:
         return timedelta(seconds=min(int(text[:9]), 10**8))
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # of numbers that no date has, the second
         return None
     return max(timedelta(), moment.replace(tzinfo=moment.tzinfo or UTC) - at)

@@ -156,11 +156,12 @@ def signed_by(recipe: Recipe, shown: Presented) -> Signed:
 def _marks(recipe: Recipe, shown: Presented, delivery_id: str | None) -> tuple[str, ...]:
     """Return what tells a delivery from others: its id, and what was signed.
 
-    An id that is not signed anybody can change who has seen the request, and send it again.
+    An id that is not signed anybody can change who has seen the request, and send it again; and one
+    that runs into what is signed beside it can be cut elsewhere.
     """
     marks = []
     if delivery_id is not None:
         marks.append(sha256_hex(b"id\0" + delivery_id.encode()))
-    if not recipe.id_is_signed:
+    if not recipe.id_tells:
         marks.append(sha256_hex(b"signed\0" + shown.message))
     return tuple(marks)
