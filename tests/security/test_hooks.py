@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ import senders
 from guests.webhooks import HANDLE
 from hosts import FakeHost, fake_host, package
 from wardian.api.app import app_over
+from wardian.api.receiving import RECEIVING_OF_ADDRESS_MAX, Receiving
 from wardian.crypto.macs import hmac_by
-from wardian.errors import DeadlineExceeded, GuestError, RateLimited
+from wardian.errors import DeadlineExceeded, GuestError, RateLimited, TryLater
 from wardian.runtime.executor.job import HostCalls
 from wardian.runtime.hooks import Incoming
 from wardian.runtime.hooks.incoming import Place
@@ -634,6 +635,29 @@ async def test_a_flood_of_signed_requests_is_stopped_too(tmp_path: Path) -> None
         assert codes[:5] == [200] * 5
         assert codes[-3:] == [429] * 3
         assert (await receiver.refused("github"))["too-many-requests"] >= 3
+
+
+@pytest.mark.parametrize(
+    ("addresses", "other"),
+    [
+        (["192.0.2.1", "::ffff:192.0.2.1"], "::ffff:192.0.2.2"),
+        (["2001:db8::1", "2001:db8::2:1", "2001:db8:0:0:ffff::"], "2001:db8:0:1::1"),
+    ],
+)
+def test_one_sender_holds_up_no_other_with_bodies_that_do_not_arrive(
+    addresses: list[str], other: str
+) -> None:
+    receiving_ = Receiving()
+    with ExitStack() as arriving:
+        for number in range(RECEIVING_OF_ADDRESS_MAX):
+            arriving.enter_context(receiving_.one(addresses[number % len(addresses)]))
+        for address in addresses:
+            with pytest.raises(TryLater), receiving_.one(address):
+                pass
+        with receiving_.one(other):
+            pass
+    with receiving_.one(addresses[0]):
+        pass
 
 
 def test_rates_count_a_webhook_and_its_tenant_and_forget_nobody() -> None:

@@ -7,6 +7,7 @@ such a tenant, plugin and webhook or not.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ RECEIVING_MAX = 256
 """Requests whose bodies are arriving, of everybody."""
 
 RECEIVING_OF_ADDRESS_MAX = 32
-"""The same, of one address."""
+"""The same, of one address; of IPv6 of one /64, which anybody has who has one of it."""
 
 REPEATED = "Wardian-Repeated"
 """The header that says that a delivery had been handled before."""
@@ -58,6 +59,7 @@ class Receiving:
         Raises:
             TryLater: there are too many.
         """
+        address = _whose(address)
         full = self._of.total() >= RECEIVING_MAX
         if full or self._of[address] >= RECEIVING_OF_ADDRESS_MAX:
             raise TryLater("Too many webhooks are arriving in this moment.")
@@ -91,6 +93,16 @@ async def receive(
         if status_of(type(error)) == 500 and not isinstance(error, WebhookFailed):
             raise
         return _refusal(request, error)
+
+
+def _whose(address: str) -> str:
+    try:
+        found = ipaddress.IPv6Address(address)
+    except ValueError:
+        return address  # IPv4, or a socket that has none
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((found.packed, 64), strict=False))
 
 
 async def _body(request: Request, seconds: float) -> bytes:
