@@ -28,12 +28,13 @@ from sqlalchemy import (
 
 from wardian.crypto.identifiers import new_id
 from wardian.storage.database import Connection
-from wardian.storage.queues import OF_PLUGINS, Queues
+from wardian.storage.queues import OF_PLUGINS, PENDING, RUNNING, Queues, abandoned, pending
 from wardian.storage.rows import DeliveryRow, EventRow, SubscriberRow, now
 from wardian.storage.statements import mine
 from wardian.storage.tables import grants, plugins, subscribers
 
-PENDING, RUNNING, DEAD = "pending", "running", "dead"
+DEAD = "dead"
+"""The state of deliveries that nobody makes any more."""
 
 _S = subscribers.c
 _WANTED = bindparam("of_wanted", type_=String)
@@ -119,7 +120,8 @@ class DeliveryRepository:
         at = now()
         claimed: list[tuple[DeliveryRow, EventRow]] = []
         # One question for each: rows of one state come in order, so the first few are enough.
-        for due in (_is_abandoned(self._queues, at), _is_pending(self._queues, at)):
+        kept = self._queues.deliveries
+        for due in (abandoned(kept, at), pending(kept, at)):
             found = await self._connection.execute(
                 self._queues.found.where(self._of(receiver_id), due, ~_is_behind(self._queues, at))
                 .order_by(self._d.position)
@@ -307,15 +309,8 @@ async def waiting(
 
     With ``begun`` also those that somebody has begun to handle something for.
     """
-    at, receivers = now(), queues.receivers.c
-    held = queues.deliveries.c.state == RUNNING if begun else _is_abandoned(queues, at)
-    due = or_(
-        exists().where(queues.of_receiver, _is_pending(queues, at)),
-        exists().where(queues.of_receiver, held),
-    )
-    found = await connection.of_every_tenant().execute(
-        queues.subscribers.where(receivers.queued > 0, receivers.paused.is_(False), due)
-    )
+    chosen = queues.begun if begun else queues.waiting
+    found = await connection.of_every_tenant().execute(chosen, {"at": now()})
     return [SubscriberRow(**row) for row in found.mappings()]
 
 
@@ -336,18 +331,6 @@ async def renew(
     await connection.of_every_tenant().execute(
         update(queues.deliveries).where(columns.position.in_(held)).values(lease_until=until)
     )
-
-
-def _is_pending(queues: Queues, at: datetime) -> ColumnElement[bool]:
-    """What waits and may be begun."""
-    columns = queues.deliveries.c
-    return and_(columns.state == PENDING, columns.not_before <= at)
-
-
-def _is_abandoned(queues: Queues, at: datetime) -> ColumnElement[bool]:
-    """What was leased by a host that is gone."""
-    columns = queues.deliveries.c
-    return and_(columns.state == RUNNING, columns.lease_until < at)
 
 
 def _is_behind(queues: Queues, at: datetime) -> ColumnElement[bool]:

@@ -15,8 +15,8 @@ from uuid import UUID
 
 from sqlalchemy import and_, select, update
 
-from wardian.storage.deliveries import PENDING, RUNNING, DeliveryRepository, both
-from wardian.storage.queues import OF_PLUGINS
+from wardian.storage.deliveries import DeliveryRepository, both
+from wardian.storage.queues import OF_PLUGINS, PENDING, RUNNING
 from wardian.storage.rows import DeliveryRow, EventRow, now
 from wardian.storage.tables import deliveries, subscribers
 

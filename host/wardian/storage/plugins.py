@@ -75,6 +75,8 @@ _DROP_UNUSED_PACKAGES = delete(packages).where(
     ),
 )
 
+_IN_USE = select(packages.c.digest, packages.c.component_digest).distinct()
+
 _KEPT = (
     select(*_VERSION_COLUMNS)
     .where(mine(versions, versions.c.plugin_id == OF_PLUGIN))
@@ -325,9 +327,7 @@ class PluginRepository:
 
 async def packages_in_use(connection: Connection) -> dict[str, str]:
     """Return every tenant's packages: the digest of each and that of its component."""
-    found = await connection.of_every_tenant().execute(
-        select(packages.c.digest, packages.c.component_digest).distinct()
-    )
+    found = await connection.of_every_tenant().execute(_IN_USE)
     return {row.digest: row.component_digest for row in found}
 
 

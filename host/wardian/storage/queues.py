@@ -19,13 +19,15 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    exists,
     insert,
+    or_,
     select,
     update,
 )
 
 from wardian.storage.rows import DeliveryRow, EventRow
-from wardian.storage.statements import OF_ID, mine
+from wardian.storage.statements import AT, OF_ID, mine
 from wardian.storage.tables import (
     deliveries,
     endpoint_deliveries,
@@ -34,6 +36,10 @@ from wardian.storage.tables import (
     plugins,
     subscribers,
 )
+
+PENDING = "pending"
+RUNNING = "running"
+"""The states of deliveries that are still to be made."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +52,8 @@ class Queues:
         count, lock: statements on the row `OF_ID` of ``receivers``.
         found: deliveries with their events.
         subscribers: receivers, as `SubscriberRow` has them.
+        waiting: those that have something to get `AT` a moment.
+        begun: those, and others that somebody has begun to handle something for.
     """
 
     deliveries: Table
@@ -57,11 +65,8 @@ class Queues:
     lock: Select[Any]
     found: Select[Any]
     subscribers: Select[Any]
-
-    @property
-    def of_receiver(self) -> ColumnElement[bool]:
-        """The condition that joins a delivery and its receiver."""
-        return and_(self.deliveries.c.tenant == self.receivers.c.tenant, self.receiver == self.id)
+    waiting: Select[Any]
+    begun: Select[Any]
 
 
 def _queues(
@@ -76,7 +81,13 @@ def _queues(
     ]
     subscriber = [columns[name] for name in ("tenant", "queued", "dropped", "paused")]
     name = columns[own_id] if named is None else plugins.c.name
+    of_receiver = and_(kept.c.tenant == columns.tenant, kept.c[receiver] == columns[own_id])
+    is_pending, is_abandoned = pending(kept, AT), abandoned(kept, AT)
     is_its_event = and_(events.c.tenant == kept.c.tenant, events.c.id == kept.c.event_id)
+    found = select(*subscriber, columns[own_id].label("id"), name.label("name")).select_from(
+        receivers if named is None else named
+    )
+    waiting = found.where(columns.queued > 0, columns.paused.is_(False))
     return Queues(
         deliveries=kept,
         receivers=receivers,
@@ -90,10 +101,27 @@ def _queues(
         ),
         lock=select(columns.paused, columns.queued).where(is_named).with_for_update(),
         found=select(*event, *delivery).select_from(kept.join(events, is_its_event)),
-        subscribers=select(
-            *subscriber, columns[own_id].label("id"), name.label("name")
-        ).select_from(receivers if named is None else named),
+        subscribers=found,
+        waiting=waiting.where(
+            or_(exists().where(of_receiver, is_pending), exists().where(of_receiver, is_abandoned))
+        ),
+        begun=waiting.where(
+            or_(
+                exists().where(of_receiver, is_pending),
+                exists().where(of_receiver, kept.c.state == RUNNING),
+            )
+        ),
     )
+
+
+def pending(kept: Table, at: Any) -> ColumnElement[bool]:
+    """What waits and may be begun."""
+    return and_(kept.c.state == PENDING, kept.c.not_before <= at)
+
+
+def abandoned(kept: Table, at: Any) -> ColumnElement[bool]:
+    """What was leased by a host that is gone."""
+    return and_(kept.c.state == RUNNING, kept.c.lease_until < at)
 
 
 _NAMED = subscribers.join(

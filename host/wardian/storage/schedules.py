@@ -11,15 +11,49 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from wardian.storage.database import Connection
 from wardian.storage.rows import DueRow, RunRow, ScheduleRow
+from wardian.storage.statements import AT, OF_NAME, OF_PLUGIN, mine
 from wardian.storage.tables import plugins, schedule_runs, schedules
 
 _S, _R = schedules.c, schedule_runs.c
 _SCHEDULE = tuple(_S[name] for name in ScheduleRow.__dataclass_fields__)
 _RUN = tuple(_R[name] for name in RunRow.__dataclass_fields__)
+
+_ALL = select(*_SCHEDULE).where(mine(schedules))
+_OF_PLUGIN = _ALL.where(_S.plugin_id == OF_PLUGIN)
+_FIND = _OF_PLUGIN.where(_S.name == OF_NAME)
+
+_ABANDONED = and_(_S.run_id.is_not(None), _S.lease_until < AT)
+_IS_DUE = and_(
+    _S.run_id.is_(None),
+    _S.paused.is_(False),
+    _S.due_at <= AT,
+    plugins.c.state.in_(bindparam("states", expanding=True)),
+)
+_PLACE = func.row_number().over(partition_by=_S.tenant, order_by=_S.due_at).label("place")
+_NUMBERED = (
+    select(_S.tenant, _S.plugin_id, plugins.c.name.label("plugin"), _S.name, _S.due_at, _PLACE)
+    .join(plugins, and_(plugins.c.tenant == _S.tenant, plugins.c.id == _S.plugin_id))
+    .where(or_(_IS_DUE, _ABANDONED))
+    .subquery()
+)
+_DUE = (
+    select(_NUMBERED).where(_NUMBERED.c.place <= bindparam("of_each")).order_by(_NUMBERED.c.due_at)
+)
 
 
 class ScheduleRepository:
@@ -31,17 +65,17 @@ class ScheduleRepository:
 
     async def of_plugin(self, plugin_id: str) -> dict[str, ScheduleRow]:
         """Return a plugin's schedules by name."""
-        mine = and_(_S.tenant == self._tenant, _S.plugin_id == plugin_id)
-        return {row.name: row for row in await self._rows(mine)}
+        rows = await self._rows(_OF_PLUGIN, of_plugin=plugin_id)
+        return {row.name: row for row in rows}
 
     async def all(self) -> dict[tuple[str, str], ScheduleRow]:
         """Return the tenant's schedules by plugin and name."""
-        rows = await self._rows(_S.tenant == self._tenant)
+        rows = await self._rows(_ALL)
         return {(row.plugin_id, row.name): row for row in rows}
 
     async def find(self, plugin_id: str, name: str) -> ScheduleRow | None:
         """Return one schedule."""
-        rows = await self._rows(self._is(plugin_id, name))
+        rows = await self._rows(_FIND, of_plugin=plugin_id, of_name=name)
         return rows[0] if rows else None
 
     async def add(self, row: ScheduleRow) -> None:
@@ -118,8 +152,8 @@ class ScheduleRepository:
             delete(schedule_runs).where(mine, _R.position <= last.scalar_subquery())
         )
 
-    async def _rows(self, condition: ColumnElement[bool]) -> list[ScheduleRow]:
-        found = await self._connection.execute(select(*_SCHEDULE).where(condition))
+    async def _rows(self, statement: Executable, **values: Any) -> list[ScheduleRow]:
+        found = await self._connection.execute(statement, {"in_tenant": self._tenant, **values})
         return [ScheduleRow(**row) for row in found.mappings()]
 
     def _is(self, plugin_id: str, name: str) -> ColumnElement[bool]:
@@ -140,22 +174,8 @@ async def due(
     That is what is due of plugins in one of ``states``, and what was left by a host that is gone;
     of each tenant no more than so many.
     """
-    abandoned = and_(_S.run_id.is_not(None), _S.lease_until < at)
-    is_due = and_(
-        _S.run_id.is_(None),
-        _S.paused.is_(False),
-        _S.due_at <= at,
-        plugins.c.state.in_(list(states)),
-    )
-    place = func.row_number().over(partition_by=_S.tenant, order_by=_S.due_at).label("place")
-    numbered = (
-        select(_S.tenant, _S.plugin_id, plugins.c.name.label("plugin"), _S.name, _S.due_at, place)
-        .join(plugins, and_(plugins.c.tenant == _S.tenant, plugins.c.id == _S.plugin_id))
-        .where(or_(is_due, abandoned))
-        .subquery()
-    )
     found = await connection.of_every_tenant().execute(
-        select(numbered).where(numbered.c.place <= of_each).order_by(numbered.c.due_at)
+        _DUE, {"at": at, "states": list(states), "of_each": of_each}
     )
     return [
         DueRow(tenant=row.tenant, plugin_id=row.plugin_id, plugin=row.plugin, schedule=row.name)

@@ -18,6 +18,7 @@ OF_PLUGIN: BindParameter[Any] = bindparam("of_plugin")
 OF_NAME: BindParameter[Any] = bindparam("of_name")
 OF_DIGEST: BindParameter[Any] = bindparam("of_digest")
 OF_ID: BindParameter[Any] = bindparam("of_id")
+AT: BindParameter[Any] = bindparam("at")
 
 
 def mine(table: Table, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
