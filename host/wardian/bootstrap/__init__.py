@@ -185,6 +185,7 @@ def compose(
         fresh=connections.fresh,
         publish_limits=publish_limits(settings),
         dropped=drops.note,
+        lines=telemetry.lines,
     )
     recorder = Recorder(database, telemetry, recording_policy(settings))
     recordings = Recordings(database, registry, journal, recorder)

@@ -9,7 +9,7 @@ raise `Refused`, which becomes ``err``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wardian.capabilities.agents import Agents
 from wardian.capabilities.base import Budget, CallContext, CallFacts, Fresh, Refused, as_it_is
@@ -28,6 +28,7 @@ from wardian.egress import Egress
 from wardian.events import Drop, Events, PublishLimits
 from wardian.storage import Database
 from wardian.storage.kv import Quota
+from wardian.telemetry import Lines
 from wardian.vault import Vault
 from wardian.vault.watch import Watch
 
@@ -47,6 +48,7 @@ class Services:
     fresh: Fresh = as_it_is
     plugins: PluginCalls | None = None
     publish_limits: PublishLimits | None = None
+    lines: Lines = field(default_factory=Lines)
     dropped: Callable[[Drop], None] = lambda drop: None
 
 
@@ -54,7 +56,7 @@ def build(services: Services) -> dict[str, object]:
     """Return every capability by the name of its WIT interface."""
     return {
         "context": Context(),
-        "logging": Logging(),
+        "logging": Logging(services.lines),
         "config": Config(),
         "kv": Kv(services.database, services.kv_quota),
         "kv-namespaces": KvNamespaces(services.database, services.kv_quota),

@@ -1,7 +1,7 @@
 """``wardian:plugin/logging``: lines for the operator's log.
 
-Lines go to the logger ``wardian.plugin``. Each record carries ``tenant``, ``plugin``, ``call_id``
-and ``fields`` (a dict) beside its message.
+Lines go to the logger ``wardian.plugin``, and to whoever follows them. Each record carries
+``tenant``, ``plugin``, ``call_id`` and ``fields`` (a dict) beside its message.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import logging
 import unicodedata
 
 from wardian.capabilities.base import CallContext, Refused
+from wardian.storage.rows import now
+from wardian.telemetry import Line, Lines
 
 MAX_MESSAGE_BYTES = 4096
 MAX_FIELDS = 16
@@ -33,6 +35,9 @@ _log = logging.getLogger("wardian.plugin")
 class Logging:
     """Capped, escaped and counted lines. Needs no permission."""
 
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+
     async def log(
         self, call: CallContext, level: str, message: str, fields: list[tuple[str, str]]
     ) -> None:
@@ -46,10 +51,10 @@ class Logging:
             clean(name, MAX_FIELD_NAME_BYTES): clean(value, MAX_FIELD_VALUE_BYTES)
             for name, value in fields[:MAX_FIELDS]
         }
-        _write(call, LEVELS[level], message, shown)
+        _write(self._lines, call, level, message, shown)
 
 
-def write_output(call: CallContext, written: bytes) -> None:
+def write_output(lines: Lines, call: CallContext, written: bytes) -> None:
     """Log what a guest wrote to its standard output or error, as one line at ``info``."""
     try:
         call.budget.spend("log_lines")
@@ -57,18 +62,31 @@ def write_output(call: CallContext, written: bytes) -> None:
         call.budget.usage.dropped_log_lines += 1
     else:
         text = written.decode(errors="replace").removesuffix("\n")
-        _write(call, logging.INFO, text, {"stream": "output"})
+        _write(lines, call, "info", text, {"stream": "output"})
 
 
-def _write(call: CallContext, level: int, message: str, fields: dict[str, str]) -> None:
+def _write(
+    lines: Lines, call: CallContext, level: str, message: str, fields: dict[str, str]
+) -> None:
     facts = call.facts
+    shown = clean(message, MAX_MESSAGE_BYTES)
     extra = {
         "tenant": facts.tenant,
         "plugin": facts.plugin,
         "call_id": facts.call_id,
         "fields": fields,
     }
-    _log.log(level, "%s", clean(message, MAX_MESSAGE_BYTES), extra=extra)
+    _log.log(LEVELS[level], "%s", shown, extra=extra)
+    line = Line(
+        sequence=0,
+        time=now(),
+        plugin=facts.plugin,
+        call_id=facts.call_id,
+        level=level,
+        message=shown,
+        fields=fields,
+    )
+    lines.write(facts.tenant, line)
 
 
 def clean(text: str, most_bytes: int) -> str:

@@ -216,7 +216,9 @@ class Calls:
             arguments=arguments,
             limits=context.budget.limits,
             on_output=lambda written: write_output(
-                context, self._services.functions.sinks.output(context, written)
+                self._services.telemetry.lines,
+                context,
+                self._services.functions.sinks.output(context, written),
             ),
             configuration=settled.text,
             place=self._place(context),

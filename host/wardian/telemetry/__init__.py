@@ -1,5 +1,6 @@
 """What operators watch."""
 
+from wardian.telemetry.lines import Follower, Line, Lines, WantedLines
 from wardian.telemetry.metrics import Telemetry, WorkerCounts
 
-__all__ = ["Telemetry", "WorkerCounts"]
+__all__ = ["Follower", "Line", "Lines", "Telemetry", "WantedLines", "WorkerCounts"]

@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from wardian.storage.rows import SurveyRow
+from wardian.telemetry.lines import Lines
 
 CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
 
@@ -49,9 +50,14 @@ class EgressCounts(Protocol):
 
 
 class Telemetry:
-    """Counters and histograms of one host."""
+    """Counters and histograms of one host.
+
+    Attributes:
+        lines: what its plugins log.
+    """
 
     def __init__(self) -> None:
+        self.lines = Lines()
         self._registry = CollectorRegistry()
         self._plugins: set[tuple[str, str]] = set()
         # Looking a metric up by its labels costs more than counting does.

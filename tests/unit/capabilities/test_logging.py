@@ -15,6 +15,7 @@ from wardian.capabilities.logging import (
     write_output,
 )
 from wardian.policy.limits import Limits
+from wardian.telemetry import Lines
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +34,7 @@ async def test_a_line_carries_its_level_call_and_fields(
 ) -> None:
     call = calling()
 
-    await Logging().log(call, level, "rows %s %d", [("rows", "7"), ["kind", "csv"]])  # type: ignore[list-item]
+    await Logging(Lines()).log(call, level, "rows %s %d", [("rows", "7"), ["kind", "csv"]])  # type: ignore[list-item]
 
     (record,) = caplog.records
     assert record.name == "wardian.plugin"
@@ -53,10 +54,10 @@ async def test_lines_past_the_budget_are_dropped_and_counted(
 
     for number in range(5):
         if number < 2:
-            await Logging().log(call, "info", "x", [])
+            await Logging(Lines()).log(call, "info", "x", [])
         else:
             with refusing("exhausted", "2 log lines"):
-                await Logging().log(call, "info", "x", [])
+                await Logging(Lines()).log(call, "info", "x", [])
 
     assert len(caplog.records) == 2
     assert call.budget.usage.log_lines == 2
@@ -90,7 +91,7 @@ def test_a_line_too_long_is_shortened_to_its_bytes(text: str) -> None:
 async def test_only_so_many_fields_are_kept(caplog: pytest.LogCaptureFixture) -> None:
     fields = [(f"f{number}" * 100, "v" * 10_000) for number in range(100)]
 
-    await Logging().log(calling(), "info", "x", fields)
+    await Logging(Lines()).log(calling(), "info", "x", fields)
 
     kept = vars(caplog.records[0])["fields"]
     assert len(kept) == MAX_FIELDS
@@ -102,8 +103,8 @@ async def test_what_a_guest_prints_is_logged_within_the_same_budget(
 ) -> None:
     call = calling(limits=Limits(log_lines=1))
 
-    write_output(call, b"hello\x1b \xff\n")
-    write_output(call, b"more\n")
+    write_output(Lines(), call, b"hello\x1b \xff\n")
+    write_output(Lines(), call, b"more\n")
 
     (record,) = caplog.records
     assert record.getMessage() == "hello\\x1b \ufffd"
