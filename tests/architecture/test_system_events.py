@@ -22,6 +22,7 @@ NOTES = {
     "note_schedule": "schedule.",
     "note_stored": "plugin.",
     "note_endpoint": "endpoint.",
+    "note_denied": "",
 }
 """The methods of a change that write something down, and what they put before its name."""
 
@@ -40,6 +41,7 @@ COMPUTED = {
         "schedule-resumed",
     ],
     "f'events-{what}'": ["events-requeued", "events-discarded"],
+    "whose.action": ["permission.denied", "api.denied"],
     "topic": ["key.created", "key.revoked"],
 }
 """What an expression that is no literal can be; see where it is written."""

@@ -151,7 +151,8 @@ NAMED: Mapping[tuple[str, str], Case] = {
 LISTS = [
     "/plugins", "/config", "/config/explain", "/config/history", "/credentials", "/vault",
     "/events", "/events/subscribers", "/events/dead", "/publishers", "/trust/policy",
-    "/revocations", "/keys", "/hooks", "/schedules", "/webhooks",
+    "/revocations", "/keys", "/hooks", "/schedules", "/webhooks", "/audit", "/audit/head",
+    "/audit/verification", "/audit/export",
 ]  # fmt: skip
 """Routes that show what a tenant has: nothing of another's."""
 

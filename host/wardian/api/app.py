@@ -20,6 +20,7 @@ from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
 from wardian.api.streams import Streams
 from wardian.api.v1 import (
+    audit,
     config,
     credentials,
     dependencies,
@@ -121,6 +122,7 @@ def _v1() -> APIRouter:
         publishers,
         trust,
         keys,
+        audit,
         tenants,
     )
     for noun in nouns:

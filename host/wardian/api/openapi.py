@@ -35,10 +35,12 @@ from wardian.api.v1.webhooks import (
     LettersRequest,
     SecretRequest,
 )
+from wardian.crypto.chains import ChainReport, Head
 from wardian.events.cloud import CloudEvent
 from wardian.policy.layers import ConfigLayer, Environment
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
+from wardian.runtime.audit import AuditPage
 from wardian.runtime.config_views import (
     ConfigJudgement,
     Explanation,
@@ -101,6 +103,9 @@ router = APIRouter(include_in_schema=False)
 Json = dict[str, Any]
 
 _SHAPES = (
+    AuditPage,
+    ChainReport,
+    Head,
     BatchView,
     CallAnswer,
     CallRequest,

@@ -132,6 +132,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.webhooks,
             parts.scheduling,
             parts.hooks,
+            parts.audit,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -170,7 +171,7 @@ def compose(
     egress = make_egress(settings)
     vault, upkeep = make_vault(database, events, journal, steps, roots)
     flows, connections = make_oauth(settings, database, registry, journal, vault, egress)
-    telemetry, drops = make_telemetry(executor, egress, journal)
+    telemetry, drops, audit = make_telemetry(executor, egress, database, journal)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
     exchange = Exchange(registry, depth_max=settings.chain_depth_max)
@@ -193,7 +194,11 @@ def compose(
         CallServices(
             executor=executor,
             functions=HostFunctions(
-                contract(), build(services), telemetry, Sinks(services.watch, telemetry)
+                contract(),
+                build(services),
+                telemetry,
+                Sinks(services.watch, telemetry),
+                audit.denials.host_call,
             ),
             files=files,
             telemetry=telemetry,
@@ -377,6 +382,7 @@ def compose(
             ),
             hooks_policy(settings),
         ),
+        audit=audit,
     ), statistics
 
 

@@ -225,6 +225,12 @@ _GROUPS = (
         {"list": "keys.list_keys", "create": "keys.create", "revoke": "keys.revoke"},
     ),
     (
+        "audit",
+        "The audit trail: who did what, from where, and what was refused.",
+        _HOST,
+        {"list": "audit.list_entries", "export": "audit.export", "verify": "audit.verify"},
+    ),
+    (
         "tenants",
         "Tenants of the host.",
         _HOST,

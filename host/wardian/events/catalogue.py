@@ -42,6 +42,12 @@ _FAILED = "from to reason step"
 _LAYER = "layer environment origin paths further_paths version"
 
 SYSTEM_EVENTS: Mapping[str, Told] = {
+    "api.denied": _told(
+        "A key was refused what it asked for: the `request`, the type of the error as `name`, and "
+        "how often within the hour.",
+        "request actor layer name? count",
+    ),
+    "audit.exported": _told("The audit trail was exported.", "audit actor"),
     "config.changed": _told(
         "A configuration was changed, of one plugin or of all of the tenant's: which paths of "
         "which layer, and for which `plugins` another one is in force.",
@@ -81,6 +87,11 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     ),
     "key.created": _told("An API key was made.", "key actor id scopes"),
     "key.revoked": _told("An API key was revoked.", "key actor id scopes"),
+    "permission.denied": _of_plugin(
+        "A plugin was refused something by a host function: the permission that was judged as "
+        "`name`, by which `layer`, and how often within the hour.",
+        "layer function? name? version call_id caller count",
+    ),
     "plugin.active": _of_plugin("It takes calls, or does so without a reservation again.", _STATE),
     "plugin.configured": _of_plugin("Its own configuration was changed.", _LAYER),
     "plugin.degraded": _of_plugin("It takes calls, and does not do well.", _STATE),

@@ -19,6 +19,7 @@ from wardian.events import EventBus, Events
 from wardian.plugins import Installed, Registry
 from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
+from wardian.runtime.audit import AuditTrail
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.config_edits import Edit, Place
 from wardian.runtime.config_judging import shortcomings
@@ -158,6 +159,7 @@ class HostParts:
     webhooks: Webhooks
     stores: Stores
     hooks: Hooks
+    audit: AuditTrail
 
 
 class PluginHost:
@@ -183,6 +185,7 @@ class PluginHost:
         credentials: what plugins use and never see; set, listed and removed by name.
         vault: whether it is sealed, its keys, and new ones.
         hooks: requests of others to plugins' webhooks, and what came of them.
+        audit: who did what, from where, and who decided; in pages, exported, verified.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -207,6 +210,7 @@ class PluginHost:
         self.credentials = parts.credentials
         self.vault = parts.upkeep
         self.hooks = parts.hooks
+        self.audit = parts.audit
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default

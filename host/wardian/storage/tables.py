@@ -336,7 +336,15 @@ audit = Table(
     Column("action", String(64), nullable=False),
     Column("subject", String(200), nullable=False),
     Column("detail", JSON, nullable=False),
-    Index(None, "tenant", "position"),
+    Column("key_id", String(36), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("request_id", String(128), nullable=False),
+    Column("decision", String(16), nullable=False),
+    Column("layer", String(80), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index(None, "tenant", "sequence", unique=True),
     sqlite_autoincrement=True,
 )
 
