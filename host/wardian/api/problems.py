@@ -59,6 +59,7 @@ from wardian.errors import (
     WorkerLost,
 )
 from wardian.policy.origin import origin
+from wardian.runtime.audit import is_denial
 from wardian.runtime.host import PluginHost
 from wardian.sandbox import to_json
 
@@ -204,7 +205,7 @@ async def on_wardian_error(request: Request, error: Exception) -> Response:
     if status_of(type(error)) == 500:
         _log.error("Fault of the host in %s", request.scope["path"], exc_info=error)
     source = origin()
-    if source is not None and source.key_id:
+    if source is not None and source.key_id and is_denial(error):
         host: PluginHost = request.app.state.host
         subject = f"{request.method} {request.scope['path']}"
         host.audit.denials.request(source, subject, error)

@@ -83,6 +83,15 @@ class _Counted:
     count: int = 0
 
 
+def is_denial(error: WardianError) -> bool:
+    """Tell whether an error says that somebody may not do what they asked for."""
+    return _layer_of(error) is not None
+
+
+def _layer_of(error: WardianError) -> str | None:
+    return next((_LAYERS[kind] for kind in type(error).__mro__ if kind in _LAYERS), None)
+
+
 class Denials:
     """Counts refusals until they are written down."""
 
@@ -109,7 +118,7 @@ class Denials:
 
     def request(self, source: Origin, subject: str, error: WardianError) -> None:
         """Count a request of a known key that was refused, if that is what the error says."""
-        layer = next((_LAYERS[kind] for kind in type(error).__mro__ if kind in _LAYERS), None)
+        layer = _layer_of(error)
         if layer is None or not source.key_id:
             return
         self._count(
