@@ -104,6 +104,11 @@ NAMED: Mapping[tuple[str, str], Case] = {
     ("GET", "/plugins/{name}/kv/entry"): Case(query={"key": "k"}),
     ("GET", "/plugins/{name}/kv/export"): Case(),
     ("POST", "/plugins/{name}/kv/clear"): sent(all=True),
+    ("GET", "/plugins/{name}/api/{path}"): Case(),
+    ("DELETE", "/plugins/{name}/api/{path}"): Case(),
+    ("POST", "/plugins/{name}/api/{path}"): sent(),
+    ("PUT", "/plugins/{name}/api/{path}"): sent(),
+    ("PATCH", "/plugins/{name}/api/{path}"): sent(),
     ("GET", "/schedules/{plugin}/{name}"): Case(),
     ("GET", "/schedules/{plugin}/{name}/runs"): Case(),
     ("POST", "/schedules/{plugin}/{name}/pause"): Case(),
@@ -190,6 +195,7 @@ class Scene:
             name=names.get(noun, "stores"),
             provider="github",
             function="run",
+            path="run",
             plugin="stores",
         )
 

@@ -37,6 +37,7 @@ from wardian.api.v1 import (
     publishers,
     recordings,
     schedules,
+    served,
     tenants,
     trust,
     upgrades,
@@ -87,6 +88,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     app.state.oauth_rates = Rates(oauth_pages.PER_MINUTE)
     app.state.receiving = receiving.Receiving()
     app.router.routes.append(functions.call_route)
+    app.router.routes.append(served.served_route)
     app.include_router(receiving.router)
     for router in (_v1(), health.router, openapi.router, pages.router, oauth_pages.router):
         app.include_router(router)

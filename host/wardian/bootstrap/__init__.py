@@ -68,6 +68,7 @@ from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import RoundsParts
 from wardian.runtime.schedules.scheduling import SchedulingParts
+from wardian.runtime.served import Served
 from wardian.runtime.sinks import Sinks
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
@@ -383,6 +384,7 @@ def compose(
             hooks_policy(settings),
         ),
         audit=audit,
+        served=Served(registry),
     ), statistics
 
 

@@ -51,6 +51,7 @@ from wardian.runtime.replay import Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds
 from wardian.runtime.schedules.scheduling import Scheduling
+from wardian.runtime.served import Served
 from wardian.runtime.statistics import NO_VITALS, Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.stores import Stores
@@ -160,6 +161,7 @@ class HostParts:
     stores: Stores
     hooks: Hooks
     audit: AuditTrail
+    served: Served
 
 
 class PluginHost:
@@ -185,6 +187,7 @@ class PluginHost:
         credentials: what plugins use and never see; set, listed and removed by name.
         vault: whether it is sealed, its keys, and new ones.
         hooks: requests of others to plugins' webhooks, and what came of them.
+        served: paths that plugins have the host answer with their functions.
         audit: who did what, from where, and who decided; in pages, exported, verified.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
@@ -211,6 +214,7 @@ class PluginHost:
         self.vault = parts.upkeep
         self.hooks = parts.hooks
         self.audit = parts.audit
+        self.served = parts.served
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
