@@ -33,6 +33,8 @@ COMPUTED = {
     "f'key-{state}'": ["key-retired", "key-revoked"],
     "REFUSED": ["webhooks-refused"],
     "what": [
+        "row-data-set",
+        "row-data-removed",
         "events-requeued",
         "events-discarded",
         "oauth-scopes-changed",

@@ -36,6 +36,7 @@ from wardian.api.v1 import (
     plugins,
     publishers,
     recordings,
+    rows,
     schedules,
     served,
     tenants,
@@ -129,6 +130,8 @@ def _v1() -> APIRouter:
     )
     for noun in nouns:
         api.include_router(noun.router)
+    api.include_router(rows.plugin_router)
+    api.include_router(rows.router)
     return api
 
 

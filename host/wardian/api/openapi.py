@@ -26,6 +26,7 @@ from wardian.api.v1.oauth import StartRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.publishers import PublisherKeyRequest, PublisherRequest, ReasonRequest
 from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
+from wardian.api.v1.rows import Forgotten, RowDataRequest
 from wardian.api.v1.served import SERVED_PATH
 from wardian.api.v1.tenants import TenantRequest
 from wardian.api.v1.trust import RevocationRequest, TrustPolicyRequest
@@ -75,6 +76,9 @@ from wardian.runtime.oauth import ConnectionView, DisconnectedView, StartedView
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
 from wardian.runtime.rerun import ReplayOutcome
+from wardian.runtime.rows.migrating import Migrated
+from wardian.runtime.rows.rows import RowsPage
+from wardian.runtime.rows.views import RowDataView, RowKindView
 from wardian.runtime.schedules.schedules import RunsPage, RunView, ScheduleView
 from wardian.runtime.served import METHODS, WITHOUT_BODY, ServedOperation
 from wardian.runtime.store_views import (
@@ -105,6 +109,12 @@ router = APIRouter(include_in_schema=False)
 Json = dict[str, Any]
 
 _SHAPES = (
+    RowDataRequest,
+    RowDataView,
+    RowKindView,
+    RowsPage,
+    Forgotten,
+    Migrated,
     AuditPage,
     ChainReport,
     Head,

@@ -67,6 +67,9 @@ from wardian.runtime.refresh import Refresh
 from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import RoundsParts
+from wardian.runtime.rows.migrating import MigrationParts, RowMigrations
+from wardian.runtime.rows.rows import PluginRows
+from wardian.runtime.rows.schemas import RowSchemas
 from wardian.runtime.schedules.scheduling import SchedulingParts
 from wardian.runtime.served import Served
 from wardian.runtime.sinks import Sinks
@@ -134,6 +137,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.scheduling,
             parts.hooks,
             parts.audit,
+            parts.row_migrations,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -385,6 +389,18 @@ def compose(
         ),
         audit=audit,
         served=Served(registry),
+        rows=PluginRows(database, registry, journal, RowSchemas(), rows_max=settings.rows_max),
+        row_migrations=RowMigrations(
+            MigrationParts(
+                database=database,
+                events=events,
+                registry=registry,
+                journal=journal,
+                tenants=tenants,
+                entrance=entrance,
+                schemas=RowSchemas(),
+            )
+        ),
     ), statistics
 
 

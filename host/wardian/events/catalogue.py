@@ -148,6 +148,16 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     "plugin.recordings-removed": _of_plugin("Its recordings were removed.", "removed"),
     "plugin.rolled-back": _of_plugin("It is at an earlier version again.", _VERSIONS),
     "plugin.rollback-failed": _of_plugin("It stayed at its version.", _FAILED),
+    "plugin.row-data-migrated": _of_plugin(
+        "Data that it keeps beside rows was brought to the schema of its version, or could not be.",
+        "kind schema_version migrated failed",
+    ),
+    "plugin.row-data-removed": _of_plugin(
+        "What it kept beside a row of the host's own was removed.", "kind row"
+    ),
+    "plugin.row-data-set": _of_plugin(
+        "What it keeps beside a row of the host's own was changed.", "kind row"
+    ),
     "plugin.schedule-paused": _of_plugin("One of its schedules does not run any more.", "schedule"),
     "plugin.schedule-resumed": _of_plugin("One of its schedules runs again.", "schedule"),
     "plugin.schedule-run": _of_plugin("Somebody had one of its schedules run now.", "schedule"),

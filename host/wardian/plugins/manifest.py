@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from wardian.plugins.documents import JsonObject
 from wardian.plugins.faults import refusal
 from wardian.plugins.paths import parse_path
+from wardian.plugins.row_data import KINDS_MAX, RowData
 from wardian.plugins.schedules import SCHEDULES_MAX, Schedule
 from wardian.plugins.tables import (
     MANY,
@@ -119,6 +120,15 @@ class Manifest(Table):
             description="What the host does by itself, and when.",
         ),
         distinct("name"),
+    ] = ()
+    row_data: Annotated[
+        tuple[RowData, ...],
+        Field(
+            max_length=KINDS_MAX,
+            strict=False,
+            description="Data that it has beside rows of the host's and of host apps'.",
+        ),
+        distinct("kind"),
     ] = ()
     health_check: Annotated[
         HealthCheck | None, Field(description="When the host asks whether it is well.")

@@ -477,6 +477,32 @@ class AttemptRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AwareRow:
+    """What a plugin keeps beside a row that is not its own.
+
+    Attributes:
+        kind, row_id: the row.
+        plugin_metadata: an object.
+        schema_version: of the schema that it fits.
+        version: grows with each change.
+        before, before_version: what it was before it was migrated, and by which schema.
+        fault: why it could not be migrated; empty if it could, or need not.
+    """
+
+    plugin_id: str
+    kind: str
+    row_id: str
+    plugin_metadata: Mapping[str, Any]
+    schema_version: int
+    version: int
+    before: Mapping[str, Any] | None
+    before_version: int | None
+    fault: str
+    updated_at: datetime
+    updated_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleRow:
     """When a schedule of a plugin is due.
 
