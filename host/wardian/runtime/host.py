@@ -639,6 +639,7 @@ class PluginHost:
         limits: Mapping[str, Any] | None = None,
         correlation_id: str | None = None,
         traceparent: str | None = None,
+        tracestate: str | None = None,
         call_id: str | None = None,
         scopes: Collection[str] | None = None,
     ) -> CallOutcome:
@@ -670,6 +671,7 @@ class PluginHost:
             call_id=call_id,
             correlation_id=correlation_id,
             traceparent=traceparent,
+            tracestate=tracestate,
             scopes=scopes,
         )
         entrance = self._parts.entrance

@@ -8,6 +8,7 @@ from typing import Any
 
 from wardian.crypto.identifiers import new_id
 from wardian.events import Event, Events, Kind
+from wardian.runtime.correlation import current
 from wardian.storage import Connection, Database
 from wardian.storage.events import AuditRepository
 from wardian.storage.neighbours import claimed, is_claimed
@@ -25,7 +26,7 @@ class Change:
         self.plugins = PluginRepository(connection, tenant)
         self.noted: list[Event] = []
         self._events = events
-        self._correlation_id = new_id()
+        self._correlation_id = (None if actor == "host" else current()) or new_id()
 
     async def note(self, what: str, plugin: str, detail: Mapping[str, Any]) -> None:
         """Write down that ``plugin.WHAT`` happened to a plugin: for auditors and subscribers."""
