@@ -15,6 +15,7 @@ from wardian.api import oauth as oauth_pages
 from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
 from wardian.api.downloads import Downloads
+from wardian.api.idempotency import OnceOnly
 from wardian.api.identity import RequestIdentity
 from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
@@ -92,6 +93,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     install_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(RouteAhead, route=functions.call_route)
+    app.add_middleware(OnceOnly)
     app.add_middleware(BodyCap, bytes_max=_bytes_max(settings))
     app.add_middleware(UnhandledFaults)
     app.add_middleware(RequestIdentity)

@@ -15,6 +15,7 @@ from wardian.bootstrap.folder import (
     package_store,
 )
 from wardian.bootstrap.hooks import hooks_policy
+from wardian.bootstrap.idempotency import make_idempotency
 from wardian.bootstrap.neighbours import halts_of, relay_of
 from wardian.bootstrap.policies import (
     COMPILED,
@@ -132,6 +133,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.webhooks,
             parts.scheduling,
             parts.hooks,
+            parts.idempotency,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -377,6 +379,7 @@ def compose(
             ),
             hooks_policy(settings),
         ),
+        idempotency=make_idempotency(settings, database, tenants),
     ), statistics
 
 

@@ -32,6 +32,7 @@ from wardian.runtime.entrance import Entrance
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health
 from wardian.runtime.hooks import Hooks
+from wardian.runtime.idempotency import Idempotency
 from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
@@ -158,6 +159,7 @@ class HostParts:
     webhooks: Webhooks
     stores: Stores
     hooks: Hooks
+    idempotency: Idempotency
 
 
 class PluginHost:
@@ -183,6 +185,7 @@ class PluginHost:
         credentials: what plugins use and never see; set, listed and removed by name.
         vault: whether it is sealed, its keys, and new ones.
         hooks: requests of others to plugins' webhooks, and what came of them.
+        idempotency: requests that are carried out once, however often they are sent.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -207,6 +210,7 @@ class PluginHost:
         self.credentials = parts.credentials
         self.vault = parts.upkeep
         self.hooks = parts.hooks
+        self.idempotency = parts.idempotency
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
