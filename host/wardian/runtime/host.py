@@ -43,6 +43,7 @@ from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permission_views import SuggestionView, UsesView
 from wardian.runtime.ports import Executor
+from wardian.runtime.preconditions import Revisions
 from wardian.runtime.publishers import Publishers
 from wardian.runtime.recall import Recall
 from wardian.runtime.recording import Recorder
@@ -186,6 +187,7 @@ class PluginHost:
         vault: whether it is sealed, its keys, and new ones.
         hooks: requests of others to plugins' webhooks, and what came of them.
         idempotency: requests that are carried out once, however often they are sent.
+        revisions: the states that things are in, for those who change them together.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -211,6 +213,7 @@ class PluginHost:
         self.vault = parts.upkeep
         self.hooks = parts.hooks
         self.idempotency = parts.idempotency
+        self.revisions = Revisions(parts.database)
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default

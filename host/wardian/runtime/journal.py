@@ -9,6 +9,7 @@ from typing import Any
 from wardian.crypto.identifiers import new_id
 from wardian.events import Event, Events, Kind
 from wardian.runtime.correlation import current
+from wardian.runtime.preconditions import check_precondition
 from wardian.storage import Connection, Database
 from wardian.storage.events import AuditRepository
 from wardian.storage.neighbours import claimed, is_claimed
@@ -149,10 +150,15 @@ class Journal:
 
     @asynccontextmanager
     async def change(self, tenant: str, actor: str) -> AsyncIterator[Change]:
-        """One atomic change; its events are announced after the commit, and not otherwise."""
+        """One atomic change; its events are announced after the commit, and not otherwise.
+
+        Raises:
+            PreconditionFailed: see `wardian.runtime.preconditions`.
+        """
         change: Change | None = None
         try:
             async with self._database.transaction() as connection:
+                await check_precondition(connection, tenant)
                 change = Change(connection, self._events, tenant, actor)
                 yield change
         finally:
