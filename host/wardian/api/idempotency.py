@@ -140,7 +140,7 @@ class _Answer:
         self._held: list[Message] = []
         self.status: int | None = None
         self.passing = False
-        self.body = b""
+        self._body = bytearray()
 
     async def __call__(self, message: Message) -> None:
         if self.passing:
@@ -151,8 +151,8 @@ class _Answer:
             self.status = message["status"]
             self.passing = _is_stream(message)
         else:
-            self.body += message.get("body", b"")
-            self.passing = len(self.body) > self._bytes_max
+            self._body += message.get("body", b"")
+            self.passing = len(self._body) > self._bytes_max
         if self.passing:
             await self.flush()
 
@@ -165,7 +165,7 @@ class _Answer:
         raw = self._held[0].get("headers", ())
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
         matter = [(name, value) for name, value in headers if name in _KEPT_HEADERS]
-        return KeptAnswer(status, matter, self.body)
+        return KeptAnswer(status, matter, bytes(self._body))
 
 
 def _concerns(scope: Scope) -> bool:
@@ -222,8 +222,8 @@ def _again(body: bytes) -> Receive:
     async def receive() -> Message:
         if messages:
             return messages.pop()
-        await asyncio.Event().wait()
-        raise AssertionError("nobody sets it")
+        never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        return await never
 
     return receive
 

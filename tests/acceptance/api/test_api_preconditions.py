@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from apis import clients
+from apis import clients, serving
 from hosts import MANIFEST, WASM, FakeHost, fake_host
 from signing import KEY, NEXT_KEY
 from wardian.api.app import app_over
@@ -269,3 +269,28 @@ async def test_a_configuration_s_tag_is_one_of_its_version_and_of_what_is_shown(
         assert (second.status_code, second.json()["type"]) == (409, "/problems/conflict")
         third = await found.change("PATCH", config, {"set": {"step": 7}}, first.headers["etag"])
         assert third.status_code == 200
+
+
+async def test_over_a_socket_answers_without_a_body_end_where_they_end(tmp_path: Path) -> None:
+    async with scene(tmp_path) as found:
+        settings = Settings(data_dir=tmp_path / "data")
+        headers = dict(found.http.headers)
+        async with (
+            serving(found.made.host, settings) as (address, port),
+            httpx.AsyncClient(
+                base_url=f"http://{address}:{port}",
+                headers={"Authorization": headers["authorization"]},
+                limits=httpx.Limits(max_connections=1),
+                trust_env=False,
+            ) as client,
+        ):
+            whole = await client.get(STORES)
+            known = {"If-None-Match": whole.headers["etag"]}
+            for _ in range(3):
+                assert (await client.get(STORES, headers=known)).status_code == 304
+            once = {"Idempotency-Key": "1"}
+            for _ in range(3):
+                gone = await client.delete(found.path(f"{V1}/keys/SPARE"), headers=once)
+                assert (gone.status_code, gone.content) == (204, b"")
+            assert gone.headers["idempotency-replayed"] == "true"
+            assert (await client.get(STORES)).content == whole.content
