@@ -98,7 +98,8 @@ class OnceOnly:
         try:
             await self._app(scope, receive, answer)
         except Exception:
-            await _noted(kept.release(claim))
+            answer.passing = True  # what there is of it, if anything, is not the whole
+            await _noted(_settle(kept, claim, answer))
             raise
         except BaseException:
             # The host is being stopped in the middle, and nobody knows how far it came.

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from apis import Connect, clients, serving
 from hosts import FakeHost, fake_host, package
+from wardian.api.app import app_over
 from wardian.errors import GuestError, Trap
 from wardian.settings import Settings
 from wardian.storage.tables import idempotency_keys, idempotency_totals, metadata
@@ -464,3 +465,34 @@ async def test_reads_know_no_key(tmp_path: Path) -> None:
             assert answer.status_code == 200
             assert "idempotency-replayed" not in answer.headers
         assert await totals(made.made) == (0, 0)
+
+
+async def test_an_answer_that_got_lost_on_its_way_is_one_all_the_same(tmp_path: Path) -> None:
+    async with (
+        app(tmp_path / "a", idempotency_answer_bytes_max=1_000) as made,
+        made.client("call") as client,
+    ):
+        served = app_over(made.made.host, made.settings)
+
+        async def lost(message: Any) -> None:
+            raise OSError("the client is gone")
+
+        bodies = [{"type": "http.request", "body": b"{}", "more_body": False}]
+
+        async def receive() -> Any:
+            return bodies.pop()
+
+        scope = {
+            "type": "http", "http_version": "1.1", "method": "POST", "scheme": "http",
+            "path": run_of(function="large"), "query_string": b"", "root_path": "",
+            "headers": [
+                (b"authorization", f"Bearer {client.token}".encode()),
+                (b"idempotency-key", b"lost"),
+            ],
+            "server": ("host", 80), "client": ("here", 1),
+        }  # fmt: skip
+        with pytest.raises(OSError, match="gone"):
+            await served(scope, receive, lost)
+        again = await client.run("lost", "large")
+        assert again.json()["type"] == "/problems/answer-not-kept"
+        assert len(made.runs.seen) == 1
