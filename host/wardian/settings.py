@@ -261,6 +261,20 @@ class Settings(BaseSettings):
     hook_deliveries_kept: _Count = 100_000
     """How many of each plugin's, at most; the oldest are forgotten first."""
 
+    idempotency_hours: Annotated[float, Field(gt=0, le=720)] = 24.0
+    """How long the answer to a request with an `Idempotency-Key` is kept, so that the same request
+    is not carried out again."""
+
+    idempotency_keys_max: _Count = 100_000
+    """Such requests of one tenant that are remembered, and half of it those with the same API key.
+    The next are refused with status 429."""
+
+    idempotency_bytes_max: _Count = 256 * MIB
+    """What the answers to them may take together, and half of it those with the same API key."""
+
+    idempotency_answer_bytes_max: Annotated[int, Field(ge=1, le=64 * MIB)] = MIB
+    """Size of one answer that is kept; of a larger one it is remembered that there was one."""
+
     environment: Environment = Environment.PRODUCTION
     """What this host is for: `development`, `staging` or `production`. Plugins see the
     configuration of this environment."""

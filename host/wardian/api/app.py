@@ -10,12 +10,15 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import Lifespan, Scope
 
 from wardian import __version__
-from wardian.api import health, openapi, pages, receiving
+from wardian.api import health, openapi, pages, receiving, versions
 from wardian.api import oauth as oauth_pages
 from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
+from wardian.api.deprecations import Deprecations, are_declared
 from wardian.api.downloads import Downloads
+from wardian.api.idempotency import OnceOnly
 from wardian.api.identity import RequestIdentity
+from wardian.api.preconditions import Validators
 from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
 from wardian.api.streams import Streams
@@ -93,11 +96,17 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     app.include_router(receiving.router)
     for router in (_v1(), health.router, openapi.router, pages.router, oauth_pages.router):
         app.include_router(router)
+    app.include_router(versions.router)
     install_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(RouteAhead, route=functions.call_route)
+    app.add_middleware(Validators)
+    app.add_middleware(OnceOnly)
     app.add_middleware(BodyCap, bytes_max=_bytes_max(settings))
     app.add_middleware(UnhandledFaults)
+    going = versions.deprecated(versions.VERSIONS)
+    if are_declared(app.routes, going):
+        app.add_middleware(Deprecations, prefixes=going)
     app.add_middleware(RequestIdentity)
     return app
 

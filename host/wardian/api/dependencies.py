@@ -86,6 +86,7 @@ def _required(scope: Scope) -> Callable[[Request, _Described], Awaitable[Caller]
     async def checked(request: Request, _: _Described) -> Caller:
         caller = await holder_of(scope, request)
         _check_query(request)
+        _check_condition(request)
         return caller
 
     return checked
@@ -103,6 +104,24 @@ def _check_query(request: Request) -> None:
                 f"There is no parameter {name[:_SHOWN_CHARS]!r} here; there is {there_is}.",
                 path=f"query.{name[:_SHOWN_CHARS]}",
             )
+
+
+def _check_condition(request: Request) -> None:
+    """Refuse a condition that would not be looked at: whoever sends one relies on it."""
+    if request.method == "GET" or "if-match" not in request.headers:
+        return
+    if "if-match" not in _headers(request.scope["route"].dependant):
+        raise InvalidArguments(
+            "If-Match is not looked at here; without it the change is made whatever was changed "
+            "before.",
+            path="header.If-Match",
+        )
+
+
+def _headers(dependant: Dependant) -> Iterator[str]:
+    yield from (each.alias for each in dependant.header_params)
+    for other in dependant.dependencies:
+        yield from _headers(other)
 
 
 def _parameters(dependant: Dependant) -> Iterator[str]:

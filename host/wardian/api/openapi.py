@@ -12,7 +12,9 @@ from starlette.responses import Response
 
 from wardian.api.answers import SCHEMAS, answer, answers, takes
 from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
+from wardian.api.deprecations import mark
 from wardian.api.exposure import describes_publicly
+from wardian.api.idempotency import HEADER, KEY_CHARS_MAX
 from wardian.api.problems import MEDIA_TYPE
 from wardian.api.statuses import problem_statuses
 from wardian.api.v1.config_requests import ConfigEdit, ConfigProposal, RevertRequest
@@ -38,6 +40,7 @@ from wardian.api.v1.webhooks import (
     LettersRequest,
     SecretRequest,
 )
+from wardian.api.versions import VERSIONS, VersionsView, deprecated
 from wardian.crypto.chains import ChainReport, Head
 from wardian.events.cloud import CloudEvent
 from wardian.policy.layers import ConfigLayer, Environment
@@ -210,6 +213,7 @@ _SHAPES = (
     UsesView,
     VaultView,
     VersionView,
+    VersionsView,
 )
 
 _PROBLEM: Json = {
@@ -254,6 +258,19 @@ _PROBLEM: Json = {
         "payload": {"description": "The error value that the function itself answered."},
     },
 }
+_IDEMPOTENCY_KEY: Json = {
+    "name": HEADER,
+    "in": "header",
+    "description": "A key of the client's own, such as a UUID. The same request under the same key "
+    "is carried out once, and answered again as the first time.",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": KEY_CHARS_MAX + 2,
+        "pattern": r'^(?:"[ !#-\[\]-~]+"|[!#-+\--:<-\[\]-~]+)$',
+    },
+}
+_IDEMPOTENCY_KEY_REF = {"$ref": "#/components/parameters/IdempotencyKey"}
 _LIMITS = {"allOf": [{"$ref": SCHEMAS.format(name="Limits")}], "description": "Limits to lower."}
 _PROBLEM_REF = {"$ref": "#/components/responses/Problem"}
 
@@ -298,13 +315,16 @@ def static_document(app: FastAPI) -> Json:
     }
     for path, item in document["paths"].items():
         for method, operation in item.items():
+            _describe_headers(path, method, operation)
             # The framework's own shape of a validation fault is never answered here.
             operation["responses"].pop("422", None)
             _add_problems(path, method, operation)
+    mark(document, deprecated(VERSIONS))
     components = document.setdefault("components", {})
     _, shapes = msgspec.json.schema_components(_SHAPES, ref_template=SCHEMAS)
     components["schemas"] = {**shapes, "Problem": _PROBLEM}
     content = {MEDIA_TYPE: {"schema": {"$ref": SCHEMAS.format(name="Problem")}}}
+    components["parameters"] = {"IdempotencyKey": _IDEMPOTENCY_KEY}
     components["responses"] = {"Problem": {"description": "A problem.", "content": content}}
     document["tags"] = []
     return document
@@ -313,6 +333,16 @@ def static_document(app: FastAPI) -> Json:
 def _add_problems(path: str, method: str, operation: Json) -> None:
     for status in problem_statuses(path, method, operation):
         operation["responses"].setdefault(str(status), _PROBLEM_REF)
+
+
+def _describe_headers(path: str, method: str, operation: Json) -> None:
+    """Describe what middleware does for all routes of a kind."""
+    if not path.startswith("/api/"):
+        return
+    if method != "get":
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY_REF)
+    elif "application/json" in operation["responses"].get("200", {}).get("content", {}):
+        operation["responses"]["304"] = {"description": "If-None-Match has its ETag."}
 
 
 def _call_operation() -> Json:
@@ -416,6 +446,7 @@ def function_operation(plugin: str, function: FunctionDescription) -> Json:
         "description": f"`{function.signature}`",
         "operationId": f"{plugin}/{function.name}",
         "security": [{"bearer": []}],
+        "parameters": [_IDEMPOTENCY_KEY_REF],
         "requestBody": {"required": True, "content": _json(asked)},
         "responses": responses,
     }

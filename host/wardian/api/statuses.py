@@ -15,7 +15,8 @@ ANY = (400, 429, 500, 503)
 
 KEYED = (401, 403)
 NAMED = (404,)
-CHANGING = (404, 409)
+CHANGING = (404, 409, 412, 422)
+"""Also what is repeated with another body, or was made from another state."""
 SENDING = (413, 415)
 JUDGING = (422,)
 CALLING = (409, 422, 502, 504)
@@ -45,7 +46,7 @@ def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[
     yield from ANY
     if "security" in operation:
         yield from KEYED
-    if "{" in path or any(each["name"] in _NAMES for each in operation.get("parameters", ())):
+    if "{" in path or any(each.get("name") in _NAMES for each in operation.get("parameters", ())):
         yield from NAMED
     if method != "get":
         yield from CHANGING

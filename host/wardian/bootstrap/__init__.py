@@ -15,6 +15,7 @@ from wardian.bootstrap.folder import (
     package_store,
 )
 from wardian.bootstrap.hooks import hooks_policy
+from wardian.bootstrap.idempotency import make_idempotency
 from wardian.bootstrap.neighbours import halts_of, relay_of
 from wardian.bootstrap.policies import (
     COMPILED,
@@ -138,6 +139,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.hooks,
             parts.audit,
             parts.row_migrations,
+            parts.idempotency,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -401,6 +403,7 @@ def compose(
                 schemas=RowSchemas(),
             )
         ),
+        idempotency=make_idempotency(settings, database, tenants),
     ), statistics
 
 

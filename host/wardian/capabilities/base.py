@@ -82,6 +82,7 @@ class CallFacts:
     version: str
     correlation_id: str
     traceparent: str | None = None
+    tracestate: str | None = None
     hops: int = 0
     origin: str | None = None
     scopes: Collection[str] | None = None

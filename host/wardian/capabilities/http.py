@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wardian import __version__
@@ -15,6 +15,7 @@ from wardian.egress.headers import accepted
 from wardian.errors import InvalidArguments
 from wardian.policy.outgoing import Injection, Outgoing, name_as_read
 from wardian.policy.permissions import Permission, request_permission
+from wardian.policy.trace import is_same_trace, traceparent
 from wardian.policy.urls import Url, parse_url
 
 METHODS = re.compile(r"[A-Z]{1,20}", re.ASCII)
@@ -50,7 +51,7 @@ class Http:
 
     async def send(self, call: CallContext, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and wait for the whole response."""
-        outgoing = _outgoing(request)
+        outgoing = _in_its_trace(call, _outgoing(request))
         credential = request["credential"]
         judge = _Judge(call, credential)
         judge.require(outgoing.method, outgoing.url)
@@ -145,6 +146,18 @@ def _outgoing(request: dict[str, Any]) -> Outgoing:
     return Outgoing(
         method=method, url=url, headers=headers, body=None if body is None else bytes(body)
     )
+
+
+def _in_its_trace(call: CallContext, outgoing: Outgoing) -> Outgoing:
+    """Add the call's ``tracestate`` where a plugin goes on with the call's trace: guests know
+    nothing of the one, and its makers lose their places in the trace without it."""
+    facts, sent = call.facts, dict(outgoing.headers)
+    if facts.traceparent is None or facts.tracestate is None or "tracestate" in sent:
+        return outgoing
+    goes_on = traceparent([sent.get("traceparent", "")])
+    if goes_on is None or not is_same_trace(goes_on, facts.traceparent):
+        return outgoing
+    return replace(outgoing, headers=(*outgoing.headers, ("tracestate", facts.tracestate)))
 
 
 def _errand(

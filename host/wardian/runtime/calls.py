@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from wardian.plugins import Installed
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.text import escaped
 from wardian.plugins.trust import Trust
+from wardian.policy import trace
 from wardian.policy.grants import Authority
 from wardian.policy.layers import Environment
 from wardian.policy.leaks import Leaks
@@ -45,8 +45,6 @@ SETTLED_MAX = 1_024
 FAULT_CHARACTERS_MAX = 500
 """How much is kept of why a call of the host's own failed."""
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?")
-_MAX_TRACEPARENT_CHARS = 256
 _MAX_NAME_CHARS = 200
 
 
@@ -75,6 +73,7 @@ class CallRequest:
     call_id: str | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
     caller: CallContext | None = None
     hops: int = 0
     origin: str | None = None
@@ -499,7 +498,8 @@ def _context(
         plugin_id=plugin.id,
         version=plugin.version,
         correlation_id=(request.correlation_id or call_id)[:_MAX_NAME_CHARS],
-        traceparent=_valid_traceparent(request.traceparent),
+        traceparent=trace.traceparent(_sent(request.traceparent)),
+        tracestate=trace.tracestate(_sent(request.tracestate)),
         hops=request.hops if caller is None else caller.facts.hops,
         origin=request.origin if caller is None else caller.facts.origin,
         scopes=request.scopes,
@@ -565,8 +565,5 @@ def _name_fault(error: InvalidArguments, arguments: Mapping[str, Any]) -> None:
             raise fault from error
 
 
-def _valid_traceparent(text: str | None) -> str | None:
-    """W3C Trace Context: a header that does not parse is as good as none."""
-    if text is None or len(text) > _MAX_TRACEPARENT_CHARS or not _TRACEPARENT.fullmatch(text):
-        return None
-    return text
+def _sent(header: str | None) -> list[str]:
+    return [] if header is None else [header]

@@ -33,6 +33,7 @@ from wardian.runtime.entrance import Entrance
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health
 from wardian.runtime.hooks import Hooks
+from wardian.runtime.idempotency import Idempotency
 from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
@@ -43,6 +44,7 @@ from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permission_views import SuggestionView, UsesView
 from wardian.runtime.ports import Executor
+from wardian.runtime.preconditions import Revisions
 from wardian.runtime.publishers import Publishers
 from wardian.runtime.recall import Recall
 from wardian.runtime.recording import Recorder
@@ -166,6 +168,7 @@ class HostParts:
     served: Served
     rows: PluginRows
     row_migrations: RowMigrations
+    idempotency: Idempotency
 
 
 class PluginHost:
@@ -195,6 +198,8 @@ class PluginHost:
         row_migrations: bring that to the schema of a plugin's version.
         served: paths that plugins have the host answer with their functions.
         audit: who did what, from where, and who decided; in pages, exported, verified.
+        idempotency: requests that are carried out once, however often they are sent.
+        revisions: the states that things are in, for those who change them together.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -223,6 +228,8 @@ class PluginHost:
         self.served = parts.served
         self.rows = parts.rows
         self.row_migrations = parts.row_migrations
+        self.idempotency = parts.idempotency
+        self.revisions = Revisions(parts.database)
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
@@ -655,6 +662,7 @@ class PluginHost:
         limits: Mapping[str, Any] | None = None,
         correlation_id: str | None = None,
         traceparent: str | None = None,
+        tracestate: str | None = None,
         call_id: str | None = None,
         scopes: Collection[str] | None = None,
     ) -> CallOutcome:
@@ -686,6 +694,7 @@ class PluginHost:
             call_id=call_id,
             correlation_id=correlation_id,
             traceparent=traceparent,
+            tracestate=tracestate,
             scopes=scopes,
         )
         entrance = self._parts.entrance

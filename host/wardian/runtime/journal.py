@@ -11,6 +11,8 @@ from typing import Any
 from wardian.crypto.identifiers import new_id
 from wardian.events import Event, Events, Kind
 from wardian.policy.origin import Origin, origin
+from wardian.runtime.correlation import current
+from wardian.runtime.preconditions import check_precondition
 from wardian.storage import Connection, Database
 from wardian.storage.audit import AuditRepository
 from wardian.storage.neighbours import claimed, is_claimed
@@ -37,7 +39,7 @@ class Change:
         self.written: list[AuditEntryRow] = []
         self._events = events
         self._trail: AuditRepository | None = None
-        self._correlation_id = new_id()
+        self._correlation_id = (None if actor == "host" else current()) or new_id()
 
     async def note(self, what: str, plugin: str, detail: Mapping[str, Any]) -> None:
         """Write down that ``plugin.WHAT`` happened to a plugin: for auditors and subscribers."""
@@ -199,10 +201,15 @@ class Journal:
 
     @asynccontextmanager
     async def change(self, tenant: str, actor: str) -> AsyncIterator[Change]:
-        """One atomic change; its events are announced after the commit, and not otherwise."""
+        """One atomic change; its events are announced after the commit, and not otherwise.
+
+        Raises:
+            PreconditionFailed: see `wardian.runtime.preconditions`.
+        """
         change: Change | None = None
         try:
             async with self._database.transaction() as connection:
+                await check_precondition(connection, tenant)
                 change = Change(connection, self._events, tenant, actor)
                 yield change
         finally:

@@ -731,3 +731,33 @@ webhook_counts = Table(
     Column("last_at", UtcDateTime, nullable=False),
     _of_plugin(),
 )
+
+# Requests with an `Idempotency-Key`: a row without a status is being carried out, or was when its
+# host was killed. The answer is sealed with a key that only who asked can make again.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    _tenant(key=True),
+    Column("api_key_id", String(36), primary_key=True),
+    Column("mark", String(64), primary_key=True),  # a digest of the key
+    Column("claim", String(36), nullable=False),
+    Column("request", String(64), nullable=False),  # a digest of what was asked
+    Column("status", Integer),
+    Column("sealed", LargeBinary),  # NULL where the answer is not kept
+    Column("size", Integer, nullable=False, default=0),  # of `sealed`
+    Column("lease_owner", String(36)),
+    Column("lease_until", UtcDateTime),
+    Column("until", UtcDateTime, nullable=False),
+    Index(None, "tenant", "until"),
+    Index(None, "lease_owner"),
+)
+
+# How many of the rows above each API key has, and what they take, so that nobody has to count.
+idempotency_totals = Table(
+    "idempotency_totals",
+    metadata,
+    _tenant(key=True),
+    Column("api_key_id", String(36), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+)

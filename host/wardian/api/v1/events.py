@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from wardian.api.answers import answer, answers, schema_of, takes
 from wardian.api.bodies import body_of
+from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, Host, Invoker, Reader, caller_of
 from wardian.api.streams import Streams, Wanted
 from wardian.errors import InvalidArguments, WardianError
@@ -137,9 +138,10 @@ async def stream(
 
 
 @router.get("/subscribers", responses=answers(list[SubscriberView]))
-async def list_subscribers(host: Host, caller: Reader) -> Response:
+async def list_subscribers(host: Host, caller: Reader, paging: InPages) -> Response:
     """List the plugins that receive events, and how many wait for each."""
-    return answer(await host.deliveries.subscribers(tenant=caller.tenant))
+    found = await host.deliveries.subscribers(tenant=caller.tenant)
+    return page_of(found, paging, lambda each: (each.plugin,))
 
 
 @router.post("/subscribers/{name}/pause", responses=answers(list[SubscriberView]))

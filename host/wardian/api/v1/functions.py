@@ -17,7 +17,7 @@ from starlette.types import Scope as RequestScope
 from wardian.api.answers import LARGE_OUTPUT, answer, answers
 from wardian.api.bodies import body_of
 from wardian.api.dependencies import Host, Reader, holder_of
-from wardian.api.identity import traceparent_of
+from wardian.api.identity import trace_of
 from wardian.crypto.identifiers import new_id
 from wardian.policy.usage import Usage
 from wardian.runtime.host import CallOutcome, PluginHost
@@ -76,6 +76,7 @@ async def _call(request: Request) -> Response:
     wanted = await body_of(request, CallRequest)
     host: PluginHost = request.app.state.host
     call_id = request.state.call_id = new_id()
+    parent, state = trace_of(request.headers)
     outcome = await while_connected(
         request.receive,
         host.call(
@@ -86,7 +87,8 @@ async def _call(request: Request) -> Response:
             subject=caller.key_name,
             limits=wanted.limits,
             correlation_id=request.state.request_id,
-            traceparent=traceparent_of(request.headers),
+            traceparent=parent,
+            tracestate=state,
             call_id=call_id,
             scopes=caller.scopes,
         ),

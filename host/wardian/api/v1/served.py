@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from wardian.api.answers import LARGE_OUTPUT, answer
 from wardian.api.bodies import body_of
 from wardian.api.dependencies import holder_of
-from wardian.api.identity import traceparent_of
+from wardian.api.identity import trace_of
 from wardian.api.v1.functions import while_connected
 from wardian.crypto.identifiers import new_id
 from wardian.errors import InvalidArguments
@@ -55,6 +55,7 @@ async def _serve(request: Request) -> Response:
     found = await _found(host, request, caller)
     arguments = await _arguments(request, found)
     call_id = request.state.call_id = new_id()
+    parent, state = trace_of(request.headers)
     outcome = await while_connected(
         request.receive,
         host.call(
@@ -64,7 +65,8 @@ async def _serve(request: Request) -> Response:
             tenant=caller.tenant,
             subject=caller.key_name,
             correlation_id=request.state.request_id,
-            traceparent=traceparent_of(request.headers),
+            traceparent=parent,
+            tracestate=state,
             call_id=call_id,
             scopes=caller.scopes,
         ),
