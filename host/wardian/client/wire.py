@@ -74,6 +74,8 @@ def arguments(place: Place, tls: ssl.SSLContext | None) -> Arguments:
         raise Misconfigured(
             f"The address {place.url!r} cannot be used: it must start with http:// or https://."
         )
+    if not 0 < (address.port or 80) < 2**16:
+        raise Misconfigured(f"The address {place.url!r} cannot be used: no port has this number.")
     if address.userinfo or address.query or address.fragment:
         raise Misconfigured(
             f"The address of {address.host!r} cannot be used: it has a user, a query or a "

@@ -22,6 +22,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
         events: whether events are delivered; where they are not they wait.
         workers: how many there are, by what they do.
         protections: of workers, by the kernel; what is missing of them is named.
+        vault: whether it is open.
         versions: of the host, and of what it is made of.
     """
 
@@ -31,5 +32,5 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     workers: dict[str, Any] | None = None
     protections: dict[str, Any] | None = None
     missing_protections: list[str] = []
-    vault: str | None = None
+    vault: dict[str, Any] | None = None
     versions: dict[str, str] = {}
