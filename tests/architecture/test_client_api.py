@@ -146,8 +146,8 @@ def route_of(operation: Operation[Any]) -> tuple[str, str]:
     return min(fitting, key=lambda route: route[1].count("{"))
 
 
-WITHOUT_DESCRIPTION = {"openapi"}
-"""The description does not describe itself."""
+WITHOUT_DESCRIPTION = {"openapi", "request"}
+"""The description does not describe itself, and `request` is for what has no method."""
 
 DESCRIBED = sorted(set(METHODS) - WITHOUT_DESCRIPTION)
 
