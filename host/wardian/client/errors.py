@@ -17,6 +17,7 @@
     - HostFault                 the host could not
       CredentialDamaged · WebhookFailed
       Unavailable               Overloaded (TryLater) · VaultSealed · HostUnusable
+    - JobLost
 
 A class has the ``type`` of the problems that it stands for: the last segment of the problem's
 ``type``. A type that this version does not know is raised as the class of its status.
@@ -276,6 +277,42 @@ class RateLimited(Refused):
     type = "rate-limited"
 
 
+class QuotaExceeded(RateLimited):
+    """A quota is used up for now: again after ``retry_after`` seconds."""
+
+    type = "quota-exceeded"
+
+
+class PreconditionFailed(Refused):
+    """What the change was made from is not what is there any more."""
+
+    type = "precondition-failed"
+
+
+class KeyReused(Refused):
+    """The idempotency key was given to another request."""
+
+    type = "idempotency-key-reused"
+
+
+class OutcomeUnknown(Refused):
+    """The request of this idempotency key was begun, and nobody knows whether it took effect."""
+
+    type = "outcome-unknown"
+
+
+class AnswerNotKept(Refused):
+    """The request of this idempotency key was done, and its answer cannot be given again."""
+
+    type = "answer-not-kept"
+
+
+class Cancelled(Refused):
+    """The call was cancelled before it ended."""
+
+    type = "cancelled"
+
+
 class WebhookRefused(Refused):
     """There is no such webhook here, or its signature does not hold."""
 
@@ -286,6 +323,12 @@ class BuildFailed(Refused):
     """A plugin's source does not build."""
 
     type = "build-failed"
+
+
+class JobLost(HostError):
+    """The host that ran the job was lost, and the job was not to be run again."""
+
+    type = "job-lost"
 
 
 class HostFault(HostError):
@@ -322,6 +365,12 @@ class TryLater(Overloaded):
     """This cannot be done now; the same request can be sent again later."""
 
     type = "try-later"
+
+
+class StillRunning(TryLater):
+    """The same request is being carried out in this moment."""
+
+    type = "idempotency-in-progress"
 
 
 class VaultSealed(Unavailable):

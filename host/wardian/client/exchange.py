@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 _log = logging.getLogger("wardian.client")
 
+_READS = frozenset({"GET", "HEAD"})
+
 _GATEWAY = frozenset({429, 502, 503, 504})
 """What something between the client and the host answers for a host that is not there."""
 
@@ -100,10 +102,9 @@ def pause(retry: Retry, failures: int, error: ClientError, chance: float) -> flo
 
 
 def _named(operation: Operation[T], retry: Retry) -> Operation[T]:
-    """Give a POST that may be sent again a name of its own."""
-    if operation.method != "POST" or not retry.lost_posts or not retry.times:
-        return operation
-    if IDEMPOTENCY_KEY in operation.headers:
+    """Give a change that may be sent again a name of its own."""
+    named = operation.method in _READS or IDEMPOTENCY_KEY in operation.headers
+    if named or not retry.lost_changes or not retry.times:
         return operation
     return operation.with_headers(Idempotency_Key=secrets.token_hex(16))
 

@@ -39,7 +39,7 @@ class Retry:
         longest_seconds: no wait is longer; a host that asks for a longer one gets no more requests,
             and its answer is raised at once.
         total_seconds: none is sent again when so long has passed since the first.
-        lost_posts: also send a `POST` again whose answer was lost, all of them with one
+        lost_changes: also send changes again whose answer was lost, all attempts of one with one
             `Idempotency-Key`. Only for hosts that know that header: any other may do it twice.
     """
 
@@ -47,7 +47,7 @@ class Retry:
     first_seconds: float = 0.25
     longest_seconds: float = 30.0
     total_seconds: float = 60.0
-    lost_posts: bool = False
+    lost_changes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,7 +158,7 @@ async def test_every_post_gets_one_key_for_all_its_attempts_where_lost_ones_are_
 ) -> None:
     async with (
         stranger(in_turn(None, good(CALLED), good(CALLED))) as server,
-        asking(kind, server.url, clock=Waiting().clock, retry=Retry(lost_posts=True)) as ask,
+        asking(kind, server.url, clock=Waiting().clock, retry=Retry(lost_changes=True)) as ask,
     ):
         await ask(call)
         await ask(call)
