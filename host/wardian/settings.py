@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     kv_keys_max: _Count = 100_000
     """Keys that one plugin may keep in one tenant."""
 
+    rows_max: _Count = 100_000
+    """Rows, of the host and of host apps, that one plugin may keep data beside in one tenant."""
+
     versions_kept: Annotated[int, Field(ge=1, le=100)] = 5
     """Earlier versions of a plugin that are kept to roll back to."""
 

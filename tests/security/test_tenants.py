@@ -24,6 +24,7 @@ from wardian.api.openapi import static_document
 from wardian.errors import GuestError
 from wardian.runtime.credentials import CredentialOrder
 from wardian.runtime.endpoints import EndpointOrder
+from wardian.runtime.rows.rows import RowPlace
 from wardian.settings import Settings
 from wardian.storage.tables import metadata
 
@@ -51,6 +52,10 @@ function = "run"
 name = "pushes"
 recipe = "github"
 credential = "pushes"
+
+[[row_data]]
+kind = "users"
+data_schema.properties.plan.type = "string"
 """
 
 
@@ -104,6 +109,20 @@ NAMED: Mapping[tuple[str, str], Case] = {
     ("GET", "/plugins/{name}/kv/entry"): Case(query={"key": "k"}),
     ("GET", "/plugins/{name}/kv/export"): Case(),
     ("POST", "/plugins/{name}/kv/clear"): sent(all=True),
+    ("GET", "/plugins/{name}/api/{path}"): Case(),
+    ("DELETE", "/plugins/{name}/api/{path}"): Case(),
+    ("POST", "/plugins/{name}/api/{path}"): sent(),
+    ("PUT", "/plugins/{name}/api/{path}"): sent(),
+    ("PATCH", "/plugins/{name}/api/{path}"): sent(),
+    ("GET", "/plugins/{name}/rows"): Case(),
+    ("POST", "/plugins/{name}/rows/migrate"): Case(),
+    ("GET", "/plugins/{name}/rows/{kind}"): Case(),
+    ("GET", "/plugins/{name}/rows/{kind}/{row}"): Case(),
+    ("PUT", "/plugins/{name}/rows/{kind}/{row}"): sent(data={"plan": "spied"}),
+    ("DELETE", "/plugins/{name}/rows/{kind}/{row}"): Case(),
+    # Nothing is beside a row of this kind and name in the caller's own tenant.
+    ("GET", "/rows/{kind}/{row}"): Case(status=200),
+    ("DELETE", "/rows/{kind}/{row}"): Case(status=200),
     ("GET", "/schedules/{plugin}/{name}"): Case(),
     ("GET", "/schedules/{plugin}/{name}/runs"): Case(),
     ("POST", "/schedules/{plugin}/{name}/pause"): Case(),
@@ -151,7 +170,8 @@ NAMED: Mapping[tuple[str, str], Case] = {
 LISTS = [
     "/plugins", "/config", "/config/explain", "/config/history", "/credentials", "/vault",
     "/events", "/events/subscribers", "/events/dead", "/publishers", "/trust/policy",
-    "/revocations", "/keys", "/hooks", "/schedules", "/webhooks",
+    "/revocations", "/keys", "/hooks", "/schedules", "/webhooks", "/audit", "/audit/head",
+    "/audit/verification", "/audit/export",
 ]  # fmt: skip
 """Routes that show what a tenant has: nothing of another's."""
 
@@ -189,6 +209,9 @@ class Scene:
             name=names.get(noun, "stores"),
             provider="github",
             function="run",
+            path="run",
+            kind="users",
+            row="ann",
             plugin="stores",
         )
 
@@ -233,6 +256,8 @@ async def one_of_everything(made: FakeHost) -> dict[str, str]:
     await host.install(package(more=MORE), grants="all", tenant=VICTIM)
     await host.set_config("stores", {"greeting": CANARY}, tenant=VICTIM)
     await host.recordings.set_calls("stores", 5, tenant=VICTIM)
+    beside = RowPlace(plugin="stores", kind="users", row="ann", tenant=VICTIM)
+    await host.rows.put(beside, {"plan": CANARY})
     call = await host.call("stores", "run", {}, tenant=VICTIM)
     order = CredentialOrder(name="signs", kind="opaque", fields={"value": CANARY})
     await host.credentials.set(order, tenant=VICTIM)

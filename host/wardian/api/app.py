@@ -20,6 +20,7 @@ from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
 from wardian.api.streams import Streams
 from wardian.api.v1 import (
+    audit,
     config,
     credentials,
     dependencies,
@@ -35,7 +36,9 @@ from wardian.api.v1 import (
     plugins,
     publishers,
     recordings,
+    rows,
     schedules,
+    served,
     tenants,
     trust,
     upgrades,
@@ -86,6 +89,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     app.state.oauth_rates = Rates(oauth_pages.PER_MINUTE)
     app.state.receiving = receiving.Receiving()
     app.router.routes.append(functions.call_route)
+    app.router.routes.append(served.served_route)
     app.include_router(receiving.router)
     for router in (_v1(), health.router, openapi.router, pages.router, oauth_pages.router):
         app.include_router(router)
@@ -121,10 +125,13 @@ def _v1() -> APIRouter:
         publishers,
         trust,
         keys,
+        audit,
         tenants,
     )
     for noun in nouns:
         api.include_router(noun.router)
+    api.include_router(rows.plugin_router)
+    api.include_router(rows.router)
     return api
 
 

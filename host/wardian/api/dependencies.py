@@ -10,6 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from wardian.errors import Forbidden, InvalidArguments, Unauthenticated
+from wardian.policy.origin import origin
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
 from wardian.tenants import Caller, Scope
@@ -49,7 +50,11 @@ async def caller_of(request: Request) -> Caller | None:
     if kind.lower() != "bearer" or not token.strip():
         raise Unauthenticated("The Authorization header must read 'Bearer wdn_…', with an API key.")
     host: PluginHost = request.app.state.host
-    return await host.keys.authenticate(token.strip())
+    caller = await host.keys.authenticate(token.strip())
+    found = origin()
+    if found is not None:
+        found.tenant, found.key_id, found.key_name = caller.tenant, caller.key_id, caller.key_name
+    return caller
 
 
 async def holder_of(scope: Scope, request: Request) -> Caller:
@@ -67,6 +72,9 @@ async def holder_of(scope: Scope, request: Request) -> Caller:
             f"This takes an API key with the scope '{scope}'; the key {caller.key_name!r} has "
             f"{', '.join(sorted(caller.scopes)) or 'none'}."
         )
+    found = origin()
+    if found is not None:
+        found.layer = f"scope:{scope}"
     return caller
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wardian.policy.origin import Origin, coming_from
+
 REQUEST_ID = "X-Request-ID"
 
 _REQUEST_ID = REQUEST_ID.lower().encode()
@@ -44,7 +46,9 @@ class RequestIdentity:
                 message["headers"] = _named(message.get("headers", ()), request_id)
             await send(message)
 
-        await self._app(scope, receive, named)
+        client = scope.get("client")
+        with coming_from(Origin(address=client[0] if client else "", request_id=request_id)):
+            await self._app(scope, receive, named)
 
 
 def header_of(scope: Scope, name: bytes) -> str | None:

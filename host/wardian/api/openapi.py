@@ -26,6 +26,8 @@ from wardian.api.v1.oauth import StartRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.publishers import PublisherKeyRequest, PublisherRequest, ReasonRequest
 from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
+from wardian.api.v1.rows import Forgotten, RowDataRequest
+from wardian.api.v1.served import SERVED_PATH
 from wardian.api.v1.tenants import TenantRequest
 from wardian.api.v1.trust import RevocationRequest, TrustPolicyRequest
 from wardian.api.v1.upgrades import RollbackRequest
@@ -35,10 +37,12 @@ from wardian.api.v1.webhooks import (
     LettersRequest,
     SecretRequest,
 )
+from wardian.crypto.chains import ChainReport, Head
 from wardian.events.cloud import CloudEvent
 from wardian.policy.layers import ConfigLayer, Environment
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
+from wardian.runtime.audit import AuditPage
 from wardian.runtime.config_views import (
     ConfigJudgement,
     Explanation,
@@ -72,7 +76,11 @@ from wardian.runtime.oauth import ConnectionView, DisconnectedView, StartedView
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
 from wardian.runtime.rerun import ReplayOutcome
+from wardian.runtime.rows.migrating import Migrated
+from wardian.runtime.rows.rows import RowsPage
+from wardian.runtime.rows.views import RowDataView, RowKindView
 from wardian.runtime.schedules.schedules import RunsPage, RunView, ScheduleView
+from wardian.runtime.served import METHODS, WITHOUT_BODY, ServedOperation
 from wardian.runtime.store_views import (
     Cleared,
     EntryView,
@@ -101,6 +109,15 @@ router = APIRouter(include_in_schema=False)
 Json = dict[str, Any]
 
 _SHAPES = (
+    RowDataRequest,
+    RowDataView,
+    RowKindView,
+    RowsPage,
+    Forgotten,
+    Migrated,
+    AuditPage,
+    ChainReport,
+    Head,
     BatchView,
     CallAnswer,
     CallRequest,
@@ -254,6 +271,10 @@ async def openapi(
             for function in functions.values():
                 path = function_path(plugin, function.name)
                 document["paths"][path] = {"post": function_operation(plugin, function)}
+        for plugin, operations in sorted((await host.served.operations(tenant)).items()):
+            for served in operations:
+                path = document["paths"].setdefault(served_path(plugin, served.path), {})
+                path[served.method.lower()] = served_operation(plugin, served)
     return answer(document)
 
 
@@ -267,6 +288,9 @@ def static_document(app: FastAPI) -> Json:
         routes=app.routes,
     )
     document["paths"][CALL_PATH.replace(":path", "")] = {"post": _call_operation()}
+    document["paths"][SERVED_PATH.replace(":path", "")] = {
+        method.lower(): _any_served_operation(method) for method in METHODS
+    }
     for item in document["paths"].values():
         for operation in item.values():
             # The framework's own shape of a validation fault is never answered here.
@@ -297,9 +321,62 @@ def _call_operation() -> Json:
     }
 
 
-def _path_parameter(name: str) -> Json:
-    schema = {"type": "string", "title": name.title()}
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+def _path_parameter(name: str, schema: Json | None = None) -> Json:
+    described = schema or {"type": "string", "title": name.title()}
+    return {"name": name, "in": "path", "required": True, "schema": described}
+
+
+def _any_served_operation(method: str) -> Json:
+    """Describe a request to a path that some plugin has."""
+    operation: Json = {
+        "tags": ["served"],
+        "summary": f"{method.title()} Served",
+        "description": "A path of the plugin's own, which one of its functions answers.",
+        "operationId": f"served_api_v1_plugins__name__api__path__{method.lower()}",
+        "security": [{"bearer": []}],
+        "parameters": [_path_parameter("name"), _path_parameter("path")],
+        "responses": {"200": {"description": "What the function returned.", "content": _json({})}},
+    }
+    if method not in WITHOUT_BODY:
+        operation["requestBody"] = {"required": False, "content": _json({"type": "object"})}
+    return operation
+
+
+def served_path(plugin: str, path: str) -> str:
+    """The path of the host's at which a ``path`` of ``plugin`` is answered."""
+    return f"/api/v1/plugins/{quote(plugin, safe='')}/api{path}"
+
+
+def served_operation(plugin: str, served: ServedOperation) -> Json:
+    """Describe a request to one path of a plugin, with the schemas of its function."""
+    function = served.function
+    schemas: Json = function.parameters.get("properties", {})
+    required = function.parameters.get("required", ())
+    rest = {name: schema for name, schema in schemas.items() if name not in served.in_path}
+    operation: Json = {
+        "tags": [_tag(plugin)],
+        "summary": served.description or f"{served.method} {served.path}",
+        "description": f"Answered by `{function.name}`.",
+        "operationId": f"{plugin}/{served.method} {served.path}",
+        "security": [{"bearer": []}],
+        "parameters": [_path_parameter(name, schemas[name]) for name in served.in_path],
+        "responses": {
+            "200": {"description": "What it returned.", "content": _json(function.result)},
+            "default": _PROBLEM_REF,
+        },
+    }
+    if served.method in WITHOUT_BODY:
+        operation["parameters"] += [
+            {"name": name, "in": "query", "required": name in required, "schema": schema}
+            for name, schema in rest.items()
+        ]
+    else:
+        needed = [name for name in rest if name in required]
+        body = _object(rest) | {"required": needed, "additionalProperties": False}
+        operation["requestBody"] = {"required": bool(needed), "content": _json(body)}
+    if function.error is not None:
+        operation["responses"]["422"] = _guest_error(function.error)
+    return operation
 
 
 def function_path(plugin: str, function: str) -> str:

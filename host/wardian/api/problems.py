@@ -58,6 +58,9 @@ from wardian.errors import (
     WebhookRefused,
     WorkerLost,
 )
+from wardian.policy.origin import origin
+from wardian.runtime.audit import is_denial
+from wardian.runtime.host import PluginHost
 from wardian.sandbox import to_json
 
 MEDIA_TYPE = "application/problem+json"
@@ -201,6 +204,11 @@ async def on_wardian_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, WardianError)  # noqa: S101 - registered for this class only
     if status_of(type(error)) == 500:
         _log.error("Fault of the host in %s", request.scope["path"], exc_info=error)
+    source = origin()
+    if source is not None and source.key_id and is_denial(error):
+        host: PluginHost = request.app.state.host
+        subject = f"{request.method} {request.scope['path']}"
+        host.audit.denials.request(source, subject, error)
     usage = error.usage if isinstance(error, CallError) else None
     if usage is not None and usage.output_bytes > LARGE_OUTPUT:
         # The error that a function declares may be as large as its result.

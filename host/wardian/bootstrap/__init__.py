@@ -67,7 +67,11 @@ from wardian.runtime.refresh import Refresh
 from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import RoundsParts
+from wardian.runtime.rows.migrating import MigrationParts, RowMigrations
+from wardian.runtime.rows.rows import PluginRows
+from wardian.runtime.rows.schemas import RowSchemas
 from wardian.runtime.schedules.scheduling import SchedulingParts
+from wardian.runtime.served import Served
 from wardian.runtime.sinks import Sinks
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
@@ -132,6 +136,8 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.webhooks,
             parts.scheduling,
             parts.hooks,
+            parts.audit,
+            parts.row_migrations,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -170,7 +176,7 @@ def compose(
     egress = make_egress(settings)
     vault, upkeep = make_vault(database, events, journal, steps, roots)
     flows, connections = make_oauth(settings, database, registry, journal, vault, egress)
-    telemetry, drops = make_telemetry(executor, egress, journal)
+    telemetry, drops, audit = make_telemetry(executor, egress, database, journal)
     statistics = Statistics(database)
     monitoring = Monitoring(database)
     exchange = Exchange(registry, depth_max=settings.chain_depth_max)
@@ -193,7 +199,11 @@ def compose(
         CallServices(
             executor=executor,
             functions=HostFunctions(
-                contract(), build(services), telemetry, Sinks(services.watch, telemetry)
+                contract(),
+                build(services),
+                telemetry,
+                Sinks(services.watch, telemetry),
+                audit.denials.host_call,
             ),
             files=files,
             telemetry=telemetry,
@@ -376,6 +386,20 @@ def compose(
                 telemetry=telemetry,
             ),
             hooks_policy(settings),
+        ),
+        audit=audit,
+        served=Served(registry),
+        rows=PluginRows(database, registry, journal, RowSchemas(), rows_max=settings.rows_max),
+        row_migrations=RowMigrations(
+            MigrationParts(
+                database=database,
+                events=events,
+                registry=registry,
+                journal=journal,
+                tenants=tenants,
+                entrance=entrance,
+                schemas=RowSchemas(),
+            )
         ),
     ), statistics
 

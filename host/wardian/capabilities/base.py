@@ -46,12 +46,21 @@ async def as_it_is(held: Held) -> Held:
 
 
 class Refused(Exception):
-    """A host function answers ``err``; the plugin may handle it."""
+    """A host function answers ``err``; the plugin may handle it.
 
-    def __init__(self, case: Case, text: str) -> None:
+    Attributes:
+        layer: who refuses, where that is one of those who judge permissions.
+        permission: what was judged.
+    """
+
+    def __init__(
+        self, case: Case, text: str, *, layer: str = "host", permission: str | None = None
+    ) -> None:
         super().__init__(text)
         self.case: Case = case
         self.text = text
+        self.layer = layer
+        self.permission = permission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +219,12 @@ class CallContext:
                 layer = None if refusal is None else refusal.layer
                 call.observer(noted(wanted), layer, call.authority)
             if refusal is not None:
-                raise Refused("denied", self._denial(call, refusal))
+                raise Refused(
+                    "denied",
+                    self._denial(call, refusal),
+                    layer=refusal.layer.value,
+                    permission=str(noted(wanted)),
+                )
 
     def confirm(self, permission: Permission) -> None:
         """Check that the call still holds what was required of it; that is one use, not two.

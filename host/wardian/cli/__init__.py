@@ -154,6 +154,19 @@ _GROUPS = (
         },
     ),
     (
+        "rows",
+        "What plugins keep beside rows of the host's and of host apps'.",
+        _PLUGINS,
+        {
+            "kinds": "rows.kinds",
+            "list": "rows.list_rows",
+            "show": "rows.show",
+            "set": "rows.set_row",
+            "remove": "rows.remove",
+            "migrate": "rows.migrate",
+        },
+    ),
+    (
         "events",
         "Events: published, listed and followed; which plugins receive them, and dead letters.",
         _PLUGINS,
@@ -223,6 +236,12 @@ _GROUPS = (
         "API keys of the tenant.",
         _HOST,
         {"list": "keys.list_keys", "create": "keys.create", "revoke": "keys.revoke"},
+    ),
+    (
+        "audit",
+        "The audit trail: who did what, from where, and what was refused.",
+        _HOST,
+        {"list": "audit.list_entries", "export": "audit.export", "verify": "audit.verify"},
     ),
     (
         "tenants",

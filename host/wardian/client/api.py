@@ -13,6 +13,7 @@ from wardian.client.awaiting import Awaiting
 from wardian.client.binding import Noun, S, operation
 from wardian.client.blocking import Blocking
 from wardian.client.models import Alive, CallResult, Function, Plugin, Readiness
+from wardian.client.nouns.audit import Audit
 from wardian.client.nouns.config import Config
 from wardian.client.nouns.credentials import Credentials, OAuth, Vault
 from wardian.client.nouns.events import Events
@@ -22,6 +23,7 @@ from wardian.client.nouns.kv import KV
 from wardian.client.nouns.permissions import Grants, Permissions
 from wardian.client.nouns.plugins import Installs, Plugins
 from wardian.client.nouns.recordings import Recordings
+from wardian.client.nouns.rows import Rows
 from wardian.client.nouns.schedules import Schedules
 from wardian.client.nouns.trust import Publishers, Trust
 from wardian.client.nouns.webhooks import Hooks, Webhooks
@@ -69,6 +71,8 @@ class Api(Noun[S], Generic[S]):
         self.schedules = Schedules(sender)
         self.kv = KV(sender)
         self.recordings = Recordings(sender)
+        self.rows = Rows(sender)
+        self.audit = Audit(sender)
         self.publishers = Publishers(sender)
         self.trust = Trust(sender)
         self.keys = Keys(sender)

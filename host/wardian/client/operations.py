@@ -27,6 +27,7 @@ Many = list
 Query = tuple[tuple[str, str], ...]
 
 _NO_NAMES = ("", ".", "..")
+_CONDITIONS = frozenset({"If-Match", "If-None-Match"})
 _SAFE = frozenset({"GET", "HEAD", "PUT"})
 
 
@@ -57,7 +58,8 @@ class Operation(Generic[T]):
     @property
     def repeatable(self) -> bool:
         """Whether it may be sent again although it may have been done already."""
-        return self.method in _SAFE and not self.once and "If-Match" not in self.headers
+        conditional = not _CONDITIONS.isdisjoint(self.headers)
+        return self.method in _SAFE and not self.once and not conditional
 
     def with_json(self, body: Any) -> Operation[T]:
         """The same with a body."""

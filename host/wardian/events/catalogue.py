@@ -42,6 +42,12 @@ _FAILED = "from to reason step"
 _LAYER = "layer environment origin paths further_paths version"
 
 SYSTEM_EVENTS: Mapping[str, Told] = {
+    "api.denied": _told(
+        "A key was refused what it asked for: the `request`, the type of the error as `name`, and "
+        "how often within the hour.",
+        "request actor layer name? count",
+    ),
+    "audit.exported": _told("The audit trail was exported.", "audit actor"),
     "config.changed": _told(
         "A configuration was changed, of one plugin or of all of the tenant's: which paths of "
         "which layer, and for which `plugins` another one is in force.",
@@ -81,6 +87,11 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     ),
     "key.created": _told("An API key was made.", "key actor id scopes"),
     "key.revoked": _told("An API key was revoked.", "key actor id scopes"),
+    "permission.denied": _of_plugin(
+        "A plugin was refused something by a host function: the permission that was judged as "
+        "`name`, by which `layer`, and how often within the hour.",
+        "layer function? name? version call_id caller count",
+    ),
     "plugin.active": _of_plugin("It takes calls, or does so without a reservation again.", _STATE),
     "plugin.configured": _of_plugin("Its own configuration was changed.", _LAYER),
     "plugin.degraded": _of_plugin("It takes calls, and does not do well.", _STATE),
@@ -137,6 +148,16 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     "plugin.recordings-removed": _of_plugin("Its recordings were removed.", "removed"),
     "plugin.rolled-back": _of_plugin("It is at an earlier version again.", _VERSIONS),
     "plugin.rollback-failed": _of_plugin("It stayed at its version.", _FAILED),
+    "plugin.row-data-migrated": _of_plugin(
+        "Data that it keeps beside rows was brought to the schema of its version, or could not be.",
+        "kind schema_version migrated failed",
+    ),
+    "plugin.row-data-removed": _of_plugin(
+        "What it kept beside a row of the host's own was removed.", "kind row"
+    ),
+    "plugin.row-data-set": _of_plugin(
+        "What it keeps beside a row of the host's own was changed.", "kind row"
+    ),
     "plugin.schedule-paused": _of_plugin("One of its schedules does not run any more.", "schedule"),
     "plugin.schedule-resumed": _of_plugin("One of its schedules runs again.", "schedule"),
     "plugin.schedule-run": _of_plugin("Somebody had one of its schedules run now.", "schedule"),

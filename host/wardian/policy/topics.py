@@ -14,6 +14,9 @@ RESERVED = (
     "schedule",
     "key",
     "tenant",
+    "audit",
+    "api",
+    "permission",
 )
 """First words of the topics that only the host publishes to."""
 

@@ -19,6 +19,7 @@ from wardian.events import EventBus, Events
 from wardian.plugins import Installed, Registry
 from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
+from wardian.runtime.audit import AuditTrail
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.config_edits import Edit, Place
 from wardian.runtime.config_judging import shortcomings
@@ -49,7 +50,10 @@ from wardian.runtime.recordings import Recordings
 from wardian.runtime.replay import Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds
+from wardian.runtime.rows.migrating import RowMigrations
+from wardian.runtime.rows.rows import PluginRows
 from wardian.runtime.schedules.scheduling import Scheduling
+from wardian.runtime.served import Served
 from wardian.runtime.statistics import NO_VITALS, Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.stores import Stores
@@ -158,6 +162,10 @@ class HostParts:
     webhooks: Webhooks
     stores: Stores
     hooks: Hooks
+    audit: AuditTrail
+    served: Served
+    rows: PluginRows
+    row_migrations: RowMigrations
 
 
 class PluginHost:
@@ -183,6 +191,10 @@ class PluginHost:
         credentials: what plugins use and never see; set, listed and removed by name.
         vault: whether it is sealed, its keys, and new ones.
         hooks: requests of others to plugins' webhooks, and what came of them.
+        rows: what plugins keep beside rows that are not theirs.
+        row_migrations: bring that to the schema of a plugin's version.
+        served: paths that plugins have the host answer with their functions.
+        audit: who did what, from where, and who decided; in pages, exported, verified.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -207,6 +219,10 @@ class PluginHost:
         self.credentials = parts.credentials
         self.vault = parts.upkeep
         self.hooks = parts.hooks
+        self.audit = parts.audit
+        self.served = parts.served
+        self.rows = parts.rows
+        self.row_migrations = parts.row_migrations
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default

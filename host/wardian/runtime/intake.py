@@ -23,7 +23,9 @@ from wardian.policy.levels import LEVELS
 from wardian.runtime.manifests import check_manifest
 from wardian.runtime.package_files import to_the_end
 from wardian.runtime.ports import Executor
+from wardian.runtime.rows.checks import check_migrations
 from wardian.runtime.schedules.checks import ScheduleBounds, check_functions
+from wardian.runtime.served import check_served
 from wardian.runtime.steps import Steps
 from wardian.sandbox.description import Description
 from wardian.storage.rows import PackageRow, SeenRow, VersionRow, now
@@ -149,7 +151,8 @@ class Intake:
             SignatureInvalid, Revoked: the tenant does not trust it.
             Conflict: it is to be installed, and older than what the tenant had of the name.
             InvalidComponent, ImportRefused, CompileExceeded: the component.
-            InvalidManifest: the component lacks what schedules call.
+            InvalidManifest: the component lacks what schedules call, or paths are answered
+                with, or what migrates data beside rows.
         """
         with self._steps.at(change.name, "verify"):
             verdict = await self._trust.check_upload(
@@ -161,6 +164,8 @@ class Intake:
         description = await self.compile(package.component, package.manifest, change.name)
         with self._steps.at(change.name, "audit"), located(package.manifest_source):
             check_functions(package.manifest, description)
+            check_served(package.manifest, description)
+            check_migrations(package.manifest, description)
         return Candidate(
             package=package, description=description, verdict=verdict, allowed=delivery.allowed
         )

@@ -14,7 +14,7 @@ def check_manifest(manifest: Manifest) -> None:
     """Check what a manifest says against this host and against itself.
 
     Raises:
-        InvalidManifest: another contract than this host's, a config_schema that is none, or
+        InvalidManifest: another contract than this host's, a schema that is none, or
             defaults that do not fit it or hold what it calls a secret; or schedules that publish
             what the plugin does not ask for.
     """
@@ -29,6 +29,8 @@ def check_manifest(manifest: Manifest) -> None:
     topics = topic_faults(manifest)
     if topics:
         raise InvalidManifest(faults=topics)
+    for index, each in enumerate(manifest.row_data):
+        ConfigSchema(each.data_schema, where=f"row_data[{index}].data_schema")
     if manifest.config_schema is not None:
         secrets = secret_faults(manifest.config_schema, manifest.default_config)
         if secrets:

@@ -336,7 +336,15 @@ audit = Table(
     Column("action", String(64), nullable=False),
     Column("subject", String(200), nullable=False),
     Column("detail", JSON, nullable=False),
-    Index(None, "tenant", "position"),
+    Column("key_id", String(36), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("request_id", String(128), nullable=False),
+    Column("decision", String(16), nullable=False),
+    Column("layer", String(80), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index(None, "tenant", "sequence", unique=True),
     sqlite_autoincrement=True,
 )
 
@@ -435,6 +443,28 @@ recordings = Table(
     Column("document", LargeBinary, nullable=False),
     _of_plugin(),
     Index(None, "tenant", "plugin_id", "recorded_at"),
+)
+
+# What plugins keep beside rows that are not theirs: the host's, or a host app's, which only that
+# app knows of. So there is no reference to the row, and whoever removes one says so.
+plugin_aware_rows = Table(
+    "plugin_aware_rows",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("kind", String(64), primary_key=True),
+    Column("row_id", String(200), primary_key=True),
+    Column("plugin_metadata", JSON, nullable=False),
+    Column("schema_version", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("before", JSON, nullable=True),
+    Column("before_version", Integer, nullable=True),
+    Column("fault", Text, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("updated_by", String(200), nullable=False),
+    _of_plugin(),
+    Index(None, "tenant", "kind", "row_id"),
+    Index(None, "tenant", "plugin_id", "kind", "schema_version"),
 )
 
 # A tenant's keys, each wrapped by a root key that no table holds. Old ones still open what they

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,47 @@ async def test_keys_tenants_and_whom_they_trust(ask: Ask, url: str) -> None:
     assert revoked_version.quarantined == []
     await ask(lambda client: client.trust.unrevoke(revoked_version.id))
     assert await ask(lambda client: client.publishers.list()) == []
+
+
+ROW_DATA = """
+[[row_data]]
+kind = "contact"
+data_schema = { type = "object", properties = { note = { type = "string" } } }
+"""
+
+
+async def test_data_beside_rows_is_kept_from_what_it_was(ask: Ask, host: PluginHost) -> None:
+    await host.install(package("notes", guest("calculator"), ROW_DATA))
+    where = ("notes", "contact", "a/b c")
+    assert [each.kind for each in await ask(lambda client: client.rows.kinds("notes"))] == [
+        "contact"
+    ]
+    kept = await ask(lambda client: client.rows.put(*where, {"note": "x"}, if_version=0))
+    assert (await ask(lambda client: client.rows.get(*where))) == kept
+    with pytest.raises((errors.Conflict, errors.PreconditionFailed)):
+        await ask(lambda client: client.rows.put(*where, {}, if_version=0))
+    newer = await ask(lambda client: client.rows.put(*where, {}, if_version=kept.version))
+    assert [each.row for each in (await ask(lambda c: c.rows.list(*where[:2]))).rows] == ["a/b c"]
+    assert await ask(lambda client: client.rows.beside(*where[1:])) == [newer]
+    await ask(lambda client: client.rows.remove(*where, if_version=newer.version))
+    assert await ask(lambda client: client.rows.forget(*where[1:])) == 0
+    assert await ask(lambda client: client.rows.migrate("notes")) is not None
+    await host.uninstall("notes")
+
+
+async def test_the_audit_trail_is_looked_through_verified_and_exported(
+    ask: Ask, tmp_path: Path
+) -> None:
+    began = datetime.now(UTC) - timedelta(minutes=5)
+    await ask(lambda client: client.tenants.list())
+    page = await ask(lambda client: client.audit.list(action="plugin.*", since=began, limit=1))
+    assert page.entries[0].time > began
+    assert page.entries[0].decision == "allowed"
+    head = await ask(lambda client: client.audit.head())
+    report = await ask(lambda client: client.audit.verify(f"{head.sequence}:{head.hash}"))
+    assert (report.sound, report.faults) == (True, [])
+    size = await ask(lambda client: client.audit.export(tmp_path / "trail"))
+    assert size == (tmp_path / "trail").stat().st_size > 0
 
 
 async def test_the_rest_is_read_as_it_is(ask: Ask) -> None:

@@ -76,7 +76,7 @@ async def _call(request: Request) -> Response:
     wanted = await body_of(request, CallRequest)
     host: PluginHost = request.app.state.host
     call_id = request.state.call_id = new_id()
-    outcome = await _while_connected(
+    outcome = await while_connected(
         request.receive,
         host.call(
             request.path_params["name"],
@@ -100,7 +100,7 @@ def _answer(outcome: CallOutcome) -> Response:
     return answer(CallAnswer(to_json(outcome.result), outcome.usage, outcome.call_id))
 
 
-async def _while_connected(receive: Receive, work: Awaitable[T]) -> T:
+async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
     """Await ``work``, and cancel it when the client goes away: nobody would get its result."""
     loop = asyncio.get_running_loop()
     watch = _Watch(receive)

@@ -6,6 +6,7 @@ another. What there is now is in the docstrings.
 
 from __future__ import annotations
 
+from wardian.client.models.audit import AuditEntry, AuditHead, AuditPage, ChainFault, ChainReport
 from wardian.client.models.calls import CallResult, Function, Usage
 from wardian.client.models.config import (
     ConfigFault,
@@ -79,6 +80,7 @@ from wardian.client.models.recordings import (
     RemovedRecordings,
     Replay,
 )
+from wardian.client.models.rows import Migrated, RowData, RowKind, RowsPage
 from wardian.client.models.schedules import Run, RunsPage, Schedule
 from wardian.client.models.stores import (
     ClearedStore,
@@ -127,7 +129,12 @@ __all__ = [
     "AskedWebhook",
     "Attempt",
     "AttemptsPage",
+    "AuditEntry",
+    "AuditHead",
+    "AuditPage",
     "CallResult",
+    "ChainFault",
+    "ChainReport",
     "Change",
     "ClearedStore",
     "CloudEvent",
@@ -161,6 +168,7 @@ __all__ = [
     "Key",
     "KeysPage",
     "Limits",
+    "Migrated",
     "MigrationStep",
     "Monitoring",
     "Namespace",
@@ -191,6 +199,9 @@ __all__ = [
     "RevocationList",
     "Revoked",
     "Rotated",
+    "RowData",
+    "RowKind",
+    "RowsPage",
     "Run",
     "RunsPage",
     "Schedule",
