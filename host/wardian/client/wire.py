@@ -149,8 +149,8 @@ class Intake:
     options: Options
     file: IO[bytes] | None
     deadline: float
-    _pieces: list[bytes] = field(default_factory=list)
-    _size: int = 0
+    _pieces: list[bytes] = field(default_factory=list, init=False)
+    _size: int = field(default=0, init=False)
 
     @property
     def waits(self) -> bool:
