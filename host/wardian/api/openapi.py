@@ -14,6 +14,7 @@ from wardian.api.answers import SCHEMAS, answer, answers, takes
 from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
 from wardian.api.exposure import describes_publicly
 from wardian.api.problems import MEDIA_TYPE
+from wardian.api.statuses import problem_statuses
 from wardian.api.v1.config_requests import ConfigEdit, ConfigProposal, RevertRequest
 from wardian.api.v1.credentials import CredentialRequest, CredentialValue
 from wardian.api.v1.dependencies import Uninstalled
@@ -270,11 +271,15 @@ async def openapi(
             document["tags"].append({"name": _tag(plugin)})
             for function in functions.values():
                 path = function_path(plugin, function.name)
-                document["paths"][path] = {"post": function_operation(plugin, function)}
+                operation = function_operation(plugin, function)
+                _add_problems(path, "post", operation)
+                document["paths"][path] = {"post": operation}
         for plugin, operations in sorted((await host.served.operations(tenant)).items()):
             for served in operations:
                 path = document["paths"].setdefault(served_path(plugin, served.path), {})
-                path[served.method.lower()] = served_operation(plugin, served)
+                operation, method = served_operation(plugin, served), served.method.lower()
+                _add_problems(served_path(plugin, served.path), method, operation)
+                path[method] = operation
     return answer(document)
 
 
@@ -291,11 +296,11 @@ def static_document(app: FastAPI) -> Json:
     document["paths"][SERVED_PATH.replace(":path", "")] = {
         method.lower(): _any_served_operation(method) for method in METHODS
     }
-    for item in document["paths"].values():
-        for operation in item.values():
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
             # The framework's own shape of a validation fault is never answered here.
             operation["responses"].pop("422", None)
-            operation["responses"]["default"] = _PROBLEM_REF
+            _add_problems(path, method, operation)
     components = document.setdefault("components", {})
     _, shapes = msgspec.json.schema_components(_SHAPES, ref_template=SCHEMAS)
     components["schemas"] = {**shapes, "Problem": _PROBLEM}
@@ -303,6 +308,11 @@ def static_document(app: FastAPI) -> Json:
     components["responses"] = {"Problem": {"description": "A problem.", "content": content}}
     document["tags"] = []
     return document
+
+
+def _add_problems(path: str, method: str, operation: Json) -> None:
+    for status in problem_statuses(path, method, operation):
+        operation["responses"].setdefault(str(status), _PROBLEM_REF)
 
 
 def _call_operation() -> Json:
@@ -362,7 +372,6 @@ def served_operation(plugin: str, served: ServedOperation) -> Json:
         "parameters": [_path_parameter(name, schemas[name]) for name in served.in_path],
         "responses": {
             "200": {"description": "What it returned.", "content": _json(function.result)},
-            "default": _PROBLEM_REF,
         },
     }
     if served.method in WITHOUT_BODY:
@@ -398,7 +407,6 @@ def function_operation(plugin: str, function: FunctionDescription) -> Json:
     asked["additionalProperties"] = False
     responses: Json = {
         "200": {"description": "The function's result.", "content": _json(answered)},
-        "default": _PROBLEM_REF,
     }
     if function.error is not None:
         responses["422"] = _guest_error(function.error)

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from wardian.api.answers import answer, answers, takes
+from wardian.api.answers import answer, answers, schema_of, takes
 from wardian.api.bodies import body_of
 from wardian.api.dependencies import Admin, Host, Invoker, Reader, caller_of
 from wardian.api.streams import Streams, Wanted
@@ -74,7 +74,12 @@ async def list_events(
 @router.post(
     "",
     status_code=201,
-    responses=answers(CloudEvent, 201, "Published."),
+    responses={
+        201: {
+            "description": "Published.",
+            "content": {MEDIA_TYPE: {"schema": schema_of(CloudEvent)}},
+        }
+    },
     openapi_extra=takes(PublishRequest),
 )
 async def publish(request: Request, host: Host, caller: Invoker) -> Response:
