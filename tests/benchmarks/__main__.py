@@ -24,6 +24,7 @@ from rich.console import Console
 
 from benchmarks import (
     chains,
+    client_calls,
     crossings,
     events,
     memory,
@@ -47,6 +48,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *workers.MEASUREMENTS,
     *pressure.MEASUREMENTS,
     *over_http.MEASUREMENTS,
+    *client_calls.MEASUREMENTS,
     *outgoing.MEASUREMENTS,
     *memory.MEASUREMENTS,
     *startup.MEASUREMENTS,

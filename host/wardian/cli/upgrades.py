@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -202,10 +201,10 @@ def _send(
     terminal: Terminal, client: Client, upload: _Upload, query: dict[str, Any]
 ) -> dict[str, Any]:
     name, label, package, signature = upload
-    chunks: Iterable[bytes] = uploading(terminal, package, label)
-    answer: dict[str, Any] = client.upload(
-        plugin_path(name, "/upgrade"), iter(chunks), len(package), query, signature
-    )
+    with uploading(terminal, package, label) as progress:
+        answer: dict[str, Any] = client.upload(
+            plugin_path(name, "/upgrade"), package, progress, query, signature
+        )
     return answer
 
 
