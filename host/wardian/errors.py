@@ -325,6 +325,26 @@ class RateLimited(WardianError):
         return {"retry_after_seconds": self.retry_after_seconds}
 
 
+class QuotaExceeded(RateLimited):
+    """The tenant has used up what it may use in a day, or may keep."""
+
+    type = "quota-exceeded"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        quota: str = "",
+        retry_after_seconds: float = 1.0,
+    ) -> None:
+        """``quota`` is which one it is, such as ``calls``."""
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.quota = quota
+
+    def details(self) -> dict[str, Any]:
+        return {**super().details(), "quota": self.quota}
+
+
 class Overloaded(WardianError):
     """Every worker is busy and the queue is full."""
 

@@ -14,6 +14,7 @@ RESERVED = (
     "schedule",
     "key",
     "tenant",
+    "quota",
 )
 """First words of the topics that only the host publishes to."""
 

@@ -19,6 +19,7 @@ from wardian.events import EventBus, Events
 from wardian.plugins import Installed, Registry
 from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
+from wardian.runtime.accounting import Analytics, TenantQuotas
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.config_edits import Edit, Place
 from wardian.runtime.config_judging import shortcomings
@@ -146,6 +147,8 @@ class HostParts:
     health: Health
     rounds: Rounds
     statistics: Statistics
+    analytics: Analytics
+    quotas: TenantQuotas
     executor: Executor
     telemetry: Telemetry
     keys: KeyRing
@@ -183,6 +186,8 @@ class PluginHost:
         credentials: what plugins use and never see; set, listed and removed by name.
         vault: whether it is sealed, its keys, and new ones.
         hooks: requests of others to plugins' webhooks, and what came of them.
+        analytics: what calls used, by plugin, function and time, and what that costs.
+        quotas: what tenants may use in a day, and what they have used.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -207,6 +212,8 @@ class PluginHost:
         self.credentials = parts.credentials
         self.vault = parts.upkeep
         self.hooks = parts.hooks
+        self.analytics = parts.analytics
+        self.quotas = parts.quotas
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
