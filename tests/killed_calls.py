@@ -38,7 +38,7 @@ async def main(folder: Path, step: str = "", time: int = 1) -> None:
 
     async with fake_host(folder, {"run": run}) as made:
         made.parts.steps.watch(killing)
-        accounts = made.parts.statistics._accounts
+        accounts = made.parts.accounts
 
         async def call() -> None:
             while True:

@@ -13,7 +13,10 @@
   + NotFound · Conflict
   + VaultSealed · CredentialDamaged
   + PermissionDenied          names the permission and the layer that refused it
-  + Unauthenticated · Forbidden · RateLimited · Overloaded
+  + Unauthenticated · Forbidden
+  + RateLimited
+    - QuotaExceeded           the tenant has used up what it may use in a day, or may keep
+  + Overloaded
     - TryLater                what it takes is not there now, and will be
   + Unavailable               somebody outside did not do their part, such as an OAuth provider
   + WebhookRefused · WebhookFailed

@@ -20,6 +20,7 @@ from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
 from wardian.api.streams import Streams
 from wardian.api.v1 import (
+    analytics,
     config,
     credentials,
     dependencies,
@@ -34,6 +35,7 @@ from wardian.api.v1 import (
     permissions,
     plugins,
     publishers,
+    quotas,
     recordings,
     schedules,
     tenants,
@@ -122,6 +124,8 @@ def _v1() -> APIRouter:
         trust,
         keys,
         tenants,
+        analytics,
+        quotas,
     )
     for noun in nouns:
         api.include_router(noun.router)

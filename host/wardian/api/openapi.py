@@ -25,6 +25,7 @@ from wardian.api.v1.kv import ClearRequest
 from wardian.api.v1.oauth import StartRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.publishers import PublisherKeyRequest, PublisherRequest, ReasonRequest
+from wardian.api.v1.quotas import QuotasRequest
 from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
 from wardian.api.v1.tenants import TenantRequest
 from wardian.api.v1.trust import RevocationRequest, TrustPolicyRequest
@@ -39,6 +40,7 @@ from wardian.events.cloud import CloudEvent
 from wardian.policy.layers import ConfigLayer, Environment
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
+from wardian.runtime.accounting.views import AnalyticsView, QuotasView, TopView
 from wardian.runtime.config_views import (
     ConfigJudgement,
     Explanation,
@@ -101,6 +103,10 @@ router = APIRouter(include_in_schema=False)
 Json = dict[str, Any]
 
 _SHAPES = (
+    AnalyticsView,
+    TopView,
+    QuotasView,
+    QuotasRequest,
     BatchView,
     CallAnswer,
     CallRequest,
@@ -233,6 +239,7 @@ _PROBLEM: Json = {
         "import": {"type": "string", "description": "The import that was refused."},
         "permission": {"type": "string", "description": "The permission that was lacking."},
         "layer": {"type": "string", "description": "Who refused it."},
+        "quota": {"type": "string", "description": "The quota that is used up."},
         "payload": {"description": "The error value that the function itself answered."},
     },
 }

@@ -179,7 +179,11 @@ def compose(
     services = Services(
         database=database,
         events=events,
-        kv_quota=Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max),
+        kv_quota=Quota(
+            bytes=settings.kv_bytes_max,
+            keys=settings.kv_keys_max,
+            of_tenant=accounts.quotas.storage_of,
+        ),
         plugins=exchange,
         egress=egress,
         vault=vault,
@@ -215,6 +219,7 @@ def compose(
             package_bytes_max=settings.upload_bytes_max * UNPACKED_RATIO,
             ceiling=level_ceiling(settings),
             schedules=schedule_bounds(settings),
+            check_room=accounts.quotas.check_storage,
         ),
         steps,
     )
@@ -352,6 +357,7 @@ def compose(
         health=health,
         rounds=rounds,
         statistics=statistics,
+        accounts=accounts,
         analytics=Analytics(
             database, accounts.folding, executor.workers, currency=settings.cost_currency
         ),

@@ -162,10 +162,18 @@ class Calls:
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
         entry = await self._services.accounting.admitted(
-            plugin.tenant, counted=request.counted, nested=request.caller is not None
+            plugin.tenant,
+            partial(self._fuel_of, plugin, request),
+            counted=request.counted,
+            nested=request.caller is not None,
         )
         with entry:
             return await self._run(plugin, request, function, entry)
+
+    def _fuel_of(self, plugin: Installed, request: CallRequest) -> int | None:
+        """Return the most fuel that a call from outside may spend; None if it is not metered."""
+        limits = self._policy.limits(self._policy.level(plugin))
+        return limits_from(request.limits or {}, limits).fuel
 
     async def _run(
         self, plugin: Installed, request: CallRequest, function: str, entry: Entry

@@ -19,7 +19,7 @@ from wardian.events import EventBus, Events
 from wardian.plugins import Installed, Registry
 from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
-from wardian.runtime.accounting import Analytics, TenantQuotas
+from wardian.runtime.accounting import Accounts, Analytics, TenantQuotas
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.config_edits import Edit, Place
 from wardian.runtime.config_judging import shortcomings
@@ -147,6 +147,7 @@ class HostParts:
     health: Health
     rounds: Rounds
     statistics: Statistics
+    accounts: Accounts
     analytics: Analytics
     quotas: TenantQuotas
     executor: Executor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -106,11 +106,13 @@ class IntakePolicy:
         package_bytes_max: what a package's files may take together.
         ceiling: the levels that plugins may have.
         schedules: how many they may have, and how often.
+        check_room: told a tenant and the bytes of a component; raises where they are too many.
     """
 
     package_bytes_max: int
     ceiling: LevelCeiling
     schedules: ScheduleBounds
+    check_room: Callable[[str, int], Awaitable[None]]
 
 
 class Change(NamedTuple):
@@ -150,7 +152,9 @@ class Intake:
             Conflict: it is to be installed, and older than what the tenant had of the name.
             InvalidComponent, ImportRefused, CompileExceeded: the component.
             InvalidManifest: the component lacks what schedules call.
+            QuotaExceeded: the tenant may not keep as much more.
         """
+        await self._policy.check_room(change.tenant, len(package.component))
         with self._steps.at(change.name, "verify"):
             verdict = await self._trust.check_upload(
                 change.tenant, package, delivery.signature, allowed=delivery.allowed

@@ -73,18 +73,18 @@ def test_a_call_is_in_its_file_when_finish_returns(tmp_path: Path) -> None:
 def test_names_are_written_once_a_segment_and_each_segment_has_its_own(tmp_path: Path) -> None:
     room = RECORD_BYTES_MAX + 2 * CALL_BYTES
     made = ledger(tmp_path, segment_bytes=room)
-    add(made, 10)
+    add(made, 100)
 
     found = content(made)
     assert len(found) > 1
-    assert [each.series for data in found for each in read_records(data)] == [series()] * 10
+    assert [each.series for data in found for each in read_records(data)] == [series()] * 100
 
 
 def test_calls_that_run_have_room_for_their_records_whatever_comes_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = ledger(tmp_path, segment_bytes=8 * RECORD_BYTES_MAX)
-    running = 8
+    made = ledger(tmp_path, segment_bytes=4 * RECORD_BYTES_MAX)
+    running = 4
     fill_up(monkeypatch, after=1)
     for _ in range(running):
         made.begin()
@@ -92,7 +92,9 @@ def test_calls_that_run_have_room_for_their_records_whatever_comes_meanwhile(
         made.begin()
 
     for number in range(running):
-        made.finish(series(function=str(number) * 200), finished())
+        names = {"tenant": "t" * 64, "plugin": "p" * 64, "version": "v" * 64}
+        function = f"{number}" + "\N{OLD PERSIAN SIGN A}" * 199
+        made.finish(series("i" * 36, function=function, **names), finished())
 
     (data,) = content(made)
     assert len(list(read_records(data))) == running

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -61,10 +61,13 @@ class Accounting:
         self._ledger = parts.ledger
         self._quotas = parts.quotas
 
-    async def admitted(self, tenant: str, *, counted: bool, nested: bool) -> Entry:
+    async def admitted(
+        self, tenant: str, fuel: Callable[[], int | None], *, counted: bool, nested: bool
+    ) -> Entry:
         """Let a call in, or not; to be entered at once.
 
         Args:
+            fuel: tells what the call may spend by its own limits; None if that is not metered.
             counted: it is no call of the host's own, which quotas never refuse.
             nested: a plugin makes it, within a call that was let in.
 
@@ -73,18 +76,14 @@ class Accounting:
             TryLater: nothing could be written down of it.
             Overloaded: too many wait for fuel.
         """
-        quotas = self._quotas
-        state = quotas.known(tenant) or await quotas.of(tenant)
-        asked = counted and not nested
-        if asked and state.quotas.fuel is not None:
-            await quotas.room(state)
+        state = self._quotas.known(tenant) or await self._quotas.of(tenant)
         self._ledger.begin()
-        entry = Entry(self._ledger, quotas, state, counted=counted, asked=asked)
-        if asked:
+        entry = Entry(self._ledger, self._quotas, state, counted=counted)
+        if counted and not nested:
             try:
-                quotas.admit(state)
+                await entry.ask(fuel)
             except BaseException:
-                self._ledger.withdraw()
+                entry.abandon()
                 raise
         return entry
 
@@ -116,13 +115,12 @@ class Entry:
         state: TenantDay,
         *,
         counted: bool,
-        asked: bool,
     ) -> None:
         self._ledger = ledger
         self._quotas = quotas
         self._state = state
         self._counted = counted
-        self._asked = asked
+        self._asked = False
         self._lent_fuel: int | None = None
         self._moved = 0
         self._open = True
@@ -148,8 +146,22 @@ class Entry:
             budget.account.settle(usage)
             self.finish(usage, CANCELLED)
         else:
-            self._ledger.withdraw()
-            self._release()
+            self.abandon()
+
+    async def ask(self, fuel: Callable[[], int | None]) -> None:
+        """Ask to be let in; see `Accounting.admitted`."""
+        quotas, state = self._quotas, self._state
+        quotas.admit(state)
+        self._asked = True
+        if state.quotas.fuel is not None:
+            wanted = fuel()
+            if wanted is not None:
+                self._lent_fuel = await quotas.borrow_fuel(state, wanted)
+
+    def abandon(self) -> None:
+        """Account for nothing: the call did not begin."""
+        self._ledger.withdraw()
+        self._release()
 
     def bounded(self, limits: Limits, authority: Authority) -> Limits:
         """Return a call's limits, lowered to what is left of the tenant's day.
@@ -157,19 +169,12 @@ class Entry:
         Raises:
             QuotaExceeded: nothing is left of something that the call would use.
         """
-        if not self._asked:
+        state = self._state
+        if self._asked and state.quotas.egress_bytes is not None and _sends(authority):
+            self._quotas.check_egress(state)
+        if self._lent_fuel is None or limits.fuel is None or self._lent_fuel >= limits.fuel:
             return limits
-        state, quotas = self._state, self._quotas
-        if state.quotas.egress_bytes is not None and _sends(authority):
-            quotas.check_egress(state)
-        if limits.fuel is None or state.quotas.fuel is None:
-            return limits
-        self._lent_fuel = quotas.lend_fuel(state, limits.fuel)
-        return (
-            limits
-            if self._lent_fuel in (None, limits.fuel)
-            else limits.lowered(fuel=self._lent_fuel)
-        )
+        return limits.lowered(fuel=self._lent_fuel)
 
     def begins(self, plugin: Installed, function: str, call: CallContext) -> None:
         """Say what is called."""

@@ -132,7 +132,7 @@ class Ledger:
                 raise OSError(f"{self.segments_max} segments wait for the database")
             self.folder.mkdir(mode=0o700, exist_ok=True)
             number = next_number(self.folder, self._after)
-            segment = Segment(self.folder, number, max(self.segment_bytes, needed))
+            segment = Segment(self.folder, number, max(self.segment_bytes, 2 * needed))
         except OSError as error:
             _log.error("The ledger takes no more calls: %s", error)
             raise TryLater(

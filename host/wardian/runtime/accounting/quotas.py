@@ -33,6 +33,9 @@ FUEL_COMFORT = 1_000_000_000
 EGRESS_LEAST = 1
 EGRESS_COMFORT = 64 * 1024
 
+STORAGE_RETRY_SECONDS = 3_600.0
+"""There is room again once somebody makes some, and no day does."""
+
 WAITING_MAX = 1_000
 """Calls of one tenant that wait until others have given back the fuel they were lent."""
 
@@ -60,7 +63,7 @@ class TenantDay:
     moving: int = 0
     fuel: Lending = field(default_factory=lambda: Lending(FUEL_LEAST, FUEL_COMFORT))
     egress: Lending = field(default_factory=lambda: Lending(EGRESS_LEAST, EGRESS_COMFORT))
-    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+    waiting: deque[asyncio.Event] = field(default_factory=deque)
 
 
 class DailyQuotas:
@@ -115,46 +118,52 @@ class DailyQuotas:
             raise self._exceeded(state, Kind.CALLS)
         state.running += 1
 
-    async def room(self, state: TenantDay) -> None:
-        """Wait until a call could be lent fuel, where others hold all that is left of it.
+    async def borrow_fuel(self, state: TenantDay, wanted: int) -> int | None:
+        """Lend a call the fuel that it may spend; None if there is no quota of it.
+
+        Where others hold all that is left, it waits until one of them gives back what it did not
+        spend; who came first is served first.
 
         Raises:
             QuotaExceeded: nothing is left.
             Overloaded: too many wait already.
         """
-        while not self._has_room(state):
-            if len(state.waiting) >= WAITING_MAX:
-                raise Overloaded(f"{WAITING_MAX} calls of {state.tenant} wait for fuel already.")
-            turn = asyncio.get_running_loop().create_future()
-            state.waiting.append(turn)
-            try:
-                await turn
-            finally:
-                if turn in state.waiting:
-                    state.waiting.remove(turn)
+        if not state.waiting:
+            lent = self._lend_fuel(state, wanted)
+            if lent != 0 or wanted == 0:
+                return lent
+        if len(state.waiting) >= WAITING_MAX:
+            raise Overloaded(f"{WAITING_MAX} calls of {state.tenant} wait for fuel already.")
+        turn = asyncio.Event()
+        state.waiting.append(turn)
+        try:
+            while True:
+                await turn.wait()
+                turn.clear()
+                lent = self._lend_fuel(state, wanted)
+                if lent != 0:
+                    return lent
+        finally:
+            state.waiting.remove(turn)
+            self._wake(state)
 
-    def lend_fuel(self, state: TenantDay, wanted: int) -> int | None:
-        """Lend a call the fuel that it may spend; None if there is no quota of it.
-
-        Raises:
-            QuotaExceeded: nothing is left, or all that is left is lent.
-        """
+    def _lend_fuel(self, state: TenantDay, wanted: int) -> int | None:
         most = state.quotas.fuel
         if most is None:
             return None
-        lent = state.fuel.lend(wanted, most - self.spent(state).fuel)
-        if lent == 0 and wanted > 0:
+        left = most - self.spent(state).fuel
+        if left < FUEL_LEAST:
             raise self._exceeded(state, Kind.FUEL)
-        return lent
+        return state.fuel.lend(wanted, left)
 
     def give_back_fuel(self, state: TenantDay, lent: int) -> None:
         """End a loan of fuel, when what was spent of it is in the ledger."""
         state.fuel.give_back(lent)
-        while state.waiting:
-            turn = state.waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                break
+        self._wake(state)
+
+    def _wake(self, state: TenantDay) -> None:
+        if state.waiting:
+            state.waiting[0].set()
 
     def check_egress(self, state: TenantDay) -> None:
         """Check that a plugin that sends requests still may.
@@ -187,6 +196,30 @@ class DailyQuotas:
             return 1
         return most - self.spent(state).egress_bytes - state.moving
 
+    def storage_of(self, tenant: str) -> int | None:
+        """Return what a tenant may keep; None has no bound."""
+        state = self._tenants.get(tenant)
+        return (self.defaults if state is None else state.quotas).storage_bytes
+
+    async def check_storage(self, tenant: str, more: int) -> None:
+        """Check that a tenant may keep so many bytes more; installs at once may pass it together.
+
+        Raises:
+            QuotaExceeded: it may not.
+        """
+        most = (await self.of(tenant)).quotas.storage_bytes
+        if most is None:
+            return
+        async with self._database.reading() as connection:
+            kept = (await UsageRepository(connection, tenant).stored()).total
+        if kept + more > most:
+            raise QuotaExceeded(
+                f"The tenant {tenant!r} keeps {kept:,} bytes, and {more:,} more would pass its "
+                f"quota of {most:,} bytes of storage: uninstall, or clear, what is not needed.",
+                quota=Kind.STORAGE_BYTES.value,
+                retry_after_seconds=STORAGE_RETRY_SECONDS,
+            )
+
     async def changed(self, tenant: str) -> None:
         """Read a tenant's quotas anew."""
         await self._read(tenant)
@@ -215,6 +248,7 @@ class DailyQuotas:
                 row = rows.get(tenant)
                 if row is not None:
                     self._take(state, row)
+                self._wake(state)
         for state in list(self._tenants.values()):
             await self._notices.look(state.tenant, state.day, state.quotas, self.spent(state))
 
@@ -242,17 +276,6 @@ class DailyQuotas:
             state.quotas, state.day = quotas, day
             self._take(state, row)
         return state
-
-    def _has_room(self, state: TenantDay) -> bool:
-        most = state.quotas.fuel
-        if most is None:
-            return True
-        left = most - self.spent(state).fuel
-        if left - state.fuel.lent >= FUEL_LEAST:
-            return True
-        if left < FUEL_LEAST:
-            raise self._exceeded(state, Kind.FUEL)
-        return False
 
     def _exceeded(self, state: TenantDay, kind: Kind) -> QuotaExceeded:
         self._notices.exceeded(state.tenant, state.day, kind)

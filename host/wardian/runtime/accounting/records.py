@@ -27,7 +27,7 @@ CALL_BYTES = _HEAD.size + _CALL.size
 NAME_CHARACTERS_MAX = 200
 """Of a function's name, as far as accounts know it; others' are shorter by their own rules."""
 
-RECORD_BYTES_MAX = CALL_BYTES + 4_096
+RECORD_BYTES_MAX = 2_048
 """A call with its names, each character in four bytes: what room is kept for while it runs."""
 
 
