@@ -23,6 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import (
+    accounting,
     chains,
     crossings,
     events,
@@ -55,6 +56,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *chains.MEASUREMENTS,
     *events.MEASUREMENTS,
     *neighbours.MEASUREMENTS,
+    *accounting.MEASUREMENTS,
 )
 
 

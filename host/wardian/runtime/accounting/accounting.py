@@ -36,8 +36,6 @@ _UNTOLD = {CANCELLED, "worker-lost", "deadline-exceeded"}
 _NOT_BEGUN = (InvalidArguments, NotFound, Overloaded, HostUnusable)
 """With these a worker, or those who look for one, say that they have not run anything."""
 
-_LARGEST = 2**62
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
@@ -81,7 +79,9 @@ class Accounting:
         entry = Entry(self._ledger, self._quotas, state, counted=counted)
         if counted and not nested:
             try:
-                await entry.ask(fuel)
+                entry.ask()
+                if state.quotas.fuel is not None:
+                    await entry.borrow(fuel())
             except BaseException:
                 entry.abandon()
                 raise
@@ -148,15 +148,15 @@ class Entry:
         else:
             self.abandon()
 
-    async def ask(self, fuel: Callable[[], int | None]) -> None:
+    def ask(self) -> None:
         """Ask to be let in; see `Accounting.admitted`."""
-        quotas, state = self._quotas, self._state
-        quotas.admit(state)
+        self._quotas.admit(self._state)
         self._asked = True
-        if state.quotas.fuel is not None:
-            wanted = fuel()
-            if wanted is not None:
-                self._lent_fuel = await quotas.borrow_fuel(state, wanted)
+
+    async def borrow(self, fuel: int | None) -> None:
+        """Ask for what the call may spend of the day's fuel; of None it needs none."""
+        if fuel is not None:
+            self._lent_fuel = await self._quotas.borrow_fuel(self._state, fuel)
 
     def abandon(self) -> None:
         """Account for nothing: the call did not begin."""
@@ -188,36 +188,29 @@ class Entry:
         if plugin is None or call is None or not self._open:
             return
         self._open = False
-        account, limits = call.budget.account, call.budget.limits
+        account, limits, asked = call.budget.account, call.budget.limits, self._asked
         wall = max(0.0, usage.wall_seconds)
-        memory = _within(usage.memory_bytes, limits.memory_bytes)
-        series = Series(
-            plugin.tenant,
-            plugin.id,
-            plugin.name,
-            plugin.version,
-            self.function[:NAME_CHARACTERS_MAX],
-            outcome,
+        memory = max(0, min(usage.memory_bytes, limits.memory_bytes))
+        own_calls = usage.host_calls - account.host_calls_within
+        names = (plugin.tenant, plugin.id, plugin.name, plugin.version)
+        self._ledger.finish(
+            Series(*names, self.function[:NAME_CHARACTERS_MAX], outcome),
+            Finished(
+                (ASKED if asked else 0)
+                | (STATISTICS if self._counted and outcome != CANCELLED else 0),
+                time.time_ns() // 1_000_000,
+                int(wall * 1_000_000),
+                _own_fuel(usage, outcome, limits, account.fuel_within),
+                memory,
+                -(-memory // 1024) * int(wall * 1_000 + 1) if asked else 0,
+                max(0, own_calls),
+                usage.http_requests,
+                account.sent,
+                account.received,
+            ),
         )
-        finished = Finished(
-            self._flags(outcome),
-            time.time_ns() // 1_000_000,
-            int(wall * 1_000_000),
-            _own_fuel(usage, outcome, limits, account.fuel_within),
-            memory,
-            -(-memory // 1024) * int(wall * 1_000 + 1) if self._asked else 0,
-            max(0, usage.host_calls - account.host_calls_within),
-            usage.http_requests,
-            min(account.sent, _LARGEST),
-            min(account.received, _LARGEST),
-        )
-        self._ledger.finish(series, finished)
         # Nothing is awaited between: what was lent is in the ledger as spent, or still lent.
         self._release()
-
-    def _flags(self, outcome: str) -> int:
-        statistics = self._counted and outcome != CANCELLED
-        return ASKED * self._asked + STATISTICS * statistics
 
     def _release(self) -> None:
         self._open = False
@@ -279,7 +272,3 @@ def _own_fuel(usage: Usage, outcome: str, limits: Limits, within: int) -> int:
     if outcome in _UNTOLD and own == 0:
         own = int(max(0.0, usage.wall_seconds) * FUEL_PER_SECOND)
     return min(own, limits.fuel)
-
-
-def _within(amount: int, most: int) -> int:
-    return max(0, min(amount, most))

@@ -145,7 +145,7 @@ class Folding:
         for series, call, end in read_records(data):
             if end > offset:
                 key = self._ledger.names.key(series, call.ended_ms // MS_A_DAY)
-                book.count(key, series.plugin_id, call)
+                book.place(key, series.plugin_id, call.ended_ms).count(call)
         if any(data[end + RECORD_BYTES_MAX :]):
             _log.warning("Segment %d of the ledger is damaged from byte %d on", number, end)
         return book, end

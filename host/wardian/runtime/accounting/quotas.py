@@ -88,8 +88,9 @@ class DailyQuotas:
     def known(self, tenant: str) -> TenantDay | None:
         """Return a tenant's day, if it was read from the database."""
         found = self._tenants.get(tenant)
-        if found is not None and found.day != today():
-            found.day, found.others = today(), Spent()
+        day = today()
+        if found is not None and found.day != day:
+            found.day, found.others = day, Spent()
         return found
 
     async def of(self, tenant: str) -> TenantDay:
@@ -114,8 +115,10 @@ class DailyQuotas:
             QuotaExceeded: as many as may be were, today.
         """
         most = state.quotas.calls
-        if most is not None and self.spent(state).calls + state.running >= most:
-            raise self._exceeded(state, Kind.CALLS)
+        if most is not None:
+            used = state.others.calls + self._ledger.calls(state.tenant, state.day)
+            if used + state.running >= most:
+                raise self._exceeded(state, Kind.CALLS)
         state.running += 1
 
     async def borrow_fuel(self, state: TenantDay, wanted: int) -> int | None:

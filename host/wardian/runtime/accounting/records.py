@@ -18,7 +18,7 @@ import msgspec
 
 _HEAD = struct.Struct("<IHB")
 _CHECKED = struct.Struct("<HB")
-_CALL = struct.Struct("<BIQQQQQIIQQ")
+_CALL = struct.Struct("<IBQQQQQIIQQ")
 _CHECKED_CALL = struct.Struct("<HB" + _CALL.format.removeprefix("<"))
 _CRC = struct.Struct("<I")
 
@@ -77,11 +77,7 @@ class Finished(NamedTuple):
 
 def call_record(series: int, call: Finished) -> bytes:
     """Return the record of a call whose names are those of number ``series``."""
-    flags, ended, wall, fuel, memory, kib_ms, host_calls, requests, sent, received = call
-    body = _CHECKED_CALL.pack(
-        _CALL.size, _A_CALL, flags, series, ended, wall, fuel, memory, kib_ms, host_calls,
-        requests, sent, received,
-    )  # fmt: skip
+    body = _CHECKED_CALL.pack(_CALL.size, _A_CALL, series, *call)
     return _CRC.pack(crc32(body)) + body
 
 
@@ -108,8 +104,8 @@ def read_records(data: bytes) -> Iterator[Read]:
             number, *words = msgspec.msgpack.decode(payload)
             names[number] = Series(*words)
         else:
-            flags, number, *rest = _CALL.unpack(payload)
-            yield Read(names[number], Finished(flags, *rest), end)
+            number, *call = _CALL.unpack(payload)
+            yield Read(names[number], Finished(*call), end)
 
 
 def _frames(data: bytes) -> Iterator[tuple[int, bytes, int]]:

@@ -46,23 +46,6 @@ class Sums:
     received: int = 0
     latency: Buckets = field(default_factory=dict)
 
-    def count(self, call: Finished) -> None:
-        """Add one call."""
-        flags, _, wall, fuel, memory, kib_ms, host_calls, requests, sent, received = call
-        self.calls += 1
-        self.asked += flags & ASKED
-        self.wall_us += wall
-        self.fuel += fuel
-        if memory > self.memory_bytes:
-            self.memory_bytes = memory
-        self.memory_kib_ms += kib_ms
-        self.host_calls += host_calls
-        self.http_requests += requests
-        self.sent += sent
-        self.received += received
-        bucket = bucket_of(wall)
-        self.latency[bucket] = self.latency.get(bucket, 0) + 1
-
     def add(self, other: Sums) -> None:
         """Add what another has."""
         self.calls += other.calls
@@ -98,6 +81,43 @@ class PluginCount:
 
 
 @dataclass(slots=True)
+class Place:
+    """Where a call is added up: found once for many of them, because looking takes longer."""
+
+    sums: Sums
+    spent: Spent
+    plugin: PluginCount
+    faults: int
+
+    def count(self, call: Finished) -> None:
+        """Add one call."""
+        flags, _, wall, fuel, memory, kib_ms, host_calls, requests, sent, received = call
+        asked = flags & ASKED
+        sums, spent = self.sums, self.spent
+        sums.calls += 1
+        sums.asked += asked
+        sums.wall_us += wall
+        sums.fuel += fuel
+        if memory > sums.memory_bytes:
+            sums.memory_bytes = memory
+        sums.memory_kib_ms += kib_ms
+        sums.host_calls += host_calls
+        sums.http_requests += requests
+        sums.sent += sent
+        sums.received += received
+        latency, bucket = sums.latency, bucket_of(wall)
+        latency[bucket] = latency.get(bucket, 0) + 1
+        spent.calls += asked
+        spent.fuel += fuel
+        spent.egress_bytes += sent + received
+        if flags & STATISTICS:
+            plugin = self.plugin
+            plugin.requests += 1
+            plugin.errors += self.faults
+            plugin.seconds += wall / 1_000_000
+
+
+@dataclass(slots=True)
 class Book:
     """What calls add up to that are not in the database yet.
 
@@ -111,28 +131,19 @@ class Book:
     plugins: dict[tuple[str, str], PluginCount] = field(default_factory=dict)
     days: dict[tuple[str, int], Spent] = field(default_factory=dict)
 
-    def count(self, key: Key, plugin_id: str, call: Finished) -> None:
-        """Add one call."""
-        ended = call.ended_ms
-        place = key, ended // MS_A_MINUTE
-        sums = self.minutes.get(place)
+    def place(self, key: Key, plugin_id: str, ended_ms: int) -> Place:
+        """Return where calls of a minute are added up that have all that in common."""
+        minute, day = ended_ms // MS_A_MINUTE, ended_ms // MS_A_DAY
+        sums = self.minutes.get((key, minute))
         if sums is None:
-            sums = self.minutes[place] = Sums()
-        sums.count(call)
-        day = key.tenant, ended // MS_A_DAY
-        spent = self.days.get(day)
+            sums = self.minutes[key, minute] = Sums()
+        spent = self.days.get((key.tenant, day))
         if spent is None:
-            spent = self.days[day] = Spent()
-        spent.calls += call.flags & ASKED
-        spent.fuel += call.fuel
-        spent.egress_bytes += call.sent + call.received
-        if call.flags & STATISTICS:
-            plugin = self.plugins.get((key.tenant, plugin_id))
-            if plugin is None:
-                plugin = self.plugins[key.tenant, plugin_id] = PluginCount()
-            plugin.requests += 1
-            plugin.errors += key.outcome not in NO_FAULTS
-            plugin.seconds += call.wall_us / 1_000_000
+            spent = self.days[key.tenant, day] = Spent()
+        plugin = self.plugins.get((key.tenant, plugin_id))
+        if plugin is None:
+            plugin = self.plugins[key.tenant, plugin_id] = PluginCount()
+        return Place(sums, spent, plugin, int(key.outcome not in NO_FAULTS))
 
     def add(self, other: Book) -> None:
         """Add what another has."""

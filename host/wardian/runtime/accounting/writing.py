@@ -51,8 +51,9 @@ async def write_book(connection: Connection, book: Book, prices: str) -> list[Da
             await _write_span(usage, grain, start, sums, prices)
         health = HealthRepository(connection, tenant)
         for owner, plugin_id in sorted(book.plugins):
-            if owner == tenant:
-                await health.count(plugin_id, book.plugins[owner, plugin_id].totals())
+            count = book.plugins[owner, plugin_id]
+            if owner == tenant and count.requests:
+                await health.count(plugin_id, count.totals())
     return days
 
 
