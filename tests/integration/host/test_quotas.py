@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 
 from accounts import accounts_of, count, finished
+from callings import calling
 from guests import guest
 from hosts import fake_host, package
 from packages import package as real_package
 from wardian import Settings, open_host
+from wardian.capabilities import Refused
 from wardian.errors import (
     InvalidArguments,
     NotFound,
@@ -25,6 +28,7 @@ from wardian.errors import (
     WardianError,
 )
 from wardian.policy.quotas import Lending
+from wardian.policy.usage import Usage
 from wardian.runtime.accounting import quotas
 from wardian.runtime.accounting.views import QuotasView
 from wardian.runtime.host import PluginHost
@@ -271,6 +275,73 @@ async def test_workers_at_once_cannot_spend_more_fuel_than_the_day_has(tmp_path:
 
         assert {type(each) for each in found} == {OutOfFuel, QuotaExceeded}
         assert await used(host, "fuel") <= 300_000_000
+
+
+async def test_requests_at_once_are_lent_no_more_egress_than_is_left(tmp_path: Path) -> None:
+    async with fake_host(tmp_path, FUNCTIONS, quota_egress_bytes=1_000_000) as made:
+        await made.host.install(package(), grants="all")
+        accounting = made.parts.calls._services.accounting
+        plugin = await made.parts.registry.get("default", "stores")
+        state = await made.parts.accounts.quotas.of("default")
+        lent, refusals = [], []
+        with ExitStack() as running:
+            for _ in range(CALLERS):
+                entry = running.enter_context(
+                    await accounting.admitted("default", lambda: None, counted=True, nested=False)
+                )
+                entry.begins(plugin, "run", calling())
+                try:
+                    lent.append(running.enter_context(entry.lent(4_000_000)))
+                except Refused as refused:
+                    refusals.append((refused.case, refused.text))
+
+            assert len(lent) > 1
+            assert {case for case, _ in refusals} == {"exhausted"}
+            assert all("hold what is left" in text for _, text in refusals)
+            assert sum(lent) <= 1_000_000
+
+        assert state.egress.lent == 0
+
+
+async def test_what_a_running_call_moves_counts_at_once_and_once(tmp_path: Path) -> None:
+    async with fake_host(tmp_path, FUNCTIONS, quota_egress_bytes=1_000) as made:
+        await made.host.install(package(), grants="all")
+        accounting = made.parts.calls._services.accounting
+        plugin = await made.parts.registry.get("default", "stores")
+        call = calling()
+        with await accounting.admitted(
+            "default", lambda: None, counted=True, nested=False
+        ) as entry:
+            entry.begins(plugin, "run", call)
+            entry.check()
+            call.budget.transferred(400, 600)
+            entry.moved(1_000)
+            with pytest.raises(Refused, match="1,000 bytes of egress of today"):
+                entry.check()
+            with pytest.raises(Refused), entry.lent(10):
+                pass
+            entry.finish(Usage(wall_seconds=0.1), "ok")
+
+        assert await used(made.host, "egress_bytes") == 1_000
+        assert (await made.parts.accounts.quotas.of("default")).moving == 0
+        await made.host.call("stores", "run", {})  # it may send nothing, and so needs none
+
+
+async def test_a_plugin_that_may_send_is_refused_before_it_begins_when_egress_is_used_up(
+    tmp_path: Path,
+) -> None:
+    sends = """
+[[permissions]]
+permission = "http:request:GET:https://api.example.org/*"
+reason = "Asks."
+"""
+    async with fake_host(tmp_path, FUNCTIONS, quota_egress_bytes=0) as made:
+        await made.host.install(package(more=sends), grants="all")
+        with pytest.raises(QuotaExceeded) as refused:
+            await made.host.call("stores", "run", {})
+
+        assert refused.value.quota == "egress_bytes"
+        assert made.executor.jobs == []
 
 
 async def test_what_plugins_keep_has_a_bound_for_all_of_them(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ class DailyQuotas:
         day = today()
         if found is not None and found.day != day:
             found.day, found.others = day, Spent()
+            self.spent(found)  # has the calls of the day before added up as that day's
         return found
 
     async def of(self, tenant: str) -> TenantDay:
