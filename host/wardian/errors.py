@@ -13,7 +13,10 @@
   + NotFound · Conflict
   + VaultSealed · CredentialDamaged
   + PermissionDenied          names the permission and the layer that refused it
-  + Unauthenticated · Forbidden · RateLimited · Overloaded
+  + Unauthenticated · Forbidden
+  + RateLimited
+    - QuotaExceeded           the tenant has used up what it may use in a day, or may keep
+  + Overloaded
     - TryLater                what it takes is not there now, and will be
     - StillRunning            the same request is being carried out
   + KeyReused · OutcomeUnknown · AnswerNotKept    of requests that are carried out once
@@ -326,6 +329,26 @@ class RateLimited(WardianError):
 
     def details(self) -> dict[str, Any]:
         return {"retry_after_seconds": self.retry_after_seconds}
+
+
+class QuotaExceeded(RateLimited):
+    """The tenant has used up what it may use in a day, or may keep."""
+
+    type = "quota-exceeded"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        quota: str = "",
+        retry_after_seconds: float = 1.0,
+    ) -> None:
+        """``quota`` is which one it is, such as ``calls``."""
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.quota = quota
+
+    def details(self) -> dict[str, Any]:
+        return {**super().details(), "quota": self.quota}
 
 
 class Overloaded(WardianError):

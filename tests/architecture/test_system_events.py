@@ -20,6 +20,7 @@ NOTES = {
     "note_vault": "",
     "note_access": "",
     "note_schedule": "schedule.",
+    "note_quota": "quota.",
     "note_stored": "plugin.",
     "note_endpoint": "endpoint.",
     "note_denied": "",

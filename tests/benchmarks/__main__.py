@@ -23,6 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import (
+    accounting,
     chains,
     client_calls,
     crossings,
@@ -57,6 +58,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *chains.MEASUREMENTS,
     *events.MEASUREMENTS,
     *neighbours.MEASUREMENTS,
+    *accounting.MEASUREMENTS,
 )
 
 

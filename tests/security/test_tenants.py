@@ -164,6 +164,11 @@ NAMED: Mapping[tuple[str, str], Case] = {
     ("DELETE", "/keys/{key_id}"): Case(),
     # Whose key it is to be is for those who run the host to say, and for nobody else.
     ("POST", "/keys"): Case(body={"name": "k", "scopes": ["admin"], "tenant": VICTIM}, status=403),
+    # So is what others may use, and what they do.
+    ("GET", "/tenants/{name}/quotas"): Case(status=403),
+    ("PUT", "/tenants/{name}/quotas"): Case(body={"quotas": {"calls": 0}}, status=403),
+    ("GET", "/analytics"): Case(query={"tenant": VICTIM, "group": "function"}, status=403),
+    ("GET", "/analytics/top"): Case(query={"tenant": "*"}, status=403),
 }
 """Routes that take something by its name or id."""
 
@@ -171,7 +176,7 @@ LISTS = [
     "/plugins", "/config", "/config/explain", "/config/history", "/credentials", "/vault",
     "/events", "/events/subscribers", "/events/dead", "/publishers", "/trust/policy",
     "/revocations", "/keys", "/hooks", "/schedules", "/webhooks", "/audit", "/audit/head",
-    "/audit/verification", "/audit/export",
+    "/audit/verification", "/audit/export", "/quotas",
 ]  # fmt: skip
 """Routes that show what a tenant has: nothing of another's."""
 
@@ -203,7 +208,12 @@ class Scene:
 
     def path(self, template: str) -> str:
         noun = template.split("/")[1]
-        names = {"credentials": "signs", "publishers": "acme", "schedules": "nightly"}
+        names = {
+            "credentials": "signs",
+            "publishers": "acme",
+            "schedules": "nightly",
+            "tenants": VICTIM,
+        }
         return API + template.format(
             **self.ids,
             name=names.get(noun, "stores"),
@@ -275,6 +285,7 @@ async def one_of_everything(made: FakeHost) -> dict[str, str]:
     endpoint = await host.webhooks.endpoints.register(
         EndpointOrder(url=f"https://{CANARY}.example.org/", topics=("orders.*",)), caller=owner
     )
+    await host.analytics.query(tenant=VICTIM)  # which folds what its calls used
     return {
         "endpoint_id": endpoint.id,
         "call_id": call.call_id,
@@ -339,6 +350,10 @@ async def test_d1_lists_and_streams_show_nothing_of_another_tenant(tmp_path: Pat
             assert answer.status_code == 200, path
             assert not [each for each in (CANARY, KEY.public.id, *ids) if each in answer.text], path
 
+        for path in ("/analytics?group=tenant,plugin,function", "/analytics/top"):
+            mine = (await found.spy.get(API + path)).json()
+            assert (mine.get("groups"), mine.get("rows")) in (([], None), (None, [])), path
+
         spy = await found.made.host.bus.subscribe("*", tenant=SPY)
         own = await found.made.host.bus.publish("orders.new", "mine", tenant=SPY)
         await found.made.host.bus.publish("orders.new", CANARY, tenant=VICTIM)
@@ -352,4 +367,5 @@ def test_d1_every_table_but_that_of_tenants_says_whose_its_rows_are() -> None:
     """On PostgreSQL row-level security is forced on each; `storage/test_postgres.py` asks it."""
     without = [name for name, table in metadata.tables.items() if "tenant" not in table.c]
 
-    assert without == ["tenants"]
+    # A ledger is a host's, with the calls of all of its tenants.
+    assert without == ["tenants", "usage_ledgers"]

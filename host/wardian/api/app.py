@@ -23,6 +23,7 @@ from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
 from wardian.api.streams import Streams
 from wardian.api.v1 import (
+    analytics,
     audit,
     config,
     credentials,
@@ -38,6 +39,7 @@ from wardian.api.v1 import (
     permissions,
     plugins,
     publishers,
+    quotas,
     recordings,
     rows,
     schedules,
@@ -136,6 +138,8 @@ def _v1() -> APIRouter:
         keys,
         audit,
         tenants,
+        analytics,
+        quotas,
     )
     for noun in nouns:
         api.include_router(noun.router)

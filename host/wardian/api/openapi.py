@@ -28,6 +28,7 @@ from wardian.api.v1.kv import ClearRequest
 from wardian.api.v1.oauth import StartRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.publishers import PublisherKeyRequest, PublisherRequest, ReasonRequest
+from wardian.api.v1.quotas import QuotasRequest
 from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
 from wardian.api.v1.rows import Forgotten, RowDataRequest
 from wardian.api.v1.served import SERVED_PATH
@@ -46,6 +47,7 @@ from wardian.events.cloud import CloudEvent
 from wardian.policy.layers import ConfigLayer, Environment
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
+from wardian.runtime.accounting.views import AnalyticsView, QuotasView, TopView
 from wardian.runtime.audit import AuditPage
 from wardian.runtime.config_views import (
     ConfigJudgement,
@@ -122,6 +124,10 @@ _SHAPES = (
     AuditPage,
     ChainReport,
     Head,
+    AnalyticsView,
+    TopView,
+    QuotasView,
+    QuotasRequest,
     BatchView,
     CallAnswer,
     CallRequest,
@@ -255,6 +261,7 @@ _PROBLEM: Json = {
         "import": {"type": "string", "description": "The import that was refused."},
         "permission": {"type": "string", "description": "The permission that was lacking."},
         "layer": {"type": "string", "description": "Who refused it."},
+        "quota": {"type": "string", "description": "The quota that is used up."},
         "payload": {"description": "The error value that the function itself answered."},
     },
 }

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from wardian.bootstrap.accounting import make_accounts
 from wardian.bootstrap.events import delivering_policy, make_bus, make_events, publish_limits
 from wardian.bootstrap.folder import (
     DATABASE_NAME,
@@ -40,6 +41,7 @@ from wardian.bootstrap.webhooks import WebhooksNeeds, make_webhooks
 from wardian.capabilities import Services, build
 from wardian.events import Events
 from wardian.plugins import Registry
+from wardian.runtime.accounting import Accounting, Analytics, TenantQuotas
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.credentials import Credentials
 from wardian.runtime.delivering import Delivering, DeliveringParts
@@ -179,13 +181,17 @@ def compose(
     vault, upkeep = make_vault(database, events, journal, steps, roots)
     flows, connections = make_oauth(settings, database, registry, journal, vault, egress)
     telemetry, drops, audit = make_telemetry(executor, egress, database, journal)
-    statistics = Statistics(database)
+    accounts, statistics = make_accounts(settings, database, journal, steps, folder)
     monitoring = Monitoring(database)
     exchange = Exchange(registry, depth_max=settings.chain_depth_max)
     services = Services(
         database=database,
         events=events,
-        kv_quota=Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max),
+        kv_quota=Quota(
+            bytes=settings.kv_bytes_max,
+            keys=settings.kv_keys_max,
+            of_tenant=accounts.quotas.storage_of,
+        ),
         plugins=exchange,
         egress=egress,
         vault=vault,
@@ -209,7 +215,7 @@ def compose(
             ),
             files=files,
             telemetry=telemetry,
-            statistics=statistics,
+            accounting=Accounting(accounts),
             monitoring=monitoring,
             recorder=recorder,
             trust=trust,
@@ -225,6 +231,7 @@ def compose(
             package_bytes_max=settings.upload_bytes_max * UNPACKED_RATIO,
             ceiling=level_ceiling(settings),
             schedules=schedule_bounds(settings),
+            check_room=accounts.quotas.check_storage,
         ),
         steps,
     )
@@ -362,6 +369,11 @@ def compose(
         health=health,
         rounds=rounds,
         statistics=statistics,
+        accounts=accounts,
+        analytics=Analytics(
+            database, accounts.folding, executor.workers, currency=settings.cost_currency
+        ),
+        quotas=TenantQuotas(database, journal, accounts.quotas),
         monitoring=monitoring,
         oversight=Oversight(registry, journal, calls, monitoring),
         executor=executor,

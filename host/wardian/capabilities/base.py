@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from wardian.errors import InvalidArguments
 from wardian.policy.grants import Authority, Layer, Refusal
@@ -38,6 +39,30 @@ _COUNTED: dict[Countable, str] = {
     "events": "events",
     "log_lines": "log lines",
 }
+
+
+class Meter(Protocol):
+    """What a call's requests may move over the wire, beside the call's own limits."""
+
+    def check(self) -> None:
+        """Check that something is left.
+
+        Raises:
+            Refused: nothing is.
+        """
+        ...
+
+    def moved(self, size: int) -> None:
+        """Count bytes, both ways."""
+        ...
+
+    def lent(self, wanted: int) -> AbstractContextManager[int]:
+        """Hold up to ``wanted`` bytes for one request; yields how many it may move.
+
+        Raises:
+            Refused: there are none.
+        """
+        ...
 
 
 async def as_it_is(held: Held) -> Held:
@@ -135,6 +160,8 @@ class Budget:
 
     def transferred(self, sent: int, received: int) -> None:
         """Count bytes of requests, for each call that led to them."""
+        self.account.sent += sent
+        self.account.received += received
         for budget in self._line():
             budget.usage.http_bytes_sent += sent
             budget.usage.http_bytes_received += received
@@ -195,6 +222,7 @@ class CallContext:
         given_out: secrets that this call, or one that led to it or that it led to, was given to
             use; it may still not store them.
         is_kept: whether the host stores what the call answers, or why it failed.
+        egress: what is left of the tenant's egress of today; None if nobody counts.
     """
 
     facts: CallFacts
@@ -206,6 +234,7 @@ class CallContext:
     leaks: Leaks | None = None
     given_out: list[Secret] = field(default_factory=list)
     is_kept: bool = False
+    egress: Meter | None = None
 
     def require(self, permission: str | Permission) -> None:
         """Check that the call, and each that led to it, holds ``permission``.

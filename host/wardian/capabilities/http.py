@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,9 @@ from wardian.policy.urls import Url, parse_url
 METHODS = re.compile(r"[A-Z]{1,20}", re.ASCII)
 NEVER = {"CONNECT", "TRACE", "TRACK"}
 """They open tunnels, or have a server say what it was sent."""
+
+HEADS_BYTES = 32 * 1024
+"""What the heads of a request and its response usually take, and the framing of TLS."""
 
 _OF_PARTS = {"range", "if-range"}
 
@@ -60,7 +64,9 @@ class Http:
         _check_bound(guard.injection, outgoing.url)
         _check_whole(guard.injection, outgoing)
         try:
-            answer = await self._egress.send(_errand(call, outgoing, judge, guard, deadline))
+            with _metered(call) as bytes_max:
+                errand = _errand(call, outgoing, judge, guard, deadline)
+                answer = await self._egress.send(_bounded(errand, bytes_max))
         except EgressFault as fault:
             raise Refused(fault.case, _shown(guard.leaks, fault.text)) from fault
         except Refused as refused:
@@ -120,6 +126,8 @@ class _Judge:
             self.confirm(method, url)
         else:
             self._call.require(request_permission(method, url))
+        if self._call.egress is not None:
+            self._call.egress.check()
         self._call.budget.spend("http_requests")
 
     def confirm(self, method: str, url: Url) -> None:
@@ -129,6 +137,8 @@ class _Judge:
 
     def count(self, sent: int, received: int) -> None:
         self._call.budget.transferred(sent, received)
+        if self._call.egress is not None:
+            self._call.egress.moved(sent + received)
 
 
 def _outgoing(request: dict[str, Any]) -> Outgoing:
@@ -175,6 +185,25 @@ def _errand(
         injection=guard.injection,
         leaks=guard.leaks,
     )
+
+
+def _metered(call: CallContext) -> AbstractContextManager[int | None]:
+    """Hold what of the tenant's egress one request may take."""
+    limits = call.budget.limits
+    if call.egress is None:
+        return nullcontext()
+    return call.egress.lent(limits.argument_bytes + limits.result_bytes + HEADS_BYTES)
+
+
+def _bounded(errand: Errand, bytes_max: int | None) -> Errand:
+    """Have the bodies fit in what is left; heads and the framing of TLS are counted, too, and may
+    be more than that by `HEADS_BYTES`."""
+    if bytes_max is None:
+        return errand
+    request = min(errand.request_bytes, bytes_max)
+    sent = len(errand.outgoing.body or b"")
+    response = min(errand.response_bytes, max(0, bytes_max - sent))
+    return replace(errand, request_bytes=request, response_bytes=response)
 
 
 def _seconds(call: CallContext, timeout_ms: int | None) -> float:

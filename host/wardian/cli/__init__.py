@@ -12,7 +12,7 @@ import typer
 from wardian import __version__
 from wardian.cli.announced import announce
 from wardian.cli.environment import complaints
-from wardian.cli.group import Commands, NamedCommands
+from wardian.cli.group import Commands, NamedCommands, ShownCommands
 from wardian.cli.streams import standard_streams
 
 __all__ = ["application", "main"]
@@ -56,6 +56,8 @@ _COMMANDS = (
     ("revoke", "grants.revoke", _PLUGINS),
     ("record", "recordings.record", _PLUGINS),
     ("replay", "replays.replay", _PLUGINS),
+    ("analytics", "analytics.analytics", _PLUGINS),
+    ("top", "top.top", _PLUGINS),
 )
 
 # A group of commands, its help, what help lists it under, and its commands.
@@ -250,6 +252,12 @@ _GROUPS = (
         {"list": "tenants.list_tenants", "create": "tenants.create"},
     ),
     (
+        "quotas",
+        "Quotas of a day: what a tenant may use, and what it has used.",
+        _HOST,
+        {"show": "quotas.show", "set": "quotas.set_quotas"},
+    ),
+    (
         "recordings",
         "Recorded calls of a plugin: `recordings NAME` lists them.",
         _PLUGINS,
@@ -264,6 +272,9 @@ _GROUPS = (
 
 _NAMED = ("recordings",)
 """Groups that list what they are given a name instead of a command."""
+
+_SHOWN = ("quotas",)
+"""Groups that show what they are about without a command."""
 
 _LOGGING = ("serve", "demo", "dev")
 """Commands whose standard error is a log, which has the warnings of others."""
@@ -286,11 +297,17 @@ def application(arguments: Sequence[str] = ()) -> typer.Typer:
     for name, place, panel in commands:
         announce(app, name, place, panel)
     for name, text, panel, members in groups:
-        group = _group(text, NamedCommands if name in _NAMED else Commands)
+        group = _group(text, _kind_of(name))
         for member, place in members.items():
             announce(group, member, place)
         app.add_typer(group, name=name, rich_help_panel=panel)
     return app
+
+
+def _kind_of(group: str) -> type[Commands]:
+    if group in _SHOWN:
+        return ShownCommands
+    return NamedCommands if group in _NAMED else Commands
 
 
 def _group(text: str, kind: type[Commands] = Commands) -> typer.Typer:

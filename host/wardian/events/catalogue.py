@@ -170,6 +170,14 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "reason.",
         "webhooks",
     ),
+    "quota.exceeded": _told(
+        "A quota of the day is used up: calls that would use more of it are refused until the next "
+        "day begins in UTC. Told once a day.",
+        "quota used limit day",
+    ),
+    "quota.nearing": _told(
+        "Four fifths of a quota of the day are used. Told once a day.", "quota used limit day"
+    ),
     "schedule.failed": _told(
         "A run of a schedule failed, or was lost with its host; `outcome` tells which.",
         "plugin schedule run outcome reason",
@@ -180,6 +188,10 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     ),
     "tenant.created": _told(
         "A tenant was made; told in the tenant and in the default one.", "tenant actor"
+    ),
+    "tenant.quotas-set": _told(
+        "What the tenant may use in place of the host's own quotas was set.",
+        "tenant actor before quotas",
     ),
     "trust.changed": _told(
         "Whom the tenant trusts has changed: `what` is `publisher-added`, `publisher-removed`, "

@@ -17,6 +17,7 @@ RESERVED = (
     "audit",
     "api",
     "permission",
+    "quota",
 )
 """First words of the topics that only the host publishes to."""
 

@@ -26,6 +26,7 @@ from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.policy.limits import Limits, limits_from
 from wardian.policy.permissions import Permission
 from wardian.policy.usage import Usage
+from wardian.runtime.accounting import Accounting, Entry
 from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.call_log import CallLog, Ended
 from wardian.runtime.executor.job import HostCalls, Job, Place
@@ -35,7 +36,6 @@ from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
 from wardian.runtime.recording import Recorder
 from wardian.runtime.sinks import may_meet_credentials
-from wardian.runtime.statistics import Statistics
 from wardian.runtime.tape import RecordedCall, Tape, is_recorded
 from wardian.runtime.views import CallOutcome
 from wardian.storage.documents import dump_json
@@ -54,7 +54,8 @@ class CallRequest:
 
     Attributes:
         limits: overrides by name, which only ever lower.
-        counted: whether the plugin's statistics are to have it.
+        counted: whether the plugin's statistics are to have it, and the day's quotas; not if it is
+            the host's own.
         call_id: one is made when it is None.
         caller: the call of another plugin that makes this one, and waits for it. Its rights and its
             budget are what this one has at most.
@@ -123,7 +124,7 @@ class CallServices:
     functions: HostFunctions
     files: PackageFiles
     telemetry: Telemetry
-    statistics: Statistics
+    accounting: Accounting
     monitoring: Monitoring
     recorder: Recorder
     trust: Trust
@@ -154,13 +155,34 @@ class Calls:
             SignatureInvalid, Revoked: the tenant does not trust the plugin, or no more.
             Conflict: the plugin was stopped meanwhile; see `wardian.runtime.halts`.
             Refused: the call that makes it has too little left for it.
+            QuotaExceeded: the tenant has used up what it may use in a day.
+            TryLater: the host cannot write down what calls use.
         """
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
+        entry = await self._services.accounting.admitted(
+            plugin.tenant,
+            partial(self._fuel_of, plugin, request),
+            counted=request.counted,
+            nested=request.caller is not None,
+        )
+        with entry:
+            return await self._run(plugin, request, function, entry)
+
+    def _fuel_of(self, plugin: Installed, request: CallRequest) -> int | None:
+        """Return the most fuel that a call from outside may spend; None if it is not metered."""
+        limits = self._policy.limits(self._policy.level(plugin))
+        return limits_from(request.limits or {}, limits).fuel
+
+    async def _run(
+        self, plugin: Installed, request: CallRequest, function: str, entry: Entry
+    ) -> CallOutcome:
         leaks, settled = await self._started(plugin)
         # Nothing is awaited from here until the call is among those that are running.
         plugin = settled.plugin
-        context = _context(settled, request, _limits(settled, request), leaks)
+        limits = entry.bounded(_limits(settled, request), settled.authority)
+        context = _context(settled, request, limits, leaks)
+        entry.begins(plugin, function, context)
         job = self._job(settled, context, function, request.arguments)
         if plugin.monitored:
             self._watch(context)
@@ -173,7 +195,7 @@ class Calls:
         key = id(context)
         running = self._running[key] = _Running(plugin, context, asyncio.current_task(), job.place)
         try:
-            return await self._measured(plugin, job, context, answer, request.counted)
+            return await self._measured(plugin, job, context, answer, entry)
         except asyncio.CancelledError:
             running.explain()
             raise
@@ -370,35 +392,32 @@ class Calls:
         job: Job,
         context: CallContext,
         answer: HostCalls,
-        counted: bool,
+        entry: Entry,
     ) -> CallOutcome:
         try:
             outcome = await self._services.executor.call(job, answer)
         except CallError as error:
             error.usage = _merged(error.usage, context.budget)
+            entry.finish(error.usage, error.type)
             self._services.functions.sinks.clean(context, error)
-            self._record(plugin, job, error.usage, error, counted)
+            self._record(plugin, job, error.usage, error)
             if isinstance(answer, Tape):
                 answer.ended(error.usage, error=error, known=context.leaks)
             raise
         usage = _merged(outcome.usage, context.budget)
+        entry.finish(usage, "ok")
         result = await self._services.functions.sinks.result(context, outcome.result)
-        self._record(plugin, job, usage, None, counted)
+        self._record(plugin, job, usage, None)
         if isinstance(answer, Tape):
             answer.ended(usage, result, known=context.leaks)
         return CallOutcome(result, usage, job.call_id)
 
-    def _record(
-        self, plugin: Installed, job: Job, usage: Usage, error: CallError | None, counted: bool
-    ) -> None:
+    def _record(self, plugin: Installed, job: Job, usage: Usage, error: CallError | None) -> None:
         outcome = "ok" if error is None else error.type
         seconds = usage.wall_seconds
         self._services.telemetry.call_ended(plugin.tenant, plugin.name, outcome, seconds)
         # A guest's own error is an answer: only a call that was stopped or lost is a fault.
         failed = error is not None and not isinstance(error, GuestError)
-        if counted:
-            statistics = self._services.statistics
-            statistics.record(plugin.tenant, plugin.id, failed=failed, seconds=seconds)
         ended = Ended(job.call_id, plugin.name, plugin.version, job.function, outcome, seconds)
         self.log.ended(ended, failed=failed)
 

@@ -19,6 +19,7 @@ from wardian.events import EventBus, Events
 from wardian.plugins import Installed, Registry
 from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
+from wardian.runtime.accounting import Accounts, Analytics, TenantQuotas
 from wardian.runtime.audit import AuditTrail
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.config_edits import Edit, Place
@@ -152,6 +153,9 @@ class HostParts:
     health: Health
     rounds: Rounds
     statistics: Statistics
+    accounts: Accounts
+    analytics: Analytics
+    quotas: TenantQuotas
     executor: Executor
     telemetry: Telemetry
     keys: KeyRing
@@ -200,6 +204,8 @@ class PluginHost:
         audit: who did what, from where, and who decided; in pages, exported, verified.
         idempotency: requests that are carried out once, however often they are sent.
         revisions: the states that things are in, for those who change them together.
+        analytics: what calls used, by plugin, function and time, and what that costs.
+        quotas: what tenants may use in a day, and what they have used.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -230,6 +236,8 @@ class PluginHost:
         self.row_migrations = parts.row_migrations
         self.idempotency = parts.idempotency
         self.revisions = Revisions(parts.database)
+        self.analytics = parts.analytics
+        self.quotas = parts.quotas
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default

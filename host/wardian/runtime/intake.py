@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -108,11 +108,13 @@ class IntakePolicy:
         package_bytes_max: what a package's files may take together.
         ceiling: the levels that plugins may have.
         schedules: how many they may have, and how often.
+        check_room: told a tenant and the bytes of a component; raises where they are too many.
     """
 
     package_bytes_max: int
     ceiling: LevelCeiling
     schedules: ScheduleBounds
+    check_room: Callable[[str, int], Awaitable[None]]
 
 
 class Change(NamedTuple):
@@ -153,7 +155,9 @@ class Intake:
             InvalidComponent, ImportRefused, CompileExceeded: the component.
             InvalidManifest: the component lacks what schedules call, or paths are answered
                 with, or what migrates data beside rows.
+            QuotaExceeded: the tenant may not keep as much more.
         """
+        await self._policy.check_room(change.tenant, len(package.component))
         with self._steps.at(change.name, "verify"):
             verdict = await self._trust.check_upload(
                 change.tenant, package, delivery.signature, allowed=delivery.allowed

@@ -87,6 +87,11 @@ class Change:
         auditors have no entry."""
         await self._tell(f"schedule.{what}", {"plugin": plugin, **detail})
 
+    async def note_quota(self, what: str, detail: Mapping[str, Any]) -> None:
+        """Tell subscribers that a quota of the tenant's comes to its end, as `quota.WHAT`; nobody
+        changed it, so auditors have no entry."""
+        await self._tell(f"quota.{what}", detail)
+
     async def note_config(
         self, plugin: str | None, detail: Mapping[str, Any], plugins: Sequence[str]
     ) -> None:

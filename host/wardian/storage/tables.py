@@ -761,3 +761,63 @@ idempotency_totals = Table(
     Column("requests", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),
 )
+
+# What calls used, added up by minute, hour and day; see decision 43.
+usage = Table(
+    "usage",
+    metadata,
+    _tenant(key=True),
+    Column("grain", String(8), primary_key=True),  # minute, hour or day
+    Column("start", UtcDateTime, primary_key=True),
+    Column("series", String(32), primary_key=True),  # a digest of the next five
+    Column("plugin", String(64), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("function", String(200), nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("prices", String(200), nullable=False),  # that were in force
+    Column("calls", BigInteger, nullable=False),
+    Column("asked", BigInteger, nullable=False),  # of these, from outside
+    Column("wall_us", BigInteger, nullable=False),
+    Column("fuel", BigInteger, nullable=False),
+    Column("memory_bytes", BigInteger, nullable=False),  # the highest peak
+    Column("memory_kib_ms", BigInteger, nullable=False),
+    Column("host_calls", BigInteger, nullable=False),
+    Column("http_requests", BigInteger, nullable=False),
+    Column("sent", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("latency", LargeBinary, nullable=False),  # a sketch
+    Index(None, "grain", "start"),
+)
+
+# What tenants used of their quotas, by day in UTC.
+usage_days = Table(
+    "usage_days",
+    metadata,
+    _tenant(key=True),
+    Column("day", Integer, primary_key=True),  # since 1970
+    Column("calls", BigInteger, nullable=False),
+    Column("fuel", BigInteger, nullable=False),
+    Column("egress_bytes", BigInteger, nullable=False),
+    Column("told", Integer, nullable=False, default=0),  # which events were, a bit each
+    Index(None, "day"),
+)
+
+# Up to where each host's ledger was added to these.
+usage_ledgers = Table(
+    "usage_ledgers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("segment", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("folded_at", UtcDateTime, nullable=False),
+)
+
+# Quotas that are not the host's own for all tenants.
+tenant_quotas = Table(
+    "tenant_quotas",
+    metadata,
+    _tenant(key=True),
+    Column("overrides", JSON, nullable=False),  # an amount by name; null has no bound
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", String(200), nullable=False),
+)

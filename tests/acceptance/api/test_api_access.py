@@ -150,6 +150,11 @@ ROUTES = [
     ("DELETE", "/api/v1/keys/nothing", "admin"),
     ("GET", "/api/v1/tenants", "admin"),
     ("POST", "/api/v1/tenants", "admin"),
+    ("GET", "/api/v1/tenants/nothing/quotas", "admin"),
+    ("PUT", "/api/v1/tenants/nothing/quotas", "admin"),
+    ("GET", "/api/v1/quotas", "read"),
+    ("GET", "/api/v1/analytics", "read"),
+    ("GET", "/api/v1/analytics/top", "read"),
 ]
 
 
