@@ -20,6 +20,7 @@ NOTES = {
     "note_vault": "",
     "note_access": "",
     "note_schedule": "schedule.",
+    "note_function": "function.",
     "note_stored": "plugin.",
     "note_endpoint": "endpoint.",
 }
@@ -40,6 +41,7 @@ COMPUTED = {
         "schedule-resumed",
     ],
     "f'events-{what}'": ["events-requeued", "events-discarded"],
+    "kind": ["slow", "failed"],
     "topic": ["key.created", "key.revoked"],
 }
 """What an expression that is no literal can be; see where it is written."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from wardian.bootstrap.enhancements import make_enhancements
 from wardian.bootstrap.events import delivering_policy, make_bus, make_events, publish_limits
 from wardian.bootstrap.folder import (
     DATABASE_NAME,
@@ -132,6 +133,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.webhooks,
             parts.scheduling,
             parts.hooks,
+            parts.watches,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -166,7 +168,7 @@ def compose(
         database, package_store(settings.packages_dir or folder / PACKAGES), executor
     )
     trust = make_trust(database, events, registry)
-    steps = Steps()
+    steps, gates = Steps(), Gates()
     egress = make_egress(settings)
     vault, upkeep = make_vault(database, events, journal, steps, roots)
     flows, connections = make_oauth(settings, database, registry, journal, vault, egress)
@@ -216,7 +218,6 @@ def compose(
         ),
         steps,
     )
-    gates = Gates()
     tenants = Tenants(database, journal, default_tenant=settings.default_tenant)
     health = Health(
         HealthParts(
@@ -267,6 +268,7 @@ def compose(
     rounds, supervisor, traffic = make_watchers(
         settings, lifecycle, events, RoundsParts(health=health, registry=registry, tenants=tenants)
     )
+    chains, enhancements, watches = make_enhancements(settings, events, registry, journal, calls)
     entrance = _connected(
         exchange,
         EntranceParts(
@@ -277,6 +279,7 @@ def compose(
             supervisor=supervisor,
             traffic=traffic,
             calls=calls,
+            chains=chains,
         ),
     )
     webhooks, keys = make_webhooks(
@@ -345,6 +348,9 @@ def compose(
         steps=steps,
         calls=calls,
         entrance=entrance,
+        chains=chains,
+        enhancements=enhancements,
+        watches=watches,
         supervisor=supervisor,
         traffic=traffic,
         health=health,

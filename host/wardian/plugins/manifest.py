@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from wardian.plugins.documents import JsonObject
+from wardian.plugins.enhancements import ENHANCEMENTS_MAX, Enhancement
 from wardian.plugins.faults import refusal
 from wardian.plugins.schedules import SCHEDULES_MAX, Schedule
 from wardian.plugins.tables import (
@@ -118,6 +119,14 @@ class Manifest(Table):
             description="What the host does by itself, and when.",
         ),
         distinct("name"),
+    ] = ()
+    enhancements: Annotated[
+        tuple[Enhancement, ...],
+        Field(
+            max_length=ENHANCEMENTS_MAX,
+            strict=False,
+            description="What the host does around its functions.",
+        ),
     ] = ()
     health_check: Annotated[
         HealthCheck | None, Field(description="When the host asks whether it is well.")

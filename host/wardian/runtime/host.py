@@ -28,6 +28,7 @@ from wardian.runtime.delivering import Delivering
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.dependency_views import DependenciesView, dependencies_view
 from wardian.runtime.endpoints import Webhooks
+from wardian.runtime.enhancements import Chains, Enhancements, Watches
 from wardian.runtime.entrance import Entrance
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health
@@ -139,6 +140,9 @@ class HostParts:
     steps: Steps
     calls: Calls
     entrance: Entrance
+    chains: Chains
+    enhancements: Enhancements
+    watches: Watches
     supervisor: Supervisor
     monitoring: Monitoring
     oversight: Oversight
@@ -183,6 +187,7 @@ class PluginHost:
         credentials: what plugins use and never see; set, listed and removed by name.
         vault: whether it is sealed, its keys, and new ones.
         hooks: requests of others to plugins' webhooks, and what came of them.
+        enhancements: what this host does around the functions of plugins, and the answers it keeps.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -207,6 +212,7 @@ class PluginHost:
         self.credentials = parts.credentials
         self.vault = parts.upkeep
         self.hooks = parts.hooks
+        self.enhancements = parts.enhancements
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default

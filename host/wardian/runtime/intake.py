@@ -15,6 +15,7 @@ import msgspec
 from wardian.errors import InvalidComponent
 from wardian.plugins import Manifest, Package
 from wardian.plugins.ceiling import LevelCeiling
+from wardian.plugins.enhancements import check_enhancements
 from wardian.plugins.faults import located
 from wardian.plugins.package import read_source
 from wardian.plugins.rollback import Allowed, Sighting, check_version
@@ -149,7 +150,7 @@ class Intake:
             SignatureInvalid, Revoked: the tenant does not trust it.
             Conflict: it is to be installed, and older than what the tenant had of the name.
             InvalidComponent, ImportRefused, CompileExceeded: the component.
-            InvalidManifest: the component lacks what schedules call.
+            InvalidManifest: the component lacks what schedules call, or enhancements are of.
         """
         with self._steps.at(change.name, "verify"):
             verdict = await self._trust.check_upload(
@@ -161,6 +162,7 @@ class Intake:
         description = await self.compile(package.component, package.manifest, change.name)
         with self._steps.at(change.name, "audit"), located(package.manifest_source):
             check_functions(package.manifest, description)
+            check_enhancements(package.manifest.enhancements, description.functions)
         return Candidate(
             package=package, description=description, verdict=verdict, allowed=delivery.allowed
         )

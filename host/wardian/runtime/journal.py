@@ -73,6 +73,11 @@ class Change:
         auditors have no entry."""
         await self._tell(f"schedule.{what}", {"plugin": plugin, **detail})
 
+    async def note_function(self, what: str, plugin: str, detail: Mapping[str, Any]) -> None:
+        """Tell subscribers how calls of a watched function went, as `function.WHAT`; nobody changed
+        anything, so auditors have no entry."""
+        await self._tell(f"function.{what}", {"plugin": plugin, **detail})
+
     async def note_config(
         self, plugin: str | None, detail: Mapping[str, Any], plugins: Sequence[str]
     ) -> None:

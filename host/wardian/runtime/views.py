@@ -179,11 +179,16 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """A call that succeeded: its result as plain values, what it spent, and its id."""
+    """A call that succeeded: its result as plain values, what it spent, and its id.
+
+    Attributes:
+        age_seconds: for how long the host has kept the answer; None if it was made for this call.
+    """
 
     result: Any
     usage: Usage
     call_id: str
+    age_seconds: float | None = None
 
 
 def plugin_view(
