@@ -104,6 +104,8 @@ NAMED: Mapping[tuple[str, str], Case] = {
     ("GET", "/plugins/{name}/kv/entry"): Case(query={"key": "k"}),
     ("GET", "/plugins/{name}/kv/export"): Case(),
     ("POST", "/plugins/{name}/kv/clear"): sent(all=True),
+    ("GET", "/plugins/{name}/enhancements"): Case(),
+    ("POST", "/plugins/{name}/enhancements/empty-cache"): Case(),
     ("GET", "/schedules/{plugin}/{name}"): Case(),
     ("GET", "/schedules/{plugin}/{name}/runs"): Case(),
     ("POST", "/schedules/{plugin}/{name}/pause"): Case(),

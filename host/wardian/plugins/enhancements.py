@@ -188,7 +188,9 @@ class Enhancement(Table):
     def weight(self) -> tuple[bool, int]:
         """Return how closely it names what it is of: a name more than any pattern, and a pattern
         the more, the more characters it has."""
-        return not self.is_pattern, len(self.function.replace(WILDCARD, ""))
+        if not self.is_pattern:
+            return True, 0
+        return False, len(self.function.replace(WILDCARD, ""))
 
 
 class Said(NamedTuple):

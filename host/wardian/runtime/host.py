@@ -28,7 +28,13 @@ from wardian.runtime.delivering import Delivering
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.dependency_views import DependenciesView, dependencies_view
 from wardian.runtime.endpoints import Webhooks
-from wardian.runtime.enhancements import Chains, Enhancements, Watches
+from wardian.runtime.enhancements import (
+    Chains,
+    Enhancements,
+    OfferedFunction,
+    Watches,
+    offered,
+)
 from wardian.runtime.entrance import Entrance
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health
@@ -81,7 +87,6 @@ from wardian.runtime.views import (
     switched_view,
 )
 from wardian.sandbox import wasmtime_version
-from wardian.sandbox.description import FunctionDescription
 from wardian.storage import Database
 from wardian.storage.health import survey
 from wardian.storage.rows import SurveyRow
@@ -615,21 +620,19 @@ class PluginHost:
         view = await self.configuration.change(place, edit, tenant=tenant, actor=actor)
         return view.configuration
 
-    async def functions(
-        self, name: str, *, tenant: str = "default"
-    ) -> dict[str, FunctionDescription]:
+    async def functions(self, name: str, *, tenant: str = "default") -> dict[str, OfferedFunction]:
         """Return what of a plugin can be called, by full name.
 
         Raises:
             NotFound: no such plugin.
         """
         plugin = await self._parts.registry.get(tenant, name)
-        return dict(plugin.description.functions)
+        return offered(plugin)
 
-    async def all_functions(self, tenant: str) -> dict[str, dict[str, FunctionDescription]]:
+    async def all_functions(self, tenant: str) -> dict[str, dict[str, OfferedFunction]]:
         """Return the functions of every plugin of a tenant that takes calls now."""
         return {
-            plugin.name: dict(plugin.description.functions)
+            plugin.name: offered(plugin)
             for plugin in await self._parts.registry.all(tenant)
             if plugin.is_callable
         }

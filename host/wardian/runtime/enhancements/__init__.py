@@ -14,6 +14,8 @@ from wardian.runtime.enhancements.views import (
     EnhancementsView,
     KeptView,
     LayerView,
+    OfferedFunction,
+    offered,
 )
 from wardian.runtime.enhancements.watching import Figures, Watches
 
@@ -29,8 +31,10 @@ __all__ = [
     "Figures",
     "KeptView",
     "LayerView",
+    "OfferedFunction",
     "Passing",
     "Pauses",
     "RateLimits",
     "Watches",
+    "offered",
 ]

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from wardian.plugins import Registry
-from wardian.plugins.enhancements import Kind, Monitor, applied
+from wardian.plugins import Installed, Registry
+from wardian.plugins.enhancements import Kind, applied
 from wardian.runtime.enhancements.answers import Answers
 from wardian.runtime.enhancements.chain import Chains
 from wardian.runtime.enhancements.watching import Figures, Watches
+from wardian.sandbox.description import FunctionDescription
 
 
 class LayerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +50,16 @@ class KeptView(msgspec.Struct, frozen=True, kw_only=True):
     misses: int
 
 
+class OfferedFunction(FunctionDescription, frozen=True, kw_only=True, omit_defaults=True):
+    """One callable function, and what the host does around it.
+
+    Attributes:
+        enhancements: a sentence each, the outermost first.
+    """
+
+    enhancements: tuple[str, ...] = ()
+
+
 class EnhancementsView(msgspec.Struct, frozen=True, kw_only=True):
     """What the host does around a plugin's functions.
 
@@ -63,6 +74,19 @@ class EnhancementsView(msgspec.Struct, frozen=True, kw_only=True):
     functions: list[ChainView]
     cache: KeptView
     cache_is_on: bool
+
+
+def offered(plugin: Installed) -> dict[str, OfferedFunction]:
+    """Return what of a plugin can be called, by full name."""
+    functions = plugin.description.functions
+    around = applied(plugin.manifest.enhancements, functions).functions
+    return {
+        name: OfferedFunction(
+            **msgspec.structs.asdict(function),
+            enhancements=tuple(str(said.setting) for said in around.get(name, {}).values()),
+        )
+        for name, function in functions.items()
+    }
 
 
 class Enhancements:
@@ -101,8 +125,8 @@ class Enhancements:
                         )
                         for kind, said in layers.items()
                     ],
-                    figures=self._watches.figures(tenant, name, function)
-                    if isinstance(layers.get(Kind.MONITOR, (0, None))[1], Monitor)
+                    figures=self._watches.figures(plugin, function)
+                    if Kind.MONITOR in layers
                     else None,
                 )
                 for function, layers in sorted(found.functions.items())

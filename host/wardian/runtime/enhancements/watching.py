@@ -14,11 +14,12 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from wardian.errors import GuestError, WardianError
+from wardian.plugins import Installed
 from wardian.plugins.enhancements import Monitor
 from wardian.runtime.calls import CallRequest
 from wardian.runtime.enhancements.passing import Onward, Passing
@@ -88,8 +89,11 @@ class _ToTell:
     last: str = ""
 
 
-_Function = tuple[str, str, str]
-"""The tenant, the plugin's name and the function."""
+class _Function(NamedTuple):
+    tenant: str
+    plugin_id: str
+    plugin: str
+    function: str
 
 
 class Watches:
@@ -100,9 +104,9 @@ class Watches:
         self._watched: OrderedDict[_Function, _Watched] = OrderedDict()
         self._to_tell: dict[tuple[str, _Function], _ToTell] = {}
 
-    def figures(self, tenant: str, plugin: str, function: str) -> Figures:
-        """Return how the calls of a function went."""
-        return self._watched.get((tenant, plugin, function), _Watched()).figures()
+    def figures(self, plugin: Installed, function: str) -> Figures:
+        """Return how the calls of a function went, in whatever version of this installation."""
+        return self._watched.get(_function(plugin, function), _Watched()).figures()
 
     def note(self, whose: _Function, ended: _Ended, setting: Monitor) -> None:
         """Note how a call ended."""
@@ -122,7 +126,7 @@ class Watches:
             self._tell("failed", whose, ended)
 
     def _tell(self, what: str, whose: _Function, ended: _Ended) -> None:
-        if whose[2].startswith("wardian:plugin/event-handler@"):
+        if whose.function.startswith("wardian:plugin/event-handler@"):
             # It may be what receives the very event of its being slow, and would be for ever.
             return
         found = self._to_tell.setdefault((what, whose), _ToTell())
@@ -133,18 +137,18 @@ class Watches:
     async def flush(self) -> None:
         """Tell subscribers what came together since the last time."""
         to_tell, self._to_tell = self._to_tell, {}
-        for (kind, (tenant, plugin, function)), found in to_tell.items():
+        for (kind, whose), found in to_tell.items():
             detail: dict[str, Any] = {
-                "function": function,
+                "function": whose.function,
                 "count": found.count,
                 "longest_seconds": found.worst,
                 "outcome": found.last,
             }
             try:
-                async with self._journal.change(tenant, "host") as change:
-                    await change.note_function(kind, plugin, detail)
+                async with self._journal.change(whose.tenant, "host") as change:
+                    await change.note_function(kind, whose.plugin, detail)
             except WardianError as error:
-                _log.warning("That %s of %s was %s is not told: %s", function, plugin, kind, error)
+                _log.warning("That %s is %s is not told: %s", whose.function, kind, error)
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -176,7 +180,7 @@ class Watching:
         self._clock = clock
 
     async def __call__(self, passing: Passing, request: CallRequest, onward: Onward) -> CallOutcome:
-        whose = passing.plugin.tenant, passing.plugin.name, passing.function
+        whose = _function(passing.plugin, passing.function)
         began = self._clock()
         try:
             outcome = await onward(request)
@@ -192,6 +196,10 @@ class Watching:
         )
         self._watches.note(whose, ended, self.setting)
         return outcome
+
+
+def _function(plugin: Installed, function: str) -> _Function:
+    return _Function(plugin.tenant, plugin.id, plugin.name, function)
 
 
 def _failed(error: WardianError, seconds: float) -> _Ended:
