@@ -124,5 +124,5 @@ def _described(plugin: Reloaded) -> Description:
         size_bytes=plugin.view.size_bytes,
         imports=plugin.view.imports,
         exports=[],
-        functions=plugin.functions,
+        functions=dict(plugin.functions),
     )
