@@ -17,8 +17,8 @@ from wardian.cli.terminal import Json, Terminal, command
 from wardian.errors import InvalidArguments, NotFound
 from wardian.plugins.demands import demands_of
 from wardian.plugins.enhancements import enhancements_asked
-from wardian.plugins.manifest import MANIFEST_NAME, Manifest, parse_manifest
-from wardian.plugins.package import read_source
+from wardian.plugins.manifest import Manifest, parse_manifest
+from wardian.plugins.package import manifest_at, read_source
 from wardian.plugins.schedules import schedule_asked
 from wardian.policy.grants import Authority
 from wardian.policy.levels import Level
@@ -171,7 +171,7 @@ def _manifest_at(source: Path) -> Manifest:
         raise InvalidArguments(f"There is no file or directory {str(source)!r}.")
     try:
         if source.is_dir():
-            return parse_manifest((source / MANIFEST_NAME).read_bytes())
+            return parse_manifest(manifest_at(source))
         return read_source(source).manifest
     except OSError as error:
         raise InvalidArguments(

@@ -49,7 +49,12 @@ class Monitor(Table):
 
     slow_seconds: Annotated[
         float,
-        Field(gt=0, le=3600, strict=False, description="A call that takes longer is told as slow."),
+        Field(
+            gt=0,
+            le=3600,
+            allow_inf_nan=False,
+            description="A call that takes longer is told as slow.",
+        ),
     ] = 1.0
 
     def __str__(self) -> str:
@@ -73,7 +78,7 @@ class Cache(Table):
 
     ttl: Annotated[
         float,
-        Field(ge=1, le=86_400, strict=False, description="For how long, in seconds."),
+        Field(ge=1, le=86_400, allow_inf_nan=False, description="For how long, in seconds."),
     ]
 
     def __str__(self) -> str:
@@ -91,7 +96,7 @@ class Retry(Table):
         Field(
             ge=0,
             le=60,
-            strict=False,
+            allow_inf_nan=False,
             description="How long it waits before the second attempt; that doubles each time.",
         ),
     ] = 0.1
@@ -122,7 +127,7 @@ class Timeout(Table):
 
     seconds: Annotated[
         float,
-        Field(gt=0, le=3600, strict=False, description="For how long one attempt may run."),
+        Field(gt=0, le=3600, allow_inf_nan=False, description="For how long one attempt may run."),
     ]
 
     def __str__(self) -> str:
