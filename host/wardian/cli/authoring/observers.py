@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from wardian.cli.authoring.errors import BuildFailed
 from wardian.cli.authoring.reading import Method, Source, literal
 from wardian.errors import InvalidArguments
 from wardian.plugins.manifest import MANIFEST_NAME, Manifest
+from wardian.policy.observing import is_observing, topic_of
 from wardian.policy.permissions import Permission, parse_permission
 
 _OBSERVER = "PluginObserver"
 _OBSERVES = "observes"
-_NAME = re.compile(r"on_([a-z0-9]+)_([a-z0-9]+)")
 
 
 def observed_in(sources: Sequence[Source]) -> dict[str, str]:
@@ -62,7 +61,7 @@ def check_asked(topics: dict[str, str], manifest: Manifest) -> None:
 
 def _topics(method: Method) -> Iterator[str]:
     uses = [use for use in method.uses if use.name == _OBSERVES]
-    if not uses and not method.node.name.startswith("on_"):
+    if not uses and not is_observing(method.node.name):
         return
     topics = list(_said(method)) if uses else [_meant(method)]
     for topic in topics:
@@ -86,14 +85,10 @@ def _said(method: Method) -> Iterator[str]:
 
 
 def _meant(method: Method) -> str:
-    name = method.node.name
-    found = _NAME.fullmatch(name)
-    if found is None:
-        raise BuildFailed(
-            f"{method.place}: {name} does not mean one topic: on_NOUN_VERB observes NOUN.VERB. Say "
-            "which topic it is with @observes('…')."
-        )
-    return f"{found[1]}.{found[2]}"
+    try:
+        return topic_of(method.node.name)
+    except ValueError as error:
+        raise BuildFailed(f"{method.place}: {error}") from error
 
 
 def _subscribing(topic: str) -> Permission:
