@@ -90,6 +90,7 @@ class Entrance:
                 crashes, and too many calls of it wait.
             SignatureInvalid, Revoked: the tenant does not trust the plugin, or no more; it is
                 quarantined then.
+            RateLimited: the function was called as often as the plugin's manifest lets it.
             Forbidden: the key that all began with lacks scopes that the plugin requires.
             Conflict: it would have to wait for an upgrade that waits for the calling plugin.
             CallError, InvalidArguments, NotFound: as of `Calls.run`, and what ``find`` raises.

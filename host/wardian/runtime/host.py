@@ -664,6 +664,7 @@ class PluginHost:
             NotFound: no such plugin or function.
             Conflict: the plugin takes no calls now.
             Forbidden: ``scopes`` lack what the plugin requires of its callers.
+            RateLimited: the function was called as often as the plugin's manifest lets it.
             InvalidArguments: arguments or limits; with the path of the fault.
             Overloaded: every worker is busy and the queue is full; or the plugin rests after
                 crashes, and too many calls of it wait.

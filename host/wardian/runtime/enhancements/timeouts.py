@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from wardian.errors import DeadlineExceeded
@@ -23,11 +24,14 @@ class TimingOut:
         if self._calls.limits(passing.plugin, request).wall_seconds <= seconds:
             return await onward(request)
         lowered = replace(request, limits={**(request.limits or {}), "wall_seconds": seconds})
+        began = time.monotonic()
         try:
             return await onward(lowered)
         except DeadlineExceeded as error:
-            error.reword(
-                f"{passing.function} of {passing.plugin.name} was stopped after {seconds:g} s, the "
-                "timeout that the plugin's manifest sets around this function."
-            )
+            # Sooner than that it is the deadline of a call that made this one.
+            if time.monotonic() - began >= seconds:
+                error.reword(
+                    f"{passing.function} of {passing.plugin.name} was stopped after {seconds:g} s, "
+                    "the timeout that the plugin's manifest sets around this function."
+                )
             raise
