@@ -216,7 +216,7 @@ def _where(schema: dict[str, Any], table: str) -> str:
             return f"`[{name}]`"
     for holder, held in schema["$defs"].items():
         for name, field in held.get("properties", {}).items():
-            if field.get("$ref") == reference["$ref"]:
+            if reference["$ref"] in [each.get("$ref") for each in (field, *field.get("anyOf", ()))]:
                 return f"`[{_where(schema, holder).strip('`[]')}.{name}]`"
     raise LookupError(table)
 
@@ -241,6 +241,8 @@ def _kind(field: dict[str, Any]) -> str:
     if "$ref" in field:
         found = manifest_schema()["$defs"][field["$ref"].rpartition("/")[2]]
         return _kind(found) if "enum" in found else "a table, below"
+    if "anyOf" in field:
+        return " or ".join(map(_kind, field["anyOf"]))
     if field["type"] == "array":
         items = _kind(field["items"]).replace("a table", "tables").replace("text", "texts")
         return f"up to {field['maxItems']} {items}"

@@ -279,6 +279,23 @@ class Settings(BaseSettings):
     idempotency_answer_bytes_max: Annotated[int, Field(ge=1, le=64 * MIB)] = MIB
     """Size of one answer that is kept; of a larger one it is remembered that there was one."""
 
+    cache_bytes_max: Annotated[int, Field(ge=0)] = 64 * MIB
+    """What the kept answers of plugins' functions may take on this host, those of all tenants
+    together; 0 keeps none, whatever manifests say."""
+
+    cache_entries_max: _Count = 100_000
+    """How many answers that may be. Where all tenants together have too many, those of the one
+    that has the most go."""
+
+    cache_tenant_bytes_max: _Count = 16 * MIB
+    """What those of one tenant may take; those that were not used for the longest go first."""
+
+    cache_tenant_entries_max: _Count = 20_000
+    """How many answers one tenant may have."""
+
+    cache_entry_bytes_max: _Count = MIB
+    """Size of one answer; a larger one is not kept."""
+
     environment: Environment = Environment.PRODUCTION
     """What this host is for: `development`, `staging` or `production`. Plugins see the
     configuration of this environment."""

@@ -21,6 +21,7 @@ NOTES = {
     "note_access": "",
     "note_schedule": "schedule.",
     "note_quota": "quota.",
+    "note_function": "function.",
     "note_stored": "plugin.",
     "note_endpoint": "endpoint.",
     "note_denied": "",
@@ -45,6 +46,7 @@ COMPUTED = {
     ],
     "f'events-{what}'": ["events-requeued", "events-discarded"],
     "whose.action": ["permission.denied", "api.denied"],
+    "kind": ["slow", "failed"],
     "topic": ["key.created", "key.revoked"],
 }
 """What an expression that is no literal can be; see where it is written."""

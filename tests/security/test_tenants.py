@@ -123,6 +123,8 @@ NAMED: Mapping[tuple[str, str], Case] = {
     # Nothing is beside a row of this kind and name in the caller's own tenant.
     ("GET", "/rows/{kind}/{row}"): Case(status=200),
     ("DELETE", "/rows/{kind}/{row}"): Case(status=200),
+    ("GET", "/plugins/{name}/enhancements"): Case(),
+    ("POST", "/plugins/{name}/enhancements/empty-cache"): Case(),
     ("GET", "/schedules/{plugin}/{name}"): Case(),
     ("GET", "/schedules/{plugin}/{name}/runs"): Case(),
     ("POST", "/schedules/{plugin}/{name}/pause"): Case(),

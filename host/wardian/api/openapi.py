@@ -20,6 +20,7 @@ from wardian.api.statuses import problem_statuses
 from wardian.api.v1.config_requests import ConfigEdit, ConfigProposal, RevertRequest
 from wardian.api.v1.credentials import CredentialRequest, CredentialValue
 from wardian.api.v1.dependencies import Uninstalled
+from wardian.api.v1.enhancements import Emptied
 from wardian.api.v1.events import DeadLettersRequest, EventsAnswer, PublishRequest
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
@@ -63,6 +64,7 @@ from wardian.runtime.endpoints import (
     NewEndpoint,
     UndeliveredPage,
 )
+from wardian.runtime.enhancements import EnhancementsView, OfferedFunction
 from wardian.runtime.hooks import WebhookView
 from wardian.runtime.host import (
     BatchView,
@@ -104,7 +106,6 @@ from wardian.runtime.trust_views import (
     TrustPolicyView,
 )
 from wardian.runtime.vault_upkeep import DataKeyView, VaultView
-from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
 from wardian.vault import CredentialView
 from wardian.vault.rekeying import Rekeyed
@@ -144,7 +145,7 @@ _SHAPES = (
     DisconnectedView,
     Environment,
     Explanation,
-    FunctionDescription,
+    OfferedFunction,
     GrantsRequest,
     GrantsView,
     HistoryPage,
@@ -181,6 +182,8 @@ _SHAPES = (
     AttemptsPage,
     UndeliveredPage,
     WebhookView,
+    EnhancementsView,
+    Emptied,
     ScheduleView,
     RunView,
     RunsPage,
@@ -430,7 +433,7 @@ def function_path(plugin: str, function: str) -> str:
     return f"/api/v1/plugins/{quote(plugin, safe='')}/functions/{quote(function, safe='')}"
 
 
-def function_operation(plugin: str, function: FunctionDescription) -> Json:
+def function_operation(plugin: str, function: OfferedFunction) -> Json:
     """Describe a call of one function, with its own schemas."""
     answered = _object(
         {
@@ -450,13 +453,19 @@ def function_operation(plugin: str, function: FunctionDescription) -> Json:
     return {
         "tags": [_tag(plugin)],
         "summary": function.name,
-        "description": f"`{function.signature}`",
+        "description": "\n\n".join((f"`{function.signature}`", *_around(function))),
         "operationId": f"{plugin}/{function.name}",
         "security": [{"bearer": []}],
         "parameters": [_IDEMPOTENCY_KEY_REF],
         "requestBody": {"required": True, "content": _json(asked)},
         "responses": responses,
     }
+
+
+def _around(function: OfferedFunction) -> list[str]:
+    if not function.enhancements:
+        return []
+    return [f"What the host does around it: {'; '.join(function.enhancements)}."]
 
 
 def _guest_error(error: Json) -> Json:

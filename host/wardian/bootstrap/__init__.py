@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from wardian.bootstrap.accounting import make_accounts
+from wardian.bootstrap.enhancements import make_enhancements
 from wardian.bootstrap.events import delivering_policy, make_bus, make_events, publish_limits
 from wardian.bootstrap.folder import (
     DATABASE_NAME,
@@ -142,6 +143,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.audit,
             parts.row_migrations,
             parts.idempotency,
+            parts.watches,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -176,7 +178,7 @@ def compose(
         database, package_store(settings.packages_dir or folder / PACKAGES), executor
     )
     trust = make_trust(database, events, registry)
-    steps = Steps()
+    steps, gates = Steps(), Gates()
     egress = make_egress(settings)
     vault, upkeep = make_vault(database, events, journal, steps, roots)
     flows, connections = make_oauth(settings, database, registry, journal, vault, egress)
@@ -235,7 +237,6 @@ def compose(
         ),
         steps,
     )
-    gates = Gates()
     tenants = Tenants(database, journal, default_tenant=settings.default_tenant)
     health = Health(
         HealthParts(
@@ -286,6 +287,7 @@ def compose(
     rounds, supervisor, traffic = make_watchers(
         settings, lifecycle, events, RoundsParts(health=health, registry=registry, tenants=tenants)
     )
+    chains, enhancements, watches = make_enhancements(settings, events, registry, journal, calls)
     entrance = _connected(
         exchange,
         EntranceParts(
@@ -296,6 +298,7 @@ def compose(
             supervisor=supervisor,
             traffic=traffic,
             calls=calls,
+            chains=chains,
         ),
     )
     webhooks, keys = make_webhooks(
@@ -364,6 +367,9 @@ def compose(
         steps=steps,
         calls=calls,
         entrance=entrance,
+        chains=chains,
+        enhancements=enhancements,
+        watches=watches,
         supervisor=supervisor,
         traffic=traffic,
         health=health,

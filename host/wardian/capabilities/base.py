@@ -207,6 +207,48 @@ class Budget:
             budget = budget._within
 
 
+class Course:
+    """What one call did, as far as the host saw it.
+
+    Attributes:
+        fell_short: whether it was refused something only because its budget, or somebody else, had
+            no more to give: it may have answered less than it can.
+    """
+
+    __slots__ = ("_happened", "_pending", "fell_short")
+
+    def __init__(self) -> None:
+        self.fell_short = False
+        self._happened = False
+        self._pending = False
+
+    @property
+    def had_effects(self) -> bool:
+        """Whether it changed something outside of itself, or may have."""
+        return self._happened or self._pending
+
+    def begin(self, interface: str, function: str) -> None:
+        """Note that a host call is being answered; the call may end before that does."""
+        harmless = interface in _HARMLESS or function in _HARMLESS_IN.get(interface, ())
+        self._pending = not harmless
+
+    def end(self, outcome: str) -> None:
+        """Note how it ended: ``ok``, or the case of the refusal."""
+        self.fell_short = self.fell_short or outcome in _FELL_SHORT
+        self._happened = self._happened or (self._pending and outcome in _MAY_HAVE_HAPPENED)
+        self._pending = False
+
+
+_FELL_SHORT = frozenset(("exhausted", "unavailable"))
+_MAY_HAVE_HAPPENED = frozenset(("ok", "unavailable"))
+_HARMLESS = frozenset(("context", "logging", "config", "metrics", "credentials"))
+_HARMLESS_IN = {
+    "kv": frozenset(("get", "list-keys")),
+    "kv-namespaces": frozenset(("get", "list-keys", "list-namespaces")),
+}
+"""Host functions that change nothing which anybody could see twice; all others may."""
+
+
 @dataclass(slots=True, kw_only=True)
 class CallContext:
     """One call, as capabilities see it.
@@ -223,6 +265,7 @@ class CallContext:
             use; it may still not store them.
         is_kept: whether the host stores what the call answers, or why it failed.
         egress: what is left of the tenant's egress of today; None if nobody counts.
+        course: where what the call does is noted, if somebody wants to know.
     """
 
     facts: CallFacts
@@ -235,6 +278,7 @@ class CallContext:
     given_out: list[Secret] = field(default_factory=list)
     is_kept: bool = False
     egress: Meter | None = None
+    course: Course | None = None
 
     def require(self, permission: str | Permission) -> None:
         """Check that the call, and each that led to it, holds ``permission``.

@@ -217,6 +217,12 @@ _GROUPS = (
         },
     ),
     (
+        "enhancements",
+        "What the host does around functions: rates, kept answers, attempts, timeouts.",
+        _PLUGINS,
+        {"show": "enhancements.show", "empty-cache": "enhancements.empty"},
+    ),
+    (
         "hooks",
         "Webhooks that plugins receive: their addresses, and what came of requests.",
         _PLUGINS,

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from wardian.cli.client import connect, plugin_path
 from wardian.cli.dependencies import dependents_of, install_together
+from wardian.cli.enhancements_asked import show_enhancements
 from wardian.cli.failures import failure
 from wardian.cli.reviews import note_how_to_grant, show_review, show_webhooks
 from wardian.cli.schedules_asked import show_asked
@@ -220,6 +221,7 @@ def _show_installed(terminal: Terminal, view: dict[str, Any]) -> None:
     show_webhooks(terminal, view["webhooks"])
     note_how_to_grant(terminal, f"wardian grant {view['name']}", view["review"])
     show_asked(terminal, view["schedules"])
+    show_enhancements(terminal, view["enhancements"])
     for function in view["functions"]:
         terminal.line(f"  {function}")
 
@@ -267,6 +269,7 @@ def _show_plugin(
         terminal.line(line)
     show_review(terminal, view["review"])
     show_asked(terminal, view["schedules"])
+    show_enhancements(terminal, view["enhancements"])
     show_webhooks(terminal, view["webhooks"])
     for name, function in functions.items():
         terminal.line(f"{name}: {function.get('signature', '')}")

@@ -85,6 +85,16 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "endpoint to receive: how many in the last ten seconds, why, and the last one's topic.",
         "plugin? app? endpoint? reason count topic",
     ),
+    "function.failed": _told(
+        "Calls of a watched function were stopped, trapped or lost: how many in the last ten "
+        "seconds, how long the longest took, and how the last one ended.",
+        "plugin function count longest_seconds outcome",
+    ),
+    "function.slow": _told(
+        "Calls of a watched function took longer than its manifest calls slow: how many in the "
+        "last ten seconds, how long the longest took, and how the last one ended.",
+        "plugin function count longest_seconds outcome",
+    ),
     "key.created": _told("An API key was made.", "key actor id scopes"),
     "key.revoked": _told("An API key was revoked.", "key actor id scopes"),
     "permission.denied": _of_plugin(

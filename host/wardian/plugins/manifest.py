@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from wardian.plugins.documents import JsonObject
+from wardian.plugins.enhancements import ENHANCEMENTS_MAX, Enhancement
 from wardian.plugins.faults import refusal
 from wardian.plugins.paths import parse_path
 from wardian.plugins.row_data import KINDS_MAX, RowData
@@ -129,6 +130,14 @@ class Manifest(Table):
             description="Data that it has beside rows of the host's and of host apps'.",
         ),
         distinct("kind"),
+    ] = ()
+    enhancements: Annotated[
+        tuple[Enhancement, ...],
+        Field(
+            max_length=ENHANCEMENTS_MAX,
+            strict=False,
+            description="What the host does around its functions.",
+        ),
     ] = ()
     health_check: Annotated[
         HealthCheck | None, Field(description="When the host asks whether it is well.")

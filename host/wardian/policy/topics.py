@@ -10,6 +10,7 @@ RESERVED = (
     "credential",
     "vault",
     "event",
+    "function",
     "endpoint",
     "schedule",
     "key",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from wardian.capabilities import Budget, CallContext, CallFacts
+from wardian.capabilities import Budget, CallContext, CallFacts, Course
 from wardian.capabilities.logging import write_output
 from wardian.config import configured
 from wardian.crypto.identifiers import new_id
@@ -35,7 +35,7 @@ from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
 from wardian.runtime.recording import Recorder
-from wardian.runtime.sinks import may_meet_credentials
+from wardian.runtime.sinks import Sinks, may_meet_credentials
 from wardian.runtime.tape import RecordedCall, Tape, is_recorded
 from wardian.runtime.views import CallOutcome
 from wardian.storage.documents import dump_json
@@ -64,6 +64,7 @@ class CallRequest:
         scopes: of the key that the first call of all was made with; None if it took no key.
         is_kept: whether the host writes down what it answers, or why it failed; then these have
             nothing of what the call was given by ``reveal``, either.
+        course: where what the call does is noted, if somebody wants to know.
     """
 
     function: str
@@ -80,6 +81,7 @@ class CallRequest:
     origin: str | None = None
     scopes: Collection[str] | None = None
     is_kept: bool = False
+    course: Course | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,16 @@ class CallPolicy:
             level=self.level(plugin),
             excluded=self.excluded,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A call that was not run, because the host had its answer."""
+
+    id: str
+    function: str
+    seconds: float
+    nested: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,6 +303,41 @@ class Calls:
     def authority(self, plugin: Installed) -> Authority:
         """Return what a plugin may do now."""
         return self._policy.authority(plugin)
+
+    @property
+    def sinks(self) -> Sinks:
+        """What looks through what calls write."""
+        return self._services.functions.sinks
+
+    def limits(self, plugin: Installed, request: CallRequest) -> Limits:
+        """Return the limits that a call would have, but for those of a call that makes it.
+
+        Raises:
+            InvalidArguments: an unknown limit, or a value outside its range.
+        """
+        policy = self._policy
+        return limits_from(request.limits or {}, policy.limits(policy.level(plugin)))
+
+    def settings_of(self, plugin: Installed) -> tuple[Authority, Mapping[str, Any]]:
+        """Return what a plugin may do now, and the configuration that it sees."""
+        manifest = plugin.manifest
+        environment, default = self._policy.environment, manifest.default_config
+        found = configured(plugin.documents, environment, manifest.config_schema, default)
+        return self.authority(plugin), found
+
+    async def answered(self, plugin: Installed, call: Answered) -> None:
+        """Count a call that had its answer without being run; before it is given.
+
+        Raises:
+            QuotaExceeded: the tenant has used up its calls of the day.
+            TryLater: the host cannot write down what calls use.
+        """
+        await self._services.accounting.answered(
+            plugin, call.function, call.seconds, nested=call.nested
+        )
+        self._services.telemetry.call_ended(plugin.tenant, plugin.name, "ok", call.seconds)
+        ended = Ended(call.id, plugin.name, plugin.version, call.function, "ok", call.seconds)
+        self.log.ended(ended, failed=False)
 
     def regrant(self, plugin: Installed) -> None:
         """Apply a plugin's present grants to its calls that are running, of any version.
@@ -533,6 +580,7 @@ def _context(
         # Whoever is not looked through is given nothing: it could keep what it is sent back.
         given_out=[] if caller is None or leaks is None else caller.given_out,
         is_kept=request.is_kept,
+        course=request.course,
     )
 
 

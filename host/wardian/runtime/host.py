@@ -30,6 +30,13 @@ from wardian.runtime.delivering import Delivering
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.dependency_views import DependenciesView, dependencies_view
 from wardian.runtime.endpoints import Webhooks
+from wardian.runtime.enhancements import (
+    Chains,
+    Enhancements,
+    OfferedFunction,
+    Watches,
+    offered,
+)
 from wardian.runtime.entrance import Entrance
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health
@@ -87,7 +94,6 @@ from wardian.runtime.views import (
     switched_view,
 )
 from wardian.sandbox import wasmtime_version
-from wardian.sandbox.description import FunctionDescription
 from wardian.storage import Database
 from wardian.storage.health import survey
 from wardian.storage.rows import SurveyRow
@@ -146,6 +152,9 @@ class HostParts:
     steps: Steps
     calls: Calls
     entrance: Entrance
+    chains: Chains
+    enhancements: Enhancements
+    watches: Watches
     supervisor: Supervisor
     monitoring: Monitoring
     oversight: Oversight
@@ -206,6 +215,7 @@ class PluginHost:
         revisions: the states that things are in, for those who change them together.
         analytics: what calls used, by plugin, function and time, and what that costs.
         quotas: what tenants may use in a day, and what they have used.
+        enhancements: what this host does around the functions of plugins, and the answers it keeps.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -238,6 +248,7 @@ class PluginHost:
         self.revisions = Revisions(parts.database)
         self.analytics = parts.analytics
         self.quotas = parts.quotas
+        self.enhancements = parts.enhancements
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
@@ -640,21 +651,19 @@ class PluginHost:
         view = await self.configuration.change(place, edit, tenant=tenant, actor=actor)
         return view.configuration
 
-    async def functions(
-        self, name: str, *, tenant: str = "default"
-    ) -> dict[str, FunctionDescription]:
+    async def functions(self, name: str, *, tenant: str = "default") -> dict[str, OfferedFunction]:
         """Return what of a plugin can be called, by full name.
 
         Raises:
             NotFound: no such plugin.
         """
         plugin = await self._parts.registry.get(tenant, name)
-        return dict(plugin.description.functions)
+        return offered(plugin)
 
-    async def all_functions(self, tenant: str) -> dict[str, dict[str, FunctionDescription]]:
+    async def all_functions(self, tenant: str) -> dict[str, dict[str, OfferedFunction]]:
         """Return the functions of every plugin of a tenant that takes calls now."""
         return {
-            plugin.name: dict(plugin.description.functions)
+            plugin.name: offered(plugin)
             for plugin in await self._parts.registry.all(tenant)
             if plugin.is_callable
         }
@@ -687,6 +696,7 @@ class PluginHost:
             NotFound: no such plugin or function.
             Conflict: the plugin takes no calls now.
             Forbidden: ``scopes`` lack what the plugin requires of its callers.
+            RateLimited: the function was called as often as the plugin's manifest lets it.
             InvalidArguments: arguments or limits; with the path of the fault.
             Overloaded: every worker is busy and the queue is full; or the plugin rests after
                 crashes, and too many calls of it wait.

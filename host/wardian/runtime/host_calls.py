@@ -116,7 +116,13 @@ class HostCallsOfOneCall:
 
     async def __call__(self, interface: str, function: str, arguments: list[Any]) -> Any:
         """Answer one host call with a WIT result; never raises."""
-        return await self._functions.answer(self._call, interface, function, arguments)
+        course = self._call.course
+        if course is None:
+            return await self._functions.answer(self._call, interface, function, arguments)
+        course.begin(interface, function)
+        answer = await self._functions.answer(self._call, interface, function, arguments)
+        course.end("ok" if answer["tag"] == "ok" else answer["val"]["tag"])
+        return answer
 
 
 def _err(case: str, text: str) -> dict[str, Any]:

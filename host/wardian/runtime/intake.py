@@ -15,6 +15,7 @@ import msgspec
 from wardian.errors import InvalidComponent
 from wardian.plugins import Manifest, Package
 from wardian.plugins.ceiling import LevelCeiling
+from wardian.plugins.enhancements import check_enhancements
 from wardian.plugins.faults import located
 from wardian.plugins.package import read_source
 from wardian.plugins.rollback import Allowed, Sighting, check_version
@@ -170,6 +171,7 @@ class Intake:
             check_functions(package.manifest, description)
             check_served(package.manifest, description)
             check_migrations(package.manifest, description)
+            check_enhancements(package.manifest.enhancements, description.functions)
         return Candidate(
             package=package, description=description, verdict=verdict, allowed=delivery.allowed
         )

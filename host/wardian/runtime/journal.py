@@ -92,6 +92,11 @@ class Change:
         changed it, so auditors have no entry."""
         await self._tell(f"quota.{what}", detail)
 
+    async def note_function(self, what: str, plugin: str, detail: Mapping[str, Any]) -> None:
+        """Tell subscribers how calls of a watched function went, as `function.WHAT`; nobody changed
+        anything, so auditors have no entry."""
+        await self._tell(f"function.{what}", {"plugin": plugin, **detail})
+
     async def note_config(
         self, plugin: str | None, detail: Mapping[str, Any], plugins: Sequence[str]
     ) -> None:

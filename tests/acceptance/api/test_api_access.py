@@ -72,6 +72,8 @@ ROUTES = [
     ("POST", "/api/v1/schedules/nothing/daily/pause", "admin"),
     ("POST", "/api/v1/schedules/nothing/daily/resume", "admin"),
     ("POST", "/api/v1/schedules/nothing/daily/run", "admin"),
+    ("GET", "/api/v1/plugins/nothing/enhancements", "read"),
+    ("POST", "/api/v1/plugins/nothing/enhancements/empty-cache", "admin"),
     ("GET", "/api/v1/webhooks", "webhooks"),
     ("POST", "/api/v1/webhooks", "webhooks"),
     ("GET", "/api/v1/webhooks/nothing", "webhooks"),

@@ -20,8 +20,9 @@ from wardian.api.dependencies import Host, Reader, holder_of
 from wardian.api.identity import trace_of
 from wardian.crypto.identifiers import new_id
 from wardian.policy.usage import Usage
+from wardian.runtime.enhancements import OfferedFunction
 from wardian.runtime.host import CallOutcome, PluginHost
-from wardian.sandbox import FunctionDescription, to_json
+from wardian.sandbox import to_json
 from wardian.tenants import Scope
 
 CALL_PATH = "/api/v1/plugins/{name}/functions/{function:path}"
@@ -49,7 +50,7 @@ class CallAnswer(msgspec.Struct):
     call_id: str
 
 
-@router.get("", responses=answers(dict[str, FunctionDescription]))
+@router.get("", responses=answers(dict[str, OfferedFunction]))
 async def list_functions(host: Host, caller: Reader, name: str) -> Response:
     """Describe a plugin's functions, with the JSON Schemas of their arguments and results."""
     return answer(await host.functions(name, tenant=caller.tenant))
@@ -99,7 +100,12 @@ async def _call(request: Request) -> Response:
 
 
 def _answer(outcome: CallOutcome) -> Response:
-    return answer(CallAnswer(to_json(outcome.result), outcome.usage, outcome.call_id))
+    # RFC 9111: for how many seconds the answer has been kept.
+    age = outcome.age_seconds
+    return answer(
+        CallAnswer(to_json(outcome.result), outcome.usage, outcome.call_id),
+        headers=None if age is None else {"Age": str(int(age))},
+    )
 
 
 async def while_connected(receive: Receive, work: Awaitable[T]) -> T:

@@ -87,6 +87,40 @@ class Accounting:
                 raise
         return entry
 
+    async def answered(
+        self, plugin: Installed, function: str, seconds: float, *, nested: bool
+    ) -> None:
+        """Write down a call whose answer the host had: one that spent nothing.
+
+        Raises:
+            QuotaExceeded: the tenant has used up its calls of the day.
+            TryLater: nothing could be written down of it.
+        """
+        state = self._quotas.known(plugin.tenant) or await self._quotas.of(plugin.tenant)
+        if not nested:
+            self._quotas.admit(state)
+        try:
+            self._ledger.begin()
+            self._ledger.finish(
+                Series(
+                    plugin.tenant,
+                    plugin.id,
+                    plugin.name,
+                    plugin.version,
+                    function[:NAME_CHARACTERS_MAX],
+                    "ok",
+                ),
+                Finished(
+                    STATISTICS if nested else ASKED | STATISTICS,
+                    time.time_ns() // 1_000_000,
+                    int(max(0.0, seconds) * 1_000_000),
+                    *(0,) * 7,
+                ),
+            )
+        finally:
+            if not nested:
+                state.running -= 1
+
 
 class Entry:
     """One call's account, from before it begins to after its end.
