@@ -12,6 +12,7 @@ RESERVED = (
     "event",
     "endpoint",
     "schedule",
+    "job",
     "key",
     "tenant",
 )

@@ -25,6 +25,7 @@ from wardian.policy.leaks import Leaks
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.policy.limits import Limits, limits_from
 from wardian.policy.permissions import Permission
+from wardian.policy.terms import Terms
 from wardian.policy.usage import Usage
 from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.call_log import CallLog, Ended
@@ -377,6 +378,7 @@ class Calls:
             outcome = await self._services.executor.call(job, answer)
         except CallError as error:
             error.usage = _merged(error.usage, context.budget)
+            error.terms = _terms(plugin, job)
             self._services.functions.sinks.clean(context, error)
             self._record(plugin, job, error.usage, error, counted)
             if isinstance(answer, Tape):
@@ -387,7 +389,7 @@ class Calls:
         self._record(plugin, job, usage, None, counted)
         if isinstance(answer, Tape):
             answer.ended(usage, result, known=context.leaks)
-        return CallOutcome(result, usage, job.call_id)
+        return CallOutcome(result, usage, job.call_id, _terms(plugin, job))
 
     def _record(
         self, plugin: Installed, job: Job, usage: Usage, error: CallError | None, counted: bool
@@ -524,6 +526,10 @@ def _limits(settled: _Settled, request: CallRequest) -> Limits:
     # A thread cannot be ended from outside.
     exact = LEVELS[settled.authority.level].runs_in is RunsIn.THREAD
     return request.caller.budget.limits_within(limits, exact=exact)
+
+
+def _terms(plugin: Installed, job: Job) -> Terms:
+    return Terms(plugin.name, plugin.version, job.function, job.limits)
 
 
 def _charge(context: CallContext) -> None:

@@ -19,6 +19,7 @@ from wardian.events import EventBus, Events
 from wardian.plugins import Installed, Registry
 from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
+from wardian.runtime.batches import Batches, BatchOrder, Ended, keep_as_it_is
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.config_edits import Edit, Place
 from wardian.runtime.config_judging import shortcomings
@@ -34,6 +35,7 @@ from wardian.runtime.health import Health
 from wardian.runtime.hooks import Hooks
 from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
+from wardian.runtime.jobs import Jobbing
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
@@ -158,6 +160,8 @@ class HostParts:
     webhooks: Webhooks
     stores: Stores
     hooks: Hooks
+    jobbing: Jobbing
+    batches: Batches
 
 
 class PluginHost:
@@ -183,6 +187,9 @@ class PluginHost:
         credentials: what plugins use and never see; set, listed and removed by name.
         vault: whether it is sealed, its keys, and new ones.
         hooks: requests of others to plugins' webhooks, and what came of them.
+        jobs: calls that nobody waits for: asked for, found, waited for, cancelled.
+        batches: many calls at once, for those who keep their ends in a form of their own.
+        lines: the newest lines that plugins log, and followers of those to come.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -207,6 +214,9 @@ class PluginHost:
         self.credentials = parts.credentials
         self.vault = parts.upkeep
         self.hooks = parts.hooks
+        self.jobs = parts.jobbing.jobs
+        self.batches = parts.batches
+        self.lines = parts.telemetry.lines
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
@@ -674,6 +684,16 @@ class PluginHost:
         )
         entrance = self._parts.entrance
         return await entrance.call(partial(entrance.named, tenant, name), request)
+
+    async def batch(self, order: BatchOrder, *, tenant: str = "default") -> list[Ended]:
+        """Make many calls, side by side; return how each ended, in order.
+
+        One that fails does not fail the others. Whoever cancels this ends those that run.
+
+        Raises:
+            InvalidArguments: no calls, or too many; or a deadline that there cannot be.
+        """
+        return await self.batches.run(order, tenant=tenant, keep=keep_as_it_is)
 
     async def ready(self) -> Readiness:
         """Tell whether the host can do its work now."""

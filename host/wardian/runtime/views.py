@@ -15,6 +15,7 @@ from wardian.plugins.imports import imported_in_vain
 from wardian.plugins.schedules import ScheduleAsked, schedule_asked
 from wardian.policy.grants import Authority
 from wardian.policy.reviews import Reviewed, review
+from wardian.policy.terms import Terms
 from wardian.policy.usage import Usage
 from wardian.runtime.conditions import Condition
 from wardian.runtime.executor.job import WorkersReport
@@ -179,11 +180,16 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """A call that succeeded: its result as plain values, what it spent, and its id."""
+    """A call that succeeded: its result as plain values, what it spent, and its id.
+
+    Attributes:
+        terms: what ran, and within which limits.
+    """
 
     result: Any
     usage: Usage
     call_id: str
+    terms: Terms
 
 
 def plugin_view(
