@@ -222,11 +222,13 @@ class Settings(BaseSettings):
     """Run jobs (calls with `Prefer: respond-async`) on this host; without it they wait for
     others."""
 
-    job_at_once: _Count = os.cpu_count() or 1
-    """Jobs that this host runs at a time, of all tenants."""
+    job_at_once: _Count | None = None
+    """Jobs that this host runs at a time, of all tenants; unless set it is three quarters of
+    `WARDIAN_WORKERS_MAX`."""
 
-    job_tenant_at_once: _Count = max(1, (os.cpu_count() or 1) // 2)
-    """Jobs of one tenant that it runs at a time: they leave workers to those who wait."""
+    job_tenant_at_once: _Count | None = None
+    """Jobs of one tenant that it runs at a time, so that they leave workers to those who wait;
+    unless set it is half of `WARDIAN_WORKERS_MAX`."""
 
     job_waiting_max: _Count = 1_000
     """Jobs of one tenant that may wait; the next are refused with status 429 and `Retry-After`."""
@@ -254,9 +256,9 @@ class Settings(BaseSettings):
     batch_calls_max: _Count = 100
     """Calls that one request to `/api/v2/batch` may have."""
 
-    batch_at_once: _Count = max(1, (os.cpu_count() or 1) // 2)
-    """Calls of one tenant's batches that this host runs at a time, of all its batches together:
-    they leave workers to its other calls."""
+    batch_at_once: _Count | None = None
+    """Calls of one tenant's batches that this host runs at a time, of all its batches together, so
+    that they leave workers to its other calls; unless set it is half of `WARDIAN_WORKERS_MAX`."""
 
     batch_bytes_max: _Count = 16 * MIB
     """Size of a batch's answer. What comes when it is full is left out, and says so."""

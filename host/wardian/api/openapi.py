@@ -35,6 +35,10 @@ from wardian.api.v1.webhooks import (
     LettersRequest,
     SecretRequest,
 )
+from wardian.api.v2 import description as v2
+from wardian.api.v2.batch import BatchAnswer, BatchRequest
+from wardian.api.v2.functions import CallRequestV2
+from wardian.api.v2.outcomes import CallAnswerV2, Outcome, UsageEnvelope
 from wardian.events.cloud import CloudEvent
 from wardian.policy.layers import ConfigLayer, Environment
 from wardian.policy.limits import Limits
@@ -68,6 +72,7 @@ from wardian.runtime.host import (
     UsesView,
     VersionView,
 )
+from wardian.runtime.jobs import JobsPage, JobView
 from wardian.runtime.oauth import ConnectionView, DisconnectedView, StartedView
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
@@ -192,6 +197,14 @@ _SHAPES = (
     UsesView,
     VaultView,
     VersionView,
+    BatchRequest,
+    BatchAnswer,
+    CallAnswerV2,
+    CallRequestV2,
+    JobView,
+    JobsPage,
+    Outcome,
+    UsageEnvelope,
 )
 
 _PROBLEM: Json = {
@@ -253,7 +266,9 @@ async def openapi(
             document["tags"].append({"name": _tag(plugin)})
             for function in functions.values():
                 path = function_path(plugin, function.name)
-                document["paths"][path] = {"post": function_operation(plugin, function)}
+                operation = function_operation(plugin, function)
+                document["paths"][path] = {"post": operation}
+                document["paths"][v2.path_of(path)] = {"post": v2.operation_of(operation)}
     return answer(document)
 
 
@@ -267,16 +282,20 @@ def static_document(app: FastAPI) -> Json:
         routes=app.routes,
     )
     document["paths"][CALL_PATH.replace(":path", "")] = {"post": _call_operation()}
-    for item in document["paths"].values():
+    document["paths"][v2.ANY_CALL_PATH] = {"post": v2.operation_of(_call_operation())}
+    for path, item in document["paths"].items():
         for operation in item.values():
             # The framework's own shape of a validation fault is never answered here.
             operation["responses"].pop("422", None)
-            operation["responses"]["default"] = _PROBLEM_REF
+            is_v2 = path.startswith(v2.PREFIX)
+            operation["responses"]["default"] = v2.PROBLEM_REF if is_v2 else _PROBLEM_REF
     components = document.setdefault("components", {})
     _, shapes = msgspec.json.schema_components(_SHAPES, ref_template=SCHEMAS)
     components["schemas"] = {**shapes, "Problem": _PROBLEM}
+    components["schemas"]["ProblemV2"] = v2.problem_of(_PROBLEM)
     content = {MEDIA_TYPE: {"schema": {"$ref": SCHEMAS.format(name="Problem")}}}
     components["responses"] = {"Problem": {"description": "A problem.", "content": content}}
+    components["responses"]["ProblemV2"] = v2.problem_response()
     document["tags"] = []
     return document
 

@@ -18,8 +18,8 @@ def job_policy(settings: Settings) -> JobPolicy:
         is_on=settings.jobs,
         waiting_max=settings.job_waiting_max,
         waiting_bytes_max=settings.job_waiting_bytes_max,
-        at_once=settings.job_at_once,
-        tenant_at_once=settings.job_tenant_at_once,
+        at_once=settings.job_at_once or max(1, settings.workers_max * 3 // 4),
+        tenant_at_once=settings.job_tenant_at_once or max(1, settings.workers_max // 2),
         lease=timedelta(seconds=settings.event_lease_seconds),
         drain=timedelta(seconds=settings.job_drain_seconds),
         outcome_bytes_max=settings.job_result_bytes_max,
@@ -32,6 +32,6 @@ def job_policy(settings: Settings) -> JobPolicy:
 def batch_policy(settings: Settings) -> BatchPolicy:
     return BatchPolicy(
         calls_max=settings.batch_calls_max,
-        at_once=settings.batch_at_once,
+        at_once=settings.batch_at_once or max(1, settings.workers_max // 2),
         bytes_max=settings.batch_bytes_max,
     )

@@ -29,9 +29,15 @@ _STREAM_TIMEOUT = httpx.Timeout(10.0, read=60.0)
 class Client:
     """One host, as one API key sees it. Use it through ``connect``."""
 
-    def __init__(self, url: str, http: httpx.Client) -> None:
+    def __init__(self, url: str, http: httpx.Client, base: str = "/api/v1") -> None:
         self.url = url
         self._http = http
+        self._base = base
+
+    @property
+    def v2(self) -> Client:
+        """The same host's version 2 of the API, below ``/api/v2``."""
+        return Client(self.url, self._http, "/api/v2")
 
     def get(self, path: str) -> Any:
         """GET ``path`` below ``/api/v1``."""
@@ -99,7 +105,7 @@ class Client:
         """
         size = 0
         try:
-            with self._http.stream("GET", f"/api/v1{path}") as answer:
+            with self._http.stream("GET", f"{self._base}{path}") as answer:
                 if not answer.is_success:
                     answer.read()
                 self._check(answer)
@@ -116,7 +122,7 @@ class Client:
             Failure: the host refused, there is none, or it has been silent for long.
         """
         try:
-            with self._http.stream("GET", f"/api/v1{path}", timeout=_STREAM_TIMEOUT) as answer:
+            with self._http.stream("GET", f"{self._base}{path}", timeout=_STREAM_TIMEOUT) as answer:
                 if not answer.is_success:
                     answer.read()
                 self._check(answer)
@@ -154,7 +160,7 @@ class Client:
         try:
             answer = self._http.request(
                 method,
-                f"/api/v1{path}",
+                f"{self._base}{path}",
                 content=content,
                 headers=headers,
                 params=query,

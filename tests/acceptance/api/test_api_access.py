@@ -131,6 +131,13 @@ ROUTES = [
     ("GET", "/api/v1/keys", "admin"),
     ("POST", "/api/v1/keys", "admin"),
     ("DELETE", "/api/v1/keys/nothing", "admin"),
+    ("POST", "/api/v2/plugins/calculator/functions/divide", "call"),
+    ("POST", "/api/v2/batch", "call"),
+    ("GET", "/api/v2/jobs", "call"),
+    ("GET", "/api/v2/jobs/nothing", "call"),
+    ("GET", "/api/v2/jobs/nothing/result", "call"),
+    ("GET", "/api/v2/jobs/nothing/stream", "call"),
+    ("DELETE", "/api/v2/jobs/nothing", "call"),
     ("GET", "/api/v1/tenants", "admin"),
     ("POST", "/api/v1/tenants", "admin"),
 ]

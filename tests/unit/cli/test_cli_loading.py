@@ -30,9 +30,9 @@ def loaded_by(*arguments: str) -> set[str]:
     return set(run.stdout.rpartition("loaded:")[2].split())
 
 
-@pytest.mark.parametrize("command", ["run", "call", "pack", "keys", "replay", "record"])
+@pytest.mark.parametrize("command", ["run", "call", "pack", "keys", "replay", "record", "jobs"])
 def test_a_command_that_serves_nothing_loads_neither_a_server_nor_a_database(command: str) -> None:
-    member = ["create"] if command == "keys" else []
+    member = {"keys": ["create"], "jobs": ["wait"]}.get(command, [])
     assert loaded_by(command, *member, "--help").isdisjoint({"fastapi", "sqlalchemy", "uvicorn"})
 
 

@@ -34,7 +34,7 @@ CALL_PATH = "/api/v2/plugins/{name}/functions/{function:path}"
 JOB_PATH = "/api/v2/jobs/{id}"
 
 
-class CallRequest(msgspec.Struct, forbid_unknown_fields=True):
+class CallRequestV2(msgspec.Struct, forbid_unknown_fields=True):
     """A call: arguments by the function's parameter names, and limits to lower.
 
     With ``Prefer: respond-async`` it may say how often it may be run again (``retry``) if its host
@@ -60,7 +60,7 @@ call_route = Route(CALL_PATH, CallEndpoint(), methods=["POST"], name="call-v2")
 
 async def _respond(request: Request) -> Response:
     caller = await holder_of(Scope.CALL, request)
-    wanted = await body_of(request, CallRequest)
+    wanted = await body_of(request, CallRequestV2)
     if prefers_async(request.headers):
         return await _queued(request, caller, wanted)
     for name in ("retry", "notify"):
@@ -76,7 +76,7 @@ async def _respond(request: Request) -> Response:
     return await _answered(request, caller, wanted)
 
 
-async def _answered(request: Request, caller: Caller, wanted: CallRequest) -> Response:
+async def _answered(request: Request, caller: Caller, wanted: CallRequestV2) -> Response:
     began = time.perf_counter()
     call = called(request, caller, wanted.arguments, wanted.limits)
     try:
@@ -99,7 +99,7 @@ def _made(request: Request, ended: CallOutcome | CallError, seconds: float) -> R
     return respond(request.scope, call_problem(ended, request.state.call_id, seconds))
 
 
-async def _queued(request: Request, caller: Caller, wanted: CallRequest) -> Response:
+async def _queued(request: Request, caller: Caller, wanted: CallRequestV2) -> Response:
     host: PluginHost = request.app.state.host
     weigh(request, 1)
     order = JobOrder(
@@ -124,7 +124,9 @@ async def _queued(request: Request, caller: Caller, wanted: CallRequest) -> Resp
     return answer(view, 202, headers)
 
 
-async def _streamed(request: Request, caller: Caller, wanted: CallRequest) -> AsyncGenerator[bytes]:
+async def _streamed(
+    request: Request, caller: Caller, wanted: CallRequestV2
+) -> AsyncGenerator[bytes]:
     """Make a call, and tell of it while it runs; whoever closes this ends it."""
     host: PluginHost = request.app.state.host
     streams: Streams = request.app.state.streams

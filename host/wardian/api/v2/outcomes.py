@@ -20,7 +20,7 @@ from wardian.runtime.views import CallOutcome
 from wardian.sandbox import to_json
 
 ProblemBody = Annotated[
-    dict[str, Any], msgspec.Meta(extra_json_schema={"$ref": SCHEMAS.format(name="Problem")})
+    dict[str, Any], msgspec.Meta(extra_json_schema={"$ref": SCHEMAS.format(name="ProblemV2")})
 ]
 
 
@@ -46,7 +46,7 @@ class UsageEnvelope(msgspec.Struct, frozen=True, kw_only=True):
     cached: bool = False
 
 
-class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class CallAnswerV2(msgspec.Struct, frozen=True, kw_only=True):
     """A call that succeeded."""
 
     result: Any
@@ -76,10 +76,10 @@ def envelope(call_id: str, terms: Terms, spent: Usage, seconds: float) -> UsageE
     )
 
 
-def call_answer(outcome: CallOutcome, seconds: float) -> CallAnswer:
+def call_answer(outcome: CallOutcome, seconds: float) -> CallAnswerV2:
     """Return the answer to a call that succeeded."""
     usage = envelope(outcome.call_id, outcome.terms, outcome.usage, seconds)
-    return CallAnswer(result=to_json(outcome.result), usage=usage)
+    return CallAnswerV2(result=to_json(outcome.result), usage=usage)
 
 
 def call_problem(error: WardianError, call_id: str, seconds: float) -> Problem:
