@@ -31,7 +31,9 @@ SUBSCRIBES = """
 permission = "events:subscribe:orders.*"
 reason = "Follows orders."
 """
-OF_OTHERS = ("plugin.oauth-", "plugin.kv-", "plugin.schedule-", "schedule.", "endpoint.")
+OF_OTHERS = (
+    "plugin.oauth-", "plugin.kv-", "plugin.schedule-", "schedule.", "endpoint.", "job.",
+)  # fmt: skip
 ELSEWHERE = {topic for topic in SYSTEM_EVENTS if topic.startswith(OF_OTHERS)} | {
     "config.file-refused",
     "plugin.init-failed",
