@@ -23,7 +23,7 @@ from wardian.api.problems import described, respond
 from wardian.api.streams import HEARTBEAT_SECONDS, Streams
 from wardian.api.v2.messages import HEARTBEAT, MessageStream, message, message_of
 from wardian.api.v2.outcomes import call_answer, call_problem
-from wardian.api.v2.preferences import RESPOND_ASYNC, accepts_stream, prefers_async
+from wardian.api.v2.preferences import RESPOND_ASYNC, Wish, wish_of
 from wardian.errors import CallError, InvalidArguments, WardianError
 from wardian.runtime.call_lines import lines_of_call
 from wardian.runtime.host import CallOutcome, PluginHost
@@ -61,15 +61,15 @@ call_route = Route(CALL_PATH, CallEndpoint(), methods=["POST"], name="call-v2")
 async def _respond(request: Request) -> Response:
     caller = await holder_of(Scope.CALL, request)
     wanted = await body_of(request, CallRequestV2)
-    if prefers_async(request.headers):
+    wish = wish_of(request.scope)
+    if wish is Wish.QUEUED:
         return await _queued(request, caller, wanted)
-    for name in ("retry", "notify"):
-        if getattr(wanted, name) is not None:
-            raise InvalidArguments(
-                f"{name!r} is for jobs: send the header `Prefer: {RESPOND_ASYNC}` with it.",
-                path=name,
-            )
-    if accepts_stream(request.headers):
+    if wanted.retry is not None or wanted.notify is not None:
+        name = "notify" if wanted.retry is None else "retry"
+        raise InvalidArguments(
+            f"{name!r} is for jobs: send the header `Prefer: {RESPOND_ASYNC}` with it.", path=name
+        )
+    if wish is Wish.STREAMED:
         streams: Streams = request.app.state.streams
         streams.check_room(caller)
         return MessageStream(_streamed(request, caller, wanted))

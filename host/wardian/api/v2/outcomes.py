@@ -13,7 +13,7 @@ from wardian.api.answers import SCHEMAS
 from wardian.api.problems import Problem, described, problem_of, problem_of_recorded
 from wardian.errors import CallError, WardianError
 from wardian.policy.limits import Limits
-from wardian.policy.terms import Left, Terms, left_of
+from wardian.policy.terms import Terms
 from wardian.policy.usage import Usage
 from wardian.runtime.jobs import JobResult
 from wardian.runtime.views import CallOutcome
@@ -22,6 +22,20 @@ from wardian.sandbox import to_json
 ProblemBody = Annotated[
     dict[str, Any], msgspec.Meta(extra_json_schema={"$ref": SCHEMAS.format(name="ProblemV2")})
 ]
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call had left of each of its limits at its end: 0 of what it used up. ``fuel`` is null
+    where none is metered."""
+
+    wall_seconds: float
+    fuel: int | None
+    memory_bytes: int
+    host_calls: int
+    http_requests: int
+    events: int
+    log_lines: int
+    result_bytes: int
 
 
 class UsageEnvelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +86,7 @@ def envelope(call_id: str, terms: Terms, spent: Usage, seconds: float) -> UsageE
         duration_seconds=seconds,
         limits=terms.limits,
         spent=spent,
-        left=left_of(terms.limits, spent),
+        left=_left(terms.limits, spent),
     )
 
 
@@ -116,6 +130,19 @@ def outcome_of_job(scope: RequestScope, found: JobResult) -> Outcome:
     body = described(scope, problem_of_recorded(error.type, error.message, error.details))
     named = {} if job.call_id is None else {"call_id": job.call_id}
     return Outcome(problem=body | named, usage=usage)
+
+
+def _left(limits: Limits, spent: Usage) -> Left:
+    return Left(
+        wall_seconds=max(0.0, limits.wall_seconds - spent.wall_seconds),
+        fuel=None if limits.fuel is None else max(0, limits.fuel - spent.fuel),
+        memory_bytes=max(0, limits.memory_bytes - spent.memory_bytes),
+        host_calls=max(0, limits.host_calls - spent.host_calls),
+        http_requests=max(0, limits.http_requests - spent.http_requests),
+        events=max(0, limits.events - spent.events),
+        log_lines=max(0, limits.log_lines - spent.log_lines),
+        result_bytes=max(0, limits.result_bytes - spent.output_bytes),
+    )
 
 
 def _spent(error: WardianError, call_id: str, seconds: float) -> UsageEnvelope | UnsetType:
