@@ -712,7 +712,7 @@ jobs = Table(
     Column("id", String(36), nullable=False, unique=True),
     Column("plugin", String(64), nullable=False),
     Column("plugin_id", String(36), nullable=False),  # no reference: a job outlives its plugin
-    Column("function", String(1_000), nullable=False),
+    Column("function", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("retry", Integer, nullable=False),  # how often it may be begun again
     Column("attempt", Integer, nullable=False, default=0),  # how often it was begun

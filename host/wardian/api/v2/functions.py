@@ -21,7 +21,7 @@ from wardian.api.dependencies import holder_of
 from wardian.api.identity import traceparent_of
 from wardian.api.problems import described, respond
 from wardian.api.streams import HEARTBEAT_SECONDS, Streams
-from wardian.api.v2.messages import HEARTBEAT, MessageStream, message, message_of
+from wardian.api.v2.messages import HEARTBEAT, Bell, MessageStream, message, message_of
 from wardian.api.v2.outcomes import call_answer, call_problem
 from wardian.api.v2.preferences import RESPOND_ASYNC, Wish, wish_of
 from wardian.errors import CallError, InvalidArguments, WardianError
@@ -70,9 +70,7 @@ async def _respond(request: Request) -> Response:
             f"{name!r} is for jobs: send the header `Prefer: {RESPOND_ASYNC}` with it.", path=name
         )
     if wish is Wish.STREAMED:
-        streams: Streams = request.app.state.streams
-        streams.check_room(caller)
-        return MessageStream(_streamed(request, caller, wanted))
+        return await MessageStream.begun(_streamed(request, caller, wanted))
     return await _answered(request, caller, wanted)
 
 
@@ -130,27 +128,27 @@ async def _streamed(
     """Make a call, and tell of it while it runs; whoever closes this ends it."""
     host: PluginHost = request.app.state.host
     streams: Streams = request.app.state.streams
-    began = time.perf_counter()
-    task = asyncio.ensure_future(called(request, caller, wanted.arguments, wanted.limits))
-    try:
-        with (
-            lines_of_call(host.lines, caller.tenant, request.state.call_id) as lines,
-            streams.held(caller, lines),
-        ):
-            task.add_done_callback(lambda _: lines.wake())
-            yield HEARTBEAT
-            while not task.done() and not streams.closing:
-                told = await lines.next(HEARTBEAT_SECONDS)
-                for each in told:
+    bell = Bell()
+    with streams.held(caller, bell):
+        yield HEARTBEAT
+        began = time.perf_counter()
+        task = asyncio.ensure_future(called(request, caller, wanted.arguments, wanted.limits))
+        task.add_done_callback(lambda _: bell.wake())
+        try:
+            with lines_of_call(host.lines, caller.tenant, request.state.call_id) as lines:
+                bell.wakes = lines.wake
+                while not (task.done() or streams.closing):
+                    told = await lines.next(HEARTBEAT_SECONDS)
+                    for each in told:
+                        yield message_of(each)
+                    if not told:
+                        yield HEARTBEAT
+                for each in await lines.rest():
                     yield message_of(each)
-                if not told:
-                    yield HEARTBEAT
-            for each in await lines.rest():
-                yield message_of(each)
-        yield await _last(request, task, time.perf_counter() - began)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+            yield await _last(request, task, time.perf_counter() - began)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 async def _last(request: Request, task: asyncio.Future[CallOutcome], seconds: float) -> bytes:

@@ -125,14 +125,13 @@ async def stream_job(request: Request, host: Host, caller: Invoker, job_id: str)
     """
     streams: Streams = request.app.state.streams
     await _visible(host, caller, job_id)
-    streams.check_room(caller)
     followed = Followed(
         job_id=job_id,
         caller=caller,
         asker=_asker(caller, Scope.ADMIN),
         holds=still_holds(request, caller, Scope.CALL),
     )
-    return MessageStream(job_messages(request.scope, host, streams, followed))
+    return await MessageStream.begun(job_messages(request.scope, host, streams, followed))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

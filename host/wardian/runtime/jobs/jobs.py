@@ -28,7 +28,6 @@ PAGE_MAX = 100
 WAIT_SECONDS_MAX = 60.0
 
 _MAX_NAME_CHARS = 200
-_MAX_FUNCTION_CHARS = 1_000
 _POSITIONS_MAX = 2**63
 
 
@@ -203,7 +202,7 @@ class Jobs:
             id=job_id,
             plugin=plugin.name,
             plugin_id=plugin.id,
-            function=function[:_MAX_FUNCTION_CHARS],
+            function=function,
             state=JobState.QUEUED.value,
             retry=order.retry,
             subject=order.subject[:_MAX_NAME_CHARS],

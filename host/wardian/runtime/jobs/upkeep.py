@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from wardian.errors import WardianError
 from wardian.runtime.flushing import flushed
@@ -49,15 +49,14 @@ class JobUpkeep:
         """Be told that a job has ended, whose outcome has so many bytes."""
         self._come[tenant] += size + _ROW_BYTES
         if self._come[tenant] * _SHARE > self._policy.kept_bytes:
-            await self.prune(tenant)
+            with _later():
+                await self.prune(tenant)
 
     async def tend(self) -> None:
         """Remove them now; what goes wrong can wait, and is logged."""
-        try:
+        with _later():
             for tenant in await self._tenants.list():
                 await self.prune(tenant.name)
-        except WardianError as error:
-            _log.warning("Old jobs were not removed: %s", error)
 
     async def prune(self, tenant: str) -> None:
         """Remove a tenant's jobs that are not to be kept."""
@@ -70,3 +69,11 @@ class JobUpkeep:
                 gone = await repository.forget_old(before, AT_ONCE)
                 await repository.forget_beyond(self._policy.kept)
                 await repository.forget_outcomes_beyond(self._policy.kept_bytes)
+
+
+@contextmanager
+def _later() -> Iterator[None]:
+    try:
+        yield
+    except WardianError as error:
+        _log.warning("Old jobs were not removed: %s", error)

@@ -29,7 +29,7 @@ def upgrade() -> None:
         _text("id", 36),
         _text("plugin", 64),
         _text("plugin_id", 36),
-        _text("function", 1_000),
+        sa.Column("function", sa.Text(), nullable=False),
         _text("state", 16),
         sa.Column("retry", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
