@@ -23,6 +23,7 @@
   + PreconditionFailed        what If-Match names is not what is there
   + Unavailable               somebody outside did not do their part, such as an OAuth provider
   + WebhookRefused · WebhookFailed
+  + Cancelled · JobLost       somebody, or the end of a host, ended a call
   + HostUnusable              the host cannot work: data directory, port, kernel
   + BuildFailed               a plugin's source does not build
 
@@ -38,6 +39,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from wardian.policy.terms import Terms
     from wardian.policy.usage import Usage
 
 
@@ -75,6 +77,9 @@ class CallError(WardianError):
     """The call did not succeed."""
 
     type = "trap"
+
+    terms: Terms | None = None
+    """What ran, and within which limits, where it came to that."""
 
     def __init__(
         self, message: str | None = None, *, usage: Usage | None = None, limit: str | None = None
@@ -415,6 +420,18 @@ class PreconditionFailed(WardianError):
     """What the request was made from has changed since."""
 
     type = "precondition-failed"
+
+
+class Cancelled(WardianError):
+    """The call was cancelled before it ended."""
+
+    type = "cancelled"
+
+
+class JobLost(WardianError):
+    """The host that ran the job was lost, and the job was not to be run again."""
+
+    type = "job-lost"
 
 
 class WebhookRefused(WardianError):

@@ -225,6 +225,51 @@ class Settings(BaseSettings):
     webhook_allow_http: bool = False
     """Whether an endpoint may have an address without TLS (`http://`)."""
 
+    jobs: bool = True
+    """Run jobs (calls with `Prefer: respond-async`) on this host; without it they wait for
+    others."""
+
+    job_at_once: _Count | None = None
+    """Jobs that this host runs at a time, of all tenants; unless set it is three quarters of
+    `WARDIAN_WORKERS_MAX`."""
+
+    job_tenant_at_once: _Count | None = None
+    """Jobs of one tenant that it runs at a time, so that they leave workers to those who wait;
+    unless set it is half of `WARDIAN_WORKERS_MAX`."""
+
+    job_waiting_max: _Count = 1_000
+    """Jobs of one tenant that may wait; the next are refused with status 429 and `Retry-After`."""
+
+    job_waiting_bytes_max: _Count = 64 * MIB
+    """What may be stored of what they were asked, together."""
+
+    job_drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10.0
+    """How long a host that stops lets its jobs go on. Those that have not ended by then are run
+    again if they may be, and lost if not."""
+
+    job_result_bytes_max: _Count = 8 * MIB
+    """Size of what a job comes to; one with more fails."""
+
+    jobs_kept: _Count = 10_000
+    """Jobs of one tenant that have ended and are kept; the oldest go first."""
+
+    job_results_bytes_max: _Count = 256 * MIB
+    """What the outcomes of one tenant's jobs may take together; the oldest are forgotten first,
+    and their jobs stay."""
+
+    job_days_kept: _Count = 7
+    """How long a job is kept after it has ended."""
+
+    batch_calls_max: _Count = 100
+    """Calls that one request to `/api/v2/batch` may have."""
+
+    batch_at_once: _Count | None = None
+    """Calls of one tenant's batches that this host runs at a time, of all its batches together, so
+    that they leave workers to its other calls; unless set it is half of `WARDIAN_WORKERS_MAX`."""
+
+    batch_bytes_max: _Count = 16 * MIB
+    """Size of a batch's answer. What comes when it is full is left out, and says so."""
+
     schedules: bool = True
     """Run plugins' schedules on this host; `wardian schedules run` runs one at any time."""
 

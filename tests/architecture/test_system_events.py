@@ -10,6 +10,7 @@ import wardian
 from wardian.events.catalogue import ONLY_AUDITED, SYSTEM_EVENTS, topic_of
 from wardian.events.topics import RESERVED, check_topic
 from wardian.plugins import PluginState
+from wardian.runtime.jobs import JobState
 from wardian.runtime.transition import _NOTED
 
 HOST = Path(wardian.__file__).parent
@@ -25,6 +26,7 @@ NOTES = {
     "note_stored": "plugin.",
     "note_endpoint": "endpoint.",
     "note_denied": "",
+    "note_job": "job.",
 }
 """The methods of a change that write something down, and what they put before its name."""
 
@@ -44,6 +46,7 @@ COMPUTED = {
         "schedule-paused",
         "schedule-resumed",
     ],
+    "state.value": [state.value for state in JobState if state.has_ended],
     "f'events-{what}'": ["events-requeued", "events-discarded"],
     "whose.action": ["permission.denied", "api.denied"],
     "kind": ["slow", "failed"],

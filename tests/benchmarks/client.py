@@ -1,7 +1,8 @@
 """A client that costs little: HTTP/1.1 over a few kept connections, one request at a time on each.
 
 A process of its own. It reads one JSON object a line, ``{"path", "requests"}``, sends that many
-requests to the path, and answers ``{"seconds", "cpu_seconds"}``.
+requests to the path, and answers ``{"seconds", "cpu_seconds"}``. The object may have another
+``body``, and fewer ``connections``.
 """
 
 from __future__ import annotations
@@ -91,12 +92,14 @@ async def main(url: str, key: str, body: bytes) -> None:
     ]
     while line := await asyncio.to_thread(sys.stdin.readline):
         wanted = json.loads(line)
-        request = request_to(url, wanted["path"], key, body)
-        share = max(1, wanted["requests"] // CONNECTIONS)
+        sent = wanted["body"].encode() if "body" in wanted else body
+        request = request_to(url, wanted["path"], key, sent)
+        used = connections[: wanted.get("connections", CONNECTIONS)]
+        share = max(1, wanted["requests"] // len(used))
         started, busy = time.perf_counter(), time.process_time()
-        await asyncio.gather(*(each.send(request, share) for each in connections))
+        await asyncio.gather(*(each.send(request, share) for each in used))
         answer = {
-            "requests": share * CONNECTIONS,
+            "requests": share * len(used),
             "seconds": time.perf_counter() - started,
             "cpu_seconds": time.process_time() - busy,
         }

@@ -24,12 +24,26 @@ BODY = json.dumps({"arguments": {"value": TEXT}})
 CALLS = Row("HTTP calls of a tiny guest", "requests/s", EMPTY, at_least(0.7))
 CALLS_REUSED = Row("HTTP calls of a tiny guest, level standard", "requests/s", EMPTY)
 CACHED = Row("HTTP calls with a kept answer", "requests/s", CALLS.name, at_least(1.0))
+CALLS_V2 = Row("HTTP calls of a tiny guest, API version 2", "requests/s", EMPTY)
 PATHS = {
     EMPTY: EMPTY_PATH,
     CALLS.name: "/api/v1/plugins/echo-restricted/functions/echo",
     CALLS_REUSED.name: "/api/v1/plugins/echo-standard/functions/echo",
     CACHED.name: "/api/v1/plugins/echo-cached/functions/echo",
+    CALLS_V2.name: "/api/v2/plugins/echo-restricted/functions/echo",
 }
+
+BATCHED = 100
+ONE_BY_ONE = "100 requests, one connection"
+BATCH = Row("batch of 100 calls of a tiny guest", "calls/s", ONE_BY_ONE, at_least(1.0))
+BATCH_BODY = json.dumps(
+    {
+        "calls": [
+            {"plugin": "echo-restricted", "function": "echo", "arguments": {"value": TEXT}}
+            for _ in range(BATCHED)
+        ]
+    }
+)
 
 
 def calls(bench: Bench) -> Iterator[Figure]:
@@ -45,16 +59,32 @@ def calls(bench: Bench) -> Iterator[Figure]:
                 rates[name].append(_rate(client, PATHS[name], requests))
             order.append(order.pop(0))
     peer = median(rates.pop(EMPTY))
-    for row in (CALLS, CALLS_REUSED):
+    for row in (CALLS, CALLS_REUSED, CALLS_V2):
         yield Figure(row, median(rates[row.name]), {EMPTY: peer})
     made = median(rates[CALLS.name])
     yield Figure(CACHED, median(rates[CACHED.name]), {CALLS.name: made, EMPTY: peer})
 
 
-def _rate(client: subprocess.Popen[str], path: str, requests: int) -> float:
+def batches(bench: Bench) -> Iterator[Figure]:
+    """Calls in batches, and the same calls one request after the other, on one kept connection."""
+    rounds = bench.effort.samples(15)
+    single = PATHS[CALLS_V2.name]
+    with TemporaryDirectory() as folder, server_in(Path(folder)) as at, _client(at) as client:
+        together: list[float] = []
+        apart: list[float] = []
+        for number in range(2 * rounds):
+            if number % 2:
+                rate = _rate(client, "/api/v2/batch", 3, body=BATCH_BODY, connections=1)
+                together.append(rate * BATCHED)
+            else:
+                apart.append(_rate(client, single, 3 * BATCHED, connections=1))
+    yield Figure(BATCH, median(together[1:]), {ONE_BY_ONE: median(apart[1:])})
+
+
+def _rate(client: subprocess.Popen[str], path: str, requests: int, **more: Any) -> float:
     """Requests a second, as the client saw it."""
     assert client.stdin is not None
-    client.stdin.write(json.dumps({"path": path, "requests": requests}) + "\n")
+    client.stdin.write(json.dumps({"path": path, "requests": requests, **more}) + "\n")
     client.stdin.flush()
     answer = _line(client)
     assert answer["cpu_seconds"] < 0.8 * answer["seconds"], "The client is what is being measured."
@@ -105,4 +135,7 @@ def _line(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
-MEASUREMENTS = (Measurement((CALLS, CALLS_REUSED, CACHED), calls),)
+MEASUREMENTS = (
+    Measurement((CALLS, CALLS_REUSED, CALLS_V2), calls),
+    Measurement((BATCH,), batches),
+)

@@ -26,6 +26,7 @@ from wardian.policy.levels import Level
 from wardian.policy.secret import SHOWN, Secret
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.executor.job import HostCalls
+from wardian.runtime.jobs import JobOrder
 from wardian.storage.audit import AuditRepository
 from wardian.storage.kv import KvRepository
 from wardian.vault import Bound, Kind
@@ -419,6 +420,28 @@ async def test_what_was_revealed_is_not_in_what_the_host_writes_down_of_its_own_
         shown = repr(view) + await sinks(made, caplog)
 
     assert f"no luck with {SHOWN}" in repr(view)
+    assert not LEAKS.found(shown)
+
+
+async def test_what_was_revealed_is_not_in_what_is_kept_of_a_job(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def confess(arguments: Mapping[str, Any], answer: HostCalls) -> Any:
+        found = await answer("credentials", "reveal", ["token"])
+        raise GuestError(payload=f"no luck with {found['val']}")
+
+    async with opened(tmp_path, Level.TRUSTED, {"confess": confess}) as (made, _):
+        jobs = [
+            await made.host.jobs.submit(JobOrder(plugin="stores", function=name, arguments={}))
+            for name in ("reveal", "confess")
+        ]
+        await made.parts.jobbing.dispatcher.run_waiting()
+        done, failed = [await made.host.jobs.result(job.id) for job in jobs]
+        shown = await sinks(made, caplog)
+
+    assert done.result == SHOWN
+    assert failed.error is not None
+    assert failed.error.details == {"payload": f"no luck with {SHOWN}"}
     assert not LEAKS.found(shown)
 
 

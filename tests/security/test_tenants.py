@@ -24,6 +24,7 @@ from wardian.api.openapi import static_document
 from wardian.errors import GuestError
 from wardian.runtime.credentials import CredentialOrder
 from wardian.runtime.endpoints import EndpointOrder
+from wardian.runtime.jobs import JobOrder
 from wardian.runtime.rows.rows import RowPlace
 from wardian.settings import Settings
 from wardian.storage.tables import metadata
@@ -164,6 +165,11 @@ NAMED: Mapping[tuple[str, str], Case] = {
     ("PUT", "/publishers/{name}/revocations"): Case(content=list_of(1).signed(KEY)),
     ("DELETE", "/revocations/{revocation_id}"): Case(),
     ("DELETE", "/keys/{key_id}"): Case(),
+    ("POST", "/api/v2/plugins/{name}/functions/{function}"): sent(arguments={}),
+    ("GET", "/api/v2/jobs/{job_id}"): Case(),
+    ("GET", "/api/v2/jobs/{job_id}/result"): Case(),
+    ("GET", "/api/v2/jobs/{job_id}/stream"): Case(),
+    ("DELETE", "/api/v2/jobs/{job_id}"): Case(),
     # Whose key it is to be is for those who run the host to say, and for nobody else.
     ("POST", "/keys"): Case(body={"name": "k", "scopes": ["admin"], "tenant": VICTIM}, status=403),
     # So is what others may use, and what they do.
@@ -179,6 +185,7 @@ LISTS = [
     "/events", "/events/subscribers", "/events/dead", "/publishers", "/trust/policy",
     "/revocations", "/keys", "/hooks", "/schedules", "/webhooks", "/audit", "/audit/head",
     "/audit/verification", "/audit/export", "/quotas",
+    "/revocations", "/keys", "/hooks", "/schedules", "/webhooks", "/api/v2/jobs",
 ]  # fmt: skip
 """Routes that show what a tenant has: nothing of another's."""
 
@@ -190,7 +197,7 @@ OWN = [
     ("POST", "/config/validate"), ("POST", "/config/revert"), ("POST", "/config/reload"),
     ("POST", "/credentials"), ("POST", "/vault/open"), ("POST", "/vault/rotate"),
     ("POST", "/events"), ("POST", "/publishers"), ("PUT", "/trust/policy"),
-    ("POST", "/revocations"), ("POST", "/webhooks"),
+    ("POST", "/revocations"), ("POST", "/webhooks"), ("POST", "/api/v2/batch"),
 ]  # fmt: skip
 """Routes that change what is the caller's, and name nothing that could be another's."""
 
@@ -216,7 +223,7 @@ class Scene:
             "schedules": "nightly",
             "tenants": VICTIM,
         }
-        return API + template.format(
+        return at(template).format(
             **self.ids,
             name=names.get(noun, "stores"),
             provider="github",
@@ -234,6 +241,11 @@ class Scene:
             return {"params": case.query}
         text = json.dumps(case.body).replace("{letter}", self.ids["letter"])
         return {"content": text, "headers": {"Content-Type": "application/json"}}
+
+
+def at(path: str) -> str:
+    """The path of a route that the tables name; those of version 1 without what they begin with."""
+    return path if path.startswith("/api/") else API + path
 
 
 async def answered(arguments: Mapping[str, Any], answer: Any) -> Any:
@@ -288,7 +300,13 @@ async def one_of_everything(made: FakeHost) -> dict[str, str]:
         EndpointOrder(url=f"https://{CANARY}.example.org/", topics=("orders.*",)), caller=owner
     )
     await host.analytics.query(tenant=VICTIM)  # which folds what its calls used
+    job = await host.jobs.submit(
+        JobOrder(plugin="stores", function="run", arguments={"canary": CANARY}), tenant=VICTIM
+    )
+    await made.parts.jobbing.dispatcher.run_waiting()
+    await made.parts.recorder.flush()
     return {
+        "job_id": job.id,
         "endpoint_id": endpoint.id,
         "call_id": call.call_id,
         "key_id": key.id,
@@ -316,7 +334,7 @@ def routes() -> set[tuple[str, str]]:
         (method.upper(), path.removeprefix(API))
         for path, item in document["paths"].items()
         for method in item
-        if path.startswith(API)
+        if path.startswith("/api/")
     }
 
 
@@ -348,7 +366,7 @@ async def test_d1_lists_and_streams_show_nothing_of_another_tenant(tmp_path: Pat
     async with scene(tmp_path) as found:
         ids = [value for name, value in found.ids.items() if name != "key"]
         for path in LISTS:
-            answer = await found.spy.get(API + path)
+            answer = await found.spy.get(at(path))
             assert answer.status_code == 200, path
             assert not [each for each in (CANARY, KEY.public.id, *ids) if each in answer.text], path
 

@@ -51,6 +51,8 @@ from wardian.api.v1 import (
     vault,
     webhooks,
 )
+from wardian.api.v2 import batch, jobs
+from wardian.api.v2 import functions as functions_v2
 from wardian.bootstrap import open_host
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
@@ -94,15 +96,15 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     app.state.downloads = Downloads(settings.data_dir)
     app.state.oauth_rates = Rates(oauth_pages.PER_MINUTE)
     app.state.receiving = receiving.Receiving()
-    app.router.routes.append(functions.call_route)
-    app.router.routes.append(served.served_route)
+    calls = (functions.call_route, functions_v2.call_route)
+    app.router.routes.extend((*calls, served.served_route))
     app.include_router(receiving.router)
-    for router in (_v1(), health.router, openapi.router, pages.router, oauth_pages.router):
+    for router in (_v1(), _v2(), health.router, openapi.router, pages.router, oauth_pages.router):
         app.include_router(router)
     app.include_router(versions.router)
     install_handlers(app)
     # The last one added is the outermost.
-    app.add_middleware(RouteAhead, route=functions.call_route)
+    app.add_middleware(RouteAhead, routes=calls)
     app.add_middleware(Validators)
     app.add_middleware(OnceOnly)
     app.add_middleware(BodyCap, bytes_max=_bytes_max(settings))
@@ -147,6 +149,13 @@ def _v1() -> APIRouter:
         api.include_router(noun.router)
     api.include_router(rows.plugin_router)
     api.include_router(rows.router)
+    return api
+
+
+def _v2() -> APIRouter:
+    api = APIRouter(prefix="/api/v2")
+    for noun in (batch, jobs):
+        api.include_router(noun.router)
     return api
 
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from wardian.errors import Forbidden, InvalidArguments, Unauthenticated
+from wardian.errors import Forbidden, InvalidArguments, Unauthenticated, WardianError
 from wardian.policy.origin import origin
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
@@ -76,6 +76,19 @@ async def holder_of(scope: Scope, request: Request) -> Caller:
     if found is not None:
         found.layer = f"scope:{scope}"
     return caller
+
+
+def still_holds(request: Request, caller: Caller, scope: Scope) -> Callable[[], Awaitable[bool]]:
+    """Return what tells whether the key that a request came with is still one with ``scope``."""
+
+    async def holds() -> bool:
+        try:
+            found = await caller_of(request)
+        except WardianError:
+            return False
+        return found is not None and found.holds(scope) and found.tenant == caller.tenant
+
+    return holds
 
 
 async def _optional_caller(request: Request, _: _Described) -> Caller | None:

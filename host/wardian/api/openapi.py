@@ -42,6 +42,10 @@ from wardian.api.v1.webhooks import (
     LettersRequest,
     SecretRequest,
 )
+from wardian.api.v2 import description as v2
+from wardian.api.v2.batch import BatchAnswer, BatchRequest
+from wardian.api.v2.functions import CallRequestV2
+from wardian.api.v2.outcomes import CallAnswerV2, Outcome, UsageEnvelope
 from wardian.api.versions import VERSIONS, VersionsView, deprecated
 from wardian.crypto.chains import ChainReport, Head
 from wardian.events.cloud import CloudEvent
@@ -80,6 +84,7 @@ from wardian.runtime.host import (
     UsesView,
     VersionView,
 )
+from wardian.runtime.jobs import JobsPage, JobView
 from wardian.runtime.oauth import ConnectionView, DisconnectedView, StartedView
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
@@ -223,6 +228,14 @@ _SHAPES = (
     VaultView,
     VersionView,
     VersionsView,
+    BatchRequest,
+    BatchAnswer,
+    CallAnswerV2,
+    CallRequestV2,
+    JobView,
+    JobsPage,
+    Outcome,
+    UsageEnvelope,
 )
 
 _PROBLEM: Json = {
@@ -299,14 +312,17 @@ async def openapi(
             for function in functions.values():
                 path = function_path(plugin, function.name)
                 operation = function_operation(plugin, function)
+                in_v2 = v2.operation_of(operation)
                 _add_problems(path, "post", operation)
+                _add_problems(v2.path_of(path), "post", in_v2)
                 document["paths"][path] = {"post": operation}
+                document["paths"][v2.path_of(path)] = {"post": in_v2}
         for plugin, operations in sorted((await host.served.operations(tenant)).items()):
             for served in operations:
-                path = document["paths"].setdefault(served_path(plugin, served.path), {})
+                at = served_path(plugin, served.path)
                 operation, method = served_operation(plugin, served), served.method.lower()
-                _add_problems(served_path(plugin, served.path), method, operation)
-                path[method] = operation
+                _add_problems(at, method, operation)
+                document["paths"].setdefault(at, {})[method] = operation
     return answer(document)
 
 
@@ -323,6 +339,7 @@ def static_document(app: FastAPI) -> Json:
     document["paths"][SERVED_PATH.replace(":path", "")] = {
         method.lower(): _any_served_operation(method) for method in METHODS
     }
+    document["paths"][v2.ANY_CALL_PATH] = {"post": v2.operation_of(_call_operation())}
     for path, item in document["paths"].items():
         for method, operation in item.items():
             _describe_headers(path, method, operation)
@@ -333,16 +350,19 @@ def static_document(app: FastAPI) -> Json:
     components = document.setdefault("components", {})
     _, shapes = msgspec.json.schema_components(_SHAPES, ref_template=SCHEMAS)
     components["schemas"] = {**shapes, "Problem": _PROBLEM}
+    components["schemas"]["ProblemV2"] = v2.problem_of(_PROBLEM)
     content = {MEDIA_TYPE: {"schema": {"$ref": SCHEMAS.format(name="Problem")}}}
     components["parameters"] = {"IdempotencyKey": _IDEMPOTENCY_KEY}
     components["responses"] = {"Problem": {"description": "A problem.", "content": content}}
+    components["responses"]["ProblemV2"] = v2.problem_response()
     document["tags"] = []
     return document
 
 
 def _add_problems(path: str, method: str, operation: Json) -> None:
+    problem = v2.PROBLEM_REF if path.startswith(v2.PREFIX) else _PROBLEM_REF
     for status in problem_statuses(path, method, operation):
-        operation["responses"].setdefault(str(status), _PROBLEM_REF)
+        operation["responses"].setdefault(str(status), problem)
 
 
 def _describe_headers(path: str, method: str, operation: Json) -> None:

@@ -27,6 +27,7 @@ from wardian.errors import (
     AnswerNotKept,
     BuildFailed,
     CallError,
+    Cancelled,
     CompileExceeded,
     Conflict,
     CredentialDamaged,
@@ -38,6 +39,7 @@ from wardian.errors import (
     InvalidArguments,
     InvalidComponent,
     InvalidManifest,
+    JobLost,
     KeyReused,
     MemoryExceeded,
     NotFound,
@@ -113,6 +115,8 @@ STATUS: dict[type[WardianError], int] = {
     Unavailable: 503,
     HostUnusable: 503,
     BuildFailed: 422,
+    Cancelled: 409,
+    JobLost: 502,
 }
 
 _log = logging.getLogger(__name__)
@@ -151,6 +155,16 @@ def respond(scope: Scope, problem: Problem) -> Response:
 
     ``call_id`` is added when the request made a call, ``request_id`` always.
     """
+    return Response(
+        msgspec.json.encode(described(scope, problem)),
+        status_code=problem.status,
+        headers=dict(problem.headers),
+        media_type=MEDIA_TYPE,
+    )
+
+
+def described(scope: Scope, problem: Problem) -> dict[str, Any]:
+    """Return a problem's members, as a request has it answered."""
     state: dict[str, Any] = scope.get("state", {})
     body = {
         "type": f"/problems/{problem.type}",
@@ -160,13 +174,13 @@ def respond(scope: Scope, problem: Problem) -> Response:
         "instance": scope.get("path", "/"),
         **problem.members,
     }
-    body |= {name: state[name] for name in ("call_id", "request_id") if name in state}
-    return Response(
-        msgspec.json.encode(body),
-        status_code=problem.status,
-        headers=dict(problem.headers),
-        media_type=MEDIA_TYPE,
-    )
+    return body | {name: state[name] for name in ("call_id", "request_id") if name in state}
+
+
+def problem_of_recorded(kind: str, message: str, details: Mapping[str, Any]) -> Problem:
+    """Describe an error that was written down, of which there are the type and what it said."""
+    title, status = known_problems().get(kind, (WardianError.title(), 500))
+    return Problem(kind, title, status, message, dict(to_json(dict(details))))
 
 
 def known_problems() -> dict[str, tuple[str, int]]:

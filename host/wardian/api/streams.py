@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
@@ -40,20 +41,32 @@ class Wanted:
     after: int
 
 
+class Wakeable(Protocol):
+    """What a stream waits for, and is to wait for no longer when the host ends."""
+
+    def wake(self) -> None:
+        """Have who waits look."""
+        ...
+
+
 class Streams:
-    """The streams that are open on this host."""
+    """The streams that are open on this host.
+
+    Attributes:
+        closing: whether each is to end now.
+    """
 
     def __init__(self, streams_max: int) -> None:
         """A tenant may have ``streams_max``, and the holder of one key a quarter of that."""
         self._tenant_max = streams_max
         self._key_max = max(1, streams_max // 4)
         self._open: Counter[tuple[str, str]] = Counter()
-        self._followed: set[Following] = set()
-        self._closing = False
+        self._followed: set[Wakeable] = set()
+        self.closing = False
 
     def close(self) -> None:
         """End every stream now, and let none begin."""
-        self._closing = True
+        self.closing = True
         for following in self._followed:
             following.wake()
 
@@ -84,10 +97,11 @@ class Streams:
         if self._full(caller) is not None:
             return  # others were quicker since the request came
         following = Following(events, wanted.tenant, wanted.pattern, wanted.after)
-        with self._opened(caller, following):
+        following.open()
+        with self.held(caller, following), closing(following):
             yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
             spoke = time.monotonic()
-            while not self._closing:
+            while not self.closing:
                 for event in await following.next():
                     yield _message(event)
                 if time.monotonic() - spoke >= HEARTBEAT_SECONDS:
@@ -97,8 +111,13 @@ class Streams:
                     spoke = time.monotonic()
 
     @contextmanager
-    def _opened(self, caller: Caller, following: Following) -> Iterator[None]:
-        following.open()
+    def held(self, caller: Caller, following: Wakeable) -> Iterator[None]:
+        """Count a caller's stream while this is open, and wake it at the host's end.
+
+        Raises:
+            RateLimited: as many are open as may be.
+        """
+        self.check_room(caller)
         self._followed.add(following)
         for kind, name, _ in self._bounds(caller):
             self._open[kind, name] += 1
@@ -106,7 +125,6 @@ class Streams:
             yield
         finally:
             self._followed.discard(following)
-            following.close()
             for kind, name, _ in self._bounds(caller):
                 self._open[kind, name] -= 1
                 if not self._open[kind, name]:

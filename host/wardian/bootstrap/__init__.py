@@ -18,6 +18,7 @@ from wardian.bootstrap.folder import (
 )
 from wardian.bootstrap.hooks import hooks_policy
 from wardian.bootstrap.idempotency import make_idempotency
+from wardian.bootstrap.jobs import batch_policy, make_jobbing
 from wardian.bootstrap.neighbours import halts_of, relay_of
 from wardian.bootstrap.policies import (
     COMPILED,
@@ -43,6 +44,7 @@ from wardian.capabilities import Services, build
 from wardian.events import Events
 from wardian.plugins import Registry
 from wardian.runtime.accounting import Accounting, Analytics, TenantQuotas
+from wardian.runtime.batches import Batches
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.credentials import Credentials
 from wardian.runtime.delivering import Delivering, DeliveringParts
@@ -57,6 +59,7 @@ from wardian.runtime.host import HostParts, PluginHost
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.installs import Installer
 from wardian.runtime.intake import Intake, IntakePolicy
+from wardian.runtime.jobs import JobsParts
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
@@ -144,6 +147,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.row_migrations,
             parts.idempotency,
             parts.watches,
+            parts.jobbing,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -422,6 +426,17 @@ def compose(
             )
         ),
         idempotency=make_idempotency(settings, database, tenants),
+        jobbing=make_jobbing(
+            settings,
+            JobsParts(
+                database=database,
+                events=events,
+                journal=journal,
+                tenants=tenants,
+                entrance=entrance,
+            ),
+        ),
+        batches=Batches(entrance, batch_policy(settings)),
     ), statistics
 
 

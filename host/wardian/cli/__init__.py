@@ -223,6 +223,18 @@ _GROUPS = (
         {"show": "enhancements.show", "empty-cache": "enhancements.empty"},
     ),
     (
+        "jobs",
+        "Jobs: calls that were not waited for (`wardian call --async`).",
+        _PLUGINS,
+        {
+            "list": "jobs.list_jobs",
+            "show": "jobs.show",
+            "wait": "jobs.wait",
+            "cancel": "jobs.cancel",
+            "stream": "jobs.stream",
+        },
+    ),
+    (
         "hooks",
         "Webhooks that plugins receive: their addresses, and what came of requests.",
         _PLUGINS,

@@ -32,6 +32,10 @@ def _of_plugin(when: str, fields: str = "") -> Told:
     return _told(when, f"plugin actor {fields}")
 
 
+def _of_job(when: str) -> Told:
+    return _told(when, f"job {_JOB}")
+
+
 def _of_endpoint(when: str, fields: str = "") -> Told:
     return _told(when, f"endpoint actor {fields}")
 
@@ -39,6 +43,7 @@ def _of_endpoint(when: str, fields: str = "") -> Told:
 _STATE = "from reason version cause?"
 _VERSIONS = "upgrade from to package granted"
 _FAILED = "from to reason step"
+_JOB = "plugin function state error attempt link notify?"
 _LAYER = "layer environment origin paths further_paths version"
 
 SYSTEM_EVENTS: Mapping[str, Told] = {
@@ -95,6 +100,16 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "last ten seconds, how long the longest took, and how the last one ended.",
         "plugin function count longest_seconds outcome",
     ),
+    "job.cancelled": _of_job("A job was cancelled; its call is stopped, if it ran."),
+    "job.failed": _of_job(
+        "A job's call failed, or could not be made; `error` is the type of why, and `link` leads "
+        "to what came of it."
+    ),
+    "job.lost": _of_job(
+        "The host of a job was lost while it ran, and it was not to be run again: nobody knows how "
+        "far it came."
+    ),
+    "job.succeeded": _of_job("A job's call has a result, to which `link` leads."),
     "key.created": _told("An API key was made.", "key actor id scopes"),
     "key.revoked": _told("An API key was revoked.", "key actor id scopes"),
     "permission.denied": _of_plugin(

@@ -13,6 +13,7 @@ RESERVED = (
     "function",
     "endpoint",
     "schedule",
+    "job",
     "key",
     "tenant",
     "audit",

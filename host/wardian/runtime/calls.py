@@ -25,6 +25,7 @@ from wardian.policy.leaks import Leaks
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.policy.limits import Limits, limits_from
 from wardian.policy.permissions import Permission
+from wardian.policy.terms import Terms
 from wardian.policy.usage import Usage
 from wardian.runtime.accounting import Accounting, Entry
 from wardian.runtime.arguments import UNENCODABLE, fault_of
@@ -446,6 +447,7 @@ class Calls:
         except CallError as error:
             error.usage = _merged(error.usage, context.budget)
             entry.finish(error.usage, error.type)
+            error.terms = _terms(plugin, job)
             self._services.functions.sinks.clean(context, error)
             self._record(plugin, job, error.usage, error)
             if isinstance(answer, Tape):
@@ -457,7 +459,7 @@ class Calls:
         self._record(plugin, job, usage, None)
         if isinstance(answer, Tape):
             answer.ended(usage, result, known=context.leaks)
-        return CallOutcome(result, usage, job.call_id)
+        return CallOutcome(result, usage, job.call_id, _terms(plugin, job))
 
     def _record(self, plugin: Installed, job: Job, usage: Usage, error: CallError | None) -> None:
         outcome = "ok" if error is None else error.type
@@ -591,6 +593,10 @@ def _limits(settled: _Settled, request: CallRequest) -> Limits:
     # A thread cannot be ended from outside.
     exact = LEVELS[settled.authority.level].runs_in is RunsIn.THREAD
     return request.caller.budget.limits_within(limits, exact=exact)
+
+
+def _terms(plugin: Installed, job: Job) -> Terms:
+    return Terms(plugin.name, plugin.version, job.function, job.limits)
 
 
 def _charge(context: CallContext) -> None:

@@ -21,6 +21,7 @@ from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
 from wardian.runtime.accounting import Accounts, Analytics, TenantQuotas
 from wardian.runtime.audit import AuditTrail
+from wardian.runtime.batches import Batches, BatchOrder, Ended, keep_as_it_is
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.config_edits import Edit, Place
 from wardian.runtime.config_judging import shortcomings
@@ -44,6 +45,7 @@ from wardian.runtime.hooks import Hooks
 from wardian.runtime.idempotency import Idempotency
 from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
+from wardian.runtime.jobs import Jobbing
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
@@ -182,6 +184,8 @@ class HostParts:
     rows: PluginRows
     row_migrations: RowMigrations
     idempotency: Idempotency
+    jobbing: Jobbing
+    batches: Batches
 
 
 class PluginHost:
@@ -216,39 +220,39 @@ class PluginHost:
         analytics: what calls used, by plugin, function and time, and what that costs.
         quotas: what tenants may use in a day, and what they have used.
         enhancements: what this host does around the functions of plugins, and the answers it keeps.
+        jobs: calls that nobody waits for: asked for, found, waited for, cancelled.
+        batches: many calls at once, for those who keep their ends in a form of their own.
+        lines: the newest lines that plugins log, and followers of those to come.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
     def __init__(self, parts: HostParts, *, bootstrap_token: str | None = None) -> None:
         self._parts = parts
-        self.keys = parts.keys
-        self.tenants = parts.tenants
-        self.bus = parts.bus
-        self.events = parts.events
+        self.keys, self.tenants = parts.keys, parts.tenants
+        self.bus, self.events = parts.bus, parts.events
         self.webhooks = parts.webhooks
         self.deliveries = parts.delivering.deliveries
         self.schedules = parts.scheduling.schedules
         self.configuration = parts.configuration
         self.kv = parts.stores
-        self.recordings = parts.recordings
-        self.replays = parts.replays
+        self.recordings, self.replays = parts.recordings, parts.replays
         self.oauth_flows = parts.oauth_flows
         self.connections = parts.connections
         self.trust = parts.policies
-        self.publishers = parts.publishers
-        self.revocations = parts.revocations
+        self.publishers, self.revocations = parts.publishers, parts.revocations
         self.credentials = parts.credentials
         self.vault = parts.upkeep
         self.hooks = parts.hooks
         self.audit = parts.audit
         self.served = parts.served
-        self.rows = parts.rows
-        self.row_migrations = parts.row_migrations
+        self.rows, self.row_migrations = parts.rows, parts.row_migrations
         self.idempotency = parts.idempotency
         self.revisions = Revisions(parts.database)
-        self.analytics = parts.analytics
-        self.quotas = parts.quotas
+        self.analytics, self.quotas = parts.analytics, parts.quotas
         self.enhancements = parts.enhancements
+        self.jobs = parts.jobbing.jobs
+        self.batches = parts.batches
+        self.lines = parts.telemetry.lines
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
@@ -717,6 +721,16 @@ class PluginHost:
         )
         entrance = self._parts.entrance
         return await entrance.call(partial(entrance.named, tenant, name), request)
+
+    async def batch(self, order: BatchOrder, *, tenant: str = "default") -> list[Ended]:
+        """Make many calls, side by side; return how each ended, in order.
+
+        One that fails does not fail the others. Whoever cancels this ends those that run.
+
+        Raises:
+            InvalidArguments: no calls, or too many; or a deadline that there cannot be.
+        """
+        return await self.batches.run(order, tenant=tenant, keep=keep_as_it_is)
 
     async def ready(self) -> Readiness:
         """Tell whether the host can do its work now."""

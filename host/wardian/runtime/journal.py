@@ -97,6 +97,11 @@ class Change:
         anything, so auditors have no entry."""
         await self._tell(f"function.{what}", {"plugin": plugin, **detail})
 
+    async def note_job(self, state: str, job: str, detail: Mapping[str, Any]) -> None:
+        """Tell subscribers how a job ended, as `job.STATE`, and nothing of what was asked and
+        answered; it is a call's end, so auditors have no entry."""
+        await self._tell(f"job.{state}", {"job": job, **detail})
+
     async def note_config(
         self, plugin: str | None, detail: Mapping[str, Any], plugins: Sequence[str]
     ) -> None:

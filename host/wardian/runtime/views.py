@@ -16,6 +16,7 @@ from wardian.plugins.imports import imported_in_vain
 from wardian.plugins.schedules import ScheduleAsked, schedule_asked
 from wardian.policy.grants import Authority
 from wardian.policy.reviews import Reviewed, review
+from wardian.policy.terms import Terms
 from wardian.policy.usage import Usage
 from wardian.runtime.conditions import Condition
 from wardian.runtime.executor.job import WorkersReport
@@ -186,12 +187,14 @@ class CallOutcome:
     """A call that succeeded: its result as plain values, what it spent, and its id.
 
     Attributes:
+        terms: what ran, and within which limits.
         age_seconds: for how long the host has kept the answer; None if it was made for this call.
     """
 
     result: Any
     usage: Usage
     call_id: str
+    terms: Terms
     age_seconds: float | None = None
 
 

@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from wardian.errors import WardianError
+from wardian.errors import InvalidArguments, WardianError
 from wardian.storage import postgres
 from wardian.storage.engines import Engines, engines_of
-from wardian.storage.postgres import Entered, Scope, reason_of
+from wardian.storage.postgres import Entered, Scope, is_of_nul, reason_of
 from wardian.storage.schema import SchemaFound, bring_up_to_date, look_up, root_keys_of
 
 T = TypeVar("T")
@@ -232,5 +232,8 @@ async def translated() -> AsyncIterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeout, sqlite3.Error, OSError) as exc:
+        if is_of_nul(exc):
+            # SQLite finds nothing by such a name, and PostgreSQL does not look.
+            raise InvalidArguments("A name or id has a NUL, which none can have.") from exc
         cause = reason_of(exc)
         raise WardianError(f"The database did not answer as it should: {cause}.") from exc

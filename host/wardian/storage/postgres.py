@@ -87,6 +87,9 @@ def _engine(url: URL, settings: dict[str, str]) -> AsyncEngine:
     )
 
 
+_NOT_TEXT = "22021"  # character_not_in_repertoire
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Whose rows statements are about.
@@ -145,6 +148,11 @@ class Entered:
 
 def _key(*words: str) -> str:
     return "/".join(("wardian", *words))
+
+
+def is_of_nul(error: BaseException) -> bool:
+    """Tell whether a text was not taken because it has a NUL (or is not UTF-8 at all)."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _NOT_TEXT
 
 
 def reason_of(error: BaseException) -> str:

@@ -561,3 +561,56 @@ class DueRow:
     plugin_id: str
     plugin: str
     schedule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """A call that nobody waits for, without what was asked and answered.
+
+    Attributes:
+        plugin_id: of the plugin that was installed under that name when it was asked for.
+        retry: how often it may be begun again whose host was lost; ``attempt`` how often it was.
+        api_key_id: of the key whose rights it has; None if it needs none.
+        notify: an endpoint that is told of its end, whatever its patterns.
+        call_id: of its last call; who makes that call holds the job until ``lease_until``.
+        error: the type of what it failed with.
+    """
+
+    id: str
+    plugin: str
+    plugin_id: str
+    function: str
+    state: str
+    retry: int
+    subject: str
+    correlation_id: str
+    created_at: datetime
+    not_before: datetime
+    request_bytes: int
+    attempt: int = 0
+    api_key_id: str | None = None
+    traceparent: str | None = None
+    notify: str | None = None
+    call_id: str | None = None
+    lease_until: datetime | None = None
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: str = ""
+    outcome_bytes: int = 0
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedRow:
+    """A job that is to be begun.
+
+    Attributes:
+        request: what was asked, as it is stored.
+        scopes: of its key as it is now; None if it needs none.
+        is_revoked: whether that key is none any more.
+    """
+
+    job: JobRow
+    request: bytes
+    scopes: Sequence[str] | None
+    is_revoked: bool

@@ -821,3 +821,40 @@ tenant_quotas = Table(
     Column("changed_at", UtcDateTime, nullable=False),
     Column("changed_by", String(200), nullable=False),
 )
+
+# Calls that somebody asked for and did not wait for. What was asked goes when a job ends; its row
+# stays for a while, so that its outcome can be had.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("position", _POSITION, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("plugin", String(64), nullable=False),
+    Column("plugin_id", String(36), nullable=False),  # no reference: a job outlives its plugin
+    Column("function", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("retry", Integer, nullable=False),  # how often it may be begun again
+    Column("attempt", Integer, nullable=False, default=0),  # how often it was begun
+    Column("subject", String(200), nullable=False),
+    Column("api_key_id", String(36)),  # whose rights it has; NULL if it needs none
+    Column("correlation_id", String(200), nullable=False),
+    Column("traceparent", String(256)),
+    Column("notify", String(36)),  # an endpoint that is told of its end
+    Column("call_id", String(36)),  # of its last call, and who holds the lease
+    Column("lease_until", UtcDateTime),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("began_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("error", String(64), nullable=False, default=""),  # the type of what it failed with
+    Column("request", LargeBinary),  # MessagePack: arguments and limits
+    Column("request_bytes", BigInteger, nullable=False),
+    Column("outcome", LargeBinary),  # MessagePack: result or error, usage, terms
+    Column("outcome_bytes", BigInteger, nullable=False, default=0),
+    Index(None, "tenant", "position"),
+    Index(None, "tenant", "state", "position"),
+    Index(None, "state", "tenant", "position"),
+    Index(None, "state", "lease_until"),
+    sqlite_autoincrement=True,
+)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import postgres
 from rows import add_plugin, add_tenant, journal_of, plugin_row
 from skipping import needed
-from wardian.errors import WardianError
+from wardian.errors import InvalidArguments, WardianError
 from wardian.storage import Database, schema
 from wardian.storage import postgres as storage_postgres
 from wardian.storage.config import ConfigRepository
@@ -157,6 +157,13 @@ async def test_what_is_for_reading_cannot_write(hosts: Pair) -> None:
     with pytest.raises(WardianError, match="read-only"):
         async with hosts[0].reading() as connection:
             await TenantRepository(connection).add("acme")
+
+
+async def test_a_name_that_no_text_can_have_is_the_fault_of_who_asks(hosts: Pair) -> None:
+    with pytest.raises(InvalidArguments, match="NUL"):
+        async with hosts[0].reading() as connection:
+            await connection.execute(text("SELECT CAST(:name AS TEXT)"), {"name": "a\0b"})
+    assert await hosts[0].answers()
 
 
 async def test_a_reader_sees_one_moment(hosts: Pair) -> None:

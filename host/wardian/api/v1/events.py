@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -12,15 +11,15 @@ from starlette.responses import Response, StreamingResponse
 from wardian.api.answers import answer, answers, schema_of, takes
 from wardian.api.bodies import body_of
 from wardian.api.cursors import InPages, page_of
-from wardian.api.dependencies import Admin, Host, Invoker, Reader, caller_of
+from wardian.api.dependencies import Admin, Host, Invoker, Reader, still_holds
 from wardian.api.streams import Streams, Wanted
-from wardian.errors import InvalidArguments, WardianError
+from wardian.errors import InvalidArguments
 from wardian.events.cloud import MEDIA_TYPE, CloudEvent, cloud_event
 from wardian.events.events import PAGE_MAX
 from wardian.events.topics import check_pattern
 from wardian.runtime.deliveries import PAGE_MAX as DEAD_MAX
 from wardian.runtime.deliveries import DeadLettersPage, SubscriberView
-from wardian.tenants import Caller, Scope
+from wardian.tenants import Scope
 
 STREAM_TYPE = "text/event-stream"
 POSITION_MAX = 2**63 - 1
@@ -133,7 +132,9 @@ async def stream(
     if position is None:
         position = await host.events.newest_position(caller.tenant)
     wanted = Wanted(tenant=caller.tenant, pattern=topic, after=position)
-    messages = streams.messages(host.events, caller, wanted, _still_holds(request, caller))
+    messages = streams.messages(
+        host.events, caller, wanted, still_holds(request, caller, Scope.READ)
+    )
     return StreamingResponse(messages, media_type=STREAM_TYPE)
 
 
@@ -209,16 +210,3 @@ def _last_event_id(request: Request) -> int | None:
             "The header Last-Event-ID is not the id of an event of a stream.", path="Last-Event-ID"
         )
     return int(text)
-
-
-def _still_holds(request: Request, caller: Caller) -> Callable[[], Awaitable[bool]]:
-    """Whether the key that a stream was opened with is one still."""
-
-    async def holds() -> bool:
-        try:
-            found = await caller_of(request)
-        except WardianError:
-            return False
-        return found is not None and found.holds(Scope.READ) and found.tenant == caller.tenant
-
-    return holds

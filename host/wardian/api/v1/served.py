@@ -13,9 +13,9 @@ from starlette.types import Receive, Scope, Send
 
 from wardian.api.answers import LARGE_OUTPUT, answer
 from wardian.api.bodies import body_of
+from wardian.api.calling import while_connected
 from wardian.api.dependencies import holder_of
 from wardian.api.identity import trace_of
-from wardian.api.v1.functions import while_connected
 from wardian.crypto.identifiers import new_id
 from wardian.errors import InvalidArguments
 from wardian.runtime.host import PluginHost

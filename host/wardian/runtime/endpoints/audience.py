@@ -7,8 +7,11 @@ from itertools import groupby
 from typing import Any
 
 from wardian.events import Settlement, matches
+from wardian.events.event import MAX_DATA_BYTES
 from wardian.storage import Connection
+from wardian.storage.documents import parse_json
 from wardian.storage.endpoints import EndpointRepository
+from wardian.storage.events import HOST
 from wardian.storage.queues import OF_ENDPOINTS
 from wardian.storage.rows import AttemptRow, EndpointRow, EventRow, SubscriberRow
 from wardian.tenants import Scope
@@ -32,12 +35,14 @@ class EndpointAudience:
         self._attempts_kept = attempts_kept
 
     async def wanting(self, connection: Connection, event: EventRow) -> Sequence[SubscriberRow]:
-        """Return those with a pattern that fits, and a key that may follow the topic."""
+        """Return those with a pattern that fits, or that a job names for its end, and with a key
+        that may follow the topic."""
+        named = _named_by_job(event)
         return [
             SubscriberRow(tenant=event.tenant, id=each.id, name=each.id, queued=each.queued)
             for each in await EndpointRepository(connection, event.tenant).listening()
             if may_have(each.scopes, event.topic)
-            and any(matches(pattern, event.topic) for pattern in each.topics)
+            and (each.id == named or any(matches(pattern, event.topic) for pattern in each.topics))
         ]
 
     async def settled(
@@ -61,6 +66,14 @@ class EndpointAudience:
                 mine = list(group)
                 await repository.add_attempts(mine, self._attempts_kept)
                 await repository.change(endpoint_id, standing(there[endpoint_id], mine))
+
+
+def _named_by_job(event: EventRow) -> str | None:
+    """Return the endpoint that is to be told of a job's end; only the host tells of those."""
+    if event.source != HOST or not event.topic.startswith("job."):
+        return None
+    named = parse_json(event.data, max_bytes=MAX_DATA_BYTES).get("notify")
+    return None if named is None else str(named)
 
 
 def standing(row: EndpointRow, attempts: Sequence[AttemptRow]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from wardian.crypto.identifiers import new_id
 from wardian.errors import CallError, WardianError
 from wardian.plugins import Installed
 from wardian.plugins.enhancements import Cache
+from wardian.policy.terms import Terms
 from wardian.policy.usage import Usage
 from wardian.runtime.calls import Answered, CallRequest, Calls
 from wardian.runtime.enhancements.answers import Answers, Shelf
@@ -155,7 +156,9 @@ class Caching:
         )
         await self._calls.answered(passing.plugin, answered)
         usage = Usage(wall_seconds=seconds, output_bytes=output_bytes, attempts=0, cached=True)
-        return CallOutcome(result, usage, call_id, age)
+        plugin, limits = passing.plugin, self._calls.limits(passing.plugin, request)
+        terms = Terms(plugin.name, plugin.version, passing.function, limits)
+        return CallOutcome(result, usage, call_id, terms, age)
 
 
 def _own(error: WardianError) -> WardianError:

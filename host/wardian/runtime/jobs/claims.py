@@ -1,0 +1,227 @@
+"""One host begins a job, and whoever says first how it ended has said it.
+
+What becomes of a job is written in one transaction with the event of it, in which nobody else
+writes to the tenant. A job that runs is its holder's while the row has the holder's call id: who
+cancels it, or finds its lease over, takes it from the holder, whose own end of it then counts for
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from wardian.crypto.identifiers import new_id
+from wardian.errors import Cancelled, Conflict, JobLost, NotFound, RateLimited
+from wardian.runtime.jobs.orders import JobPolicy, JobState
+from wardian.runtime.jobs.stored import StoredOutcome, encode_outcome
+from wardian.runtime.journal import Change, Journal
+from wardian.storage import Database
+from wardian.storage.jobs import JobRepository
+from wardian.storage.rows import JobRow, QueuedRow
+
+PUT_OFF = timedelta(seconds=1)
+"""How long a job waits that could not be begun for no fault of its own."""
+
+RETRY_AFTER_SECONDS = 5.0
+"""When there may be room again for one more job."""
+
+LINK = "/api/v2/jobs/{id}"
+
+_FREE: dict[str, Any] = {"call_id": None, "lease_until": None, "began_at": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A job that this host is to do, for as long as it holds the lease."""
+
+    tenant: str
+    queued: QueuedRow
+    call_id: str
+
+    @property
+    def id(self) -> str:
+        """Whose it is."""
+        return self.queued.job.id
+
+
+class Claims:
+    """Adds, begins and ends jobs."""
+
+    def __init__(
+        self,
+        database: Database,
+        journal: Journal,
+        policy: JobPolicy,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._policy = policy
+        self.now = now
+
+    async def add(self, tenant: str, row: JobRow, request: bytes) -> None:
+        """Queue a job; it is durable when this returns.
+
+        Raises:
+            RateLimited: as many of the tenant wait as may, or as many bytes of what they were
+                asked.
+        """
+        async with self._database.transaction() as connection:
+            repository = JobRepository(connection, tenant)
+            self._check_room(*await repository.load(), len(request))
+            await repository.add(row, request)
+
+    async def take(self, tenant: str, most: int) -> list[Claimed]:
+        """Begin the tenant's oldest jobs that may be begun."""
+        at = self.now()
+        async with self._database.transaction() as connection:
+            repository = JobRepository(connection, tenant)
+            claimed = [
+                Claimed(tenant=tenant, queued=each, call_id=new_id())
+                for each in await repository.next(at, most)
+            ]
+            calls = {each.id: each.call_id for each in claimed}
+            await repository.begin(calls, at, at + self._policy.lease)
+        return claimed
+
+    async def finish(self, claimed: Claimed, state: JobState, outcome: StoredOutcome) -> bool:
+        """Write down how a job ended; tell whether it was still this host's to end."""
+        async with self._journal.change(claimed.tenant, "host") as change:
+            ending = _Ending(change, self.now())
+            row = await ending.held(claimed)
+            if row is not None:
+                await ending.end(row, state, outcome)
+        return row is not None
+
+    async def put_off(self, claimed: Claimed) -> None:
+        """Have a job that was not begun be one that is to be begun in a moment."""
+        async with self._journal.change(claimed.tenant, "host") as change:
+            ending = _Ending(change, self.now())
+            row = await ending.held(claimed)
+            if row is not None:
+                later = {"not_before": self.now() + PUT_OFF, "attempt": row.attempt - 1}
+                await ending.queue_again(row, **later)
+
+    async def release(self, claimed: Claimed) -> None:
+        """Give a job up that this host does not end, unless it is somebody else's by now."""
+        async with self._journal.change(claimed.tenant, "host") as change:
+            ending = _Ending(change, self.now())
+            row = await ending.held(claimed)
+            if row is not None:
+                await ending.give_up(row)
+
+    async def take_back(self, tenant: str, job_id: str) -> None:
+        """Give up for a host that is gone what it had begun."""
+        at = self.now()
+        async with self._journal.change(tenant, "host") as change:
+            ending = _Ending(change, at)
+            row = await ending.repository.find(job_id)
+            if row is not None and row.state == JobState.RUNNING and _is_over(row, at):
+                await ending.give_up(row)
+
+    async def cancel(self, tenant: str, job_id: str, actor: str) -> JobRow:
+        """End a job, whichever host runs it.
+
+        Raises:
+            NotFound: the tenant has no such job.
+            Conflict: it has ended otherwise.
+        """
+        async with self._journal.change(tenant, actor) as change:
+            ending = _Ending(change, self.now())
+            row = await ending.repository.find(job_id)
+            if row is None:
+                raise no_such_job(job_id)
+            if row.state == JobState.CANCELLED:
+                return row
+            if JobState(row.state).has_ended:
+                raise Conflict(f"The job {job_id} has {row.state} already.")
+            error = Cancelled(f"{actor} cancelled the job.")
+            return await ending.end(row, JobState.CANCELLED, StoredOutcome.of_error(error))
+
+    def _check_room(self, count: int, size: int, more: int) -> None:
+        policy = self._policy
+        if count >= policy.waiting_max:
+            raise RateLimited(
+                f"{count:,} jobs of this tenant wait, which is as many as may "
+                "(WARDIAN_JOB_WAITING_MAX). Try again later.",
+                retry_after_seconds=RETRY_AFTER_SECONDS,
+            )
+        if size + more > policy.waiting_bytes_max:
+            raise RateLimited(
+                f"What was asked of jobs that wait has {size:,} bytes, with this one more than "
+                f"{policy.waiting_bytes_max:,} (WARDIAN_JOB_WAITING_BYTES_MAX). Try again later.",
+                retry_after_seconds=RETRY_AFTER_SECONDS,
+            )
+
+
+class _Ending:
+    """What becomes of a job, within one transaction."""
+
+    def __init__(self, change: Change, at: datetime) -> None:
+        self._change = change
+        self._at = at
+        self.repository = JobRepository(change.connection, change.tenant)
+
+    async def held(self, claimed: Claimed) -> JobRow | None:
+        """Return the row of a job, if it is still its holder's."""
+        row = await self.repository.find(claimed.id)
+        is_held = row is not None and row.state == JobState.RUNNING
+        return row if is_held and row is not None and row.call_id == claimed.call_id else None
+
+    async def give_up(self, row: JobRow) -> None:
+        """Have a job begun again whose host is lost, or end it."""
+        if row.attempt <= row.retry:
+            await self.queue_again(row)
+            return
+        times = "once" if row.attempt == 1 else f"{row.attempt} times"
+        error = JobLost(
+            f"The job was begun {times}, its host was lost, and it is not to be run again: it is "
+            "not known how far it came."
+        )
+        await self.end(row, JobState.LOST, StoredOutcome.of_error(error))
+
+    async def queue_again(self, row: JobRow, **values: Any) -> None:
+        await self.repository.change(row.id, state=JobState.QUEUED.value, **_FREE, **values)
+
+    async def end(self, row: JobRow, state: JobState, outcome: StoredOutcome) -> JobRow:
+        content = encode_outcome(outcome)
+        error = "" if outcome.error is None else outcome.error.type
+        ended = replace(
+            row, state=state.value, error=error, ended_at=self._at, outcome_bytes=len(content)
+        )
+        await self.repository.change(
+            row.id,
+            state=ended.state,
+            error=error,
+            ended_at=self._at,
+            lease_until=None,
+            request=None,  # what was asked is kept no longer than it is needed
+            outcome=content,
+            outcome_bytes=len(content),
+        )
+        await self._change.note_job(state.value, row.id, _told(ended))
+        return ended
+
+
+def no_such_job(job_id: str) -> NotFound:
+    """Return the error that a tenant has no job of this id."""
+    return NotFound(f"There is no job {job_id[:80]!r}.")
+
+
+def _is_over(row: JobRow, at: datetime) -> bool:
+    return row.lease_until is None or row.lease_until < at
+
+
+def _told(row: JobRow) -> dict[str, Any]:
+    told = {
+        "plugin": row.plugin,
+        "function": row.function,
+        "state": row.state,
+        "error": row.error or None,
+        "attempt": row.attempt,
+        "link": LINK.format(id=row.id),
+    }
+    return told if row.notify is None else told | {"notify": row.notify}
