@@ -22,7 +22,7 @@ from wardian.client.errors import (
     UnexpectedAnswer,
 )
 from wardian.client.feeds import SILENCE_SECONDS, Lines
-from wardian.client.operations import V1, Operation, asking
+from wardian.client.operations import V1, V2, Operation, asking
 from wardian.client.options import DEFAULT_URL, Options, Place, Retry
 from wardian.client.uploads import Source, form, one
 
@@ -36,9 +36,15 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 class Client:
     """One host, as one API key sees it. Use it through ``connect``."""
 
-    def __init__(self, sender: Blocking) -> None:
+    def __init__(self, sender: Blocking, base: str = V1) -> None:
         self.url = sender.place.url
         self._sender = sender
+        self._base = base
+
+    @property
+    def v2(self) -> Client:
+        """The same host's version 2 of the API, below ``/api/v2``."""
+        return Client(self._sender, V2)
 
     def get(self, path: str) -> Any:
         """GET ``path`` below ``/api/v1``."""
@@ -64,11 +70,11 @@ class Client:
         Raises:
             Failure: the host refused, or there is none.
         """
-        return self._run(asking(method, V1 + path, body, {}, headers or {}))
+        return self._run(asking(method, self._base + path, body, {}, headers or {}))
 
     def forward(self, method: str, path: str, signed: bytes) -> Any:
         """Send what somebody signed as it is."""
-        return self._run(Operation(method, V1 + path, ANYTHING).with_signed(signed))
+        return self._run(Operation(method, self._base + path, ANYTHING).with_signed(signed))
 
     def upload(
         self,
@@ -79,18 +85,20 @@ class Client:
         signature: bytes | None = None,
     ) -> Any:
         """POST a package, and its signature with it; ``progress`` is told what has gone."""
-        asked = asking("POST", V1 + path, None, query, {})
+        asked = asking("POST", self._base + path, None, query, {})
         return self._run(asked.with_upload(one(package, signature, progress)))
 
     def upload_files(
         self, path: str, files: list[tuple[str, Source]], query: Mapping[str, Any]
     ) -> Any:
         """POST a form of files, each with its field's name."""
-        return self._run(asking("POST", V1 + path, None, query, {}).with_upload(form(files, None)))
+        return self._run(
+            asking("POST", self._base + path, None, query, {}).with_upload(form(files, None))
+        )
 
     def download(self, path: str) -> bytes:
         """GET ``path`` and return what it answers as it is."""
-        return bytes(self._run(Operation("GET", V1 + path, BYTES)))
+        return bytes(self._run(Operation("GET", self._base + path, BYTES)))
 
     def save(self, path: str, file: IO[bytes]) -> int:
         """GET ``path`` and write what it answers to ``file`` as it comes; return its bytes.
@@ -98,7 +106,7 @@ class Client:
         Raises:
             Failure: the host refused, there is none, or it did not answer to the end.
         """
-        return int(self._run(Operation("GET", V1 + path, SIZE, target=Target(file))))
+        return int(self._run(Operation("GET", self._base + path, SIZE, target=Target(file))))
 
     def lines(self, path: str) -> Iterator[str]:
         """GET ``path`` and return its lines as they come, until the host ends them.
@@ -106,7 +114,7 @@ class Client:
         Raises:
             Failure: the host refused, there is none, or it has been silent for long.
         """
-        asked = replace(Operation("GET", V1 + path, NOTHING), timeout=SILENCE_SECONDS)
+        asked = replace(Operation("GET", self._base + path, NOTHING), timeout=SILENCE_SECONDS)
         lines = Lines(self._sender.options.answer_max_bytes)
         with _failing(self.url), closing(self._sender.pieces(asked)) as pieces:
             for piece in pieces:
