@@ -22,7 +22,7 @@ from wardian.api.problems import known_problems
 from wardian.client.answers import error_types
 from wardian.client.api import Api, NamedPlugin
 from wardian.client.binding import Method, Noun, Stream
-from wardian.client.models import Problem, Tenant
+from wardian.client.models import BatchCall, Problem, Tenant
 from wardian.client.operations import Operation
 from wardian.settings import Settings
 
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 ELSEWHERE = {
     (method, "/api/v1/plugins/{name}/api/{path}"): "`request`: these are the plugin's own words"
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
-}
+} | {("GET", "/api/v2/jobs/{job_id}/stream"): "`jobs.get(wait=…)` tells of its end"}
 """Routes that the client has no method for, and why."""
 
 Json = dict[str, Any]
@@ -87,6 +87,7 @@ EXAMPLES: dict[Any, Any] = {
     bytes: b"{}",
     Any: "any",
     datetime: datetime(2030, 1, 2, tzinfo=UTC),
+    BatchCall: BatchCall("p", "f", {"a": 1}, {"wall_seconds": 1.0}),
 }
 
 
@@ -222,6 +223,9 @@ def component(schema: Json) -> Json:
     return schema
 
 
+STATUS = {"jobs.submit": "202"}
+"""Of which success a method reads the answer, where there are several."""
+
 ANSWERED = [name for name in DESCRIBED if isinstance(METHODS[name][1], Method)]
 
 
@@ -234,7 +238,9 @@ def test_a_method_reads_what_its_route_answers(name: str) -> None:
             content["schema"]
             for status, response in responses.items()
             for media_type, content in response.get("content", {}).items()
-            if status.startswith("2") and media_type.endswith("json") and content["schema"]
+            if status.startswith(STATUS.get(name, "2"))
+            and media_type.endswith("json")
+            and content["schema"]
         ),
         None,
     )

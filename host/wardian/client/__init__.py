@@ -12,12 +12,14 @@ Everything that it raises is in `wardian.client.errors`, and everything that it 
 from __future__ import annotations
 
 from wardian.client import errors, models
+from wardian.client.answers import value_of
 from wardian.client.api import AsyncClient, Client, NamedPlugin
-from wardian.client.models import CallResult, Usage
+from wardian.client.models import BatchCall, CallResult, Usage
 from wardian.client.options import Clock, Retry, Retrying
 
 __all__ = [
     "AsyncClient",
+    "BatchCall",
     "CallResult",
     "Client",
     "Clock",
@@ -27,4 +29,5 @@ __all__ = [
     "Usage",
     "errors",
     "models",
+    "value_of",
 ]

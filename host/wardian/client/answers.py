@@ -29,6 +29,7 @@ from wardian.client.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
+from wardian.client.models.jobs import Outcome
 from wardian.client.models.problems import Problem
 
 REQUEST_ID = "x-request-id"
@@ -140,6 +141,21 @@ def problem_of(answer: Answer) -> HostError | UnexpectedAnswer:
     kind = problem.type.rpartition("/")[2]
     raised = error_types().get(kind) or error_of_status(answer.status)
     return raised(problem, members, retry_after(answer.headers))
+
+
+def value_of(outcome: Outcome) -> Any:
+    """Return what a call of a batch, or a job, came to.
+
+    Raises:
+        HostError: it failed.
+    """
+    problem = outcome.problem
+    if problem is None:
+        return outcome.result
+    if outcome.usage is not None:
+        problem = msgspec.structs.replace(problem, usage=outcome.usage.spent)
+    kind = problem.type.rpartition("/")[2]
+    raise (error_types().get(kind) or error_of_status(problem.status))(problem)
 
 
 @functools.cache

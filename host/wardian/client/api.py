@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Generic, Self, TypedDict, Unpack
 
@@ -12,12 +12,13 @@ from wardian.client.answers import TEXT, json_of
 from wardian.client.awaiting import Awaiting
 from wardian.client.binding import Noun, S, operation
 from wardian.client.blocking import Blocking
-from wardian.client.models import Alive, CallResult, Function, Plugin, Readiness
+from wardian.client.models import Alive, Batch, BatchCall, CallResult, Function, Plugin, Readiness
 from wardian.client.nouns.audit import Audit
 from wardian.client.nouns.config import Config
 from wardian.client.nouns.credentials import Credentials, OAuth, Vault
 from wardian.client.nouns.events import Events
 from wardian.client.nouns.functions import Functions, calling
+from wardian.client.nouns.jobs import Jobs, batching
 from wardian.client.nouns.keys import Keys, Tenants
 from wardian.client.nouns.kv import KV
 from wardian.client.nouns.permissions import Grants, Permissions
@@ -72,6 +73,7 @@ class Api(Noun[S], Generic[S]):
         self.kv = KV(sender)
         self.recordings = Recordings(sender)
         self.rows = Rows(sender)
+        self.jobs = Jobs(sender)
         self.audit = Audit(sender)
         self.publishers = Publishers(sender)
         self.trust = Trust(sender)
@@ -110,6 +112,21 @@ class Api(Noun[S], Generic[S]):
             ClientError: anything else that went wrong.
         """
         return calling(plugin, function, arguments, limits, timeout, idempotency_key)
+
+    @operation
+    def batch(
+        self,
+        calls: Sequence[BatchCall],
+        *,
+        deadline_seconds: float | None = None,
+        stop_at_first_failure: bool = False,
+    ) -> Operation[Batch]:
+        """Make many calls side by side; each has an outcome of its own, in order.
+
+        After ``deadline_seconds`` what runs is stopped, and nothing more begun; the same as soon as
+        one has failed with ``stop_at_first_failure``. `value_of` takes an outcome apart.
+        """
+        return batching(calls, deadline_seconds, stop_at_first_failure)
 
     def plugin(self, name: str) -> NamedPlugin[S]:
         """A plugin by its name, to call its functions; nothing is asked of the host yet."""

@@ -18,8 +18,10 @@ from wardian.client.errors import NotSendable
 from wardian.client.uploads import Upload
 
 V1 = "/api/v1"
+V2 = "/api/v2"
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 Many = list
 """A list, in classes where ``list`` is a method."""
@@ -78,6 +80,11 @@ class Operation(Generic[T]):
     def within(self, timeout: float | None) -> Operation[T]:
         """The same with a time of its own, if one is given."""
         return self if timeout is None else replace(self, timeout=timeout)
+
+    def reading(self, reads: Reads[U]) -> Operation[U]:
+        """The same with another way to read its answer."""
+        made: Operation[Any] = replace(self, reads=reads)  # type: ignore[arg-type]
+        return made
 
     def with_headers(self, **headers: str | None) -> Operation[T]:
         """The same with headers, named with ``_`` for ``-``, of those that are given."""

@@ -52,7 +52,7 @@ async def test_the_examples_of_the_page_run(
     await host.install(package("counter", component(COUNTER)))
     text = section("docs/host-apps.md", "The Python client")
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(examples) == 5
+    assert len(examples) == 6
 
     for example in examples:
         names: dict[str, Any] = {"key": KEY}
@@ -64,6 +64,7 @@ async def test_the_examples_of_the_page_run(
     assert printed.startswith("1\n1.0.0 active ")
     assert "[1, 1, 1]\n" in printed
     assert "orders.created {'id': 7}\n" in printed
+    assert "succeeded 1\n" in printed
     assert f"{len(newer):,} of {len(newer):,} bytes\n0 bytes\n" in printed
     await host.uninstall("counter")
 

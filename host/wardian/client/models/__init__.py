@@ -39,6 +39,16 @@ from wardian.client.models.events import (
     Subscriber,
 )
 from wardian.client.models.host import Alive, Readiness
+from wardian.client.models.jobs import (
+    Batch,
+    BatchCall,
+    BatchUsage,
+    Job,
+    JobsPage,
+    Left,
+    Outcome,
+    UsageEnvelope,
+)
 from wardian.client.models.keys import Key, NewKey, Tenant
 from wardian.client.models.permissions import (
     AskedGrant,
@@ -132,6 +142,9 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "AuditPage",
+    "Batch",
+    "BatchCall",
+    "BatchUsage",
     "CallResult",
     "ChainFault",
     "ChainReport",
@@ -165,8 +178,11 @@ __all__ = [
     "HistoryPage",
     "Hook",
     "InstalledBatch",
+    "Job",
+    "JobsPage",
     "Key",
     "KeysPage",
+    "Left",
     "Limits",
     "Migrated",
     "MigrationStep",
@@ -177,6 +193,7 @@ __all__ = [
     "NewEndpoint",
     "NewKey",
     "Obstacle",
+    "Outcome",
     "Plugin",
     "Problem",
     "ProblemFault",
@@ -223,6 +240,7 @@ __all__ = [
     "UpgradeEntry",
     "UpgradeReport",
     "Usage",
+    "UsageEnvelope",
     "Use",
     "Uses",
     "ValueChange",
