@@ -40,7 +40,13 @@ COMPUTED = {
         "schedule-resumed",
     ],
     "f'events-{what}'": ["events-requeued", "events-discarded"],
-    "topic": ["key.created", "key.revoked"],
+    "topic": [
+        "key.changed",
+        "key.created",
+        "key.expiring",
+        "key.revoked",
+        "key.rotated",
+    ],
 }
 """What an expression that is no literal can be; see where it is written."""
 

@@ -12,6 +12,7 @@ from starlette.types import Lifespan, Scope
 from wardian import __version__
 from wardian.api import health, openapi, pages, receiving
 from wardian.api import oauth as oauth_pages
+from wardian.api.addresses import ClientAddress, trusted_networks
 from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
 from wardian.api.downloads import Downloads
@@ -94,6 +95,9 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     app.add_middleware(RouteAhead, route=functions.call_route)
     app.add_middleware(BodyCap, bytes_max=_bytes_max(settings))
     app.add_middleware(UnhandledFaults)
+    networks = trusted_networks(settings)
+    if networks:
+        app.add_middleware(ClientAddress, networks=networks, header=settings.trusted_proxy_header)
     app.add_middleware(RequestIdentity)
     return app
 

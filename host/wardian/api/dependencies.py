@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from wardian.api.guards import admitted
 from wardian.errors import Forbidden, InvalidArguments, Unauthenticated
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
@@ -36,30 +37,15 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-async def caller_of(request: Request) -> Caller | None:
-    """Return who sent a request, or None if it has no key.
-
-    Raises:
-        Unauthenticated: what it has is no key, or one that nobody holds any more.
-    """
-    authorization = request.headers.get("authorization")
-    if authorization is None:
-        return None
-    kind, _, token = authorization.partition(" ")
-    if kind.lower() != "bearer" or not token.strip():
-        raise Unauthenticated("The Authorization header must read 'Bearer wdn_…', with an API key.")
-    host: PluginHost = request.app.state.host
-    return await host.keys.authenticate(token.strip())
-
-
 async def holder_of(scope: Scope, request: Request) -> Caller:
     """Return who sent a request, and holds ``scope``.
 
     Raises:
         Unauthenticated: no key, or one that nobody holds any more.
         Forbidden: the key does not hold ``scope``.
+        RateLimited: its key or its tenant made too many requests; or too many wrong keys came.
     """
-    caller = await caller_of(request)
+    caller = await admitted(request)
     if caller is None:
         raise Unauthenticated("Send an API key in the Authorization header: 'Bearer wdn_…'.")
     if not caller.holds(scope):
@@ -71,7 +57,7 @@ async def holder_of(scope: Scope, request: Request) -> Caller:
 
 
 async def _optional_caller(request: Request, _: _Described) -> Caller | None:
-    return await caller_of(request)
+    return await admitted(request)
 
 
 def _required(scope: Scope) -> Callable[[Request, _Described], Awaitable[Caller]]:

@@ -41,7 +41,10 @@ class RequestIdentity:
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _named(message.get("headers", ()), request_id)
+                message["headers"] = [
+                    *_named(message.get("headers", ()), request_id),
+                    *further_headers(scope),
+                ]
             await send(message)
 
         await self._app(scope, receive, named)
@@ -54,6 +57,12 @@ def header_of(scope: Scope, name: bytes) -> str | None:
             text: str = value.decode("latin-1")
             return text
     return None
+
+
+def further_headers(scope: Scope) -> Iterable[tuple[bytes, bytes]]:
+    """Return what is answered to a request beside its answer, such as what is left of a rate."""
+    found: dict[bytes, bytes] | None = scope["state"].get("further_headers")
+    return () if found is None else found.items()
 
 
 def traceparent_of(headers: Headers) -> str | None:

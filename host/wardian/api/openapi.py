@@ -20,13 +20,13 @@ from wardian.api.v1.dependencies import Uninstalled
 from wardian.api.v1.events import DeadLettersRequest, EventsAnswer, PublishRequest
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
-from wardian.api.v1.keys import KeyRequest
+from wardian.api.v1.keys import KeyChangeRequest, KeyRequest, KeyRotation
 from wardian.api.v1.kv import ClearRequest
 from wardian.api.v1.oauth import StartRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.publishers import PublisherKeyRequest, PublisherRequest, ReasonRequest
 from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
-from wardian.api.v1.tenants import TenantRequest
+from wardian.api.v1.tenants import TenantLimitsRequest, TenantRequest
 from wardian.api.v1.trust import RevocationRequest, TrustPolicyRequest
 from wardian.api.v1.upgrades import RollbackRequest
 from wardian.api.v1.webhooks import (
@@ -91,7 +91,7 @@ from wardian.runtime.trust_views import (
 )
 from wardian.runtime.vault_upkeep import DataKeyView, VaultView
 from wardian.sandbox import FunctionDescription
-from wardian.tenants import KeyView, NewKey, TenantView
+from wardian.tenants import KeyView, NewKey, TenantLimits, TenantView
 from wardian.vault import CredentialView
 from wardian.vault.rekeying import Rekeyed
 from wardian.vault.rotation import Rotated
@@ -121,7 +121,9 @@ _SHAPES = (
     GrantsRequest,
     GrantsView,
     HistoryPage,
+    KeyChangeRequest,
     KeyRequest,
+    KeyRotation,
     KeyView,
     ConfigLayer,
     Limits,
@@ -180,6 +182,8 @@ _SHAPES = (
     StartedView,
     SuggestionView,
     SwitchedView,
+    TenantLimits,
+    TenantLimitsRequest,
     TenantRequest,
     TenantView,
     TrustPolicyRequest,

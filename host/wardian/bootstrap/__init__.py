@@ -15,6 +15,7 @@ from wardian.bootstrap.folder import (
     package_store,
 )
 from wardian.bootstrap.hooks import hooks_policy
+from wardian.bootstrap.keys import KeyNeeds, key_life_max, make_key_upkeep, make_rates
 from wardian.bootstrap.neighbours import halts_of, relay_of
 from wardian.bootstrap.policies import (
     COMPILED,
@@ -106,6 +107,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             tenant=settings.default_tenant,
             chosen_key=chosen_key(settings),
             exposed=not settings.is_local,
+            life_max=key_life_max(settings),
         )
         executor = await stack.enter_async_context(
             Executor(executor_settings(settings, folder), contract().offer())
@@ -132,6 +134,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.webhooks,
             parts.scheduling,
             parts.hooks,
+            parts.key_upkeep,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -355,6 +358,17 @@ def compose(
         executor=executor,
         telemetry=telemetry,
         keys=keys,
+        rates=make_rates(settings, telemetry),
+        key_upkeep=make_key_upkeep(
+            settings,
+            KeyNeeds(
+                database=database,
+                journal=journal,
+                keys=keys,
+                tenants=tenants,
+                telemetry=telemetry,
+            ),
+        ),
         tenants=tenants,
         recorder=recorder,
         recordings=recordings,

@@ -79,8 +79,24 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "endpoint to receive: how many in the last ten seconds, why, and the last one's topic.",
         "plugin? app? endpoint? reason count topic",
     ),
-    "key.created": _told("An API key was made.", "key actor id scopes"),
-    "key.revoked": _told("An API key was revoked.", "key actor id scopes"),
+    "key.changed": _told(
+        "An API key is described or bounded otherwise.", "key actor id scopes expires_at rate"
+    ),
+    "key.created": _told("An API key was made.", "key actor id scopes expires_at"),
+    "key.expiring": _told(
+        "An API key is about to expire; told once, some days before.",
+        "key actor id scopes expires_at",
+    ),
+    "key.guessed": _told(
+        "Too many wrong API keys came from an address, which has to wait; told in the default "
+        "tenant, of an address once in a while. `key` is empty.",
+        "key actor address wrong",
+    ),
+    "key.revoked": _told("An API key was revoked.", "key actor id scopes expires_at"),
+    "key.rotated": _told(
+        "An API key got another token; the one before holds until then, or not any more.",
+        "key actor id scopes expires_at old_token_until",
+    ),
     "plugin.active": _of_plugin("It takes calls, or does so without a reservation again.", _STATE),
     "plugin.configured": _of_plugin("Its own configuration was changed.", _LAYER),
     "plugin.degraded": _of_plugin("It takes calls, and does not do well.", _STATE),
@@ -159,6 +175,11 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     ),
     "tenant.created": _told(
         "A tenant was made; told in the tenant and in the default one.", "tenant actor"
+    ),
+    "tenant.limited": _told(
+        "How many requests a tenant may make, or each of its keys, was set; told in the tenant and "
+        "in the default one.",
+        "tenant actor rate key_rate",
     ),
     "trust.changed": _told(
         "Whom the tenant trusts has changed: `what` is `publisher-added`, `publisher-removed`, "

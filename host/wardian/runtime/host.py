@@ -35,6 +35,7 @@ from wardian.runtime.hooks import Hooks
 from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
+from wardian.runtime.key_upkeep import KeyUpkeep
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.oauth import Connections, Flows
@@ -85,7 +86,7 @@ from wardian.storage import Database
 from wardian.storage.health import survey
 from wardian.storage.rows import SurveyRow
 from wardian.telemetry import Telemetry
-from wardian.tenants import KeyRing, Tenants
+from wardian.tenants import KeyRing, Rates, Tenants
 from wardian.vault import Vault
 
 __all__ = [
@@ -149,6 +150,8 @@ class HostParts:
     executor: Executor
     telemetry: Telemetry
     keys: KeyRing
+    rates: Rates
+    key_upkeep: KeyUpkeep
     tenants: Tenants
     recorder: Recorder
     recordings: Recordings
@@ -165,6 +168,7 @@ class PluginHost:
 
     Attributes:
         keys: API keys and who holds them.
+        rates: how many requests keys and tenants may make.
         tenants: create and list tenants.
         bus: publish, subscribe and unsubscribe, for the program that this host is a part of.
         events: what was published, and what this process is told of at once.
@@ -189,6 +193,7 @@ class PluginHost:
     def __init__(self, parts: HostParts, *, bootstrap_token: str | None = None) -> None:
         self._parts = parts
         self.keys = parts.keys
+        self.rates = parts.rates
         self.tenants = parts.tenants
         self.bus = parts.bus
         self.events = parts.events

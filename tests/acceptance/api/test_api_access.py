@@ -130,9 +130,13 @@ ROUTES = [
     ("DELETE", "/api/v1/revocations/nothing", "admin"),
     ("GET", "/api/v1/keys", "admin"),
     ("POST", "/api/v1/keys", "admin"),
+    ("PATCH", "/api/v1/keys/nothing", "admin"),
     ("DELETE", "/api/v1/keys/nothing", "admin"),
+    ("POST", "/api/v1/keys/nothing/rotate", "admin"),
     ("GET", "/api/v1/tenants", "admin"),
     ("POST", "/api/v1/tenants", "admin"),
+    ("GET", "/api/v1/tenants/nothing/limits", "admin"),
+    ("PUT", "/api/v1/tenants/nothing/limits", "admin"),
 ]
 
 

@@ -13,6 +13,7 @@ from wardian.errors import Conflict, InvalidArguments, NotFound, Unauthenticated
 from wardian.storage import Database
 from wardian.storage.events import AuditRepository
 from wardian.tenants import KeyRing, Scope
+from wardian.tenants.authentication import Clocks
 from wardian.tenants.keys import CACHE_SECONDS
 
 pytestmark = pytest.mark.anyio
@@ -112,7 +113,7 @@ async def test_a_revocation_by_another_process_holds_after_some_seconds(
     await add_tenant(database)
     clock = Clock()
     ring, elsewhere = (
-        KeyRing(database, journal_of(database), clock=clock),
+        KeyRing(database, journal_of(database), clocks=Clocks(lasting=clock)),
         KeyRing(database, journal_of(database)),
     )
     made = await ring.create("ci", ["read"], "default")

@@ -11,7 +11,8 @@ from starlette.responses import Response, StreamingResponse
 
 from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of
-from wardian.api.dependencies import Admin, Host, Invoker, Reader, caller_of
+from wardian.api.dependencies import Admin, Host, Invoker, Reader
+from wardian.api.guards import authenticated
 from wardian.api.streams import Streams, Wanted
 from wardian.errors import InvalidArguments, WardianError
 from wardian.events.cloud import MEDIA_TYPE, CloudEvent, cloud_event
@@ -209,7 +210,7 @@ def _still_holds(request: Request, caller: Caller) -> Callable[[], Awaitable[boo
 
     async def holds() -> bool:
         try:
-            found = await caller_of(request)
+            found = await authenticated(request)
         except WardianError:
             return False
         return found is not None and found.holds(Scope.READ) and found.tenant == caller.tenant

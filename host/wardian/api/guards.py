@@ -1,0 +1,104 @@
+"""What stands before every route that takes a key: whose it is, from where, and how often.
+
+The order is that of cost. A token that is known is found in memory; its requests are counted; and
+only then is anything read, parsed or asked. `wardian.api.dependencies` asks here for every route.
+"""
+
+from __future__ import annotations
+
+from email.utils import format_datetime
+from functools import lru_cache
+
+from fastapi import Request
+from starlette.types import Scope
+
+from wardian.api.addresses import address_of, is_within, whose
+from wardian.errors import Forbidden, RateLimited, Unauthenticated
+from wardian.runtime.host import PluginHost
+from wardian.storage.rows import now
+from wardian.tenants import Caller
+from wardian.tenants.rates import Rate, Standing
+
+KEY_EXPIRES = b"wardian-key-expires"
+"""The header that says when the key of a request expires, once that is not far."""
+
+_POLICY, _LEFT = b"ratelimit-policy", b"ratelimit"
+
+
+async def authenticated(request: Request) -> Caller | None:
+    """Return who sent a request, or None if it has no key; nothing is counted but wrong keys.
+
+    Raises:
+        Unauthenticated: what it has is no key, or one that nobody holds any more.
+        Forbidden: the key may not be used from there.
+        RateLimited: too many wrong keys came from there.
+    """
+    authorization = request.headers.get("authorization")
+    if authorization is None:
+        return None
+    kind, _, token = authorization.partition(" ")
+    if kind.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("The Authorization header must read 'Bearer wdn_…', with an API key.")
+    host: PluginHost = request.app.state.host
+    address = address_of(request.scope)
+    caller = await host.keys.authenticate(token.strip(), whose(address))
+    if caller.networks is not None and not is_within(address, caller.networks):
+        raise Forbidden(f"The API key {caller.key_name!r} may not be used from this address.")
+    return caller
+
+
+async def admitted(request: Request) -> Caller | None:
+    """Return who sent a request, as `authenticated` does, and count it as one request.
+
+    Raises:
+        RateLimited: also when its key, or its tenant, made too many requests.
+    """
+    caller = await authenticated(request)
+    if caller is not None:
+        charge(request, caller, 1)
+        _tell_expiry(request, caller)
+    return caller
+
+
+def charge(request: Request, caller: Caller, calls: int) -> None:
+    """Count so many further calls of a caller that was admitted; all of them, or none.
+
+    For a request that stands for several calls, such as a batch: before any of them is made.
+
+    Raises:
+        RateLimited: they are more than its key, or its tenant, may still make.
+    """
+    host: PluginHost = request.app.state.host
+    try:
+        standing = host.rates.take(caller, calls)
+    except RateLimited:
+        _tell(request.scope, host.rates.standing(caller))
+        raise
+    _tell(request.scope, standing)
+
+
+def _tell(scope: Scope, standing: Standing) -> None:
+    """Answer what is left, by draft-ietf-httpapi-ratelimit-headers-10."""
+    key, tenant = standing
+    told = scope["state"].setdefault("further_headers", {})
+    told[_POLICY] = _policy(key.rate, tenant.rate)
+    told[_LEFT] = b'"key";r=%d;t=%d, "tenant";r=%d;t=%d' % (
+        key.left,
+        key.reset_seconds,
+        tenant.left,
+        tenant.reset_seconds,
+    )
+
+
+@lru_cache(1024)
+def _policy(key: Rate, tenant: Rate) -> bytes:
+    return b'"key";q=%d;w=%d, "tenant";q=%d;w=%d' % (*key, *tenant)
+
+
+def _tell_expiry(request: Request, caller: Caller) -> None:
+    if caller.expires_at is None:
+        return
+    left = caller.expires_at - now()
+    if left.days < request.app.state.settings.key_expiring_days:
+        told = request.scope["state"].setdefault("further_headers", {})
+        told[KEY_EXPIRES] = format_datetime(caller.expires_at, usegmt=True).encode()
