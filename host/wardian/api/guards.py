@@ -79,14 +79,14 @@ def charge(request: Request, caller: Caller, calls: int) -> None:
 
 def _tell(scope: Scope, standing: Standing) -> None:
     """Answer what is left, by draft-ietf-httpapi-ratelimit-headers-10."""
-    key, tenant = standing
+    key, key_left, key_seconds, tenant, tenant_left, tenant_seconds = standing
     told = scope["state"].setdefault("further_headers", {})
-    told[_POLICY] = _policy(key.rate, tenant.rate)
+    told[_POLICY] = _policy(key, tenant)
     told[_LEFT] = b'"key";r=%d;t=%d, "tenant";r=%d;t=%d' % (
-        key.left,
-        key.reset_seconds,
-        tenant.left,
-        tenant.reset_seconds,
+        key_left,
+        key_seconds,
+        tenant_left,
+        tenant_seconds,
     )
 
 

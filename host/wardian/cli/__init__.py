@@ -222,13 +222,23 @@ _GROUPS = (
         "keys",
         "API keys of the tenant.",
         _HOST,
-        {"list": "keys.list_keys", "create": "keys.create", "revoke": "keys.revoke"},
+        {
+            "list": "keys.list_keys",
+            "create": "keys.create",
+            "change": "keys.change",
+            "rotate": "keys.rotate",
+            "revoke": "keys.revoke",
+        },
     ),
     (
         "tenants",
         "Tenants of the host.",
         _HOST,
-        {"list": "tenants.list_tenants", "create": "tenants.create"},
+        {
+            "list": "tenants.list_tenants",
+            "create": "tenants.create",
+            "limits": "tenants.limits",
+        },
     ),
     (
         "recordings",

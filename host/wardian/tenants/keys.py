@@ -116,12 +116,13 @@ class KeyRing:
             InvalidArguments: no name, no scope or an unknown one; terms that cannot be.
             NotFound: there is no such tenant.
         """
-        expires_at = expiry_of(terms, self._clocks.wall(), self._policy.life_max)
+        at = self._clocks.wall()
+        expires_at = expiry_of(terms, at, self._policy.life_max)
         async with self._journal.change(tenant, actor) as change:
             await require_tenant(change.connection, tenant)
             further = await _required_scopes(change.connection, tenant)
             row, token = make_key(name, scopes, tenant, further=further, terms=terms)
-            row = replace(row, expires_at=expires_at)
+            row = replace(row, created_at=at, expires_at=expires_at)
             await KeyRepository(change.connection, tenant).add(row)
             await note_key(change, "key.created", row)
         self.authentication.see([row.digest])

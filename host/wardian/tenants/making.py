@@ -27,7 +27,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
 
     `last_used_at` is written down about once a minute. `old_token_until` is there while the token
     before a rotation still holds. `rate` and `networks` are null where nothing of the key's own
-    bounds it.
+    bounds it. `state` is `valid`, `expired` or `revoked`.
     """
 
     id: str
@@ -35,6 +35,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str
     scopes: list[str]
     created_at: datetime
+    state: str
     revoked_at: datetime | None = None
     description: str = ""
     expires_at: datetime | None = None
@@ -129,6 +130,7 @@ def _shown(row: KeyRow) -> dict[str, Any]:
         "prefix": row.prefix,
         "scopes": list(row.scopes),
         "created_at": row.created_at,
+        "state": _state(row),
         "revoked_at": row.revoked_at,
         "description": row.description,
         "expires_at": row.expires_at,
@@ -137,6 +139,12 @@ def _shown(row: KeyRow) -> dict[str, Any]:
         "rate": row.rate,
         "networks": None if row.networks is None else list(row.networks),
     }
+
+
+def _state(row: KeyRow) -> str:
+    if row.revoked_at is not None:
+        return "revoked"
+    return "expired" if row.has_ended(now()) else "valid"
 
 
 async def note_key(change: Change, topic: str, row: KeyRow, **more: Any) -> None:

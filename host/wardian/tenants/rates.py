@@ -79,36 +79,68 @@ class RatePolicy:
     hosts: int = 1
 
 
-class Share(NamedTuple):
-    """What of a rate is left.
+class Standing(NamedTuple):
+    """What a caller and its tenant may still do.
 
     Attributes:
-        left: requests that would be taken now.
-        reset_seconds: until the present window ends.
+        key_left, tenant_left: requests that would be taken now.
+        key_seconds, tenant_seconds: until their present windows end.
     """
 
-    rate: Rate
-    left: int
-    reset_seconds: int
-
-
-class Standing(NamedTuple):
-    """What a caller and its tenant may still do."""
-
-    key: Share
-    tenant: Share
+    key: Rate
+    key_left: int
+    key_seconds: int
+    tenant: Rate
+    tenant_left: int
+    tenant_seconds: int
 
 
 class _Window:
     """How many requests were taken in a window of time, and in the one before."""
 
-    __slots__ = ("before", "index", "now", "seconds")
+    __slots__ = ("amount", "before", "now", "rate", "seconds", "start")
 
-    def __init__(self, seconds: int, index: int) -> None:
-        self.seconds = seconds
-        self.index = index
+    def __init__(self, rate: Rate, at: float) -> None:
+        self.rate = rate
+        self.amount, self.seconds = rate
+        self.start = at // self.seconds * self.seconds
         self.before = 0
         self.now = 0
+
+    def left(self, at: float) -> int:
+        """Return how many more would be taken; what was taken before counts less and less."""
+        passed = at - self.start
+        if passed >= self.seconds:
+            self._turn(at)
+            passed = at - self.start
+        if not self.before:
+            return self.amount - self.now
+        return self.amount - self.now - int(self.before * (1 - passed / self.seconds))
+
+    def _turn(self, at: float) -> None:
+        start = at // self.seconds * self.seconds
+        self.before = self.now if start - self.start == self.seconds else 0
+        self.now = 0
+        self.start = start
+
+    def seconds_to_wait(self, calls: int, at: float) -> float:
+        """Tell when so many are taken, if nothing else comes meanwhile; a batch that is larger than
+        the rate never is, and is told when the most is."""
+        room = max(1, self.amount - calls + 1)
+        passed = (at - self.start) / self.seconds
+        if self.now < room:
+            share = 1 - (room - self.now) / self.before - passed if self.before else 0.0
+        else:
+            share = 1 - passed + 1 - room / self.now
+        return max(0.0, share) * self.seconds
+
+
+class _Account(NamedTuple):
+    """What is counted for one key, beside the bounds that it was opened with."""
+
+    bounds: Bounds
+    key: _Window
+    tenant: _Window
 
 
 class Rates:
@@ -126,8 +158,8 @@ class Rates:
         self._policy = policy
         self._clock = clock
         self._refused = refused
-        self._windows: dict[tuple[str, str], _Window] = {}
-        self._in_force: dict[Bounds, tuple[Rate, Rate]] = {}
+        self._accounts: dict[str, _Account] = {}
+        self._tenants: dict[str, _Window] = {}
 
     def take(self, caller: Caller, calls: int = 1) -> Standing:
         """Count requests of a caller, a batch as so many ``calls``; all of them or none.
@@ -136,102 +168,91 @@ class Rates:
             RateLimited: its key, or its tenant, has had as many as it may; tells when to come back.
         """
         at = self._clock()
-        key_rate, tenant_rate = self.in_force(caller.bounds)
-        key = self._window("key", caller.key_id, key_rate.seconds, at)
-        tenant = self._window("tenant", caller.tenant, tenant_rate.seconds, at)
+        _, key, tenant = self._account(caller, at)
         # Both, before either is counted: what is refused costs the tenant's other keys nothing.
-        key_left = _left(key, key_rate, at) - calls
-        tenant_left = _left(tenant, tenant_rate, at) - calls
+        key_left = key.left(at) - calls
+        tenant_left = tenant.left(at) - calls
         if key_left < 0 or tenant_left < 0:
-            whose, window, rate = ("key", key, key_rate)
-            if key_left >= 0:
-                whose, window, rate = ("tenant", tenant, tenant_rate)
+            whose, window = ("key", key) if key_left < 0 else ("tenant", tenant)
             self._refused(caller.tenant, whose)
-            raise _limited(whose, window, rate, calls, at)
+            raise _limited(whose, window, calls, at)
         key.now += calls
         tenant.now += calls
         return Standing(
-            Share(key_rate, key_left, _until_the_end(key, at)),
-            Share(tenant_rate, tenant_left, _until_the_end(tenant, at)),
+            key.rate,
+            key_left,
+            int(key.start + key.seconds - at) + 1,
+            tenant.rate,
+            tenant_left,
+            int(tenant.start + tenant.seconds - at) + 1,
         )
 
     def standing(self, caller: Caller) -> Standing:
         """Return what a caller and its tenant may still do, and count nothing."""
         at = self._clock()
-        key_rate, tenant_rate = self.in_force(caller.bounds)
-        key = self._window("key", caller.key_id, key_rate.seconds, at)
-        tenant = self._window("tenant", caller.tenant, tenant_rate.seconds, at)
+        _, key, tenant = self._account(caller, at)
+        key_left, tenant_left = max(0, key.left(at)), max(0, tenant.left(at))
         return Standing(
-            Share(key_rate, max(0, _left(key, key_rate, at)), _until_the_end(key, at)),
-            Share(tenant_rate, max(0, _left(tenant, tenant_rate, at)), _until_the_end(tenant, at)),
+            key.rate,
+            key_left,
+            int(key.start + key.seconds - at) + 1,
+            tenant.rate,
+            tenant_left,
+            int(tenant.start + tenant.seconds - at) + 1,
         )
 
     def in_force(self, bounds: Bounds) -> tuple[Rate, Rate]:
         """Return what a key and its tenant may do on this host, by their own bounds, if any."""
-        found = self._in_force.get(bounds)
-        if found is None:
-            key = parse_rate(bounds.key) if bounds.key else self._policy.key
-            tenant = parse_rate(bounds.tenant) if bounds.tenant else self._policy.tenant
-            hosts = self._policy.hosts
-            if len(self._in_force) >= WINDOWS_MAX:
-                self._in_force.clear()
-            found = self._in_force[bounds] = key.shared(hosts), tenant.shared(hosts)
-        return found
+        key = parse_rate(bounds.key) if bounds.key else self._policy.key
+        tenant = parse_rate(bounds.tenant) if bounds.tenant else self._policy.tenant
+        return key.shared(self._policy.hosts), tenant.shared(self._policy.hosts)
 
-    def _window(self, kind: str, name: str, seconds: int, at: float) -> _Window:
-        index = int(at // seconds)
-        window = self._windows.get((kind, name))
-        if window is None or window.seconds != seconds:
-            if len(self._windows) >= WINDOWS_MAX:
-                self._forget(at)
-            window = self._windows[kind, name] = _Window(seconds, index)
-        elif window.index != index:
-            window.before = window.now if window.index == index - 1 else 0
-            window.now = 0
-            window.index = index
-        return window
+    def _account(self, caller: Caller, at: float) -> _Account:
+        found = self._accounts.get(caller.key_id)
+        if found is not None and found.bounds is caller.bounds:
+            return found
+        if found is not None and found.bounds == caller.bounds:
+            self._accounts[caller.key_id] = found._replace(bounds=caller.bounds)
+            return found
+        if len(self._accounts) >= WINDOWS_MAX:
+            self._forget(at)
+        key_rate, tenant_rate = self.in_force(caller.bounds)
+        tenant = _kept(self._tenants.get(caller.tenant), tenant_rate, at)
+        self._tenants[caller.tenant] = tenant
+        key = _kept(None if found is None else found.key, key_rate, at)
+        opened = self._accounts[caller.key_id] = _Account(caller.bounds, key, tenant)
+        return opened
 
     def _forget(self, at: float) -> None:
-        over = [
+        """Forget the keys that made no requests lately, or else half of them."""
+        idle = [
             name
-            for name, window in self._windows.items()
-            if window.index < int(at // window.seconds) - 1
+            for name, (_, window, _) in self._accounts.items()
+            if at - window.start >= 2 * window.seconds
         ]
-        for name in over or list(self._windows)[: WINDOWS_MAX // 2]:
-            del self._windows[name]
+        for name in idle or list(self._accounts)[: WINDOWS_MAX // 2]:
+            del self._accounts[name]
+        there = {id(account.tenant) for account in self._accounts.values()}
+        for name, window in list(self._tenants.items()):
+            if id(window) not in there and at - window.start >= 2 * window.seconds:
+                del self._tenants[name]
 
 
-def _left(window: _Window, rate: Rate, at: float) -> int:
-    passed = at / window.seconds - window.index
-    return rate.amount - window.now - int(window.before * (1 - passed))
-
-
-def _until_the_end(window: _Window, at: float) -> int:
-    return int((window.index + 1) * window.seconds - at) + 1
-
-
-def _limited(whose: str, window: _Window, rate: Rate, calls: int, at: float) -> RateLimited:
-    more = "" if calls == 1 else f", and these are {calls} at once"
-    most = f"at most {rate.amount} requests in {rate.seconds} seconds"
-    return RateLimited(
-        f"The {_WHOSE[whose]} may make {most}{more}; try again later.",
-        retry_after_seconds=_seconds_to_wait(window, rate, calls, at),
-    )
+def _kept(window: _Window | None, rate: Rate, at: float) -> _Window:
+    """Return a window for a rate: the one that there was, with what it has counted, if it can."""
+    if window is None or window.seconds != rate.seconds:
+        return _Window(rate, at)
+    window.rate, window.amount = rate, rate.amount
+    return window
 
 
 _WHOSE = {"key": "API key", "tenant": "tenant, with all its keys,"}
 
 
-def _seconds_to_wait(window: _Window, rate: Rate, calls: int, at: float) -> float:
-    """Tell when so many calls are taken, if nothing else comes meanwhile.
-
-    What was taken in the window before counts less and less while the present one passes.
-    """
-    passed = at / window.seconds - window.index
-    room = rate.amount - calls + 1 - window.now
-    if window.before and room > 0:
-        share = max(0.0, 1 - room / window.before - passed)
-        return share * window.seconds
-    room = max(1, rate.amount - calls + 1)
-    share = 1 - passed + (max(0.0, 1 - room / window.now) if window.now else 0.0)
-    return share * window.seconds
+def _limited(whose: str, window: _Window, calls: int, at: float) -> RateLimited:
+    more = "" if calls == 1 else f", and these are {calls} at once"
+    return RateLimited(
+        f"The {_WHOSE[whose]} may make at most {window.amount} requests in {window.seconds} "
+        f"seconds{more}; try again later.",
+        retry_after_seconds=window.seconds_to_wait(calls, at),
+    )
