@@ -158,11 +158,26 @@ MIB = 1024**2
 GIGABYTE = 1024**3
 
 
+async def pour(writer: asyncio.StreamWriter, piece: bytes) -> int:
+    """Send for as long as the other side takes it, and return how many bytes that were."""
+    sent = 0
+    while sent < GIGABYTE:
+        try:
+            writer.write(piece)
+            await writer.drain()
+        except ConnectionError:
+            break
+        sent += len(piece)
+    return sent
+
+
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[tuple[FakeHost, Address]]:
-    async with open_host_for(tmp_path / "data", upload_bytes_max=1024 * 1024) as (made, settings):
-        async with serving(made.host, settings) as address:
-            yield made, address
+    async with (
+        open_host_for(tmp_path / "data", upload_bytes_max=MIB) as (made, settings),
+        serving(made.host, settings) as address,
+    ):
+        yield made, address
 
 
 def head(path: str, key: str, *headers: str, method: str = "POST") -> bytes:
@@ -184,12 +199,7 @@ async def test_a_gigabyte_is_refused_early_and_the_connection_closed(
     answer = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
     chunk = b"x" * 65_536
     piece = chunk if "Length" in length else b"%x\r\n%b\r\n" % (len(chunk), chunk)
-    sent = 0
-    with pytest.raises(ConnectionError):  # the host closes what would go on
-        while sent < GIGABYTE:
-            writer.write(piece)
-            await writer.drain()
-            sent += len(chunk)
+    sent = await pour(writer, piece)
     text = await answer
     writer.close()
 
@@ -335,3 +345,94 @@ async def test_what_is_left_is_told_with_every_answer(tmp_path: Path) -> None:
     assert policies == {'"key";q=5;w=60, "tenant";q=100;w=3600'}
     problem = msgspec.json.decode(answers[-1].content)
     assert 0 < problem["retry_after_seconds"] <= 120
+
+
+PROXIES = ("127.0.0.1/32",)
+
+
+async def test_behind_a_trusted_proxy_guessers_wait_each_for_itself(tmp_path: Path) -> None:
+    async with (
+        open_host_for(tmp_path / "data", trusted_proxies=PROXIES) as (made, settings),
+        serving(made.host, settings) as address,
+        httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}", trust_env=False) as client,
+    ):
+
+        async def guessed(forwarded: str) -> int:
+            headers = {"Authorization": f"Bearer {new_token()}", "X-Forwarded-For": forwarded}
+            return (await client.get("/api/v1/plugins", headers=headers)).status_code
+
+        for number in range(30):
+            # What the client wrote stands to the left of what the proxy did.
+            assert await guessed(f"192.0.2.{number}, 198.51.100.1") == 401
+        assert await guessed("192.0.2.200, 198.51.100.1") == 429
+        assert await guessed("198.51.100.2") == 401
+        for number in range(30):
+            assert await guessed(f"2001:db8:1:2::{number}") == 401
+        assert await guessed("2001:db8:1:2:ffff::9") == 429
+        assert await guessed("2001:db8:1:3::9") == 401
+        assert await guessed("198.51.100.3, nonsense") == 400
+
+
+async def test_a_key_of_some_networks_is_refused_from_others_and_gives_no_wider_one(
+    tmp_path: Path,
+) -> None:
+    async with (
+        open_host_for(tmp_path / "data", trusted_proxies=PROXIES) as (made, settings),
+        serving(made.host, settings) as address,
+        httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}", trust_env=False) as client,
+    ):
+
+        async def posted(key: str, networks: list[str] | None, come_from: str) -> httpx.Response:
+            body = {"name": "k", "scopes": ["admin"], "networks": networks}
+            headers = {"Authorization": f"Bearer {key}", "X-Forwarded-For": come_from}
+            return await client.post("/api/v1/keys", json=body, headers=headers)
+
+        made_key = await posted(key_of(made), ["10.1.0.0/16"], "198.51.100.1")
+        key = made_key.json()["token"]
+        assert (await posted(key, ["10.1.2.0/24"], "198.51.100.1")).status_code == 403
+        assert (await posted(key, ["10.1.2.0/24"], "10.1.9.9")).status_code == 201
+        for wider in (None, ["10.0.0.0/8"], ["10.1.0.0/16", "192.0.2.0/24"], ["::/0"]):
+            assert (await posted(key, wider, "10.1.9.9")).status_code == 403, wider
+
+
+async def test_an_overlap_a_tenant_s_limits_and_an_expiry_over_http(tmp_path: Path) -> None:
+    async with administered(tmp_path / "data", key_days_max=30) as client:
+        made = (await client.post("/api/v1/keys", json={"name": "k", "scopes": ["read"]})).json()
+        assert made["expires_at"] is not None
+        old = {"Authorization": f"Bearer {made['token']}"}
+        rotated = await client.post(
+            f"/api/v1/keys/{made['id']}/rotate", json={"overlap_seconds": 60}
+        )
+        new = {"Authorization": f"Bearer {rotated.json()['token']}"}
+        for headers in (old, new):
+            answer = await client.get("/api/v1/plugins", headers=headers)
+            assert answer.status_code == 200
+            assert "wardian-key-expires" not in answer.headers or headers is old
+        await client.post(f"/api/v1/keys/{made['id']}/rotate", json={"overlap_seconds": 0})
+        for headers in (old, new):
+            assert (await client.get("/api/v1/plugins", headers=headers)).status_code == 401
+
+        for wrong in ({"expires_in": -1}, {"expires_in": 86_400 * 31}, {"expires_at": "soon"}):
+            body = {"name": "k", "scopes": ["read"], **wrong}
+            assert (await client.post("/api/v1/keys", json=body)).status_code == 400, wrong
+
+        limits = {"rate": "3/hour", "key_rate": None}
+        assert (await client.put("/api/v1/tenants/nobody/limits", json=limits)).status_code == 404
+        assert (await client.put("/api/v1/tenants/default/limits", json=limits)).json() == limits
+        statuses = [
+            (await client.get("/api/v1/tenants/default/limits")).status_code for _ in "1234"
+        ]
+        assert statuses[-1] == 429
+
+
+async def test_who_cannot_make_keys_can_neither_rotate_nor_change_one(tmp_path: Path) -> None:
+    async with open_host_for(tmp_path / "data") as (made, settings):
+        weak = await made.host.keys.create("weak", ["read", "call", "webhooks"], "default")
+        async with clients(made.host, settings)(weak.token) as client:
+            for method, path in (
+                ("POST", "/api/v1/keys"),
+                ("POST", f"/api/v1/keys/{weak.id}/rotate"),
+                ("PATCH", f"/api/v1/keys/{weak.id}"),
+            ):
+                body = {"name": "k", "scopes": ["admin"]}
+                assert (await client.request(method, path, json=body)).status_code == 403
