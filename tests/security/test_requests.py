@@ -23,7 +23,9 @@ from wardian.api.app import app_over
 from wardian.api.openapi import static_document
 from wardian.cli import connections
 from wardian.crypto.tokens import new_token
+from wardian.errors import InvalidArguments
 from wardian.settings import Settings
+from wardian.tenants import KeyTerms
 
 pytestmark = pytest.mark.anyio
 
@@ -436,3 +438,32 @@ async def test_who_cannot_make_keys_can_neither_rotate_nor_change_one(tmp_path: 
             ):
                 body = {"name": "k", "scopes": ["admin"]}
                 assert (await client.request(method, path, json=body)).status_code == 403
+
+
+async def test_a_key_for_some_plugins_has_to_do_with_nothing_else(tmp_path: Path) -> None:
+    async with open_host_for(tmp_path / "data") as (made, settings):
+        for name in ("stores", "weather"):
+            await made.host.install(package(name))
+        terms = KeyTerms(plugins=["weather"])
+        key = await made.host.keys.create("w", ["read", "call"], "default", terms)
+        async with clients(made.host, settings)(key.token) as client:
+            mine = "/api/v1/plugins/weather"
+            assert (await client.post(f"{mine}/functions/run", json={})).status_code == 200
+            assert (await client.get(mine)).status_code == 200
+            shown = (await client.get("/openapi.json")).json()["paths"]
+            assert [path for path in shown if path.endswith("/functions/run")] == [
+                f"{mine}/functions/run"
+            ]
+            for method, path, _ in operations():
+                if not path.startswith("/api/") or "{function}" in path:
+                    continue
+                for named in (filled(path), filled(path).replace("stores", "weather")):
+                    if named.startswith((mine, "/api/v1/schedules/weather/")):
+                        continue
+                    answer = await client.request(method, named)
+                    assert answer.status_code == 403, f"{method} {named}: {answer.text}"
+            assert (await client.post(CALL, json={})).status_code == 403
+        assert len(made.executor.jobs) == 1
+        for scope in ("admin", "webhooks"):
+            with pytest.raises(InvalidArguments, match="reaches beyond"):
+                await made.host.keys.create("w", [scope], "default", terms)

@@ -63,10 +63,24 @@ async def _optional_caller(request: Request, _: _Described) -> Caller | None:
 def _required(scope: Scope) -> Callable[[Request, _Described], Awaitable[Caller]]:
     async def checked(request: Request, _: _Described) -> Caller:
         caller = await holder_of(scope, request)
+        _check_plugin(caller, request)
         _check_query(request)
         return caller
 
     return checked
+
+
+def _check_plugin(caller: Caller, request: Request) -> None:
+    """Hold a key for some plugins to routes that name one of them."""
+    if caller.plugins is None:
+        return
+    template, named = request.scope["route"].path, request.path_params
+    name = named.get("name") if "/plugins/{name}" in template else named.get("plugin")
+    if name not in caller.plugins:
+        raise Forbidden(
+            f"The API key {caller.key_name!r} is for {', '.join(sorted(caller.plugins))}, and for "
+            "nothing else."
+        )
 
 
 def _check_query(request: Request) -> None:

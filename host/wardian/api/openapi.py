@@ -254,6 +254,8 @@ async def openapi(
     tenant = caller.tenant if caller else settings.default_tenant
     if caller or describes_publicly(settings):
         for plugin, functions in sorted((await host.all_functions(tenant)).items()):
+            if caller and caller.plugins is not None and plugin not in caller.plugins:
+                continue
             document["tags"].append({"name": _tag(plugin)})
             for function in functions.values():
                 path = function_path(plugin, function.name)

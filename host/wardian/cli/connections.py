@@ -31,8 +31,8 @@ BODY_SECONDS = 20.0
 BODY_BYTES_PER_SECOND = 4096
 
 UNREAD_BYTES_MAX = 64 * 1024 * 1024
-"""So much may still come of a body that nobody reads, when its answer was sent: whoever is closed on
-in the middle of sending may not see the answer."""
+"""So much may still come of a body that nobody reads, once its answer was sent: whoever is cut off
+while it sends may not see the answer."""
 
 LOOKED_AT_MAX = 256
 """So many connections are looked at to find one that makes room for another."""

@@ -52,6 +52,10 @@ def create(
     expires_in: ExpiresIn = None,
     description: Description = None,
     rate: Rate = None,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option("--plugin", help="A plugin that it is for, and no others; repeatable."),
+    ] = None,
     network: Annotated[
         list[str] | None,
         typer.Option("--network", help="From where it may be used: 10.1.0.0/16; repeatable."),
@@ -67,6 +71,7 @@ def create(
         "expires_in": seconds_of(expires_in),
         "description": description,
         "rate": rate,
+        "plugins": plugin or None,
         "networks": network or None,
     }
     body = {member: value for member, value in wanted.items() if value is not None}

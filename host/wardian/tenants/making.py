@@ -14,8 +14,14 @@ from wardian.crypto.tokens import new_token
 from wardian.errors import InvalidArguments
 from wardian.storage.rows import FoundKeyRow, KeyRow, now
 from wardian.tenants.ports import Change
-from wardian.tenants.scopes import Bounds, Caller, Scope
-from wardian.tenants.terms import KeyTerms, checked_description, checked_networks, checked_rate
+from wardian.tenants.scopes import OF_PLUGIN, Bounds, Caller, Scope
+from wardian.tenants.terms import (
+    KeyTerms,
+    checked_description,
+    checked_networks,
+    checked_plugins,
+    checked_rate,
+)
 
 PREFIX_CHARS = 8
 _NAME_CHARS = 100
@@ -26,8 +32,8 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     """One API key, as shown to operators; without the key.
 
     `last_used_at` is written down about once a minute. `old_token_until` is there while the token
-    before a rotation still holds. `rate` and `networks` are null where nothing of the key's own
-    bounds it. `state` is `valid`, `expired` or `revoked`.
+    before a rotation still holds. `rate`, `plugins` and `networks` are null where nothing of the
+    key's own bounds it. `state` is `valid`, `expired` or `revoked`.
     """
 
     id: str
@@ -42,6 +48,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     last_used_at: datetime | None = None
     old_token_until: datetime | None = None
     rate: str | None = None
+    plugins: list[str] | None = None
     networks: list[str] | None = None
 
 
@@ -93,6 +100,7 @@ def make_key(
         created_at=now(),
         description=checked_description(terms.description),
         rate=checked_rate(terms.rate),
+        plugins=checked_plugins(terms.plugins, wanted),
         networks=checked_networks(terms.networks),
     )
     return row, secret
@@ -105,9 +113,10 @@ def caller_of(found: FoundKeyRow, until: datetime | None) -> Caller:
         tenant=key.tenant,
         key_id=key.id,
         key_name=key.name,
-        scopes=frozenset(key.scopes),
+        scopes=frozenset((*key.scopes, *(OF_PLUGIN + name for name in key.plugins or ()))),
         expires_at=until,
         bounds=Bounds(key.rate or found.tenant_key_rate, found.tenant_rate),
+        plugins=None if key.plugins is None else frozenset(key.plugins),
         networks=key.networks,
     )
 
@@ -137,6 +146,7 @@ def _shown(row: KeyRow) -> dict[str, Any]:
         "last_used_at": row.last_used_at,
         "old_token_until": None if is_over else row.old_until,
         "rate": row.rate,
+        "plugins": None if row.plugins is None else list(row.plugins),
         "networks": None if row.networks is None else list(row.networks),
     }
 

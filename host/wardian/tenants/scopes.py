@@ -56,6 +56,18 @@ class Caller:
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
+OF_PLUGIN = "plugin:"
+"""What begins with this among the scopes of a caller is no right: it is a plugin of a key that may
+have to do with some plugins only, and is handed on with the scopes to where calls are let in."""
+
+
+def may_call(plugin: str, scopes: Collection[str]) -> bool:
+    """Tell whether a key of these scopes may have to do with a plugin."""
+    if OF_PLUGIN + plugin in scopes:
+        return True
+    return not any(scope.startswith(OF_PLUGIN) for scope in scopes)
+
+
 def lacking(required: Iterable[str], scopes: Collection[str]) -> list[str]:
     """Return which of the ``required`` scopes are neither among a key's nor held by ``admin``."""
     if Scope.ADMIN in scopes:

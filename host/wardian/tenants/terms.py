@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from wardian.errors import Forbidden, InvalidArguments
 from wardian.tenants.rates import parse_rate
-from wardian.tenants.scopes import Caller
+from wardian.tenants.scopes import Caller, Scope
 
 DESCRIPTION_CHARS = 500
 LIFE_MIN = timedelta(seconds=1)
 LIFE_MAX = timedelta(days=36_500)
 LISTED_MAX = 100
+
+_PLUGIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,7 @@ class KeyTerms:
     Attributes:
         expires_at, expires_in: when it ends, or after which time; one of them, or neither.
         rate: its own bound on requests, such as ``600/minute``.
+        plugins: which it may have to do with; None is all.
         networks: from which it may be used, such as ``10.1.0.0/16``; None is all.
     """
 
@@ -31,6 +35,7 @@ class KeyTerms:
     expires_at: datetime | None = None
     expires_in: timedelta | None = None
     rate: str | None = None
+    plugins: Sequence[str] | None = None
     networks: Sequence[str] | None = None
 
 
@@ -93,6 +98,29 @@ def checked_rate(text: str | None, path: str = "rate") -> str | None:
         except InvalidArguments as error:
             raise InvalidArguments(error.message, path=path) from error
     return text
+
+
+def checked_plugins(names: Sequence[str] | None, scopes: Collection[str]) -> tuple[str, ...] | None:
+    """Check the plugins that a key may have to do with; None is all.
+
+    Raises:
+        InvalidArguments: a name is none, there are too many or none at all, or the key's scopes
+            reach beyond plugins.
+    """
+    if names is None:
+        return None
+    if not 1 <= len(names) <= LISTED_MAX or not all(_PLUGIN.fullmatch(name) for name in names):
+        raise InvalidArguments(
+            f"Name 1 to {LISTED_MAX} plugins, or leave them out.", path="plugins"
+        )
+    beyond = sorted({Scope.ADMIN, Scope.WEBHOOKS} & set(scopes))
+    if beyond:
+        raise InvalidArguments(
+            f"A key for some plugins cannot have the scope {beyond[0]!s}, which reaches beyond "
+            "them.",
+            path="plugins",
+        )
+    return tuple(sorted(set(names)))
 
 
 def checked_networks(texts: Sequence[str] | None) -> tuple[str, ...] | None:

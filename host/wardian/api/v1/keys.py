@@ -27,8 +27,9 @@ class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A key to make. Only an administrator of the default tenant may name another tenant.
 
     It expires at a moment or in so many seconds; unless either is there, as
-    `WARDIAN_KEY_DAYS_MAX` says. `rate` is its own bound on requests, such as `600/minute`, and
-    `networks` are those that it may be used from.
+    `WARDIAN_KEY_DAYS_MAX` says. `rate` is its own bound on requests, such as `600/minute`.
+    `plugins` are those that it may call and read about, and nothing else; `networks` are those that
+    it may be used from.
     """
 
     name: str
@@ -38,6 +39,7 @@ class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
     expires_at: datetime | None = None
     expires_in: Life | None = None
     rate: str | None = None
+    plugins: list[str] | None = None
     networks: list[str] | None = None
 
 
@@ -89,6 +91,7 @@ async def create_key(
         expires_at=wanted.expires_at,
         expires_in=_seconds(wanted.expires_in),
         rate=wanted.rate,
+        plugins=wanted.plugins,
         networks=wanted.networks,
     )
     made = await host.keys.create(wanted.name, wanted.scopes, tenant, terms, actor=caller.key_name)
