@@ -6,17 +6,19 @@ only then is anything read, parsed or asked. `wardian.api.dependencies` asks her
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from typing import Any
 
 from fastapi import Request
-from starlette.types import Scope
 
 from wardian.api.addresses import address_of, is_within, whose
 from wardian.errors import Forbidden, RateLimited, Unauthenticated
 from wardian.runtime.host import PluginHost
 from wardian.storage.rows import now
-from wardian.tenants import Caller
+from wardian.tenants import Caller, Rates
 from wardian.tenants.rates import Rate, Standing
 
 KEY_EXPIRES = b"wardian-key-expires"
@@ -55,12 +57,11 @@ async def admitted(request: Request) -> Caller | None:
     """
     caller = await authenticated(request)
     if caller is not None:
-        charge(request, caller, 1)
-        _tell_expiry(request, caller)
+        charge(request, caller)
     return caller
 
 
-def charge(request: Request, caller: Caller, calls: int) -> None:
+def charge(request: Request, caller: Caller, calls: int = 1) -> None:
     """Count so many further calls of a caller that was admitted; all of them, or none.
 
     For a request that stands for several calls, such as a batch: before any of them is made.
@@ -68,26 +69,26 @@ def charge(request: Request, caller: Caller, calls: int) -> None:
     Raises:
         RateLimited: they are more than its key, or its tenant, may still make.
     """
-    host: PluginHost = request.app.state.host
+    scope = request.scope
+    rates: Rates = scope["app"].state.host.rates
     try:
-        standing = host.rates.take(caller, calls)
+        standing = rates.take(caller, calls)
     except RateLimited:
-        _tell(request.scope, host.rates.standing(caller))
+        _tell(scope["state"], rates.standing(caller))
         raise
-    _tell(request.scope, standing)
+    _tell(scope["state"], standing)
+    if caller.expires_at is not None:
+        _tell_expiry(request, caller.expires_at)
 
 
-def _tell(scope: Scope, standing: Standing) -> None:
+def _tell(state: MutableMapping[str, Any], standing: Standing) -> None:
     """Answer what is left, by draft-ietf-httpapi-ratelimit-headers-10."""
     key, key_left, key_seconds, tenant, tenant_left, tenant_seconds = standing
-    told = scope["state"].setdefault("further_headers", {})
-    told[_POLICY] = _policy(key, tenant)
-    told[_LEFT] = b'"key";r=%d;t=%d, "tenant";r=%d;t=%d' % (
-        key_left,
-        key_seconds,
-        tenant_left,
-        tenant_seconds,
-    )
+    left = b'"key";r=%d;t=%d, "tenant";r=%d;t=%d'
+    state["further_headers"] = {
+        _POLICY: _policy(key, tenant),
+        _LEFT: left % (key_left, key_seconds, tenant_left, tenant_seconds),
+    }
 
 
 @lru_cache(1024)
@@ -95,10 +96,7 @@ def _policy(key: Rate, tenant: Rate) -> bytes:
     return b'"key";q=%d;w=%d, "tenant";q=%d;w=%d' % (*key, *tenant)
 
 
-def _tell_expiry(request: Request, caller: Caller) -> None:
-    if caller.expires_at is None:
-        return
-    left = caller.expires_at - now()
-    if left.days < request.app.state.settings.key_expiring_days:
-        told = request.scope["state"].setdefault("further_headers", {})
-        told[KEY_EXPIRES] = format_datetime(caller.expires_at, usegmt=True).encode()
+def _tell_expiry(request: Request, expires_at: datetime) -> None:
+    if (expires_at - now()).days < request.app.state.settings.key_expiring_days:
+        told = request.scope["state"]["further_headers"]
+        told[KEY_EXPIRES] = format_datetime(expires_at, usegmt=True).encode()
