@@ -7,6 +7,7 @@ where that proxy wrote, and as far as those before it are trusted, too.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
@@ -79,6 +80,7 @@ def address_of(scope: Scope) -> str:
     return client[0] if client else ""
 
 
+@functools.lru_cache(4096)
 def whose(address: str) -> str:
     """Return under which name what an address does is counted: of IPv6 its /64, because anybody
     who has one address of it has all."""

@@ -78,6 +78,8 @@ class Guesses:
                 source.trying -= 1
                 if outcome.is_wrong:
                     self._count(name, source, self._clock(), is_address=name == address)
+                elif not source.wrong and not source.trying:
+                    self._sources.pop(name, None)  # the room is for those who guess
 
     def to_tell(self) -> list[Guessed]:
         """Return the addresses that had to wait since this was asked last; each once in a while."""
