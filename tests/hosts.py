@@ -108,6 +108,7 @@ async def fake_host(
         await stack.enter_async_context(parts.configuration.files.kept())
         await stack.enter_async_context(parts.connections.kept(parts.tenants))
         await stack.enter_async_context(parts.bus.kept())
+        await stack.enter_async_context(parts.key_upkeep.kept())
         yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor, relay)
 
 

@@ -26,6 +26,13 @@ class EventBusKind(StrEnum):
     NATS = "nats"
 
 
+class ProxyHeader(StrEnum):
+    """Where trusted proxies say from where a request came."""
+
+    X_FORWARDED_FOR = "x-forwarded-for"
+    FORWARDED = "forwarded"
+
+
 _Count = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0)]
 _Quota = Annotated[int, Field(ge=0, le=AMOUNT_MAX)] | None
@@ -456,6 +463,38 @@ class Settings(BaseSettings):
 
     transit_ca_file: Path | None = None
     """The certificates that its own is checked with, in place of the system's."""
+
+    key_days_max: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """The most days that an API key may hold; one that is made without saying so expires after as
+    many. Unless set, keys hold until they are revoked. Keys that there are stay as they are."""
+
+    key_expiring_days: Annotated[int, Field(ge=0, le=365)] = 7
+    """So many days before a key expires the event `key.expiring` is told, and its requests are
+    answered with the header `Wardian-Key-Expires`."""
+
+    key_guesses_max: Annotated[int, Field(ge=1, le=1_000)] = 30
+    """Wrong API keys that one address may send, of IPv6 one /64, and that may begin with the same
+    characters, before the next have to wait: a second, then twice as long each time, up to 15
+    minutes; after as long without one it is forgotten. Keys that were used here lately go on."""
+
+    rate_key: str = "120000/minute"
+    """Requests that an API key may make that has no rate of its own; a call each, also of a batch:
+    `600/minute`, `50/second`, `100000/day`."""
+
+    rate_tenant: str = "240000/minute"
+    """The same, of all keys of a tenant that has no rate of its own together."""
+
+    rate_hosts: _Count = 1
+    """Hosts that requests are spread over. Each counts its own, so each lets this part of every
+    rate pass."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of proxies that say from where a request came (a JSON list): `10.1.2.3/32`,
+    `fd00:1::/64`. Nobody else is believed."""
+
+    trusted_proxy_header: ProxyHeader = ProxyHeader.X_FORWARDED_FOR
+    """Where they say it: `x-forwarded-for` or `forwarded`. The other one, which anybody can send
+    through them, is not read."""
 
     @property
     def is_local(self) -> bool:

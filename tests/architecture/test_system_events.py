@@ -50,7 +50,13 @@ COMPUTED = {
     "f'events-{what}'": ["events-requeued", "events-discarded"],
     "whose.action": ["permission.denied", "api.denied"],
     "kind": ["slow", "failed"],
-    "topic": ["key.created", "key.revoked"],
+    "topic": [
+        "key.changed",
+        "key.created",
+        "key.expiring",
+        "key.revoked",
+        "key.rotated",
+    ],
 }
 """What an expression that is no literal can be; see where it is written."""
 

@@ -587,9 +587,9 @@ async def test_what_is_no_text_or_more_than_an_event_can_have_is_refused(
 
 async def test_too_many_or_too_large_headers_are_refused(receiver: Receiver) -> None:
     many = {f"x-{number}": "" for number in range(101)}
-    for headers in (many, {"x-large": "a" * 33_000}):
+    for headers, status in ((many, 431), ({"x-large": "a" * 33_000}, 413)):
         answer = await receiver.send("github", b"{}", {**senders.github(b"{}"), **headers})
-        assert answer.status_code == 413
+        assert answer.status_code == status
     assert receiver.handler.given == []
 
 

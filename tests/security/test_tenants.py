@@ -164,12 +164,17 @@ NAMED: Mapping[tuple[str, str], Case] = {
     ("POST", "/publishers/{name}/rotate"): Case(content=rotation_of().signed(KEY, NEXT_KEY)),
     ("PUT", "/publishers/{name}/revocations"): Case(content=list_of(1).signed(KEY)),
     ("DELETE", "/revocations/{revocation_id}"): Case(),
+    ("PATCH", "/keys/{key_id}"): sent(description="spied"),
     ("DELETE", "/keys/{key_id}"): Case(),
     ("POST", "/api/v2/plugins/{name}/functions/{function}"): sent(arguments={}),
     ("GET", "/api/v2/jobs/{job_id}"): Case(),
     ("GET", "/api/v2/jobs/{job_id}/result"): Case(),
     ("GET", "/api/v2/jobs/{job_id}/stream"): Case(),
     ("DELETE", "/api/v2/jobs/{job_id}"): Case(),
+    ("POST", "/keys/{key_id}/rotate"): sent(),
+    # How many requests a tenant may make is for those who run the host to say.
+    ("GET", "/tenants/{name}/limits"): Case(status=403),
+    ("PUT", "/tenants/{name}/limits"): Case({"rate": None, "key_rate": None}, status=403),
     # Whose key it is to be is for those who run the host to say, and for nobody else.
     ("POST", "/keys"): Case(body={"name": "k", "scopes": ["admin"], "tenant": VICTIM}, status=403),
     # So is what others may use, and what they do.

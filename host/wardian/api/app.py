@@ -12,6 +12,7 @@ from starlette.types import Lifespan, Scope
 from wardian import __version__
 from wardian.api import health, openapi, pages, receiving, versions
 from wardian.api import oauth as oauth_pages
+from wardian.api.addresses import ClientAddress, trusted_networks
 from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
 from wardian.api.deprecations import Deprecations, are_declared
@@ -112,6 +113,9 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     going = versions.deprecated(versions.VERSIONS)
     if are_declared(app.routes, going):
         app.add_middleware(Deprecations, prefixes=going)
+    networks = trusted_networks(settings)
+    if networks:
+        app.add_middleware(ClientAddress, networks=networks, header=settings.trusted_proxy_header)
     app.add_middleware(RequestIdentity)
     return app
 

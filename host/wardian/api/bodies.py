@@ -7,7 +7,7 @@ import base64
 import functools
 import logging
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -19,8 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wardian.api.identity import header_of
-from wardian.api.problems import problem_of, respond
+from wardian.api.problems import Problem, http_only_problem, problem_of, respond
 from wardian.api.strict import repeated_member
 from wardian.errors import InvalidArguments, PayloadTooLarge, SignatureInvalid
 
@@ -43,6 +42,9 @@ _LINGER_BYTES = 64 * 1024 * 1024
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 _AT_PATH = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
 
+_JSON_KIND = re.compile(r"application/(?:json|[a-z0-9.!#$&^_-]+\+json|x-www-form-urlencoded)|")
+_SHOWN_BYTES = 64
+
 _UNKNOWN = re.compile(r"unknown field `(.*)`")
 
 T = TypeVar("T")
@@ -52,11 +54,17 @@ class _CapExceeded(Exception):
     """The body grew past its cap while it arrived."""
 
 
+HEADERS_MAX = 100
+HEADERS_BYTES_MAX = 64 * 1024
+"""What the headers of one request may be, all together."""
+
+
 class BodyCap:
     """ASGI middleware: refuses a body that is too large before anything parses it.
 
     A declared length past the cap is refused unread; an undeclared one is counted as it
-    arrives, and refused in the middle. Either way the connection is closed.
+    arrives, and refused in the middle. What is compressed is refused unread, because nobody knows
+    how large it is. Either way the connection is closed.
     """
 
     def __init__(self, app: ASGIApp, *, bytes_max: Callable[[Scope], int]) -> None:
@@ -68,14 +76,14 @@ class BodyCap:
             await self._app(scope, receive, send)
             return
         cap = self._bytes_max(scope)
-        declared = header_of(scope, b"content-length") or ""
-        if declared.isdecimal() and int(declared[:20]) > cap:
-            await _refuse(scope, receive, send, cap)
-            return
-        try:
-            await self._app(scope, _Counted(receive, cap), send)
-        except _CapExceeded:
-            await _refuse(scope, receive, send, cap)
+        problem = _objection(scope["headers"], cap)
+        if problem is None:
+            try:
+                await self._app(scope, _Counted(receive, cap), send)
+                return
+            except _CapExceeded:
+                problem = _too_large(cap)
+        await _refuse(scope, receive, send, problem)
 
 
 class _Counted:
@@ -94,9 +102,30 @@ class _Counted:
         return message
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, cap: int) -> None:
-    error = PayloadTooLarge(f"The request's body is larger than {cap} bytes, which this takes.")
-    response = respond(scope, problem_of(error))
+def _objection(headers: Sequence[tuple[bytes, bytes]], cap: int) -> Problem | None:
+    """Return why a request is refused by its headers alone, if it is."""
+    size = 0
+    for name, value in headers:
+        size += len(name) + len(value)
+        if name == b"content-length" and value.isdigit() and int(value[:20]) > cap:
+            return _too_large(cap)
+        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            text = "A body is sent as it is here, not compressed."
+            return http_only_problem("unsupported-media-type", text)
+    if len(headers) > HEADERS_MAX or size > HEADERS_BYTES_MAX:
+        text = f"A request has at most {HEADERS_MAX} headers of {HEADERS_BYTES_MAX} bytes."
+        return http_only_problem("headers-too-large", text)
+    return None
+
+
+def _too_large(cap: int) -> Problem:
+    return problem_of(
+        PayloadTooLarge(f"The request's body is larger than {cap} bytes, which this takes.")
+    )
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, problem: Problem) -> None:
+    response = respond(scope, problem)
     response.headers["Connection"] = "close"
 
     async def send_and_linger(message: Message) -> None:
@@ -122,12 +151,46 @@ async def _discard(receive: Receive) -> None:
             left -= len(message.get("body", b""))
 
 
+async def signed_of(request: Request) -> bytes:
+    """Read a document that somebody signed, as it is.
+
+    Raises:
+        HTTPException: 415, it says that it is something else than JSON in UTF-8.
+    """
+    _check_kind(request.scope["headers"])
+    return await _received(request.receive)
+
+
 async def body_of(request: Request, kind: type[T]) -> T:
-    """Read a request's body as ``decode`` does, a large one in a thread."""
+    """Read a request's body as ``decode`` does, a large one in a thread.
+
+    Raises:
+        InvalidArguments: as ``decode`` does.
+        HTTPException: 415, it says that it is something else than JSON in UTF-8.
+    """
+    _check_kind(request.scope["headers"])
     body = await _received(request.receive)
     if len(body) > _LARGE:
         return await asyncio.to_thread(decode, body, kind)
     return decode(body, kind)
+
+
+def _check_kind(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    for name, value in headers:
+        if name == b"content-type" and not _is_json(value):
+            shown = value[:_SHOWN_BYTES].decode("latin-1")
+            raise HTTPException(415, f"This takes JSON in UTF-8, and not {shown!r}.")
+
+
+@functools.lru_cache(256)
+def _is_json(value: bytes) -> bool:
+    """Tell whether a media type is JSON's, or that which `curl -d` gives whatever it sends."""
+    kind, *parameters = value.decode("latin-1").lower().split(";")
+    if not _JSON_KIND.fullmatch(kind.strip()):
+        return False
+    pairs = [each.strip().partition("=") for each in parameters]
+    charsets = [text.strip('"') for name, _, text in pairs if name == "charset"]
+    return all(charset in ("utf-8", "utf8") for charset in charsets)
 
 
 async def _received(receive: Receive) -> bytes:
@@ -240,8 +303,20 @@ def _misfit(text: str) -> InvalidArguments:
     )
 
 
+def _given(found: msgspec.Struct) -> dict[str, Any]:
+    """Return the members of a shape that a body must have had; those that say nothing new may have
+    been left out."""
+    defaults = _defaults(type(found))
+    members = msgspec.structs.asdict(found).items()
+    return {name: value for name, value in members if value and value != defaults[name]}
+
+
+@functools.cache
+def _defaults(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.name: field.default for field in msgspec.structs.fields(kind)}
+
+
 def _refuse_repetition(body: bytes, found: Any) -> None:
-    members = found if isinstance(found, dict) else msgspec.structs.asdict(found)
-    path = repeated_member(body, members)
+    path = repeated_member(body, found if isinstance(found, dict) else _given(found))
     if path is not None:
         raise InvalidArguments(f"The request's body has the member {path!r} twice.", path=path)

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from wardian.api.guards import admitted, authenticated
 from wardian.errors import Forbidden, InvalidArguments, Unauthenticated, WardianError
 from wardian.policy.origin import origin
 from wardian.runtime.host import PluginHost
@@ -37,34 +38,15 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-async def caller_of(request: Request) -> Caller | None:
-    """Return who sent a request, or None if it has no key.
-
-    Raises:
-        Unauthenticated: what it has is no key, or one that nobody holds any more.
-    """
-    authorization = request.headers.get("authorization")
-    if authorization is None:
-        return None
-    kind, _, token = authorization.partition(" ")
-    if kind.lower() != "bearer" or not token.strip():
-        raise Unauthenticated("The Authorization header must read 'Bearer wdn_…', with an API key.")
-    host: PluginHost = request.app.state.host
-    caller = await host.keys.authenticate(token.strip())
-    found = origin()
-    if found is not None:
-        found.tenant, found.key_id, found.key_name = caller.tenant, caller.key_id, caller.key_name
-    return caller
-
-
 async def holder_of(scope: Scope, request: Request) -> Caller:
     """Return who sent a request, and holds ``scope``.
 
     Raises:
         Unauthenticated: no key, or one that nobody holds any more.
         Forbidden: the key does not hold ``scope``.
+        RateLimited: its key or its tenant made too many requests; or too many wrong keys came.
     """
-    caller = await caller_of(request)
+    caller = await admitted(request)
     if caller is None:
         raise Unauthenticated("Send an API key in the Authorization header: 'Bearer wdn_…'.")
     if not caller.holds(scope):
@@ -83,7 +65,7 @@ def still_holds(request: Request, caller: Caller, scope: Scope) -> Callable[[], 
 
     async def holds() -> bool:
         try:
-            found = await caller_of(request)
+            found = await authenticated(request)
         except WardianError:
             return False
         return found is not None and found.holds(scope) and found.tenant == caller.tenant
@@ -92,17 +74,31 @@ def still_holds(request: Request, caller: Caller, scope: Scope) -> Callable[[], 
 
 
 async def _optional_caller(request: Request, _: _Described) -> Caller | None:
-    return await caller_of(request)
+    return await admitted(request)
 
 
 def _required(scope: Scope) -> Callable[[Request, _Described], Awaitable[Caller]]:
     async def checked(request: Request, _: _Described) -> Caller:
         caller = await holder_of(scope, request)
+        _check_plugin(caller, request)
         _check_query(request)
         _check_condition(request)
         return caller
 
     return checked
+
+
+def _check_plugin(caller: Caller, request: Request) -> None:
+    """Hold a key for some plugins to routes that name one of them."""
+    if caller.plugins is None:
+        return
+    template, named = request.scope["route"].path, request.path_params
+    name = named.get("name") if "/plugins/{name}" in template else named.get("plugin")
+    if name not in caller.plugins:
+        raise Forbidden(
+            f"The API key {caller.key_name!r} is for {', '.join(sorted(caller.plugins))}, and for "
+            "nothing else."
+        )
 
 
 def _check_query(request: Request) -> None:

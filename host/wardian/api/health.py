@@ -51,7 +51,8 @@ async def metrics(host: Host, caller: MaybeCaller, settings: SettingsInForce) ->
 def _check_watcher(caller: Caller | None, settings: Settings) -> None:
     if caller is None:
         raise Unauthenticated("The metrics of this host take an API key: 'Bearer wdn_…'.")
-    if caller.tenant != settings.default_tenant or not caller.holds(Scope.READ):
+    is_watcher = caller.holds(Scope.READ) and caller.plugins is None
+    if caller.tenant != settings.default_tenant or not is_watcher:
         raise Forbidden(
             f"The metrics take a key of the tenant {settings.default_tenant!r} with the scope "
             f"'{Scope.READ}'."

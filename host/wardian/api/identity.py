@@ -43,7 +43,10 @@ class RequestIdentity:
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _named(message.get("headers", ()), request_id)
+                message["headers"] = [
+                    *_named(message.get("headers", ()), request_id),
+                    *further_headers(scope),
+                ]
             await send(message)
 
         client = scope.get("client")
@@ -65,6 +68,12 @@ def trace_of(headers: Headers) -> tuple[str | None, str | None]:
     """The request's W3C ``traceparent`` and ``tracestate``; None for what is missing or unsound."""
     parent = traceparent(headers.getlist("traceparent"))
     return (None, None) if parent is None else (parent, tracestate(headers.getlist("tracestate")))
+
+
+def further_headers(scope: Scope) -> Iterable[tuple[bytes, bytes]]:
+    """Return what is answered to a request beside its answer, such as what is left of a rate."""
+    found: dict[bytes, bytes] | None = scope["state"].get("further_headers")
+    return () if found is None else found.items()
 
 
 def _accepted(offered: str | None) -> str:

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from wardian.api.addresses import address_of, whose
 from wardian.api.dependencies import Host
 from wardian.api.problems import status_of
 from wardian.api.rates import Rates
@@ -56,7 +57,7 @@ def _page(handler: _Handler) -> _Handler:
     @functools.wraps(handler)
     async def answered(request: Request, **named: object) -> Response:
         try:
-            _rates_of(request).take(request.client.host if request.client else "")
+            _rates_of(request).take(whose(address_of(request.scope)))
             return await handler(request=request, **named)
         except WardianError as error:
             return _refusal(error)

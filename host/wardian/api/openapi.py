@@ -24,7 +24,7 @@ from wardian.api.v1.enhancements import Emptied
 from wardian.api.v1.events import DeadLettersRequest, EventsAnswer, PublishRequest
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
-from wardian.api.v1.keys import KeyRequest
+from wardian.api.v1.keys import KeyChangeRequest, KeyRequest, KeyRotation
 from wardian.api.v1.kv import ClearRequest
 from wardian.api.v1.oauth import StartRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
@@ -33,7 +33,7 @@ from wardian.api.v1.quotas import QuotasRequest
 from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
 from wardian.api.v1.rows import Forgotten, RowDataRequest
 from wardian.api.v1.served import SERVED_PATH
-from wardian.api.v1.tenants import TenantRequest
+from wardian.api.v1.tenants import TenantLimitsRequest, TenantRequest
 from wardian.api.v1.trust import RevocationRequest, TrustPolicyRequest
 from wardian.api.v1.upgrades import RollbackRequest
 from wardian.api.v1.webhooks import (
@@ -111,7 +111,7 @@ from wardian.runtime.trust_views import (
     TrustPolicyView,
 )
 from wardian.runtime.vault_upkeep import DataKeyView, VaultView
-from wardian.tenants import KeyView, NewKey, TenantView
+from wardian.tenants import KeyView, NewKey, TenantLimits, TenantView
 from wardian.vault import CredentialView
 from wardian.vault.rekeying import Rekeyed
 from wardian.vault.rotation import Rotated
@@ -154,7 +154,9 @@ _SHAPES = (
     GrantsRequest,
     GrantsView,
     HistoryPage,
+    KeyChangeRequest,
     KeyRequest,
+    KeyRotation,
     KeyView,
     ConfigLayer,
     Limits,
@@ -215,6 +217,8 @@ _SHAPES = (
     StartedView,
     SuggestionView,
     SwitchedView,
+    TenantLimits,
+    TenantLimitsRequest,
     TenantRequest,
     TenantView,
     TrustPolicyRequest,
@@ -308,6 +312,8 @@ async def openapi(
     tenant = caller.tenant if caller else settings.default_tenant
     if caller or describes_publicly(settings):
         for plugin, functions in sorted((await host.all_functions(tenant)).items()):
+            if caller and caller.plugins is not None and plugin not in caller.plugins:
+                continue
             document["tags"].append({"name": _tag(plugin)})
             for function in functions.values():
                 path = function_path(plugin, function.name)

@@ -12,6 +12,7 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -193,7 +194,7 @@ def known_problems() -> dict[str, tuple[str, int]]:
 def install_handlers(app: FastAPI) -> None:
     """Make every error that a route can meet leave ``app`` as a problem."""
     app.add_exception_handler(WardianError, on_wardian_error)
-    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
 
 
@@ -246,7 +247,8 @@ def _answer(scope: Scope, error: WardianError) -> Response:
     return respond(scope, problem_of(error))
 
 
-async def _on_http_exception(request: Request, error: Exception) -> Response:
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Answer a request that ended with an ``HTTPException``."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
     return respond(request.scope, _http_problem(request, error))
 
@@ -266,9 +268,9 @@ def _http_problem(request: Request, error: HTTPException) -> Problem:
     headers = dict(error.headers or {})
     if error.status_code == 405:
         text = f"{path!r} does not take {request.method}; it takes {headers.get('Allow', '')}."
-        return _http_only_problem("method-not-allowed", text, headers)
+        return http_only_problem("method-not-allowed", text, headers)
     if error.status_code == 415:
-        return _http_only_problem("unsupported-media-type", error.detail, headers)
+        return http_only_problem("unsupported-media-type", error.detail, headers)
     if 400 <= error.status_code < 500:
         return problem_of(InvalidArguments(f"The request is not valid: {error.detail}."))
     return _internal_error()
@@ -278,10 +280,15 @@ def _http_only() -> dict[str, tuple[str, int]]:
     return {
         "method-not-allowed": ("This address does not take this method.", 405),
         "unsupported-media-type": ("This address does not take this kind of body.", 415),
+        "headers-too-large": ("The request's headers are more than this host accepts.", 431),
+        "request-timeout": ("The request did not arrive in time.", 408),
     }
 
 
-def _http_only_problem(kind: str, detail: str, headers: Mapping[str, str]) -> Problem:
+def http_only_problem(
+    kind: str, detail: str, headers: Mapping[str, str] = MappingProxyType({})
+) -> Problem:
+    """Describe what no ``WardianError`` is: a fault of the request itself, by its stable name."""
     title, status = _http_only()[kind]
     return Problem(kind, title, status, detail, headers=headers)
 

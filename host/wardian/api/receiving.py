@@ -7,7 +7,6 @@ such a tenant, plugin and webhook or not.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from wardian.api.addresses import address_of, whose
 from wardian.api.dependencies import Host, SettingsInForce
 from wardian.api.problems import problem_of, respond, status_of
 from wardian.errors import (
@@ -59,7 +59,7 @@ class Receiving:
         Raises:
             TryLater: there are too many.
         """
-        address = _whose(address)
+        address = whose(address)
         full = self._of.total() >= RECEIVING_MAX
         if full or self._of[address] >= RECEIVING_OF_ADDRESS_MAX:
             raise TryLater("Too many webhooks are arriving in this moment.")
@@ -95,20 +95,10 @@ async def receive(
         return _refusal(request, error)
 
 
-def _whose(address: str) -> str:
-    try:
-        found = ipaddress.IPv6Address(address)
-    except ValueError:
-        return address  # IPv4, or a socket that has none
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.IPv6Network((found.packed, 64), strict=False))
-
-
 async def _body(request: Request, seconds: float) -> bytes:
     receiving: Receiving = request.app.state.receiving
     chunks: list[bytes] = []
-    with receiving.one(request.client.host if request.client else ""):
+    with receiving.one(address_of(request.scope)):
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 chunks.append(chunk)

@@ -19,6 +19,7 @@ from wardian.bootstrap.folder import (
 from wardian.bootstrap.hooks import hooks_policy
 from wardian.bootstrap.idempotency import make_idempotency
 from wardian.bootstrap.jobs import batch_policy, make_jobbing
+from wardian.bootstrap.keys import KeyNeeds, key_life_max, make_key_upkeep, make_rates
 from wardian.bootstrap.neighbours import halts_of, relay_of
 from wardian.bootstrap.policies import (
     COMPILED,
@@ -117,6 +118,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             tenant=settings.default_tenant,
             chosen_key=chosen_key(settings),
             exposed=not settings.is_local,
+            life_max=key_life_max(settings),
         )
         executor = await stack.enter_async_context(
             Executor(executor_settings(settings, folder), contract().offer())
@@ -148,6 +150,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.idempotency,
             parts.watches,
             parts.jobbing,
+            parts.key_upkeep,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -389,6 +392,17 @@ def compose(
         executor=executor,
         telemetry=telemetry,
         keys=keys,
+        rates=make_rates(settings, telemetry),
+        key_upkeep=make_key_upkeep(
+            settings,
+            KeyNeeds(
+                database=database,
+                journal=journal,
+                keys=keys,
+                tenants=tenants,
+                telemetry=telemetry,
+            ),
+        ),
         tenants=tenants,
         recorder=recorder,
         recordings=recordings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from wardian.bootstrap.keys import make_keys
 from wardian.bootstrap.services import make_egress
 from wardian.events import BusPolicy, DatabaseBus, Events
 from wardian.runtime.drops import Drops
@@ -47,7 +48,7 @@ def endpoints_bus(database: Database, settings: Settings) -> DatabaseBus:
 
 def make_webhooks(settings: Settings, needs: WebhooksNeeds) -> tuple[Webhooks, KeyRing]:
     """Return what posts events, and the keys whose rights it has: it hears of those revoked."""
-    keys = KeyRing(needs.database, needs.journal, default_tenant=settings.default_tenant)
+    keys = make_keys(settings, needs.database, needs.journal)
     policy = _policy(settings)
     webhooks = Webhooks(
         WebhooksParts(

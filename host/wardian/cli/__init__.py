@@ -255,7 +255,13 @@ _GROUPS = (
         "keys",
         "API keys of the tenant.",
         _HOST,
-        {"list": "keys.list_keys", "create": "keys.create", "revoke": "keys.revoke"},
+        {
+            "list": "keys.list_keys",
+            "create": "keys.create",
+            "change": "keys.change",
+            "rotate": "keys.rotate",
+            "revoke": "keys.revoke",
+        },
     ),
     (
         "audit",
@@ -267,7 +273,11 @@ _GROUPS = (
         "tenants",
         "Tenants of the host.",
         _HOST,
-        {"list": "tenants.list_tenants", "create": "tenants.create"},
+        {
+            "list": "tenants.list_tenants",
+            "create": "tenants.create",
+            "limits": "tenants.limits",
+        },
     ),
     (
         "quotas",

@@ -106,6 +106,8 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # What proxies say is read in `wardian.api.addresses`, of those that are trusted.
+                proxy_headers=False,
                 http=BoundedConnection,
                 ws="none",
                 backlog=ACCEPTED_AT_ONCE,

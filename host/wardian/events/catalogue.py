@@ -110,12 +110,28 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "far it came."
     ),
     "job.succeeded": _of_job("A job's call has a result, to which `link` leads."),
-    "key.created": _told("An API key was made.", "key actor id scopes"),
-    "key.revoked": _told("An API key was revoked.", "key actor id scopes"),
     "permission.denied": _of_plugin(
         "A plugin was refused something by a host function: the permission that was judged as "
         "`name`, by which `layer`, and how often within the hour.",
         "layer function? name? version call_id caller count",
+    ),
+    "key.changed": _told(
+        "An API key is described or bounded otherwise.", "key actor id scopes expires_at rate"
+    ),
+    "key.created": _told("An API key was made.", "key actor id scopes expires_at"),
+    "key.expiring": _told(
+        "An API key is about to expire; told once, some days before.",
+        "key actor id scopes expires_at",
+    ),
+    "key.guessed": _told(
+        "Too many wrong API keys came from an address, which has to wait; told in the default "
+        "tenant, of an address once in a while. `key` is empty.",
+        "key actor address wrong",
+    ),
+    "key.revoked": _told("An API key was revoked.", "key actor id scopes expires_at"),
+    "key.rotated": _told(
+        "An API key got another token; the one before holds until then, or not any more.",
+        "key actor id scopes expires_at old_token_until",
     ),
     "plugin.active": _of_plugin("It takes calls, or does so without a reservation again.", _STATE),
     "plugin.configured": _of_plugin("Its own configuration was changed.", _LAYER),
@@ -217,6 +233,11 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     "tenant.quotas-set": _told(
         "What the tenant may use in place of the host's own quotas was set.",
         "tenant actor before quotas",
+    ),
+    "tenant.limited": _told(
+        "How many requests a tenant may make, or each of its keys, was set; told in the tenant and "
+        "in the default one.",
+        "tenant actor rate key_rate",
     ),
     "trust.changed": _told(
         "Whom the tenant trusts has changed: `what` is `publisher-added`, `publisher-removed`, "

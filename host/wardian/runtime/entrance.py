@@ -28,7 +28,7 @@ from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.enhancements import Chains, Passing
 from wardian.runtime.gates import Gates
 from wardian.runtime.recall import Recall
-from wardian.runtime.scopes import check_scopes
+from wardian.runtime.scopes import check_plugin, check_scopes
 from wardian.runtime.supervision import Supervisor
 from wardian.runtime.traffic import Traffic
 from wardian.runtime.views import CallOutcome
@@ -92,6 +92,8 @@ class Entrance:
                 quarantined then.
             RateLimited: the function was called as often as the plugin's manifest lets it.
             Forbidden: the key that all began with lacks scopes that the plugin requires.
+            Forbidden: the key that all began with lacks scopes that the plugin requires, or is for
+                other plugins.
             Conflict: it would have to wait for an upgrade that waits for the calling plugin.
             CallError, InvalidArguments, NotFound: as of `Calls.run`, and what ``find`` raises.
         """
@@ -124,6 +126,8 @@ class Entrance:
         """Return the plugin to be called, once it can be."""
         supervisor, gates = self._parts.supervisor, self._parts.gates
         plugin = await find()
+        if request.caller is None:  # what that plugin calls is its own affair, and has its rights
+            check_plugin(plugin, request.scopes)
         while supervisor.rests(plugin) or gates.is_closed(plugin):
             self._check_may_wait(plugin, request)
             await supervisor.rested(plugin)

@@ -47,6 +47,7 @@ from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.jobs import Jobbing
 from wardian.runtime.journal import Journal
+from wardian.runtime.key_upkeep import KeyUpkeep
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.oauth import Connections, Flows
@@ -100,7 +101,7 @@ from wardian.storage import Database
 from wardian.storage.health import survey
 from wardian.storage.rows import SurveyRow
 from wardian.telemetry import Telemetry
-from wardian.tenants import KeyRing, Tenants
+from wardian.tenants import KeyRing, Rates, Tenants
 from wardian.vault import Vault
 
 __all__ = [
@@ -170,6 +171,8 @@ class HostParts:
     executor: Executor
     telemetry: Telemetry
     keys: KeyRing
+    rates: Rates
+    key_upkeep: KeyUpkeep
     tenants: Tenants
     recorder: Recorder
     recordings: Recordings
@@ -193,6 +196,7 @@ class PluginHost:
 
     Attributes:
         keys: API keys and who holds them.
+        rates: how many requests keys and tenants may make.
         tenants: create and list tenants.
         bus: publish, subscribe and unsubscribe, for the program that this host is a part of.
         events: what was published, and what this process is told of at once.
@@ -228,7 +232,7 @@ class PluginHost:
 
     def __init__(self, parts: HostParts, *, bootstrap_token: str | None = None) -> None:
         self._parts = parts
-        self.keys, self.tenants = parts.keys, parts.tenants
+        self.keys, self.tenants, self.rates = parts.keys, parts.tenants, parts.rates
         self.bus, self.events = parts.bus, parts.events
         self.webhooks = parts.webhooks
         self.deliveries = parts.delivering.deliveries

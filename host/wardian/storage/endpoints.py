@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, or_, select, update
 
 from wardian.storage.database import Connection
 from wardian.storage.rows import AttemptRow, EndpointRow, KeyRow, now
-from wardian.storage.statements import mine
+from wardian.storage.statements import AT, mine
 from wardian.storage.tables import api_keys, endpoint_attempts, endpoints
+from wardian.storage.tenants import key_row
 
 _E, _A = endpoints.c, endpoint_attempts.c
 _ATTEMPT = tuple(_A[name] for name in AttemptRow.__dataclass_fields__)
@@ -22,7 +23,14 @@ _IS_ITS_KEY = and_(api_keys.c.tenant == _E.tenant, api_keys.c.id == _E.api_key_i
 _LISTENING = (
     select(_E.id, _E.topics, _E.queued, api_keys.c.scopes)
     .select_from(endpoints.join(api_keys, _IS_ITS_KEY))
-    .where(mine(endpoints, _E.paused.is_(False), api_keys.c.revoked_at.is_(None)))
+    .where(
+        mine(
+            endpoints,
+            _E.paused.is_(False),
+            api_keys.c.revoked_at.is_(None),
+            or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > AT),
+        )
+    )
     .order_by(_E.id)  # whoever locks several locks them in one order
 )
 
@@ -54,7 +62,7 @@ class EndpointRepository:
 
     async def listening(self) -> list[Listening]:
         """Return those that are enabled and whose key holds."""
-        found = await self._connection.execute(_LISTENING, {"in_tenant": self._tenant})
+        found = await self._connection.execute(_LISTENING, {"in_tenant": self._tenant, "at": now()})
         return [Listening(**row) for row in found.mappings()]
 
     async def add(self, row: EndpointRow) -> None:
@@ -78,9 +86,10 @@ class EndpointRepository:
         found = await self._owned(_E.id == endpoint_id)
         return found[0] if found else None
 
-    async def of_revoked_keys(self) -> list[Owned]:
-        """Return those that are enabled, and whose key was revoked."""
-        return await self._owned(_E.paused.is_(False), api_keys.c.revoked_at.is_not(None))
+    async def of_ended_keys(self) -> list[Owned]:
+        """Return those that are enabled, and whose key was revoked or has expired."""
+        ended = or_(api_keys.c.revoked_at.is_not(None), api_keys.c.expires_at <= now())
+        return await self._owned(_E.paused.is_(False), ended)
 
     async def change(self, endpoint_id: str, values: Mapping[str, Any]) -> None:
         """Set columns of an endpoint."""
@@ -158,4 +167,4 @@ class EndpointRepository:
 def _owned(found: RowMapping) -> Owned:
     row = {name: found[name] for name in EndpointRow.__dataclass_fields__}
     key = {name: found[f"owner_{name}"] for name in KeyRow.__dataclass_fields__}
-    return Owned(EndpointRow(**row), KeyRow(**key | {"scopes": tuple(key["scopes"])}))
+    return Owned(EndpointRow(**row), key_row(key))

@@ -50,7 +50,7 @@ _WAITING = (
     .order_by(func.min(_J.position))
 )
 _NEXT = (
-    select(*_ROW, _J.request, api_keys.c.scopes, api_keys.c.revoked_at)
+    select(*_ROW, _J.request, api_keys.c.scopes, api_keys.c.revoked_at, api_keys.c.expires_at)
     .select_from(
         jobs.outerjoin(
             api_keys, and_(api_keys.c.tenant == _J.tenant, api_keys.c.id == _J.api_key_id)
@@ -239,5 +239,11 @@ def _queued(row: Row[Any]) -> QueuedRow:
         job=job,
         request=row.request,
         scopes=(row.scopes or ()) if has_key else None,
-        is_revoked=has_key and (row.scopes is None or row.revoked_at is not None),
+        is_revoked=has_key and not _is_held(row),
     )
+
+
+def _is_held(row: Row[Any]) -> bool:
+    """Tell whether the key that a job was asked for with is still one."""
+    is_over = row.expires_at is not None and row.expires_at <= now()
+    return row.scopes is not None and row.revoked_at is None and not is_over

@@ -214,7 +214,15 @@ class DependencyRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
-    """One API key, without the key."""
+    """One API key, without the key.
+
+    Attributes:
+        issued_at: when it got its present token, if that was not when it was made.
+        expiry_told_at: when it was told that it is about to expire.
+        old_digest, old_until: of the token before its present one, and how long that one holds.
+        rate: its own bound on requests.
+        plugins, networks: which it may have to do with, and be used from; None is all.
+    """
 
     id: str
     tenant: str
@@ -224,6 +232,43 @@ class KeyRow:
     scopes: tuple[str, ...]
     created_at: datetime
     revoked_at: datetime | None = None
+    description: str = ""
+    issued_at: datetime | None = None
+    expires_at: datetime | None = None
+    expiry_told_at: datetime | None = None
+    last_used_at: datetime | None = None
+    old_digest: str | None = None
+    old_until: datetime | None = None
+    rate: str | None = None
+    plugins: tuple[str, ...] | None = None
+    networks: tuple[str, ...] | None = None
+
+    def has_ended(self, at: datetime) -> bool:
+        """Tell whether it was revoked, or has expired by then."""
+        expired = self.expires_at is not None and self.expires_at <= at
+        return expired or self.revoked_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundKeyRow:
+    """A key that somebody's token belongs to, and how many requests its tenant may make.
+
+    Attributes:
+        tenant_rate, tenant_key_rate: the tenant's own bounds, on all its requests and on those of
+            each of its keys.
+    """
+
+    key: KeyRow
+    tenant_rate: str | None
+    tenant_key_rate: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantLimitsRow:
+    """A tenant's own bounds on requests; None is what the settings say."""
+
+    rate: str | None = None
+    key_rate: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

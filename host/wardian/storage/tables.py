@@ -98,6 +98,8 @@ tenants = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("rate", String(64)),  # own bounds on requests: on all of them, and on each key's
+    Column("key_rate", String(64)),
 )
 
 api_keys = Table(
@@ -111,6 +113,16 @@ api_keys = Table(
     Column("scopes", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+    Column("description", Text, nullable=False, default="", server_default=""),
+    Column("issued_at", UtcDateTime),  # when it got its present token, if not when it was made
+    Column("expires_at", UtcDateTime, index=True),
+    Column("expiry_told_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Column("old_digest", String(64), index=True),  # of the token before, which holds until then
+    Column("old_until", UtcDateTime),
+    Column("rate", String(64)),  # an own bound on its requests
+    Column("plugins", JSON(none_as_null=True)),  # those that it may have to do with, unless all
+    Column("networks", JSON(none_as_null=True)),  # those that it may be used from, unless all
 )
 
 packages = Table(

@@ -125,6 +125,18 @@ class Telemetry:
             (*labels, "outcome"),
             registry=self._registry,
         )
+        self._key_refusals = Counter(
+            "wardian_key_refusals",
+            "API keys that were refused, by the reason; 'guessing' were not looked at.",
+            ("reason",),
+            registry=self._registry,
+        )
+        self._limited = Counter(
+            "wardian_rate_limited",
+            "Requests refused because there were too many, by whose bound it was.",
+            ("tenant", "whose"),
+            registry=self._registry,
+        )
         self._now = _Plugins()
         self._registry.register(self._now)
 
@@ -139,6 +151,14 @@ class Telemetry:
         calls, times = found
         calls.inc()
         times.observe(seconds)
+
+    def key_refused(self, reason: str) -> None:
+        """Count one API key that was refused."""
+        self._key_refusals.labels(reason).inc()
+
+    def rate_limited(self, tenant: str, whose: str) -> None:
+        """Count one request that was refused by the bound of its ``key`` or its ``tenant``."""
+        self._limited.labels(tenant, whose).inc()
 
     def host_call_ended(self, interface: str, outcome: str) -> None:
         """Count one host call. ``outcome`` is ``ok`` or the case of the refusal."""

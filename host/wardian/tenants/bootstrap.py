@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from datetime import timedelta
 
 from wardian.crypto.tokens import is_guessable, is_token
 from wardian.errors import HostUnusable
-from wardian.storage.tenants import KeyRepository, TenantRepository, any_key
-from wardian.tenants.keys import make_key, note_key
+from wardian.storage.rows import now
+from wardian.storage.tenants import (
+    KeyRepository,
+    TenantRepository,
+    any_key,
+    scopes_in_force,
+)
+from wardian.tenants.making import make_key, note_key
 from wardian.tenants.ports import Journal
 from wardian.tenants.scopes import Scope
+from wardian.tenants.terms import KeyTerms, expiry_of
 
 FIRST_KEY_NAME = "bootstrap"
 
@@ -17,12 +26,19 @@ _log = logging.getLogger("wardian.tenants")
 
 
 async def bootstrap(
-    journal: Journal, *, tenant: str, chosen_key: str | None = None, exposed: bool = True
+    journal: Journal,
+    *,
+    tenant: str,
+    chosen_key: str | None = None,
+    exposed: bool = True,
+    life_max: timedelta | None = None,
 ) -> str | None:
-    """See to it that ``tenant`` exists, and that this host has had an admin key.
+    """See to it that ``tenant`` exists, and that it has a key that administers this host.
 
     A host without any key gets one: ``chosen_key`` if the operator set it, a new one otherwise.
-    Once there was a key, neither has any effect.
+    Once there was a key, the chosen one has no effect. A new one is made again only when the last
+    administrator's has expired: whoever can start the host can let itself in, and nobody else can.
+    It holds for ``life_max``, if keys may not hold for longer.
 
     Returns:
         The token of a key made here, to be shown once; None if none was made, or if the operator
@@ -40,8 +56,12 @@ async def bootstrap(
         if not await tenants.exists(tenant):
             await tenants.add(tenant)
         if await any_key(change.connection):
-            return None
+            in_force = await scopes_in_force(change.connection, tenant, now())
+            if any(Scope.ADMIN in scopes for scopes in in_force):
+                return None
+            chosen_key = None
         row, token = make_key(FIRST_KEY_NAME, [Scope.ADMIN], tenant, chosen_key)
+        row = replace(row, expires_at=expiry_of(KeyTerms(), row.created_at, life_max))
         await KeyRepository(change.connection, tenant).add(row)
         await note_key(change, "key.created", row)
     return None if chosen_key is not None else token

@@ -149,6 +149,7 @@ ROUTES = [
     ("DELETE", "/api/v1/revocations/nothing", "admin"),
     ("GET", "/api/v1/keys", "admin"),
     ("POST", "/api/v1/keys", "admin"),
+    ("PATCH", "/api/v1/keys/nothing", "admin"),
     ("DELETE", "/api/v1/keys/nothing", "admin"),
     ("POST", "/api/v2/plugins/calculator/functions/divide", "call"),
     ("POST", "/api/v2/batch", "call"),
@@ -164,6 +165,9 @@ ROUTES = [
     ("GET", "/api/v1/quotas", "read"),
     ("GET", "/api/v1/analytics", "read"),
     ("GET", "/api/v1/analytics/top", "read"),
+    ("POST", "/api/v1/keys/nothing/rotate", "admin"),
+    ("GET", "/api/v1/tenants/nothing/limits", "admin"),
+    ("PUT", "/api/v1/tenants/nothing/limits", "admin"),
 ]
 
 

@@ -22,7 +22,8 @@ from wardian.policy.usage import Usage
 from wardian.runtime.host import PluginHost
 from wardian.sandbox import to_json
 from wardian.settings import Settings
-from wardian.tenants import Caller, Scope
+from wardian.tenants import Caller, RatePolicy, Rates, Scope
+from wardian.tenants.rates import Rate
 
 pytestmark = pytest.mark.anyio
 
@@ -202,10 +203,11 @@ class OneCall:
 
     def __init__(self, behaviour: Any) -> None:
         self.keys = SimpleNamespace(authenticate=self._authenticate)
+        self.rates = Rates(RatePolicy(key=Rate(1000, 60), tenant=Rate(1000, 60)))
         self.seen: dict[str, Any] = {}
         self._behaviour = behaviour
 
-    async def _authenticate(self, token: str) -> Caller:
+    async def _authenticate(self, token: str, address: str) -> Caller:
         scopes = frozenset({Scope.CALL})
         return Caller(tenant="default", key_id="1", key_name="tester", scopes=scopes)
 

@@ -3,6 +3,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from wardian.api import bodies
@@ -13,6 +14,7 @@ from wardian.errors import InvalidArguments
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     arguments: dict[str, Any] = {}
     count: int = 0
+    extra: dict[str, Any] | None = None
 
 
 def refused(body: bytes) -> InvalidArguments:
@@ -80,6 +82,10 @@ def test_endless_nesting_is_refused_and_not_a_fault(opening: bytes) -> None:
         (b'{"arguments":{"a":1,"a":2}}', "arguments.a"),
         (b'{"arguments":{"a":1,"\\u0061":2}}', "arguments.a"),
         (b'{"arguments":{"\xc3\xa4":1,"\\u00e4":2}}', "arguments.ä"),
+        (b'{"arguments":{"a":{"b":1,"b":1}}}', "arguments.a.b"),
+        (b'{"arguments":{"a":[{"b":1,"b":1}]},"count":0}', "arguments.a[0].b"),
+        (b'{"extra":{"b":1,"b":1}}', "extra.b"),
+        (b'{"extra":{"a":{"b":1,"b":1}},"arguments":{}}', "extra.a.b"),
     ],
 )
 def test_a_member_that_stands_twice_is_refused(body: bytes, path: str) -> None:
@@ -133,3 +139,36 @@ async def test_a_large_body_is_parsed_off_the_event_loop(
     assert (threads[0] is not threading.main_thread()) == elsewhere
     with pytest.raises(InvalidArguments):
         await body_of(request_with(body + b"}"), Wanted)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("kind", "taken"),
+    [
+        (None, True),
+        ("application/json", True),
+        ("Application/JSON; charset=UTF-8", True),
+        ('application/json;charset="utf-8"', True),
+        ("application/merge-patch+json", True),
+        ("application/x-www-form-urlencoded", True),
+        ("application/json; charset=utf-16", False),
+        ("application/json; charset=latin-1", False),
+        ("application/xml", False),
+        ("text/plain", False),
+        ("multipart/form-data; boundary=x", False),
+        ("json", False),
+        ("application/jsonp", False),
+    ],
+)
+async def test_what_says_that_it_is_no_json_is_not_read_as_json(
+    kind: str | None, taken: bool
+) -> None:
+    request = request_with(b'{"count":3}')
+    if kind is not None:
+        request.scope["headers"] = [(b"content-type", kind.encode())]
+    if taken:
+        assert (await body_of(request, Wanted)).count == 3
+        return
+    with pytest.raises(HTTPException) as caught:
+        await body_of(request, Wanted)
+    assert caught.value.status_code == 415

@@ -28,7 +28,7 @@ from wardian.errors import (
 from wardian.plugins.archive import write_archive
 from wardian.policy.limits import MIB
 from wardian.runtime.jobs import JobState
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 from wardian.storage.jobs import JobRepository
 from wardian.storage.tables import jobs as table
 

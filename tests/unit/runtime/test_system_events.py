@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from hosts import MANIFEST, WASM, FakeHost, fake_host, package
 from signing import KEY, NEXT_KEY
 from telling import check_fields
 from wardian.capabilities import Refused
-from wardian.errors import Forbidden, GuestError
+from wardian.crypto.tokens import new_token
+from wardian.errors import Forbidden, GuestError, RateLimited, Unauthenticated
 from wardian.events import Drop, DropReason, Kind, SystemEvent
 from wardian.events.catalogue import SYSTEM_EVENTS, topic_of
 from wardian.plugins import PluginState
@@ -26,6 +29,7 @@ from wardian.policy.origin import Origin
 from wardian.runtime.config_edits import Edit, Place
 from wardian.runtime.credentials import CredentialOrder
 from wardian.storage.audit import AuditRepository
+from wardian.tenants import KeyChange, KeyTerms, TenantLimits
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
@@ -81,11 +85,27 @@ async def change_everything(made: FakeHost) -> list[str]:
     await host.vault.rotate()
     await change_versions(made)
     await host.tenants.create("acme")
-    key = await host.keys.create("shop", ["call"], "default", actor="ci")
+    return [CANARY, *await change_keys(made)]
+
+
+async def change_keys(made: FakeHost) -> list[str]:
+    host = made.host
+    key = await host.keys.create(
+        "shop", ["call"], "default", KeyTerms(expires_in=timedelta(days=1)), actor="ci"
+    )
+    next_one = await host.keys.rotate(key.id, "default", actor="ci")
+    await host.keys.change(key.id, "default", KeyChange(description="A shop."), actor="ci")
+    wrong = [new_token() for _ in range(31)]
+    for token in wrong:
+        with suppress(Unauthenticated, RateLimited):
+            await host.keys.authenticate(token, "198.51.100.1")
+    await made.parts.key_upkeep.run()
     await host.keys.revoke(key.id, "default", actor="ci")
     await host.audit.export(io.BytesIO())
     await refuse_something(made)
-    return [CANARY, key.token, key.token[:8]]
+    await host.tenants.set_limits("acme", TenantLimits(rate="60/minute"))
+    shown = [each for token in (key.token, next_one.token) for each in (token, token[:8])]
+    return [*shown, *wrong]
 
 
 async def refuse_something(made: FakeHost) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from wardian.api.answers import answer, answers, takes
-from wardian.api.bodies import body_of
+from wardian.api.bodies import body_of, signed_of
 from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, Host, Reader
 from wardian.api.preconditions import PublisherMatch, tag_of
@@ -140,7 +140,7 @@ async def rotate(
     request: Request, host: Host, caller: Admin, _: PublisherMatch, name: str
 ) -> Response:
     """Take a publisher's next key: the body is the statement that `wardian keygen` wrote."""
-    statement = await request.body()
+    statement = await signed_of(request)
     view = await host.publishers.rotate(
         name, statement, tenant=caller.tenant, actor=caller.key_name
     )
@@ -152,7 +152,7 @@ async def put_list(
     request: Request, host: Host, caller: Admin, _: PublisherMatch, name: str
 ) -> Response:
     """Take a publisher's newest list of revocations, signed by it; what it is of is quarantined."""
-    content = await request.body()
+    content = await signed_of(request)
     view = await host.revocations.receive(
         name, content, tenant=caller.tenant, actor=caller.key_name
     )

@@ -15,6 +15,7 @@ from wardian.api.answers import LARGE_OUTPUT, answers, takes
 from wardian.api.bodies import body_of, decode
 from wardian.api.calling import weigh, while_connected
 from wardian.api.dependencies import Host, Invoker
+from wardian.api.guards import charge
 from wardian.api.identity import trace_of
 from wardian.api.v2.outcomes import Outcome, call_answer, outcome_of_error
 from wardian.errors import InvalidArguments
@@ -89,6 +90,8 @@ async def batch(request: Request, host: Host, caller: Invoker) -> Response:
     asked = await body_of(request, _Asked)
     calls = await _calls_of(asked, host.batches.policy)
     weigh(request, len(calls))
+    if len(calls) > 1:
+        charge(request, caller, len(calls) - 1)  # one was counted when the request came in
     order = _order(request, caller, asked, calls)
     keeping = _Keeping(request)
     outcomes = await while_connected(

@@ -118,7 +118,7 @@ class EndpointDeliveries:
         """Return an endpoint, unless it is disabled or has no rights any more."""
         async with self._database.reading() as connection:
             found = await EndpointRepository(connection, tenant).find(endpoint_id)
-        if found is None or found.row.paused or found.key.revoked_at is not None:
+        if found is None or found.row.paused or found.key.has_ended(now()):
             return None
         return found
 

@@ -39,9 +39,9 @@ from wardian.runtime.endpoints.views import (
     EndpointView,
     NewEndpoint,
     attempt_view,
+    ended,
     endpoint_view,
     new_endpoint,
-    revoked,
 )
 from wardian.runtime.journal import Change, Journal
 from wardian.storage import Database
@@ -213,13 +213,13 @@ class Endpoints:
 
         Raises:
             NotFound: the caller has no such endpoint.
-            Conflict: the key whose rights it has was revoked.
+            Conflict: the key whose rights it has was revoked, or has expired.
         """
         async with self._parts.journal.change(caller.tenant, caller.key_name) as change:
             found = await find(change.connection, caller, endpoint_id)
-            if found.key.revoked_at is not None:
+            if found.key.has_ended(now()):
                 raise Conflict(
-                    f"{revoked(found.key.name)} An administrator can hand it to another key: "
+                    f"{ended(found.key)} An administrator can hand it to another key: "
                     "change its `key_id`."
                 )
             values = {"paused": False, "reason": "", "failures": 0, "failing_since": None}
@@ -273,11 +273,11 @@ class Endpoints:
             return await find(connection, caller, endpoint_id)
 
     async def tend(self, tenant: str) -> None:
-        """Disable the endpoints whose keys were revoked."""
+        """Disable the endpoints whose keys were revoked, or have expired."""
         async with self._parts.database.reading() as connection:
-            orphans = await EndpointRepository(connection, tenant).of_revoked_keys()
+            orphans = await EndpointRepository(connection, tenant).of_ended_keys()
         for orphan in orphans:
-            await disable(self._parts.journal, tenant, orphan.row.id, revoked(orphan.key.name))
+            await disable(self._parts.journal, tenant, orphan.row.id, ended(orphan.key))
 
     def _values(self, wanted: EndpointChange, caller: Caller) -> dict[str, Any]:
         """Return what is to be written of a change, but for the key."""

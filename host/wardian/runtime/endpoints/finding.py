@@ -9,7 +9,7 @@ from wardian.policy.urls import parse_url
 from wardian.runtime.endpoints.orders import check_scopes, visible
 from wardian.storage import Connection
 from wardian.storage.endpoints import EndpointRepository, Owned
-from wardian.storage.rows import EndpointRow, KeyRow
+from wardian.storage.rows import EndpointRow, KeyRow, now
 from wardian.storage.tenants import KeyRepository
 from wardian.tenants import Caller
 
@@ -32,7 +32,7 @@ async def find_key(connection: Connection, tenant: str, key_id: str) -> KeyRow:
         Forbidden: it has not the scopes that it takes.
     """
     keys = await KeyRepository(connection, tenant).all()
-    key = next((each for each in keys if each.id == key_id and each.revoked_at is None), None)
+    key = next((each for each in keys if each.id == key_id and not each.has_ended(now())), None)
     if key is None:
         raise InvalidArguments(
             f"There is no valid API key with the id {key_id[:80]!r}.", path="key_id"

@@ -10,7 +10,7 @@ import msgspec
 
 from wardian.events import Event
 from wardian.storage.endpoints import Owned
-from wardian.storage.rows import AttemptRow, DeliveryRow, EventRow
+from wardian.storage.rows import AttemptRow, DeliveryRow, EventRow, KeyRow, now
 
 
 class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,9 +150,11 @@ def undelivered(row: DeliveryRow, event: EventRow) -> Undelivered:
 
 def _shown(found: Owned) -> Mapping[str, Any]:
     row, key = found.row, found.key
-    # A revoked key ends what it may receive at once; its endpoints are disabled a moment later.
-    reason = row.reason if row.paused or key.revoked_at is None else revoked(key.name)
-    is_disabled = row.paused or key.revoked_at is not None
+    # A key that ends takes with it at once what it may receive; its endpoints are disabled a
+    # moment later.
+    has_ended = key.has_ended(now())
+    reason = ended(key) if has_ended and not row.paused else row.reason
+    is_disabled = row.paused or has_ended
     return {
         "id": row.id,
         "url": row.url,
@@ -174,6 +176,7 @@ def _shown(found: Owned) -> Mapping[str, Any]:
     }
 
 
-def revoked(key: str) -> str:
-    """Return why an endpoint is disabled whose key was revoked."""
-    return f"The API key {key!r}, whose rights it has, was revoked."
+def ended(key: KeyRow) -> str:
+    """Return why an endpoint is disabled whose key was revoked, or has expired."""
+    what = "has expired" if key.revoked_at is None else "was revoked"
+    return f"The API key {key.name!r}, whose rights it has, {what}."
