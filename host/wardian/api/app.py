@@ -16,6 +16,7 @@ from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
 from wardian.api.downloads import Downloads
 from wardian.api.identity import RequestIdentity
+from wardian.api.mcp.route import mcp_route
 from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
 from wardian.api.streams import Streams
@@ -47,6 +48,11 @@ from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
 
 UPLOAD_PATH = re.compile(r"/api/v1/(?:plugins(?:/[^/]+/upgrade)?|installs)")
+_DESCRIPTION = (
+    "The functions that a key with the scope `call` may call are also tools of an MCP server "
+    "(Streamable HTTP), at `/mcp`."
+)
+
 HOOK_PATH = re.compile(r"/api/v1/hooks/.*", re.DOTALL)
 
 
@@ -74,6 +80,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
         title="Wardian",
         version=__version__,
         summary="A sandboxed WebAssembly plugin host.",
+        description=_DESCRIPTION,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -86,6 +93,8 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     app.state.oauth_rates = Rates(oauth_pages.PER_MINUTE)
     app.state.receiving = receiving.Receiving()
     app.router.routes.append(functions.call_route)
+    if settings.mcp:
+        app.router.routes.append(mcp_route(settings, app.state.streams))
     app.include_router(receiving.router)
     for router in (_v1(), health.router, openapi.router, pages.router, oauth_pages.router):
         app.include_router(router)

@@ -120,13 +120,18 @@ async def _discard(receive: Receive) -> None:
 
 async def body_of(request: Request, kind: type[T]) -> T:
     """Read a request's body as ``decode`` does, a large one in a thread."""
-    body = await _received(request.receive)
+    body = await received(request.receive)
     if len(body) > _LARGE:
         return await asyncio.to_thread(decode, body, kind)
     return decode(body, kind)
 
 
-async def _received(receive: Receive) -> bytes:
+async def received(receive: Receive) -> bytes:
+    """Read a body whole.
+
+    Raises:
+        ClientDisconnect: its sender went away before its end.
+    """
     chunks: list[bytes] = []
     while True:
         message = await receive()

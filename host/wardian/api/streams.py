@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
@@ -40,6 +41,19 @@ class Wanted:
     after: int
 
 
+class Followed(Protocol):
+    """What a stream tells of."""
+
+    def open(self) -> None:
+        """Hear of what comes, until `close`."""
+
+    def close(self) -> None:
+        """Hear nothing any more."""
+
+    def wake(self) -> None:
+        """Have whoever waits look now."""
+
+
 class Streams:
     """The streams that are open on this host."""
 
@@ -48,7 +62,7 @@ class Streams:
         self._tenant_max = streams_max
         self._key_max = max(1, streams_max // 4)
         self._open: Counter[tuple[str, str]] = Counter()
-        self._followed: set[Following] = set()
+        self._followed: set[Followed] = set()
         self._closing = False
 
     def close(self) -> None:
@@ -84,7 +98,7 @@ class Streams:
         if self._full(caller) is not None:
             return  # others were quicker since the request came
         following = Following(events, wanted.tenant, wanted.pattern, wanted.after)
-        with self._opened(caller, following):
+        with self.opened(caller, following):
             yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
             spoke = time.monotonic()
             while not self._closing:
@@ -96,8 +110,17 @@ class Streams:
                     yield f": at {following.position}\n\n".encode()
                     spoke = time.monotonic()
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether every stream is to end now."""
+        return self._closing
+
     @contextmanager
-    def _opened(self, caller: Caller, following: Following) -> Iterator[None]:
+    def opened(self, caller: Caller, following: Followed) -> Iterator[None]:
+        """Count a stream while it is open, and wake what it follows when the host ends.
+
+        `check_room` comes before.
+        """
         following.open()
         self._followed.add(following)
         for kind, name, _ in self._bounds(caller):

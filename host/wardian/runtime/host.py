@@ -38,6 +38,7 @@ from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.oauth import Connections, Flows
+from wardian.runtime.offers import Offer, Offers
 from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permission_views import SuggestionView, UsesView
@@ -96,6 +97,7 @@ __all__ = [
     "DependenciesView",
     "GrantsView",
     "HostParts",
+    "Offer",
     "PluginHost",
     "PluginView",
     "Readiness",
@@ -183,6 +185,8 @@ class PluginHost:
         credentials: what plugins use and never see; set, listed and removed by name.
         vault: whether it is sealed, its keys, and new ones.
         hooks: requests of others to plugins' webhooks, and what came of them.
+        offers: what the holder of a key may call.
+        lines: the newest lines that plugins logged, and those to come.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -207,6 +211,8 @@ class PluginHost:
         self.credentials = parts.credentials
         self.vault = parts.upkeep
         self.hooks = parts.hooks
+        self.offers = Offers(parts.registry)
+        self.lines = parts.telemetry.lines
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default

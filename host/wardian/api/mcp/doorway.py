@@ -1,0 +1,63 @@
+"""Whether a request was meant for this host, or a browser was made to send it.
+
+A page that has its own name lead to this machine (DNS rebinding) shows that name in Host and
+Origin. A name is taken only where somebody said that it is this host's; an address is none.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+
+from wardian.settings import Settings
+
+_LOCAL = "localhost"
+
+
+class Doorway:
+    """Knows the names of this host."""
+
+    def __init__(self, settings: Settings) -> None:
+        public = (settings.public_url,) if settings.public_url else ()
+        self._names = {_name(each) for each in (*public, *settings.mcp_names, _LOCAL)} - {""}
+
+    def check(self, host: str | None, origin: str | None) -> None:
+        """Check what a request says of where it was sent to, and of the page that sent it.
+
+        Raises:
+            HTTPException: 421 for another host's name, 403 for another's page.
+        """
+        if host is None or not self._is_ours(host):
+            raise HTTPException(421, _refused("Host", host))
+        if origin is not None and not self._is_ours(origin):
+            raise HTTPException(403, _refused("Origin", origin))
+
+    def _is_ours(self, text: str) -> bool:
+        name = _name(text)
+        return name in self._names or _is_address(name)
+
+
+def _name(text: str) -> str:
+    """The name or address in an authority or an origin, without its port; empty if it has none."""
+    try:
+        found = urlsplit(text if "://" in text else f"//{text}").hostname
+    except ValueError:
+        return ""
+    return found or ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _refused(header: str, found: str | None) -> str:
+    return (
+        f"The header {header} ({(found or '')[:100]!r}) names none that this host is known by. Its "
+        "operator lists its names in WARDIAN_MCP_NAMES."
+    )

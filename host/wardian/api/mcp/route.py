@@ -1,0 +1,108 @@
+"""The way to MCP: who asks, and whether they may; then the SDK, once somebody is there for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as RequestScope
+
+from wardian.api.dependencies import caller_of, holder_of
+from wardian.api.identity import traceparent_of
+from wardian.api.mcp.doorway import Doorway
+from wardian.api.mcp.visits import Visit
+from wardian.api.streams import Streams
+from wardian.errors import WardianError
+from wardian.settings import Settings
+from wardian.tenants import Caller, Scope
+
+if TYPE_CHECKING:
+    from wardian.api.mcp.endpoint import Endpoint
+
+MCP_PATH = "/mcp"
+METHODS = ["GET", "POST", "DELETE"]
+
+_JSON = "application/json"
+_STREAM = "text/event-stream"
+
+
+def mcp_route(settings: Settings, streams: Streams) -> Route:
+    """Make the route; its streams are counted among ``streams``."""
+    return Route(MCP_PATH, _Way(settings, streams), methods=METHODS, name="mcp")
+
+
+class _Way:
+    """The ASGI endpoint."""
+
+    def __init__(self, settings: Settings, streams: Streams) -> None:
+        self._settings = settings
+        self._streams = streams
+        self._doorway = Doorway(settings)
+        self._endpoint: Endpoint | None = None
+        self._loading = asyncio.Lock()
+
+    async def __call__(self, scope: RequestScope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        caller = await holder_of(Scope.CALL, request)
+        self._doorway.check(request.headers.get("host"), request.headers.get("origin"))
+        _check_kinds(request)
+        endpoint = self._endpoint or await self._loaded()
+        await endpoint.answer(_visit(request, caller), scope, receive, send)
+
+    async def _loaded(self) -> Endpoint:
+        """The SDK takes half a second to load, and memory for as long as the host runs, so only a
+        host that somebody asks this way has it."""
+        async with self._loading:
+            if self._endpoint is None:
+                module = await asyncio.to_thread(import_module, "wardian.api.mcp.endpoint")
+                made: Endpoint = module.Endpoint(
+                    self._streams, prose=self._settings.mcp_descriptions
+                )
+                self._endpoint = made
+            return self._endpoint
+
+
+def _visit(request: Request, caller: Caller) -> Visit:
+    return Visit(
+        host=request.app.state.host,
+        caller=caller,
+        correlation_id=request.state.request_id,
+        traceparent=traceparent_of(request.headers),
+        session=request.headers.get("mcp-session-id"),
+        takes_streams=_accepts(request, _STREAM),
+        holds=_still_holds(request, caller),
+    )
+
+
+def _check_kinds(request: Request) -> None:
+    """Check that what is sent is JSON, and that JSON can be answered."""
+    if request.method != "POST":
+        return
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != _JSON:
+        raise HTTPException(415, f"An MCP message is sent as {_JSON}, not as {kind[:100]!r}.")
+    if not _accepts(request, _JSON):
+        raise HTTPException(406, f"An MCP answer is {_JSON}, which the client does not accept.")
+
+
+def _accepts(request: Request, kind: str) -> bool:
+    accepted = request.headers.get("accept", "*/*")
+    kinds = {each.partition(";")[0].strip().lower() for each in accepted.split(",")}
+    return not kinds.isdisjoint({kind, f"{kind.partition('/')[0]}/*", "*/*"})
+
+
+def _still_holds(request: Request, caller: Caller) -> Callable[[], Awaitable[bool]]:
+    async def holds() -> bool:
+        try:
+            found = await caller_of(request)
+        except WardianError:
+            return False
+        return found is not None and found.holds(Scope.CALL) and found.tenant == caller.tenant
+
+    return holds
