@@ -9,8 +9,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from starlette.exceptions import HTTPException
-
+from wardian.errors import Forbidden
 from wardian.settings import Settings
 
 _LOCAL = "localhost"
@@ -27,16 +26,13 @@ class Doorway:
         """Check what a request says of where it was sent to, and of the page that sent it.
 
         Raises:
-            HTTPException: 421 for another host's name, 403 for another's page.
+            Forbidden: another host's name, or another's page.
         """
-        if host is None or not self._is_ours(host):
-            raise HTTPException(421, _refused("Host", host))
-        if origin is not None and not self._is_ours(origin):
-            raise HTTPException(403, _refused("Origin", origin))
-
-    def _is_ours(self, text: str) -> bool:
-        name = _name(text)
-        return name in self._names or _is_address(name)
+        name = _name(host or "")
+        if name not in self._names and not _is_address(name):
+            raise Forbidden(_refused("Host", host))
+        if origin is not None and _name(origin) not in self._names | {name}:
+            raise Forbidden(_refused("Origin", origin))
 
 
 def _name(text: str) -> str:

@@ -18,7 +18,6 @@ from mcp.shared.jsonrpc_dispatcher import (
 )
 from mcp_types import HEADER_MISMATCH, RequestId
 from msgspec import UNSET
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -136,7 +135,11 @@ class Endpoint:
 
     async def _listen(self, visit: Visit, receive: Receive, send: Send) -> None:
         if not visit.takes_streams:
-            raise HTTPException(406, "This is a stream of events: accept text/event-stream.")
+            raise InvalidArguments(
+                "The answer is a stream of events (text/event-stream), which the client does not "
+                "accept.",
+                path="Accept",
+            )
         self._listening.check_room(visit)
         exchange = Exchange(visit=visit, request_id=None)
         await exchange.run(self._heard(exchange), receive, send)

@@ -18,7 +18,7 @@ from wardian.api.identity import traceparent_of
 from wardian.api.mcp.doorway import Doorway
 from wardian.api.mcp.visits import Visit
 from wardian.api.streams import Streams
-from wardian.errors import WardianError
+from wardian.errors import InvalidArguments, WardianError
 from wardian.settings import Settings
 from wardian.tenants import Caller, Scope
 
@@ -88,7 +88,9 @@ def _check_kinds(request: Request) -> None:
     if kind != _JSON:
         raise HTTPException(415, f"An MCP message is sent as {_JSON}, not as {kind[:100]!r}.")
     if not _accepts(request, _JSON):
-        raise HTTPException(406, f"An MCP answer is {_JSON}, which the client does not accept.")
+        raise InvalidArguments(
+            f"The answer is {_JSON}, which the client does not accept.", path="Accept"
+        )
 
 
 def _accepts(request: Request, kind: str) -> bool:
