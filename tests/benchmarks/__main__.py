@@ -35,6 +35,7 @@ from benchmarks import (
     reloading,
     startup,
     table,
+    tools,
     upgrades,
     workers,
 )
@@ -47,6 +48,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *workers.MEASUREMENTS,
     *pressure.MEASUREMENTS,
     *over_http.MEASUREMENTS,
+    *tools.MEASUREMENTS,
     *outgoing.MEASUREMENTS,
     *memory.MEASUREMENTS,
     *startup.MEASUREMENTS,

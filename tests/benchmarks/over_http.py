@@ -33,7 +33,7 @@ PATHS = {
 def calls(bench: Bench) -> Iterator[Figure]:
     """Calls, and requests to a route that does nothing: same app, server, client and request."""
     requests = bench.effort.samples(300)
-    with TemporaryDirectory() as folder, _server(Path(folder)) as at, _client(at) as client:
+    with TemporaryDirectory() as folder, serving(Path(folder)) as at, _client(at) as client:
         for path in PATHS.values():
             _rate(client, path, requests)
         rates: dict[str, list[float]] = {name: [] for name in PATHS}
@@ -58,7 +58,8 @@ def _rate(client: subprocess.Popen[str], path: str, requests: int) -> float:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[dict[str, Any]]:
+def serving(folder: Path) -> Iterator[dict[str, Any]]:
+    """A host in a process of its own, with tiny guests: its ``url`` and a ``key``."""
     with TemporaryFile() as log, _running("server", str(folder), stderr=log) as process:
         try:
             yield _line(process)
