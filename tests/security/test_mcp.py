@@ -211,8 +211,8 @@ async def test_whatever_is_sent_the_host_has_no_fault_of_its_own(tmp_path: Path)
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({"Content-Type": "text/plain"}, 415),
-        ({"Content-Type": ""}, 415),
+        ({"Content-Type": "text/plain"}, 400),
+        ({"Content-Type": ""}, 400),
         ({"Accept": "text/html"}, 400),
         ({"Mcp-Session-Id": "a b"}, 400),
         ({"Mcp-Session-Id": "x" * 129}, 400),
@@ -386,3 +386,20 @@ async def test_names_of_functions_reach_a_model_as_names_only(tmp_path: Path) ->
         told = (tool.tool.title or "") + (tool.tool.description or "")
         assert told.isprintable()
         assert len(told) < 1000
+
+
+async def test_streams_that_are_opened_at_once_are_bounded_as_well(tmp_path: Path) -> None:
+    async with mcp_host(tmp_path, secret, event_streams_max=8) as there, plain(there) as client:
+        opened = asyncio.Event()
+        statuses: list[int] = []
+
+        async def listens() -> None:
+            async with client.stream("GET", "/mcp", headers=HEADERS) as answer:
+                statuses.append(answer.status_code)
+                if len(statuses) == 30:
+                    opened.set()
+                await opened.wait()
+
+        await asyncio.gather(*(listens() for _ in range(30)))
+
+    assert sorted(statuses) == [200, 200, *[429] * 28]

@@ -94,7 +94,9 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     app.state.receiving = receiving.Receiving()
     app.router.routes.append(functions.call_route)
     if settings.mcp:
-        app.router.routes.append(mcp_route(settings, app.state.streams))
+        tools = mcp_route(settings, app.state.streams)
+        app.router.routes.append(tools)
+        app.add_middleware(RouteAhead, route=tools)
     app.include_router(receiving.router)
     for router in (_v1(), health.router, openapi.router, pages.router, oauth_pages.router):
         app.include_router(router)

@@ -66,7 +66,7 @@ class Calling:
                     scopes=visit.caller.scopes,
                 )
         except WardianError as error:
-            return failed_result(error, call_id)
+            return await failed_result(error, call_id)
         return await tool_result(outcome, wraps=tool.wraps, version=ctx.protocol_version)
 
 

@@ -7,12 +7,15 @@ Origin. A name is taken only where somebody said that it is this host's; an addr
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from wardian.errors import Forbidden
 from wardian.settings import Settings
 
 _LOCAL = "localhost"
+_NAMES_KEPT = 64
+"""Requests name one or two of them, again and again."""
 
 
 class Doorway:
@@ -35,6 +38,7 @@ class Doorway:
             raise Forbidden(_refused("Origin", origin))
 
 
+@lru_cache(maxsize=_NAMES_KEPT)
 def _name(text: str) -> str:
     """The name or address in an authority or an origin, without its port; empty if it has none."""
     try:
@@ -44,6 +48,7 @@ def _name(text: str) -> str:
     return found or ""
 
 
+@lru_cache(maxsize=_NAMES_KEPT)
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)

@@ -25,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 from wardian.api.bodies import received
 from wardian.api.mcp.exchange import Answered, Exchange, Out
 from wardian.api.mcp.kernel import Kernel, speaks_early
-from wardian.api.mcp.listening import CHANGED, Listening
+from wardian.api.mcp.listening import CHANGED, Hearing, Listening
 from wardian.api.mcp.messages import Fault, Message, encoded_error, parse
 from wardian.api.mcp.tools import Catalogue
 from wardian.api.mcp.visits import Visit
@@ -50,11 +50,6 @@ class Endpoint:
         self._listening = Listening(streams)
         self._kernel = Kernel(Catalogue(prose=prose), self._listening)
         self._running: dict[_Running, Exchange] = {}
-
-    @property
-    def running(self) -> int:
-        """How many requests are being answered that can be cancelled by name."""
-        return len(self._running)
 
     async def answer(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request.
@@ -140,13 +135,13 @@ class Endpoint:
                 "accept.",
                 path="Accept",
             )
-        self._listening.check_room(visit)
-        exchange = Exchange(visit=visit, request_id=None)
-        await exchange.run(self._heard(exchange), receive, send)
+        with self._listening.opened(visit) as hearing:
+            exchange = Exchange(visit=visit, request_id=None)
+            await exchange.run(self._heard(exchange, hearing), receive, send)
 
-    async def _heard(self, exchange: Exchange) -> Answered:
+    async def _heard(self, exchange: Exchange, hearing: Hearing) -> Answered:
         exchange.begin()
-        async for _ in self._listening.changes(exchange.visit):
+        async for _ in self._listening.changes(exchange.visit, hearing):
             exchange.tell(CHANGED, None)
         return Answered(b"")
 

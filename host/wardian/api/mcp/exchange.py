@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -146,9 +145,11 @@ class Exchange:
 
     async def _something(self) -> None:
         """Wait until there is something to send, the work is done, or it is time for a comment."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(KEEPALIVE_SECONDS):
-                await self._moved.wait()
+        timer = asyncio.get_running_loop().call_later(KEEPALIVE_SECONDS, self._moved.set)
+        try:
+            await self._moved.wait()
+        finally:
+            timer.cancel()
         self._moved.clear()
 
 

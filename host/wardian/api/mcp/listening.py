@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
@@ -47,50 +47,52 @@ class Listening:
             MCPError: as many streams are open as may be.
         """
         exchange = exchange_of(context)
-        try:
-            self._streams.check_room(exchange.visit.caller)
-        except RateLimited as error:
-            raise MCPError(REFUSED, error.message) from error
         wants = bool(params.notifications.tools_list_changed)
         meta = {SUBSCRIPTION_ID_META_KEY: context.request_id}
         honoured = {"toolsListChanged": True} if wants else {}
-        exchange.tell(ACKNOWLEDGED, {"notifications": honoured, "_meta": meta})
-        async for _ in self.changes(exchange.visit):
-            if wants:
-                exchange.tell(CHANGED, {"_meta": meta})
+        try:
+            with self.opened(exchange.visit) as hearing:
+                exchange.tell(ACKNOWLEDGED, {"notifications": honoured, "_meta": meta})
+                async for _ in self.changes(exchange.visit, hearing):
+                    if wants:
+                        exchange.tell(CHANGED, {"_meta": meta})
+        except RateLimited as error:
+            raise MCPError(REFUSED, error.message) from error
         return SubscriptionsListenResult(_meta=meta)
 
-    def check_room(self, visit: Visit) -> None:
-        """Check that a client may listen.
+    @contextmanager
+    def opened(self, visit: Visit) -> Iterator[Hearing]:
+        """Count a stream while it is open, and hear of what happens in its tenant.
 
         Raises:
             RateLimited: as many streams are open as may be.
         """
         self._streams.check_room(visit.caller)
-
-    async def changes(self, visit: Visit) -> AsyncIterator[None]:
-        """Say when a key may call other tools than before."""
-        hearing = _Hearing(visit.host.events, visit.caller.tenant)
+        hearing = Hearing(visit.host.events, visit.caller.tenant)
         with self._streams.opened(visit.caller, hearing):
-            known = await _offered(visit)
-            checked = time.monotonic()
-            while not self._streams.is_closing:
-                await hearing.something()
-                if time.monotonic() - checked >= HEARTBEAT_SECONDS:
-                    if not await visit.holds():
-                        return
-                    checked = time.monotonic()
-                found = await _offered(visit)
-                if found != known:
-                    known = found
-                    yield
+            yield hearing
+
+    async def changes(self, visit: Visit, hearing: Hearing) -> AsyncIterator[None]:
+        """Say when a key may call other tools than before."""
+        known = await _offered(visit)
+        checked = time.monotonic()
+        while not self._streams.is_closing:
+            await hearing.something()
+            if time.monotonic() - checked >= HEARTBEAT_SECONDS:
+                if not await visit.holds():
+                    return
+                checked = time.monotonic()
+            found = await _offered(visit)
+            if found != known:
+                known = found
+                yield
 
 
 async def _offered(visit: Visit) -> list[Offer]:
     return await visit.host.offers.all(visit.caller.tenant, visit.caller.scopes)
 
 
-class _Hearing:
+class Hearing:
     """Hears that something happened in a tenant."""
 
     def __init__(self, events: Events, tenant: str) -> None:
@@ -99,15 +101,19 @@ class _Hearing:
         self._moved = asyncio.Event()
 
     def open(self) -> None:
+        """Hear of what comes, until `close`."""
         self._events.subscribe("plugin.*", self._hear)
 
     def close(self) -> None:
+        """Hear nothing any more."""
         self._events.unsubscribe("plugin.*", self._hear)
 
     def wake(self) -> None:
+        """Have `something` answer now."""
         self._moved.set()
 
     async def something(self) -> None:
+        """Wait until something happened, for `LOOKS_SECONDS` at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOKS_SECONDS):
                 await self._moved.wait()

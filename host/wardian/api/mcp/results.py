@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from msgspec import Raw
 from wardian.api.answers import LARGE_OUTPUT
 from wardian.api.mcp.tools import RESULT
 from wardian.api.problems import problem_of
-from wardian.errors import GuestError, WardianError
+from wardian.errors import CallError, GuestError, WardianError
 from wardian.runtime.host import CallOutcome
 from wardian.sandbox import to_json
 
@@ -30,22 +29,33 @@ async def tool_result(outcome: CallOutcome, *, wraps: bool, version: str) -> dic
     return _result(outcome, wraps, version)
 
 
-def failed_result(error: WardianError, call_id: str) -> dict[str, Any]:
-    """Return why a call failed, in the words of its problem."""
+async def failed_result(error: WardianError, call_id: str) -> dict[str, Any]:
+    """Return why a call failed, in the words of its problem; a large one is encoded in a thread."""
+    usage = error.usage if isinstance(error, CallError) else None
+    if usage is not None and usage.output_bytes > LARGE_OUTPUT:
+        return await asyncio.to_thread(_failed, error, call_id)
+    return _failed(error, call_id)
+
+
+def _failed(error: WardianError, call_id: str) -> dict[str, Any]:
     problem = problem_of(error)
     text = f"{problem.title} ({problem.type}) {problem.detail}"
     if isinstance(error, GuestError):
         text += f" {_encoded(error.payload).decode()}"
     facts = {"type": problem.type, "title": problem.title, "detail": problem.detail}
-    meta = {"call_id": call_id, "problem": {**facts, **problem.members}}
-    return {"content": [_text(text)], "isError": True, "_meta": meta}
+    told = Raw(msgspec.json.encode({**facts, **problem.members}))
+    return {
+        "content": _content(text),
+        "isError": True,
+        "_meta": {"call_id": call_id, "problem": told},
+    }
 
 
 def _result(outcome: CallOutcome, wraps: bool, version: str) -> dict[str, Any]:
     encoded = _encoded(outcome.result)
     is_text = isinstance(outcome.result, str)
     found: dict[str, Any] = {
-        "content": [_text(outcome.result if is_text else encoded.decode())],
+        "content": _content(outcome.result if is_text else encoded.decode()),
         "isError": False,
         "_meta": {"call_id": outcome.call_id, "usage": outcome.usage},
     }
@@ -63,5 +73,5 @@ def _encoded(value: Any) -> bytes:
     return msgspec.json.encode(to_json(value))
 
 
-def _text(text: str) -> Mapping[str, str]:
-    return {"type": "text", "text": text}
+def _content(text: str) -> Raw:
+    return Raw(msgspec.json.encode([{"type": "text", "text": text}]))

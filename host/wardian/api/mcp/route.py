@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Send
@@ -51,9 +50,11 @@ class _Way:
         request = Request(scope, receive)
         caller = await holder_of(Scope.CALL, request)
         self._doorway.check(request.headers.get("host"), request.headers.get("origin"))
-        _check_kinds(request)
+        accepted = _accepted(request)
+        _check_kinds(request, accepted)
         endpoint = self._endpoint or await self._loaded()
-        await endpoint.answer(_visit(request, caller), scope, receive, send)
+        visit = _visit(request, caller, _accepts(accepted, _STREAM))
+        await endpoint.answer(visit, scope, receive, send)
 
     async def _loaded(self) -> Endpoint:
         """The SDK takes half a second to load, and memory for as long as the host runs, so only a
@@ -68,35 +69,40 @@ class _Way:
             return self._endpoint
 
 
-def _visit(request: Request, caller: Caller) -> Visit:
+def _visit(request: Request, caller: Caller, takes_streams: bool) -> Visit:
     return Visit(
         host=request.app.state.host,
         caller=caller,
         correlation_id=request.state.request_id,
         traceparent=traceparent_of(request.headers),
         session=request.headers.get("mcp-session-id"),
-        takes_streams=_accepts(request, _STREAM),
+        takes_streams=takes_streams,
         holds=_still_holds(request, caller),
     )
 
 
-def _check_kinds(request: Request) -> None:
+def _check_kinds(request: Request, accepted: frozenset[str]) -> None:
     """Check that what is sent is JSON, and that JSON can be answered."""
     if request.method != "POST":
         return
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _JSON:
-        raise HTTPException(415, f"An MCP message is sent as {_JSON}, not as {kind[:100]!r}.")
-    if not _accepts(request, _JSON):
+        raise InvalidArguments(
+            f"A message is sent as {_JSON}, not as {kind[:100]!r}.", path="Content-Type"
+        )
+    if not _accepts(accepted, _JSON):
         raise InvalidArguments(
             f"The answer is {_JSON}, which the client does not accept.", path="Accept"
         )
 
 
-def _accepts(request: Request, kind: str) -> bool:
+def _accepted(request: Request) -> frozenset[str]:
     accepted = request.headers.get("accept", "*/*")
-    kinds = {each.partition(";")[0].strip().lower() for each in accepted.split(",")}
-    return not kinds.isdisjoint({kind, f"{kind.partition('/')[0]}/*", "*/*"})
+    return frozenset(each.partition(";")[0].strip().lower() for each in accepted.split(","))
+
+
+def _accepts(accepted: frozenset[str], kind: str) -> bool:
+    return not accepted.isdisjoint((kind, f"{kind.partition('/')[0]}/*", "*/*"))
 
 
 def _still_holds(request: Request, caller: Caller) -> Callable[[], Awaitable[bool]]:
