@@ -236,3 +236,24 @@ async def test_a_stream_ends_with_its_key(tmp_path: Path, monkeypatch: pytest.Mo
             await there.made.host.keys.revoke(there.key_id, "default")
             assert [line async for line in lines if line.startswith("data: {")] == []
         assert (await client.get("/mcp")).status_code == 401
+
+
+@pytest.mark.parametrize("where", ["header", "meta"])
+async def test_a_call_is_part_of_the_client_s_trace(tmp_path: Path, where: str) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    async def run(arguments: Mapping[str, Any], answer: Any) -> Any:
+        return await answer("context", "current", [])
+
+    params: dict[str, Any] = {"name": RUN}
+    headers = {"X-Request-ID": "mine"}
+    if where == "header":
+        headers["traceparent"] = trace
+    else:
+        params["_meta"] = {"traceparent": trace}
+    async with mcp_host(tmp_path, run) as there:
+        (told,) = await events_of(there, message("tools/call", params), headers)
+
+    text = told["result"]["content"][0]["text"]
+    assert trace in text
+    assert '"mine"' in text

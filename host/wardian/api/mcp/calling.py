@@ -61,13 +61,19 @@ class Calling:
                     tenant=visit.caller.tenant,
                     subject=visit.caller.key_name,
                     correlation_id=visit.correlation_id,
-                    traceparent=visit.traceparent,
+                    traceparent=visit.traceparent or _traceparent(params),
                     call_id=call_id,
                     scopes=visit.caller.scopes,
                 )
         except WardianError as error:
             return await failed_result(error, call_id)
         return await tool_result(outcome, wraps=tool.wraps, version=ctx.protocol_version)
+
+
+def _traceparent(params: dict[str, Any]) -> str | None:
+    """What clients say of their trace beside the arguments, where they have no header for it."""
+    found = (params.get("_meta") or {}).get("traceparent")
+    return found if isinstance(found, str) else None
 
 
 async def find_tool(catalogue: Catalogue, visit: Visit, name: str) -> OfferedTool:
