@@ -66,9 +66,12 @@ contract: $(VENV)/dev.stamp ## Derive the contract's data from wit/.
 docs: $(VENV)/dev.stamp ## Write docs/reference from the code.
 	@$(BIN)/python docs/generate.py
 
+freeze: $(VENV)/dev.stamp ## Take what was added to the HTTP API into docs/reference/openapi-v1.json.
+	@$(BIN)/python docs/freeze.py
+
 clean: ## Remove what was built and installed; the data directory stays.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find sample-plugins sdk -name node_modules -prune -exec rm -rf {} +
 	find sample-plugins -name '*.wasm' -delete
 
-.PHONY: help run demo test bench corpus check format contract docs clean
+.PHONY: help run demo test bench corpus check format contract docs freeze clean

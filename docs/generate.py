@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from wardian import errors
 from wardian.api.problems import STATUS
+from wardian.client.api import Api, NamedPlugin
+from wardian.client.binding import Method, Noun, Stream
 from wardian.events.catalogue import ONLY_AUDITED, SYSTEM_EVENTS
 from wardian.events.topics import RESERVED
 from wardian.plugins.documents import MAX_BYTES, MAX_VALUES
@@ -211,7 +216,7 @@ def _where(schema: dict[str, Any], table: str) -> str:
             return f"`[{name}]`"
     for holder, held in schema["$defs"].items():
         for name, field in held.get("properties", {}).items():
-            if field.get("$ref") == reference["$ref"]:
+            if reference["$ref"] in [each.get("$ref") for each in (field, *field.get("anyOf", ()))]:
                 return f"`[{_where(schema, holder).strip('`[]')}.{name}]`"
     raise LookupError(table)
 
@@ -236,6 +241,8 @@ def _kind(field: dict[str, Any]) -> str:
     if "$ref" in field:
         found = manifest_schema()["$defs"][field["$ref"].rpartition("/")[2]]
         return _kind(found) if "enum" in found else "a table, below"
+    if "anyOf" in field:
+        return " or ".join(map(_kind, field["anyOf"]))
     if field["type"] == "array":
         items = _kind(field["items"]).replace("a table", "tables").replace("text", "texts")
         return f"up to {field['maxItems']} {items}"
@@ -313,7 +320,65 @@ def system_events() -> str:
     )
 
 
+def client() -> str:
+    """Every method of `wardian.client`, from its classes."""
+    api = Api(object())  # type: ignore[type-var]
+    nouns = {name: noun for name, noun in vars(api).items() if isinstance(noun, Noun)}
+    parts = [("", Api), *((name, type(noun)) for name, noun in nouns.items())]
+    return (
+        "# Methods of the Python client\n\n"
+        + NOTE
+        + "What [`wardian.client`](../host-apps.md#the-python-client) can ask a host for. Those\n"
+        "of an `AsyncClient` are awaited, but for `stream`, which is iterated. Answers are\n"
+        "classes of `wardian.client.models`, whose fields are described there.\n"
+        + "".join(
+            _client_part(name, kind) for name, kind in [*parts, ("plugin(name)", NamedPlugin)]
+        )
+    )
+
+
+def _client_part(name: str, kind: type[Any]) -> str:
+    prefix = f"client.{name}".rstrip(".")
+    rows = [
+        [
+            f"`{prefix}.{method}{_signature(made.build)}`",
+            f"`{_answer(made.build)}`",
+            _sentence(made),
+        ]
+        for method, made in vars(kind).items()
+        if isinstance(made, Method | Stream)
+    ]
+    return f"\n## `{prefix}`\n\n{_sentence(kind)}\n\n" + _table(["method", "answers", "does"], rows)
+
+
+def _signature(build: Callable[..., Any]) -> str:
+    """Names and defaults; what a ``TypedDict`` adds is spelt out."""
+    said: list[str] = []
+    for parameter in list(inspect.signature(build).parameters.values())[1:]:
+        if parameter.kind is parameter.VAR_KEYWORD and parameter.name == "terms":
+            (terms,) = get_args(get_type_hints(build)["terms"])
+            said += [f"{term}=…" for term in get_type_hints(terms)]
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            said.append(f"**{parameter.name}")
+        else:
+            given = parameter.default is not parameter.empty
+            said.append(f"{parameter.name}={parameter.default!r}" if given else parameter.name)
+    return f"({', '.join(said)})"
+
+
+def _answer(build: Callable[..., Any]) -> str:
+    (answered,) = get_args(get_type_hints(build)["return"])
+    plain = isinstance(answered, type) and not get_args(answered)
+    text = answered.__name__ if plain else str(answered)
+    return re.sub(r"[\w.]+\.", "", text.replace("NoneType", "None"))
+
+
+def _sentence(described: Any) -> str:
+    return inspect.cleandoc(described.__doc__).partition("\n\n")[0].replace("\n", " ")
+
+
 PAGES = {
+    "client.md": client,
     "events.md": system_events,
     "levels.md": levels,
     "errors.md": error_types,

@@ -23,6 +23,8 @@ def calling(
     limits: Limits | None = None,
     configuration: Mapping[str, Any] | None = None,
     clock: Callable[[], float] | None = None,
+    traceparent: str | None = None,
+    tracestate: str | None = None,
 ) -> CallContext:
     """A call of a plugin that asked for, and got, ``granted``."""
     permissions = tuple(parse_permission(text) for text in granted)
@@ -36,6 +38,8 @@ def calling(
             plugin_id=plugin_id,
             version="1.0.0",
             correlation_id="c1",
+            traceparent=traceparent,
+            tracestate=tracestate,
         ),
         authority=Authority(asked=permissions, granted=permissions, level=level),
         budget=budget,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wardian.bootstrap import open_host
-    from wardian.events import EventBus, PluginEvent, SystemEvent
+    from wardian.events import EventBus, PluginEvent, PluginObserver, SystemEvent, observes
     from wardian.settings import Settings
 
 __version__ = "0.1.0"
@@ -15,9 +15,11 @@ __version__ = "0.1.0"
 __all__ = [
     "EventBus",
     "PluginEvent",
+    "PluginObserver",
     "Settings",
     "SystemEvent",
     "__version__",
+    "observes",
     "open_host",
 ]
 
@@ -27,6 +29,8 @@ _HOMES = {
     "EventBus": "wardian.events",
     "PluginEvent": "wardian.events",
     "SystemEvent": "wardian.events",
+    "PluginObserver": "wardian.events",
+    "observes": "wardian.events",
 }
 
 

@@ -13,8 +13,14 @@
   + NotFound · Conflict
   + VaultSealed · CredentialDamaged
   + PermissionDenied          names the permission and the layer that refused it
-  + Unauthenticated · Forbidden · RateLimited · Overloaded
+  + Unauthenticated · Forbidden
+  + RateLimited
+    - QuotaExceeded           the tenant has used up what it may use in a day, or may keep
+  + Overloaded
     - TryLater                what it takes is not there now, and will be
+    - StillRunning            the same request is being carried out
+  + KeyReused · OutcomeUnknown · AnswerNotKept    of requests that are carried out once
+  + PreconditionFailed        what If-Match names is not what is there
   + Unavailable               somebody outside did not do their part, such as an OAuth provider
   + WebhookRefused · WebhookFailed
   + HostUnusable              the host cannot work: data directory, port, kernel
@@ -325,6 +331,26 @@ class RateLimited(WardianError):
         return {"retry_after_seconds": self.retry_after_seconds}
 
 
+class QuotaExceeded(RateLimited):
+    """The tenant has used up what it may use in a day, or may keep."""
+
+    type = "quota-exceeded"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        quota: str = "",
+        retry_after_seconds: float = 1.0,
+    ) -> None:
+        """``quota`` is which one it is, such as ``calls``."""
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.quota = quota
+
+    def details(self) -> dict[str, Any]:
+        return {**super().details(), "quota": self.quota}
+
+
 class Overloaded(WardianError):
     """Every worker is busy and the queue is full."""
 
@@ -342,6 +368,53 @@ class TryLater(Overloaded):
     """This cannot be done now; the same request can be sent again later."""
 
     type = "try-later"
+
+
+class StillRunning(TryLater):
+    """The same request is being carried out in this moment."""
+
+    type = "idempotency-in-progress"
+
+
+class KeyReused(WardianError):
+    """The Idempotency-Key was given to another request."""
+
+    type = "idempotency-key-reused"
+
+
+class OutcomeUnknown(WardianError):
+    """The request was begun, and nobody knows whether it took effect."""
+
+    type = "outcome-unknown"
+
+    def __init__(
+        self, message: str | None = None, *, forgotten_in_seconds: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.forgotten_in_seconds = forgotten_in_seconds
+
+    def details(self) -> dict[str, Any]:
+        return _given({"forgotten_in_seconds": self.forgotten_in_seconds})
+
+
+class AnswerNotKept(WardianError):
+    """The request was carried out, and its answer cannot be given again."""
+
+    type = "answer-not-kept"
+
+    def __init__(self, message: str | None = None, *, answered: int | None = None) -> None:
+        """``answered`` is the status of the answer that it had."""
+        super().__init__(message)
+        self.answered = answered
+
+    def details(self) -> dict[str, Any]:
+        return _given({"answered": self.answered})
+
+
+class PreconditionFailed(WardianError):
+    """What the request was made from has changed since."""
+
+    type = "precondition-failed"
 
 
 class WebhookRefused(WardianError):

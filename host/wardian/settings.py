@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from wardian.errors import HostUnusable
 from wardian.policy.layers import Environment
 from wardian.policy.levels import Level
 from wardian.policy.limits import MAX_WALL_SECONDS, MIB
+from wardian.policy.quotas import AMOUNT_MAX
 
 
 class EventBusKind(StrEnum):
@@ -26,6 +28,8 @@ class EventBusKind(StrEnum):
 
 _Count = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0)]
+_Quota = Annotated[int, Field(ge=0, le=AMOUNT_MAX)] | None
+_Price = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=12)]
 
 
 class Settings(BaseSettings):
@@ -102,6 +106,9 @@ class Settings(BaseSettings):
 
     kv_keys_max: _Count = 100_000
     """Keys that one plugin may keep in one tenant."""
+
+    rows_max: _Count = 100_000
+    """Rows, of the host and of host apps, that one plugin may keep data beside in one tenant."""
 
     versions_kept: Annotated[int, Field(ge=1, le=100)] = 5
     """Earlier versions of a plugin that are kept to roll back to."""
@@ -270,6 +277,37 @@ class Settings(BaseSettings):
     hook_deliveries_kept: _Count = 100_000
     """How many of each plugin's, at most; the oldest are forgotten first."""
 
+    idempotency_hours: Annotated[float, Field(gt=0, le=720)] = 24.0
+    """How long the answer to a request with an `Idempotency-Key` is kept, so that the same request
+    is not carried out again."""
+
+    idempotency_keys_max: _Count = 100_000
+    """Such requests of one tenant that are remembered, and half of it those with the same API key.
+    The next are refused with status 429."""
+
+    idempotency_bytes_max: _Count = 256 * MIB
+    """What the answers to them may take together, and half of it those with the same API key."""
+
+    idempotency_answer_bytes_max: Annotated[int, Field(ge=1, le=64 * MIB)] = MIB
+    """Size of one answer that is kept; of a larger one it is remembered that there was one."""
+
+    cache_bytes_max: Annotated[int, Field(ge=0)] = 64 * MIB
+    """What the kept answers of plugins' functions may take on this host, those of all tenants
+    together; 0 keeps none, whatever manifests say."""
+
+    cache_entries_max: _Count = 100_000
+    """How many answers that may be. Where all tenants together have too many, those of the one
+    that has the most go."""
+
+    cache_tenant_bytes_max: _Count = 16 * MIB
+    """What those of one tenant may take; those that were not used for the longest go first."""
+
+    cache_tenant_entries_max: _Count = 20_000
+    """How many answers one tenant may have."""
+
+    cache_entry_bytes_max: _Count = MIB
+    """Size of one answer; a larger one is not kept."""
+
     environment: Environment = Environment.PRODUCTION
     """What this host is for: `development`, `staging` or `production`. Plugins see the
     configuration of this environment."""
@@ -282,6 +320,48 @@ class Settings(BaseSettings):
     config_history_max: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Changes of one plugin's configuration, and of what is tenant-wide, that are kept to go back
     to."""
+
+    quota_calls: _Quota = None
+    """Calls of a tenant in a day, in UTC; without a bound unless set. The next is refused with
+    `quota-exceeded`. What plugins call of each other within a call counts with that one, and the
+    host's own calls do not count."""
+
+    quota_fuel: _Quota = None
+    """Fuel that a tenant's calls may spend in a day. A call gets no more than is left of it."""
+
+    quota_egress_bytes: _Quota = None
+    """Bytes of plugins' HTTP requests and responses, on the wire, in a day."""
+
+    quota_storage_bytes: _Quota = None
+    """What a tenant may keep: entries of plugins, configurations, components of packages."""
+
+    cost_call: _Price = Decimal(0)
+    """What a call costs that comes from outside."""
+
+    cost_billion_fuel: _Price = Decimal(0)
+    """What a billion units of fuel cost."""
+
+    cost_gib_egress: _Price = Decimal(0)
+    """What a GiB of plugins' HTTP requests and responses costs."""
+
+    cost_gib_second: _Price = Decimal(0)
+    """What a GiB of memory costs for a second: a call's peak, for as long as it runs."""
+
+    cost_currency: Annotated[str, Field(min_length=1, max_length=16)] = "units"
+    """What prices and costs are in; a label."""
+
+    analytics_functions_max: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """Functions of a tenant, in all their versions, that analytics tell apart in a day; the calls
+    of further ones are added up together."""
+
+    analytics_minutes_kept_hours: Annotated[int, Field(ge=1, le=168)] = 6
+    """For how long what was used is known to the minute."""
+
+    analytics_hours_kept_days: Annotated[int, Field(ge=1, le=400)] = 35
+    """For how long what was used is known to the hour."""
+
+    analytics_days_kept_days: Annotated[int, Field(ge=31, le=4_000)] = 400
+    """For how long what was used is known to the day."""
 
     default_tenant: str = "default"
     """The tenant made on an empty data directory; its admins manage the others."""

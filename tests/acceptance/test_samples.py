@@ -84,6 +84,8 @@ def test_csv_insights_describes_the_shipped_csv(
     assert columns["planet"]["unique"] == 8
     assert columns["rings"]["kind"] == "boolean"
     assert columns["discovered"]["missing"] == 6
+    around = api.get("/api/v1/plugins/csv-insights/enhancements").json()["functions"]
+    assert [layer["kind"] for layer in around[0]["layers"]] == ["monitor", "cache", "timeout"]
     radius = columns["mean radius (km)"]
     assert radius["kind"] == "number"
 

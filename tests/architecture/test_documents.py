@@ -128,9 +128,7 @@ def test_the_examples_of_the_embedding_page_run(
 async def test_the_example_of_events_from_python_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (example,) = [
-        each for each in python_examples(ROOT / "docs/host-apps.md") if "host.bus" in each
-    ]
+    (example,) = [each for each in python_examples(ROOT / "docs/host-apps.md") if "resumed" in each]
     body = "".join(f"    {line}\n" for line in example.splitlines())
     names: dict[str, Any] = {}
     exec(f"async def example(host):\n{body}    return resumed", names)

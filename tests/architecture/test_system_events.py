@@ -20,8 +20,11 @@ NOTES = {
     "note_vault": "",
     "note_access": "",
     "note_schedule": "schedule.",
+    "note_quota": "quota.",
+    "note_function": "function.",
     "note_stored": "plugin.",
     "note_endpoint": "endpoint.",
+    "note_denied": "",
 }
 """The methods of a change that write something down, and what they put before its name."""
 
@@ -32,6 +35,8 @@ COMPUTED = {
     "f'key-{state}'": ["key-retired", "key-revoked"],
     "REFUSED": ["webhooks-refused"],
     "what": [
+        "row-data-set",
+        "row-data-removed",
         "events-requeued",
         "events-discarded",
         "oauth-scopes-changed",
@@ -40,6 +45,8 @@ COMPUTED = {
         "schedule-resumed",
     ],
     "f'events-{what}'": ["events-requeued", "events-discarded"],
+    "whose.action": ["permission.denied", "api.denied"],
+    "kind": ["slow", "failed"],
     "topic": ["key.created", "key.revoked"],
 }
 """What an expression that is no literal can be; see where it is written."""

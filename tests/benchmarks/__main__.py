@@ -23,7 +23,9 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import (
+    accounting,
     chains,
+    client_calls,
     crossings,
     events,
     memory,
@@ -49,6 +51,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *pressure.MEASUREMENTS,
     *over_http.MEASUREMENTS,
     *tools.MEASUREMENTS,
+    *client_calls.MEASUREMENTS,
     *outgoing.MEASUREMENTS,
     *memory.MEASUREMENTS,
     *startup.MEASUREMENTS,
@@ -57,6 +60,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *chains.MEASUREMENTS,
     *events.MEASUREMENTS,
     *neighbours.MEASUREMENTS,
+    *accounting.MEASUREMENTS,
 )
 
 

@@ -23,17 +23,19 @@ BODY = json.dumps({"arguments": {"value": TEXT}})
 
 CALLS = Row("HTTP calls of a tiny guest", "requests/s", EMPTY, at_least(0.7))
 CALLS_REUSED = Row("HTTP calls of a tiny guest, level standard", "requests/s", EMPTY)
+CACHED = Row("HTTP calls with a kept answer", "requests/s", CALLS.name, at_least(1.0))
 PATHS = {
     EMPTY: EMPTY_PATH,
     CALLS.name: "/api/v1/plugins/echo-restricted/functions/echo",
     CALLS_REUSED.name: "/api/v1/plugins/echo-standard/functions/echo",
+    CACHED.name: "/api/v1/plugins/echo-cached/functions/echo",
 }
 
 
 def calls(bench: Bench) -> Iterator[Figure]:
     """Calls, and requests to a route that does nothing: same app, server, client and request."""
     requests = bench.effort.samples(300)
-    with TemporaryDirectory() as folder, serving(Path(folder)) as at, _client(at) as client:
+    with TemporaryDirectory() as folder, server_in(Path(folder)) as at, _client(at) as client:
         for path in PATHS.values():
             _rate(client, path, requests)
         rates: dict[str, list[float]] = {name: [] for name in PATHS}
@@ -45,6 +47,8 @@ def calls(bench: Bench) -> Iterator[Figure]:
     peer = median(rates.pop(EMPTY))
     for row in (CALLS, CALLS_REUSED):
         yield Figure(row, median(rates[row.name]), {EMPTY: peer})
+    made = median(rates[CALLS.name])
+    yield Figure(CACHED, median(rates[CACHED.name]), {CALLS.name: made, EMPTY: peer})
 
 
 def _rate(client: subprocess.Popen[str], path: str, requests: int) -> float:
@@ -58,8 +62,8 @@ def _rate(client: subprocess.Popen[str], path: str, requests: int) -> float:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[dict[str, Any]]:
-    """A host in a process of its own, with tiny guests: its ``url`` and a ``key``."""
+def server_in(folder: Path) -> Iterator[dict[str, Any]]:
+    """Serve a host in a process of its own, with tiny guests; its ``url`` and ``key``."""
     with TemporaryFile() as log, _running("server", str(folder), stderr=log) as process:
         try:
             yield _line(process)
@@ -101,4 +105,4 @@ def _line(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
-MEASUREMENTS = (Measurement((CALLS, CALLS_REUSED), calls),)
+MEASUREMENTS = (Measurement((CALLS, CALLS_REUSED, CACHED), calls),)

@@ -18,6 +18,7 @@ from wardian.settings import load_settings
 
 EMPTY_PATH = "/bench/empty"
 LEVELS = ("restricted", "standard")
+CACHED = '[[enhancements]]\nfunction = "echo"\ncache = { ttl = 3600 }'
 
 
 async def empty() -> Response:
@@ -31,6 +32,7 @@ async def main(folder: Path) -> None:
         for level in LEVELS:
             manifest = f'sandbox_level = "{level}"'
             await host.install(package(f"echo-{level}", components.echo(), manifest))
+        await host.install(package("echo-cached", components.echo(), CACHED))
         app = server.config.app
         assert isinstance(app, FastAPI)
         app.add_api_route(EMPTY_PATH, empty, methods=["POST"])

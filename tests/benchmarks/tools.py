@@ -20,7 +20,7 @@ from mcp.client.streamable_http import streamable_http_client
 from benchmarks.bench import SOURCES, Bench, Measurement, Skipped
 from benchmarks.crossings import TEXT
 from benchmarks.figures import Figure, Row
-from benchmarks.over_http import serving
+from benchmarks.over_http import server_in
 
 OURS = "ours"
 ACT = "act"
@@ -45,7 +45,7 @@ def calls(bench: Bench) -> Iterator[Figure]:
     """
     with (
         TemporaryDirectory() as folder,
-        serving(Path(folder)) as server,
+        server_in(Path(folder)) as server,
         act(Path(folder)) as url,
     ):
         places = {

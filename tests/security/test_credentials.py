@@ -26,7 +26,7 @@ from wardian.policy.levels import Level
 from wardian.policy.secret import SHOWN, Secret
 from wardian.runtime.calls import CallPolicy
 from wardian.runtime.executor.job import HostCalls
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 from wardian.storage.kv import KvRepository
 from wardian.vault import Bound, Kind
 from wardian.worlds.contract import PACKAGE

@@ -36,7 +36,8 @@ from wardian.errors import HostUnusable, WardianError
 from wardian.settings import Settings
 from wardian.storage import Database, schema
 from wardian.storage import engines as engines_module
-from wardian.storage.events import AuditRepository, EventRepository
+from wardian.storage.audit import AuditRepository
+from wardian.storage.events import EventRepository
 
 pytestmark = pytest.mark.anyio
 

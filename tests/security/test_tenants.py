@@ -25,6 +25,7 @@ from wardian.api.openapi import static_document
 from wardian.errors import GuestError
 from wardian.runtime.credentials import CredentialOrder
 from wardian.runtime.endpoints import EndpointOrder
+from wardian.runtime.rows.rows import RowPlace
 from wardian.settings import Settings
 from wardian.storage.tables import metadata
 
@@ -52,6 +53,10 @@ function = "run"
 name = "pushes"
 recipe = "github"
 credential = "pushes"
+
+[[row_data]]
+kind = "users"
+data_schema.properties.plan.type = "string"
 """
 
 
@@ -105,6 +110,22 @@ NAMED: Mapping[tuple[str, str], Case] = {
     ("GET", "/plugins/{name}/kv/entry"): Case(query={"key": "k"}),
     ("GET", "/plugins/{name}/kv/export"): Case(),
     ("POST", "/plugins/{name}/kv/clear"): sent(all=True),
+    ("GET", "/plugins/{name}/api/{path}"): Case(),
+    ("DELETE", "/plugins/{name}/api/{path}"): Case(),
+    ("POST", "/plugins/{name}/api/{path}"): sent(),
+    ("PUT", "/plugins/{name}/api/{path}"): sent(),
+    ("PATCH", "/plugins/{name}/api/{path}"): sent(),
+    ("GET", "/plugins/{name}/rows"): Case(),
+    ("POST", "/plugins/{name}/rows/migrate"): Case(),
+    ("GET", "/plugins/{name}/rows/{kind}"): Case(),
+    ("GET", "/plugins/{name}/rows/{kind}/{row}"): Case(),
+    ("PUT", "/plugins/{name}/rows/{kind}/{row}"): sent(data={"plan": "spied"}),
+    ("DELETE", "/plugins/{name}/rows/{kind}/{row}"): Case(),
+    # Nothing is beside a row of this kind and name in the caller's own tenant.
+    ("GET", "/rows/{kind}/{row}"): Case(status=200),
+    ("DELETE", "/rows/{kind}/{row}"): Case(status=200),
+    ("GET", "/plugins/{name}/enhancements"): Case(),
+    ("POST", "/plugins/{name}/enhancements/empty-cache"): Case(),
     ("GET", "/schedules/{plugin}/{name}"): Case(),
     ("GET", "/schedules/{plugin}/{name}/runs"): Case(),
     ("POST", "/schedules/{plugin}/{name}/pause"): Case(),
@@ -146,13 +167,19 @@ NAMED: Mapping[tuple[str, str], Case] = {
     ("DELETE", "/keys/{key_id}"): Case(),
     # Whose key it is to be is for those who run the host to say, and for nobody else.
     ("POST", "/keys"): Case(body={"name": "k", "scopes": ["admin"], "tenant": VICTIM}, status=403),
+    # So is what others may use, and what they do.
+    ("GET", "/tenants/{name}/quotas"): Case(status=403),
+    ("PUT", "/tenants/{name}/quotas"): Case(body={"quotas": {"calls": 0}}, status=403),
+    ("GET", "/analytics"): Case(query={"tenant": VICTIM, "group": "function"}, status=403),
+    ("GET", "/analytics/top"): Case(query={"tenant": "*"}, status=403),
 }
 """Routes that take something by its name or id."""
 
 LISTS = [
     "/plugins", "/config", "/config/explain", "/config/history", "/credentials", "/vault",
     "/events", "/events/subscribers", "/events/dead", "/publishers", "/trust/policy",
-    "/revocations", "/keys", "/hooks", "/schedules", "/webhooks",
+    "/revocations", "/keys", "/hooks", "/schedules", "/webhooks", "/audit", "/audit/head",
+    "/audit/verification", "/audit/export", "/quotas",
 ]  # fmt: skip
 """Routes that show what a tenant has: nothing of another's."""
 
@@ -184,12 +211,20 @@ class Scene:
 
     def path(self, template: str) -> str:
         noun = template.split("/")[1]
-        names = {"credentials": "signs", "publishers": "acme", "schedules": "nightly"}
+        names = {
+            "credentials": "signs",
+            "publishers": "acme",
+            "schedules": "nightly",
+            "tenants": VICTIM,
+        }
         return API + template.format(
             **self.ids,
             name=names.get(noun, "stores"),
             provider="github",
             function="run",
+            path="run",
+            kind="users",
+            row="ann",
             plugin="stores",
         )
 
@@ -234,6 +269,8 @@ async def one_of_everything(made: FakeHost) -> dict[str, str]:
     await host.install(package(more=MORE), grants="all", tenant=VICTIM)
     await host.set_config("stores", {"greeting": CANARY}, tenant=VICTIM)
     await host.recordings.set_calls("stores", 5, tenant=VICTIM)
+    beside = RowPlace(plugin="stores", kind="users", row="ann", tenant=VICTIM)
+    await host.rows.put(beside, {"plan": CANARY})
     call = await host.call("stores", "run", {}, tenant=VICTIM)
     order = CredentialOrder(name="signs", kind="opaque", fields={"value": CANARY})
     await host.credentials.set(order, tenant=VICTIM)
@@ -251,6 +288,7 @@ async def one_of_everything(made: FakeHost) -> dict[str, str]:
     endpoint = await host.webhooks.endpoints.register(
         EndpointOrder(url=f"https://{CANARY}.example.org/", topics=("orders.*",)), caller=owner
     )
+    await host.analytics.query(tenant=VICTIM)  # which folds what its calls used
     return {
         "endpoint_id": endpoint.id,
         "call_id": call.call_id,
@@ -327,6 +365,10 @@ async def test_d1_lists_and_streams_show_nothing_of_another_tenant(tmp_path: Pat
             assert answer.status_code == 200, path
             assert not [each for each in (CANARY, KEY.public.id, *ids) if each in answer.text], path
 
+        for path in ("/analytics?group=tenant,plugin,function", "/analytics/top"):
+            mine = (await found.spy.get(API + path)).json()
+            assert (mine.get("groups"), mine.get("rows")) in (([], None), (None, [])), path
+
         spy = await found.made.host.bus.subscribe("*", tenant=SPY)
         own = await found.made.host.bus.publish("orders.new", "mine", tenant=SPY)
         await found.made.host.bus.publish("orders.new", CANARY, tenant=VICTIM)
@@ -340,4 +382,5 @@ def test_d1_every_table_but_that_of_tenants_says_whose_its_rows_are() -> None:
     """On PostgreSQL row-level security is forced on each; `storage/test_postgres.py` asks it."""
     without = [name for name, table in metadata.tables.items() if "tenant" not in table.c]
 
-    assert without == ["tenants"]
+    # A ledger is a host's, with the calls of all of its tenants.
+    assert without == ["tenants", "usage_ledgers"]

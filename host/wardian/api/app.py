@@ -10,20 +10,26 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import Lifespan, Scope
 
 from wardian import __version__
-from wardian.api import health, openapi, pages, receiving
+from wardian.api import health, openapi, pages, receiving, versions
 from wardian.api import oauth as oauth_pages
 from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
+from wardian.api.deprecations import Deprecations, are_declared
 from wardian.api.downloads import Downloads
+from wardian.api.idempotency import OnceOnly
 from wardian.api.identity import RequestIdentity
 from wardian.api.mcp.route import mcp_route
+from wardian.api.preconditions import Validators
 from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
 from wardian.api.streams import Streams
 from wardian.api.v1 import (
+    analytics,
+    audit,
     config,
     credentials,
     dependencies,
+    enhancements,
     events,
     functions,
     grants,
@@ -35,8 +41,11 @@ from wardian.api.v1 import (
     permissions,
     plugins,
     publishers,
+    quotas,
     recordings,
+    rows,
     schedules,
+    served,
     tenants,
     trust,
     upgrades,
@@ -97,14 +106,21 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
         tools = mcp_route(settings, app.state.streams)
         app.router.routes.append(tools)
         app.add_middleware(RouteAhead, route=tools)
+    app.router.routes.append(served.served_route)
     app.include_router(receiving.router)
     for router in (_v1(), health.router, openapi.router, pages.router, oauth_pages.router):
         app.include_router(router)
+    app.include_router(versions.router)
     install_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(RouteAhead, route=functions.call_route)
+    app.add_middleware(Validators)
+    app.add_middleware(OnceOnly)
     app.add_middleware(BodyCap, bytes_max=_bytes_max(settings))
     app.add_middleware(UnhandledFaults)
+    going = versions.deprecated(versions.VERSIONS)
+    if are_declared(app.routes, going):
+        app.add_middleware(Deprecations, prefixes=going)
     app.add_middleware(RequestIdentity)
     return app
 
@@ -128,14 +144,20 @@ def _v1() -> APIRouter:
         events,
         webhooks,
         schedules,
+        enhancements,
         hooks,
         publishers,
         trust,
         keys,
+        audit,
         tenants,
+        analytics,
+        quotas,
     )
     for noun in nouns:
         api.include_router(noun.router)
+    api.include_router(rows.plugin_router)
+    api.include_router(rows.router)
     return api
 
 

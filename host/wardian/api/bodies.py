@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
+import logging
 import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ _LARGE = 256 * 1024
 
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 64 * 1024 * 1024
+
+# What is wrong with a stranger's form is told to the stranger, and is no line of the operator's.
+logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 _AT_PATH = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
 
 _UNKNOWN = re.compile(r"unknown field `(.*)`")

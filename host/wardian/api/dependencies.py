@@ -10,6 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from wardian.errors import Forbidden, InvalidArguments, Unauthenticated
+from wardian.policy.origin import origin
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
 from wardian.tenants import Caller, Scope
@@ -49,7 +50,11 @@ async def caller_of(request: Request) -> Caller | None:
     if kind.lower() != "bearer" or not token.strip():
         raise Unauthenticated("The Authorization header must read 'Bearer wdn_…', with an API key.")
     host: PluginHost = request.app.state.host
-    return await host.keys.authenticate(token.strip())
+    caller = await host.keys.authenticate(token.strip())
+    found = origin()
+    if found is not None:
+        found.tenant, found.key_id, found.key_name = caller.tenant, caller.key_id, caller.key_name
+    return caller
 
 
 async def holder_of(scope: Scope, request: Request) -> Caller:
@@ -67,6 +72,9 @@ async def holder_of(scope: Scope, request: Request) -> Caller:
             f"This takes an API key with the scope '{scope}'; the key {caller.key_name!r} has "
             f"{', '.join(sorted(caller.scopes)) or 'none'}."
         )
+    found = origin()
+    if found is not None:
+        found.layer = f"scope:{scope}"
     return caller
 
 
@@ -78,6 +86,7 @@ def _required(scope: Scope) -> Callable[[Request, _Described], Awaitable[Caller]
     async def checked(request: Request, _: _Described) -> Caller:
         caller = await holder_of(scope, request)
         _check_query(request)
+        _check_condition(request)
         return caller
 
     return checked
@@ -95,6 +104,24 @@ def _check_query(request: Request) -> None:
                 f"There is no parameter {name[:_SHOWN_CHARS]!r} here; there is {there_is}.",
                 path=f"query.{name[:_SHOWN_CHARS]}",
             )
+
+
+def _check_condition(request: Request) -> None:
+    """Refuse a condition that would not be looked at: whoever sends one relies on it."""
+    if request.method == "GET" or "if-match" not in request.headers:
+        return
+    if "if-match" not in _headers(request.scope["route"].dependant):
+        raise InvalidArguments(
+            "If-Match is not looked at here; without it the change is made whatever was changed "
+            "before.",
+            path="header.If-Match",
+        )
+
+
+def _headers(dependant: Dependant) -> Iterator[str]:
+    yield from (each.alias for each in dependant.header_params)
+    for other in dependant.dependencies:
+        yield from _headers(other)
 
 
 def _parameters(dependant: Dependant) -> Iterator[str]:

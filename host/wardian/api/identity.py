@@ -9,6 +9,10 @@ from collections.abc import Iterable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wardian.policy.origin import Origin, coming_from
+from wardian.policy.trace import traceparent, tracestate
+from wardian.runtime.correlation import correlated
+
 REQUEST_ID = "X-Request-ID"
 
 _REQUEST_ID = REQUEST_ID.lower().encode()
@@ -18,8 +22,6 @@ _NOT_STORED = (b"cache-control", b"no-store")
 _OURS = {_REQUEST_ID, _NOT_SNIFFED[0]}
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+=-]{0,127}")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_NO_TRACE = "0" * 32
 
 
 class RequestIdentity:
@@ -44,7 +46,10 @@ class RequestIdentity:
                 message["headers"] = _named(message.get("headers", ()), request_id)
             await send(message)
 
-        await self._app(scope, receive, named)
+        client = scope.get("client")
+        source = Origin(address=client[0] if client else "", request_id=request_id)
+        with coming_from(source), correlated(request_id):
+            await self._app(scope, receive, named)
 
 
 def header_of(scope: Scope, name: bytes) -> str | None:
@@ -56,12 +61,10 @@ def header_of(scope: Scope, name: bytes) -> str | None:
     return None
 
 
-def traceparent_of(headers: Headers) -> str | None:
-    """The request's W3C ``traceparent``, or None when it has none or a malformed one."""
-    value = headers.get("traceparent", "")
-    if not _TRACEPARENT.fullmatch(value) or _NO_TRACE in value or value.startswith("ff"):
-        return None
-    return value
+def trace_of(headers: Headers) -> tuple[str | None, str | None]:
+    """The request's W3C ``traceparent`` and ``tracestate``; None for what is missing or unsound."""
+    parent = traceparent(headers.getlist("traceparent"))
+    return (None, None) if parent is None else (parent, tracestate(headers.getlist("tracestate")))
 
 
 def _accepted(offered: str | None) -> str:

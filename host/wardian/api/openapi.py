@@ -12,11 +12,15 @@ from starlette.responses import Response
 
 from wardian.api.answers import SCHEMAS, answer, answers, takes
 from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
+from wardian.api.deprecations import mark
 from wardian.api.exposure import describes_publicly
+from wardian.api.idempotency import HEADER, KEY_CHARS_MAX
 from wardian.api.problems import MEDIA_TYPE
+from wardian.api.statuses import problem_statuses
 from wardian.api.v1.config_requests import ConfigEdit, ConfigProposal, RevertRequest
 from wardian.api.v1.credentials import CredentialRequest, CredentialValue
 from wardian.api.v1.dependencies import Uninstalled
+from wardian.api.v1.enhancements import Emptied
 from wardian.api.v1.events import DeadLettersRequest, EventsAnswer, PublishRequest
 from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
@@ -25,7 +29,10 @@ from wardian.api.v1.kv import ClearRequest
 from wardian.api.v1.oauth import StartRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.publishers import PublisherKeyRequest, PublisherRequest, ReasonRequest
+from wardian.api.v1.quotas import QuotasRequest
 from wardian.api.v1.recordings import RecordingRequest, RemovedRecordings, ReplayRequest
+from wardian.api.v1.rows import Forgotten, RowDataRequest
+from wardian.api.v1.served import SERVED_PATH
 from wardian.api.v1.tenants import TenantRequest
 from wardian.api.v1.trust import RevocationRequest, TrustPolicyRequest
 from wardian.api.v1.upgrades import RollbackRequest
@@ -35,10 +42,14 @@ from wardian.api.v1.webhooks import (
     LettersRequest,
     SecretRequest,
 )
+from wardian.api.versions import VERSIONS, VersionsView, deprecated
+from wardian.crypto.chains import ChainReport, Head
 from wardian.events.cloud import CloudEvent
 from wardian.policy.layers import ConfigLayer, Environment
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
+from wardian.runtime.accounting.views import AnalyticsView, QuotasView, TopView
+from wardian.runtime.audit import AuditPage
 from wardian.runtime.config_views import (
     ConfigJudgement,
     Explanation,
@@ -53,6 +64,7 @@ from wardian.runtime.endpoints import (
     NewEndpoint,
     UndeliveredPage,
 )
+from wardian.runtime.enhancements import EnhancementsView, OfferedFunction
 from wardian.runtime.hooks import WebhookView
 from wardian.runtime.host import (
     BatchView,
@@ -72,7 +84,11 @@ from wardian.runtime.oauth import ConnectionView, DisconnectedView, StartedView
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import RecordedPlugin, RecordingsPage
 from wardian.runtime.rerun import ReplayOutcome
+from wardian.runtime.rows.migrating import Migrated
+from wardian.runtime.rows.rows import RowsPage
+from wardian.runtime.rows.views import RowDataView, RowKindView
 from wardian.runtime.schedules.schedules import RunsPage, RunView, ScheduleView
+from wardian.runtime.served import METHODS, WITHOUT_BODY, ServedOperation
 from wardian.runtime.store_views import (
     Cleared,
     EntryView,
@@ -90,7 +106,6 @@ from wardian.runtime.trust_views import (
     TrustPolicyView,
 )
 from wardian.runtime.vault_upkeep import DataKeyView, VaultView
-from wardian.sandbox import FunctionDescription
 from wardian.tenants import KeyView, NewKey, TenantView
 from wardian.vault import CredentialView
 from wardian.vault.rekeying import Rekeyed
@@ -101,6 +116,19 @@ router = APIRouter(include_in_schema=False)
 Json = dict[str, Any]
 
 _SHAPES = (
+    RowDataRequest,
+    RowDataView,
+    RowKindView,
+    RowsPage,
+    Forgotten,
+    Migrated,
+    AuditPage,
+    ChainReport,
+    Head,
+    AnalyticsView,
+    TopView,
+    QuotasView,
+    QuotasRequest,
     BatchView,
     CallAnswer,
     CallRequest,
@@ -117,7 +145,7 @@ _SHAPES = (
     DisconnectedView,
     Environment,
     Explanation,
-    FunctionDescription,
+    OfferedFunction,
     GrantsRequest,
     GrantsView,
     HistoryPage,
@@ -154,6 +182,8 @@ _SHAPES = (
     AttemptsPage,
     UndeliveredPage,
     WebhookView,
+    EnhancementsView,
+    Emptied,
     ScheduleView,
     RunView,
     RunsPage,
@@ -192,6 +222,7 @@ _SHAPES = (
     UsesView,
     VaultView,
     VersionView,
+    VersionsView,
 )
 
 _PROBLEM: Json = {
@@ -233,9 +264,23 @@ _PROBLEM: Json = {
         "import": {"type": "string", "description": "The import that was refused."},
         "permission": {"type": "string", "description": "The permission that was lacking."},
         "layer": {"type": "string", "description": "Who refused it."},
+        "quota": {"type": "string", "description": "The quota that is used up."},
         "payload": {"description": "The error value that the function itself answered."},
     },
 }
+_IDEMPOTENCY_KEY: Json = {
+    "name": HEADER,
+    "in": "header",
+    "description": "A key of the client's own, such as a UUID. The same request under the same key "
+    "is carried out once, and answered again as the first time.",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": KEY_CHARS_MAX + 2,
+        "pattern": r'^(?:"[ !#-\[\]-~]+"|[!#-+\--:<-\[\]-~]+)$',
+    },
+}
+_IDEMPOTENCY_KEY_REF = {"$ref": "#/components/parameters/IdempotencyKey"}
 _LIMITS = {"allOf": [{"$ref": SCHEMAS.format(name="Limits")}], "description": "Limits to lower."}
 _PROBLEM_REF = {"$ref": "#/components/responses/Problem"}
 
@@ -253,7 +298,15 @@ async def openapi(
             document["tags"].append({"name": _tag(plugin)})
             for function in functions.values():
                 path = function_path(plugin, function.name)
-                document["paths"][path] = {"post": function_operation(plugin, function)}
+                operation = function_operation(plugin, function)
+                _add_problems(path, "post", operation)
+                document["paths"][path] = {"post": operation}
+        for plugin, operations in sorted((await host.served.operations(tenant)).items()):
+            for served in operations:
+                path = document["paths"].setdefault(served_path(plugin, served.path), {})
+                operation, method = served_operation(plugin, served), served.method.lower()
+                _add_problems(served_path(plugin, served.path), method, operation)
+                path[method] = operation
     return answer(document)
 
 
@@ -267,18 +320,39 @@ def static_document(app: FastAPI) -> Json:
         routes=app.routes,
     )
     document["paths"][CALL_PATH.replace(":path", "")] = {"post": _call_operation()}
-    for item in document["paths"].values():
-        for operation in item.values():
+    document["paths"][SERVED_PATH.replace(":path", "")] = {
+        method.lower(): _any_served_operation(method) for method in METHODS
+    }
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            _describe_headers(path, method, operation)
             # The framework's own shape of a validation fault is never answered here.
             operation["responses"].pop("422", None)
-            operation["responses"]["default"] = _PROBLEM_REF
+            _add_problems(path, method, operation)
+    mark(document, deprecated(VERSIONS))
     components = document.setdefault("components", {})
     _, shapes = msgspec.json.schema_components(_SHAPES, ref_template=SCHEMAS)
     components["schemas"] = {**shapes, "Problem": _PROBLEM}
     content = {MEDIA_TYPE: {"schema": {"$ref": SCHEMAS.format(name="Problem")}}}
+    components["parameters"] = {"IdempotencyKey": _IDEMPOTENCY_KEY}
     components["responses"] = {"Problem": {"description": "A problem.", "content": content}}
     document["tags"] = []
     return document
+
+
+def _add_problems(path: str, method: str, operation: Json) -> None:
+    for status in problem_statuses(path, method, operation):
+        operation["responses"].setdefault(str(status), _PROBLEM_REF)
+
+
+def _describe_headers(path: str, method: str, operation: Json) -> None:
+    """Describe what middleware does for all routes of a kind."""
+    if not path.startswith("/api/"):
+        return
+    if method != "get":
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY_REF)
+    elif "application/json" in operation["responses"].get("200", {}).get("content", {}):
+        operation["responses"]["304"] = {"description": "If-None-Match has its ETag."}
 
 
 def _call_operation() -> Json:
@@ -297,9 +371,61 @@ def _call_operation() -> Json:
     }
 
 
-def _path_parameter(name: str) -> Json:
-    schema = {"type": "string", "title": name.title()}
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+def _path_parameter(name: str, schema: Json | None = None) -> Json:
+    described = schema or {"type": "string", "title": name.title()}
+    return {"name": name, "in": "path", "required": True, "schema": described}
+
+
+def _any_served_operation(method: str) -> Json:
+    """Describe a request to a path that some plugin has."""
+    operation: Json = {
+        "tags": ["served"],
+        "summary": f"{method.title()} Served",
+        "description": "A path of the plugin's own, which one of its functions answers.",
+        "operationId": f"served_api_v1_plugins__name__api__path__{method.lower()}",
+        "security": [{"bearer": []}],
+        "parameters": [_path_parameter("name"), _path_parameter("path")],
+        "responses": {"200": {"description": "What the function returned.", "content": _json({})}},
+    }
+    if method not in WITHOUT_BODY:
+        operation["requestBody"] = {"required": False, "content": _json({"type": "object"})}
+    return operation
+
+
+def served_path(plugin: str, path: str) -> str:
+    """The path of the host's at which a ``path`` of ``plugin`` is answered."""
+    return f"/api/v1/plugins/{quote(plugin, safe='')}/api{path}"
+
+
+def served_operation(plugin: str, served: ServedOperation) -> Json:
+    """Describe a request to one path of a plugin, with the schemas of its function."""
+    function = served.function
+    schemas: Json = function.parameters.get("properties", {})
+    required = function.parameters.get("required", ())
+    rest = {name: schema for name, schema in schemas.items() if name not in served.in_path}
+    operation: Json = {
+        "tags": [_tag(plugin)],
+        "summary": served.description or f"{served.method} {served.path}",
+        "description": f"Answered by `{function.name}`.",
+        "operationId": f"{plugin}/{served.method} {served.path}",
+        "security": [{"bearer": []}],
+        "parameters": [_path_parameter(name, schemas[name]) for name in served.in_path],
+        "responses": {
+            "200": {"description": "What it returned.", "content": _json(function.result)},
+        },
+    }
+    if served.method in WITHOUT_BODY:
+        operation["parameters"] += [
+            {"name": name, "in": "query", "required": name in required, "schema": schema}
+            for name, schema in rest.items()
+        ]
+    else:
+        needed = [name for name in rest if name in required]
+        body = _object(rest) | {"required": needed, "additionalProperties": False}
+        operation["requestBody"] = {"required": bool(needed), "content": _json(body)}
+    if function.error is not None:
+        operation["responses"]["422"] = _guest_error(function.error)
+    return operation
 
 
 def function_path(plugin: str, function: str) -> str:
@@ -307,7 +433,7 @@ def function_path(plugin: str, function: str) -> str:
     return f"/api/v1/plugins/{quote(plugin, safe='')}/functions/{quote(function, safe='')}"
 
 
-def function_operation(plugin: str, function: FunctionDescription) -> Json:
+def function_operation(plugin: str, function: OfferedFunction) -> Json:
     """Describe a call of one function, with its own schemas."""
     answered = _object(
         {
@@ -321,19 +447,25 @@ def function_operation(plugin: str, function: FunctionDescription) -> Json:
     asked["additionalProperties"] = False
     responses: Json = {
         "200": {"description": "The function's result.", "content": _json(answered)},
-        "default": _PROBLEM_REF,
     }
     if function.error is not None:
         responses["422"] = _guest_error(function.error)
     return {
         "tags": [_tag(plugin)],
         "summary": function.name,
-        "description": f"`{function.signature}`",
+        "description": "\n\n".join((f"`{function.signature}`", *_around(function))),
         "operationId": f"{plugin}/{function.name}",
         "security": [{"bearer": []}],
+        "parameters": [_IDEMPOTENCY_KEY_REF],
         "requestBody": {"required": True, "content": _json(asked)},
         "responses": responses,
     }
+
+
+def _around(function: OfferedFunction) -> list[str]:
+    if not function.enhancements:
+        return []
+    return [f"What the host does around it: {'; '.join(function.enhancements)}."]
 
 
 def _guest_error(error: Json) -> Json:

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wardian.api.answers import LARGE_OUTPUT
 from wardian.errors import (
+    AnswerNotKept,
     BuildFailed,
     CallError,
     CompileExceeded,
@@ -37,17 +38,22 @@ from wardian.errors import (
     InvalidArguments,
     InvalidComponent,
     InvalidManifest,
+    KeyReused,
     MemoryExceeded,
     NotFound,
+    OutcomeUnknown,
     OutOfFuel,
     Overloaded,
     PayloadTooLarge,
     PermissionDenied,
+    PreconditionFailed,
+    QuotaExceeded,
     RateLimited,
     ResultTooLarge,
     Revoked,
     SignatureInvalid,
     StackOverflow,
+    StillRunning,
     Trap,
     TryLater,
     Unauthenticated,
@@ -58,6 +64,9 @@ from wardian.errors import (
     WebhookRefused,
     WorkerLost,
 )
+from wardian.policy.origin import origin
+from wardian.runtime.audit import is_denial
+from wardian.runtime.host import PluginHost
 from wardian.sandbox import to_json
 
 MEDIA_TYPE = "application/problem+json"
@@ -91,8 +100,14 @@ STATUS: dict[type[WardianError], int] = {
     Unauthenticated: 401,
     Forbidden: 403,
     RateLimited: 429,
+    QuotaExceeded: 429,
     Overloaded: 503,
     TryLater: 503,
+    StillRunning: 409,
+    KeyReused: 422,
+    OutcomeUnknown: 409,
+    AnswerNotKept: 409,
+    PreconditionFailed: 412,
     WebhookRefused: 401,
     WebhookFailed: 500,
     Unavailable: 503,
@@ -201,6 +216,11 @@ async def on_wardian_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, WardianError)  # noqa: S101 - registered for this class only
     if status_of(type(error)) == 500:
         _log.error("Fault of the host in %s", request.scope["path"], exc_info=error)
+    source = origin()
+    if source is not None and source.key_id and is_denial(error):
+        host: PluginHost = request.app.state.host
+        subject = f"{request.method} {request.scope['path']}"
+        host.audit.denials.request(source, subject, error)
     usage = error.usage if isinstance(error, CallError) else None
     if usage is not None and usage.output_bytes > LARGE_OUTPUT:
         # The error that a function declares may be as large as its result.

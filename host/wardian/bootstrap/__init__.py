@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from wardian.bootstrap.accounting import make_accounts
+from wardian.bootstrap.enhancements import make_enhancements
 from wardian.bootstrap.events import delivering_policy, make_bus, make_events, publish_limits
 from wardian.bootstrap.folder import (
     DATABASE_NAME,
@@ -15,6 +17,7 @@ from wardian.bootstrap.folder import (
     package_store,
 )
 from wardian.bootstrap.hooks import hooks_policy
+from wardian.bootstrap.idempotency import make_idempotency
 from wardian.bootstrap.neighbours import halts_of, relay_of
 from wardian.bootstrap.policies import (
     COMPILED,
@@ -39,6 +42,7 @@ from wardian.bootstrap.webhooks import WebhooksNeeds, make_webhooks
 from wardian.capabilities import Services, build
 from wardian.events import Events
 from wardian.plugins import Registry
+from wardian.runtime.accounting import Accounting, Analytics, TenantQuotas
 from wardian.runtime.calls import CallPolicy, Calls, CallServices
 from wardian.runtime.credentials import Credentials
 from wardian.runtime.delivering import Delivering, DeliveringParts
@@ -67,7 +71,11 @@ from wardian.runtime.refresh import Refresh
 from wardian.runtime.replay import ReplayParts, Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import RoundsParts
+from wardian.runtime.rows.migrating import MigrationParts, RowMigrations
+from wardian.runtime.rows.rows import PluginRows
+from wardian.runtime.rows.schemas import RowSchemas
 from wardian.runtime.schedules.scheduling import SchedulingParts
+from wardian.runtime.served import Served
 from wardian.runtime.sinks import Sinks
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.steps import Steps
@@ -132,6 +140,10 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.webhooks,
             parts.scheduling,
             parts.hooks,
+            parts.audit,
+            parts.row_migrations,
+            parts.idempotency,
+            parts.watches,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
@@ -166,18 +178,22 @@ def compose(
         database, package_store(settings.packages_dir or folder / PACKAGES), executor
     )
     trust = make_trust(database, events, registry)
-    steps = Steps()
+    steps, gates = Steps(), Gates()
     egress = make_egress(settings)
     vault, upkeep = make_vault(database, events, journal, steps, roots)
     flows, connections = make_oauth(settings, database, registry, journal, vault, egress)
-    telemetry, drops = make_telemetry(executor, egress, journal)
-    statistics = Statistics(database)
+    telemetry, drops, audit = make_telemetry(executor, egress, database, journal)
+    accounts, statistics = make_accounts(settings, database, journal, steps, folder)
     monitoring = Monitoring(database)
     exchange = Exchange(registry, depth_max=settings.chain_depth_max)
     services = Services(
         database=database,
         events=events,
-        kv_quota=Quota(bytes=settings.kv_bytes_max, keys=settings.kv_keys_max),
+        kv_quota=Quota(
+            bytes=settings.kv_bytes_max,
+            keys=settings.kv_keys_max,
+            of_tenant=accounts.quotas.storage_of,
+        ),
         plugins=exchange,
         egress=egress,
         vault=vault,
@@ -193,11 +209,15 @@ def compose(
         CallServices(
             executor=executor,
             functions=HostFunctions(
-                contract(), build(services), telemetry, Sinks(services.watch, telemetry)
+                contract(),
+                build(services),
+                telemetry,
+                Sinks(services.watch, telemetry),
+                audit.denials.host_call,
             ),
             files=files,
             telemetry=telemetry,
-            statistics=statistics,
+            accounting=Accounting(accounts),
             monitoring=monitoring,
             recorder=recorder,
             trust=trust,
@@ -213,10 +233,10 @@ def compose(
             package_bytes_max=settings.upload_bytes_max * UNPACKED_RATIO,
             ceiling=level_ceiling(settings),
             schedules=schedule_bounds(settings),
+            check_room=accounts.quotas.check_storage,
         ),
         steps,
     )
-    gates = Gates()
     tenants = Tenants(database, journal, default_tenant=settings.default_tenant)
     health = Health(
         HealthParts(
@@ -267,6 +287,7 @@ def compose(
     rounds, supervisor, traffic = make_watchers(
         settings, lifecycle, events, RoundsParts(health=health, registry=registry, tenants=tenants)
     )
+    chains, enhancements, watches = make_enhancements(settings, events, registry, journal, calls)
     entrance = _connected(
         exchange,
         EntranceParts(
@@ -277,6 +298,7 @@ def compose(
             supervisor=supervisor,
             traffic=traffic,
             calls=calls,
+            chains=chains,
         ),
     )
     webhooks, keys = make_webhooks(
@@ -345,11 +367,19 @@ def compose(
         steps=steps,
         calls=calls,
         entrance=entrance,
+        chains=chains,
+        enhancements=enhancements,
+        watches=watches,
         supervisor=supervisor,
         traffic=traffic,
         health=health,
         rounds=rounds,
         statistics=statistics,
+        accounts=accounts,
+        analytics=Analytics(
+            database, accounts.folding, executor.workers, currency=settings.cost_currency
+        ),
+        quotas=TenantQuotas(database, journal, accounts.quotas),
         monitoring=monitoring,
         oversight=Oversight(registry, journal, calls, monitoring),
         executor=executor,
@@ -377,6 +407,21 @@ def compose(
             ),
             hooks_policy(settings),
         ),
+        audit=audit,
+        served=Served(registry),
+        rows=PluginRows(database, registry, journal, RowSchemas(), rows_max=settings.rows_max),
+        row_migrations=RowMigrations(
+            MigrationParts(
+                database=database,
+                events=events,
+                registry=registry,
+                journal=journal,
+                tenants=tenants,
+                entrance=entrance,
+                schemas=RowSchemas(),
+            )
+        ),
+        idempotency=make_idempotency(settings, database, tenants),
     ), statistics
 
 

@@ -12,7 +12,7 @@ def relay_of(parts: HostParts) -> Relay:
     """Return what follows the other hosts' changes, for the parts that remember something."""
 
     def forget() -> None:
-        for rememberer in (parts.registry, parts.trust, parts.vault, parts.keys):
+        for rememberer in (parts.registry, parts.trust, parts.vault, parts.keys, parts.chains):
             rememberer.forget_all()
 
     neighbours = Neighbours(parts.registry, parts.calls, parts.recall)

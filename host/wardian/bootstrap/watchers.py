@@ -6,6 +6,7 @@ from functools import partial
 
 from wardian.egress import Egress
 from wardian.events import Event, Events
+from wardian.runtime.audit import AuditTrail, Denials
 from wardian.runtime.drops import Drops
 from wardian.runtime.journal import Journal
 from wardian.runtime.lifecycle import Lifecycle
@@ -14,6 +15,7 @@ from wardian.runtime.rounds import Rounds, RoundsParts
 from wardian.runtime.supervision import CrashPolicy, Supervisor
 from wardian.runtime.traffic import Traffic, TrafficPolicy
 from wardian.settings import Settings
+from wardian.storage import Database
 from wardian.telemetry import Telemetry
 
 BEGINNINGS = ("plugin.enabled", "plugin.upgraded", "plugin.rolled-back", "plugin.uninstalled")
@@ -45,9 +47,10 @@ def _hear(rounds: Rounds, supervisor: Supervisor, traffic: Traffic, event: Event
 
 
 def make_telemetry(
-    executor: AnyExecutor, egress: Egress, journal: Journal
-) -> tuple[Telemetry, Drops]:
+    executor: AnyExecutor, egress: Egress, database: Database, journal: Journal
+) -> tuple[Telemetry, Drops, AuditTrail]:
     telemetry = Telemetry()
     telemetry.watch_workers(executor.workers)
     telemetry.watch_egress(egress.counts)
-    return telemetry, Drops(journal, telemetry)
+    trail = AuditTrail(database, journal, Denials(journal))
+    return telemetry, Drops(journal, telemetry), trail

@@ -12,7 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from wardian.capabilities.agents import Agents
-from wardian.capabilities.base import Budget, CallContext, CallFacts, Fresh, Refused, as_it_is
+from wardian.capabilities.base import (
+    Budget,
+    CallContext,
+    CallFacts,
+    Course,
+    Fresh,
+    Refused,
+    as_it_is,
+)
 from wardian.capabilities.config import Config
 from wardian.capabilities.context import Context
 from wardian.capabilities.credentials import Credentials
@@ -32,7 +40,7 @@ from wardian.telemetry import Lines
 from wardian.vault import Vault
 from wardian.vault.watch import Watch
 
-__all__ = ["Budget", "CallContext", "CallFacts", "Refused", "Services", "build"]
+__all__ = ["Budget", "CallContext", "CallFacts", "Course", "Refused", "Services", "build"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from wardian.errors import InvalidArguments
 from wardian.policy.grants import Authority, Layer, Refusal
@@ -40,18 +41,51 @@ _COUNTED: dict[Countable, str] = {
 }
 
 
+class Meter(Protocol):
+    """What a call's requests may move over the wire, beside the call's own limits."""
+
+    def check(self) -> None:
+        """Check that something is left.
+
+        Raises:
+            Refused: nothing is.
+        """
+        ...
+
+    def moved(self, size: int) -> None:
+        """Count bytes, both ways."""
+        ...
+
+    def lent(self, wanted: int) -> AbstractContextManager[int]:
+        """Hold up to ``wanted`` bytes for one request; yields how many it may move.
+
+        Raises:
+            Refused: there are none.
+        """
+        ...
+
+
 async def as_it_is(held: Held) -> Held:
     """Use a credential as the vault has it."""
     return held
 
 
 class Refused(Exception):
-    """A host function answers ``err``; the plugin may handle it."""
+    """A host function answers ``err``; the plugin may handle it.
 
-    def __init__(self, case: Case, text: str) -> None:
+    Attributes:
+        layer: who refuses, where that is one of those who judge permissions.
+        permission: what was judged.
+    """
+
+    def __init__(
+        self, case: Case, text: str, *, layer: str = "host", permission: str | None = None
+    ) -> None:
         super().__init__(text)
         self.case: Case = case
         self.text = text
+        self.layer = layer
+        self.permission = permission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +107,7 @@ class CallFacts:
     version: str
     correlation_id: str
     traceparent: str | None = None
+    tracestate: str | None = None
     hops: int = 0
     origin: str | None = None
     scopes: Collection[str] | None = None
@@ -125,6 +160,8 @@ class Budget:
 
     def transferred(self, sent: int, received: int) -> None:
         """Count bytes of requests, for each call that led to them."""
+        self.account.sent += sent
+        self.account.received += received
         for budget in self._line():
             budget.usage.http_bytes_sent += sent
             budget.usage.http_bytes_received += received
@@ -170,6 +207,48 @@ class Budget:
             budget = budget._within
 
 
+class Course:
+    """What one call did, as far as the host saw it.
+
+    Attributes:
+        fell_short: whether it was refused something only because its budget, or somebody else, had
+            no more to give: it may have answered less than it can.
+    """
+
+    __slots__ = ("_happened", "_pending", "fell_short")
+
+    def __init__(self) -> None:
+        self.fell_short = False
+        self._happened = False
+        self._pending = False
+
+    @property
+    def had_effects(self) -> bool:
+        """Whether it changed something outside of itself, or may have."""
+        return self._happened or self._pending
+
+    def begin(self, interface: str, function: str) -> None:
+        """Note that a host call is being answered; the call may end before that does."""
+        harmless = interface in _HARMLESS or function in _HARMLESS_IN.get(interface, ())
+        self._pending = not harmless
+
+    def end(self, outcome: str) -> None:
+        """Note how it ended: ``ok``, or the case of the refusal."""
+        self.fell_short = self.fell_short or outcome in _FELL_SHORT
+        self._happened = self._happened or (self._pending and outcome in _MAY_HAVE_HAPPENED)
+        self._pending = False
+
+
+_FELL_SHORT = frozenset(("exhausted", "unavailable"))
+_MAY_HAVE_HAPPENED = frozenset(("ok", "unavailable"))
+_HARMLESS = frozenset(("context", "logging", "config", "metrics", "credentials"))
+_HARMLESS_IN = {
+    "kv": frozenset(("get", "list-keys")),
+    "kv-namespaces": frozenset(("get", "list-keys", "list-namespaces")),
+}
+"""Host functions that change nothing which anybody could see twice; all others may."""
+
+
 @dataclass(slots=True, kw_only=True)
 class CallContext:
     """One call, as capabilities see it.
@@ -185,6 +264,8 @@ class CallContext:
         given_out: secrets that this call, or one that led to it or that it led to, was given to
             use; it may still not store them.
         is_kept: whether the host stores what the call answers, or why it failed.
+        egress: what is left of the tenant's egress of today; None if nobody counts.
+        course: where what the call does is noted, if somebody wants to know.
     """
 
     facts: CallFacts
@@ -196,6 +277,8 @@ class CallContext:
     leaks: Leaks | None = None
     given_out: list[Secret] = field(default_factory=list)
     is_kept: bool = False
+    egress: Meter | None = None
+    course: Course | None = None
 
     def require(self, permission: str | Permission) -> None:
         """Check that the call, and each that led to it, holds ``permission``.
@@ -210,7 +293,12 @@ class CallContext:
                 layer = None if refusal is None else refusal.layer
                 call.observer(noted(wanted), layer, call.authority)
             if refusal is not None:
-                raise Refused("denied", self._denial(call, refusal))
+                raise Refused(
+                    "denied",
+                    self._denial(call, refusal),
+                    layer=refusal.layer.value,
+                    permission=str(noted(wanted)),
+                )
 
     def confirm(self, permission: Permission) -> None:
         """Check that the call still holds what was required of it; that is one use, not two.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wardian import __version__
@@ -15,11 +16,15 @@ from wardian.egress.headers import accepted
 from wardian.errors import InvalidArguments
 from wardian.policy.outgoing import Injection, Outgoing, name_as_read
 from wardian.policy.permissions import Permission, request_permission
+from wardian.policy.trace import is_same_trace, traceparent
 from wardian.policy.urls import Url, parse_url
 
 METHODS = re.compile(r"[A-Z]{1,20}", re.ASCII)
 NEVER = {"CONNECT", "TRACE", "TRACK"}
 """They open tunnels, or have a server say what it was sent."""
+
+HEADS_BYTES = 32 * 1024
+"""What the heads of a request and its response usually take, and the framing of TLS."""
 
 _OF_PARTS = {"range", "if-range"}
 
@@ -50,7 +55,7 @@ class Http:
 
     async def send(self, call: CallContext, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and wait for the whole response."""
-        outgoing = _outgoing(request)
+        outgoing = _in_its_trace(call, _outgoing(request))
         credential = request["credential"]
         judge = _Judge(call, credential)
         judge.require(outgoing.method, outgoing.url)
@@ -59,7 +64,9 @@ class Http:
         _check_bound(guard.injection, outgoing.url)
         _check_whole(guard.injection, outgoing)
         try:
-            answer = await self._egress.send(_errand(call, outgoing, judge, guard, deadline))
+            with _metered(call) as bytes_max:
+                errand = _errand(call, outgoing, judge, guard, deadline)
+                answer = await self._egress.send(_bounded(errand, bytes_max))
         except EgressFault as fault:
             raise Refused(fault.case, _shown(guard.leaks, fault.text)) from fault
         except Refused as refused:
@@ -119,6 +126,8 @@ class _Judge:
             self.confirm(method, url)
         else:
             self._call.require(request_permission(method, url))
+        if self._call.egress is not None:
+            self._call.egress.check()
         self._call.budget.spend("http_requests")
 
     def confirm(self, method: str, url: Url) -> None:
@@ -128,6 +137,8 @@ class _Judge:
 
     def count(self, sent: int, received: int) -> None:
         self._call.budget.transferred(sent, received)
+        if self._call.egress is not None:
+            self._call.egress.moved(sent + received)
 
 
 def _outgoing(request: dict[str, Any]) -> Outgoing:
@@ -147,6 +158,18 @@ def _outgoing(request: dict[str, Any]) -> Outgoing:
     )
 
 
+def _in_its_trace(call: CallContext, outgoing: Outgoing) -> Outgoing:
+    """Add the call's ``tracestate`` where a plugin goes on with the call's trace: guests know
+    nothing of the one, and its makers lose their places in the trace without it."""
+    facts, sent = call.facts, dict(outgoing.headers)
+    if facts.traceparent is None or facts.tracestate is None or "tracestate" in sent:
+        return outgoing
+    goes_on = traceparent([sent.get("traceparent", "")])
+    if goes_on is None or not is_same_trace(goes_on, facts.traceparent):
+        return outgoing
+    return replace(outgoing, headers=(*outgoing.headers, ("tracestate", facts.tracestate)))
+
+
 def _errand(
     call: CallContext, outgoing: Outgoing, judge: _Judge, guard: Guard, deadline: float
 ) -> Errand:
@@ -162,6 +185,25 @@ def _errand(
         injection=guard.injection,
         leaks=guard.leaks,
     )
+
+
+def _metered(call: CallContext) -> AbstractContextManager[int | None]:
+    """Hold what of the tenant's egress one request may take."""
+    limits = call.budget.limits
+    if call.egress is None:
+        return nullcontext()
+    return call.egress.lent(limits.argument_bytes + limits.result_bytes + HEADS_BYTES)
+
+
+def _bounded(errand: Errand, bytes_max: int | None) -> Errand:
+    """Have the bodies fit in what is left; heads and the framing of TLS are counted, too, and may
+    be more than that by `HEADS_BYTES`."""
+    if bytes_max is None:
+        return errand
+    request = min(errand.request_bytes, bytes_max)
+    sent = len(errand.outgoing.body or b"")
+    response = min(errand.response_bytes, max(0, bytes_max - sent))
+    return replace(errand, request_bytes=request, response_bytes=response)
 
 
 def _seconds(call: CallContext, timeout_ms: int | None) -> float:

@@ -12,7 +12,7 @@ import typer
 from wardian import __version__
 from wardian.cli.announced import announce
 from wardian.cli.environment import complaints
-from wardian.cli.group import Commands, NamedCommands
+from wardian.cli.group import Commands, NamedCommands, ShownCommands
 from wardian.cli.streams import standard_streams
 
 __all__ = ["application", "main"]
@@ -57,6 +57,8 @@ _COMMANDS = (
     ("revoke", "grants.revoke", _PLUGINS),
     ("record", "recordings.record", _PLUGINS),
     ("replay", "replays.replay", _PLUGINS),
+    ("analytics", "analytics.analytics", _PLUGINS),
+    ("top", "top.top", _PLUGINS),
 )
 
 # A group of commands, its help, what help lists it under, and its commands.
@@ -155,6 +157,19 @@ _GROUPS = (
         },
     ),
     (
+        "rows",
+        "What plugins keep beside rows of the host's and of host apps'.",
+        _PLUGINS,
+        {
+            "kinds": "rows.kinds",
+            "list": "rows.list_rows",
+            "show": "rows.show",
+            "set": "rows.set_row",
+            "remove": "rows.remove",
+            "migrate": "rows.migrate",
+        },
+    ),
+    (
         "events",
         "Events: published, listed and followed; which plugins receive them, and dead letters.",
         _PLUGINS,
@@ -203,6 +218,12 @@ _GROUPS = (
         },
     ),
     (
+        "enhancements",
+        "What the host does around functions: rates, kept answers, attempts, timeouts.",
+        _PLUGINS,
+        {"show": "enhancements.show", "empty-cache": "enhancements.empty"},
+    ),
+    (
         "hooks",
         "Webhooks that plugins receive: their addresses, and what came of requests.",
         _PLUGINS,
@@ -226,10 +247,22 @@ _GROUPS = (
         {"list": "keys.list_keys", "create": "keys.create", "revoke": "keys.revoke"},
     ),
     (
+        "audit",
+        "The audit trail: who did what, from where, and what was refused.",
+        _HOST,
+        {"list": "audit.list_entries", "export": "audit.export", "verify": "audit.verify"},
+    ),
+    (
         "tenants",
         "Tenants of the host.",
         _HOST,
         {"list": "tenants.list_tenants", "create": "tenants.create"},
+    ),
+    (
+        "quotas",
+        "Quotas of a day: what a tenant may use, and what it has used.",
+        _HOST,
+        {"show": "quotas.show", "set": "quotas.set_quotas"},
     ),
     (
         "recordings",
@@ -246,6 +279,9 @@ _GROUPS = (
 
 _NAMED = ("recordings",)
 """Groups that list what they are given a name instead of a command."""
+
+_SHOWN = ("quotas",)
+"""Groups that show what they are about without a command."""
 
 _LOGGING = ("serve", "demo", "dev")
 """Commands whose standard error is a log, which has the warnings of others."""
@@ -268,11 +304,17 @@ def application(arguments: Sequence[str] = ()) -> typer.Typer:
     for name, place, panel in commands:
         announce(app, name, place, panel)
     for name, text, panel, members in groups:
-        group = _group(text, NamedCommands if name in _NAMED else Commands)
+        group = _group(text, _kind_of(name))
         for member, place in members.items():
             announce(group, member, place)
         app.add_typer(group, name=name, rich_help_panel=panel)
     return app
+
+
+def _kind_of(group: str) -> type[Commands]:
+    if group in _SHOWN:
+        return ShownCommands
+    return NamedCommands if group in _NAMED else Commands
 
 
 def _group(text: str, kind: type[Commands] = Commands) -> typer.Typer:

@@ -1,37 +1,44 @@
-"""The command line's side of the HTTP API."""
+"""The command line's side of the HTTP API: `wardian.client`, with what it raises as failures."""
 
 from __future__ import annotations
 
-import base64
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import IO, Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import IO, Any, TypeAlias
 from urllib.parse import quote
 
-import httpx
-import msgspec
-
-from wardian.api.identity import REQUEST_ID
 from wardian.cli.environment import KEY_VARIABLE, URL_VARIABLE
 from wardian.cli.failures import Failure, failure
+from wardian.client.answers import ANYTHING, BYTES, NOTHING, SIZE
+from wardian.client.blocking import Blocking
+from wardian.client.downloads import Target
+from wardian.client.errors import (
+    ClientError,
+    HostError,
+    Misconfigured,
+    NotConnected,
+    UnexpectedAnswer,
+)
+from wardian.client.feeds import SILENCE_SECONDS, Lines
+from wardian.client.operations import V1, Operation, asking
+from wardian.client.options import DEFAULT_URL, Options, Place, Retry
+from wardian.client.uploads import Source, form, one
 
-SIGNATURE_HEADER = "Wardian-Signature"
-DEFAULT_URL = "http://127.0.0.1:8420"
+# The longest call a host allows takes an hour, and its answer comes at its end. Whoever typed a
+# command sees what came of it, and decides whether to give it again.
+_OPTIONS = Options(timeout=3700.0, retry=Retry(times=0))
 
-# The longest call a host allows takes an hour, and its answer comes at its end.
-_TIMEOUT = httpx.Timeout(10.0, read=3700.0, write=60.0)
-
-# A stream without events says every 15 seconds that it is there.
-_STREAM_TIMEOUT = httpx.Timeout(10.0, read=60.0)
+Progress: TypeAlias = Callable[[int, int | None], None]
 
 
 class Client:
     """One host, as one API key sees it. Use it through ``connect``."""
 
-    def __init__(self, url: str, http: httpx.Client) -> None:
-        self.url = url
-        self._http = http
+    def __init__(self, sender: Blocking) -> None:
+        self.url = sender.place.url
+        self._sender = sender
 
     def get(self, path: str) -> Any:
         """GET ``path`` below ``/api/v1``."""
@@ -57,39 +64,33 @@ class Client:
         Raises:
             Failure: the host refused, or there is none.
         """
-        if body is None:
-            return self._exchange(method, path, headers=headers)
-        content = msgspec.json.encode(body)
-        sent = {"Content-Type": "application/json", **(headers or {})}
-        return self._exchange(method, path, content, sent)
+        return self._run(asking(method, V1 + path, body, {}, headers or {}))
 
     def forward(self, method: str, path: str, signed: bytes) -> Any:
         """Send what somebody signed as it is."""
-        return self._exchange(method, path, signed, {"Content-Type": "application/json"})
+        return self._run(Operation(method, V1 + path, ANYTHING).with_signed(signed))
 
     def upload(
         self,
         path: str,
-        chunks: Iterator[bytes],
-        size: int,
+        package: bytes,
+        progress: Progress,
         query: Mapping[str, Any],
         signature: bytes | None = None,
     ) -> Any:
-        """POST a package of ``size`` bytes in pieces, and its signature with it."""
-        headers = {"Content-Type": "application/zip", "Content-Length": str(size)}
-        if signature is not None:
-            headers[SIGNATURE_HEADER] = base64.b64encode(signature).decode()
-        return self._exchange("POST", path, chunks, headers, query)
+        """POST a package, and its signature with it; ``progress`` is told what has gone."""
+        asked = asking("POST", V1 + path, None, query, {})
+        return self._run(asked.with_upload(one(package, signature, progress)))
 
     def upload_files(
-        self, path: str, files: list[tuple[str, tuple[str, bytes]]], query: Mapping[str, Any]
+        self, path: str, files: list[tuple[str, Source]], query: Mapping[str, Any]
     ) -> Any:
-        """POST a form of files, each with its field's name, its own name and its content."""
-        return self._exchange("POST", path, query=query, files=files)
+        """POST a form of files, each with its field's name."""
+        return self._run(asking("POST", V1 + path, None, query, {}).with_upload(form(files, None)))
 
     def download(self, path: str) -> bytes:
         """GET ``path`` and return what it answers as it is."""
-        return self._answered("GET", path).content
+        return bytes(self._run(Operation("GET", V1 + path, BYTES)))
 
     def save(self, path: str, file: IO[bytes]) -> int:
         """GET ``path`` and write what it answers to ``file`` as it comes; return its bytes.
@@ -97,17 +98,7 @@ class Client:
         Raises:
             Failure: the host refused, there is none, or it did not answer to the end.
         """
-        size = 0
-        try:
-            with self._http.stream("GET", f"/api/v1{path}") as answer:
-                if not answer.is_success:
-                    answer.read()
-                self._check(answer)
-                for piece in answer.iter_bytes():
-                    size += file.write(piece)
-        except httpx.HTTPError as error:
-            raise _unreachable(self.url, error) from error
-        return size
+        return int(self._run(Operation("GET", V1 + path, SIZE, target=Target(file))))
 
     def lines(self, path: str) -> Iterator[str]:
         """GET ``path`` and return its lines as they come, until the host ends them.
@@ -115,55 +106,15 @@ class Client:
         Raises:
             Failure: the host refused, there is none, or it has been silent for long.
         """
-        try:
-            with self._http.stream("GET", f"/api/v1{path}", timeout=_STREAM_TIMEOUT) as answer:
-                if not answer.is_success:
-                    answer.read()
-                self._check(answer)
-                yield from answer.iter_lines()
-        except httpx.HTTPError as error:
-            raise _unreachable(self.url, error) from error
+        asked = replace(Operation("GET", V1 + path, NOTHING), timeout=SILENCE_SECONDS)
+        lines = Lines(self._sender.options.answer_max_bytes)
+        with _failing(self.url), closing(self._sender.pieces(asked)) as pieces:
+            for piece in pieces:
+                yield from lines.cut(piece)
 
-    def _check(self, answer: httpx.Response) -> None:
-        # Every answer of a Wardian host carries its request's id.
-        if REQUEST_ID not in answer.headers or not (answer.is_success or answer.is_error):
-            raise _foreign(self.url, answer)
-        if answer.is_error:
-            raise _refusal(self.url, answer)
-
-    def _exchange(
-        self,
-        method: str,
-        path: str,
-        content: bytes | Iterator[bytes] | None = None,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, Any] | None = None,
-        files: list[tuple[str, tuple[str, bytes]]] | None = None,
-    ) -> Any:
-        return _decoded(self.url, self._answered(method, path, content, headers, query, files))
-
-    def _answered(
-        self,
-        method: str,
-        path: str,
-        content: bytes | Iterator[bytes] | None = None,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, Any] | None = None,
-        files: list[tuple[str, tuple[str, bytes]]] | None = None,
-    ) -> httpx.Response:
-        try:
-            answer = self._http.request(
-                method,
-                f"/api/v1{path}",
-                content=content,
-                headers=headers,
-                params=query,
-                files=files,
-            )
-        except httpx.HTTPError as error:
-            raise _unreachable(self.url, error) from error
-        self._check(answer)
-        return answer
+    def _run(self, operation: Operation[Any]) -> Any:
+        with _failing(self.url):
+            return self._sender.run(operation)
 
 
 @contextmanager
@@ -173,21 +124,17 @@ def connect() -> Iterator[Client]:
     Proxies and certificates of the environment are not used: a key goes to the named host only,
     and for the same reason redirects are not followed.
     """
-    url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
-    key = os.environ.get(KEY_VARIABLE)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        http = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=False)
-        if http.base_url.scheme not in {"http", "https"} or not http.base_url.host:
-            raise httpx.InvalidURL("it must start with http:// or https://")
-    except (httpx.InvalidURL, UnicodeEncodeError) as error:
+        sender = Blocking.to(Place.of(None, None), _OPTIONS, None)
+    except Misconfigured as error:
+        url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
         raise failure(
             "invalid-arguments",
             "The address or the key cannot be used.",
-            f"{URL_VARIABLE} ({url!r}) or {KEY_VARIABLE} cannot be used: {error}.",
+            f"{URL_VARIABLE} ({url!r}) or {KEY_VARIABLE} cannot be used: {error}",
         ) from error
-    with http:
-        yield Client(url, http)
+    with closing(sender):
+        yield Client(sender)
 
 
 def plugin_path(name: str, rest: str = "") -> str:
@@ -195,42 +142,40 @@ def plugin_path(name: str, rest: str = "") -> str:
     return f"/plugins/{quote(name, safe='')}{rest}"
 
 
-def _unreachable(url: str, error: httpx.HTTPError) -> Failure:
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        detail = (
+@contextmanager
+def _failing(url: str) -> Iterator[None]:
+    """Have what the client raises be a failure of the command."""
+    try:
+        yield
+    except HostError as error:
+        raise _refusal(error) from error
+    except UnexpectedAnswer as error:
+        raise _foreign(url, error) from error
+    except NotConnected as error:
+        raise _unreachable(
             f"No host answers at {url}. Start one with `wardian serve`, or name one in "
             f"{URL_VARIABLE}."
-        )
-    else:
-        detail = f"The host at {url} did not answer to the end: {error or type(error).__name__}."
+        ) from error
+    except ClientError as error:
+        raise _unreachable(str(error)) from error
+
+
+def _unreachable(detail: str) -> Failure:
     return failure("unreachable", "The host cannot be reached.", detail)
 
 
-def _refusal(url: str, answer: httpx.Response) -> Failure:
-    problem = _decoded(url, answer)
-    if not isinstance(problem, dict) or not isinstance(problem.get("type"), str):
-        raise _foreign(url, answer)
+def _refusal(error: HostError) -> Failure:
+    problem = dict(error.members)
     problem["type"] = problem["type"].rpartition("/")[2]
-    problem.setdefault("title", "The host refused.")
-    problem.setdefault("detail", problem["title"])
     if problem["type"] == "unauthenticated" and not os.environ.get(KEY_VARIABLE):
         problem["detail"] += f" Set {KEY_VARIABLE}."
     return Failure(problem, problem.pop("usage", None))
 
 
-def _decoded(url: str, answer: httpx.Response) -> Any:
-    if not answer.content:
-        return None
-    try:
-        return msgspec.json.decode(answer.content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _foreign(url, answer) from error
-
-
-def _foreign(url: str, answer: httpx.Response) -> Failure:
+def _foreign(url: str, error: UnexpectedAnswer) -> Failure:
     return failure(
         "unexpected-answer",
         "The answer is not a Wardian host's.",
-        f"{url} answered with status {answer.status_code} and not as a Wardian host does; "
+        f"{url} answered with status {error.status} and not as a Wardian host does; "
         f"check {URL_VARIABLE}.",
     )

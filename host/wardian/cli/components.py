@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from wardian.cli.sources import Source, source_at
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.cli.text import size
 from wardian.errors import CallError, WardianError
+from wardian.plugins.api_versions import OFFERED, PluginAPIVersion
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import limits_from
 from wardian.policy.usage import Usage
@@ -39,6 +41,7 @@ def inspect(file: File, json: Json = False) -> None:
     found = msgspec.to_builtins(description)
     if source.manifest is not None:
         found["manifest"] = source.manifest
+        found["plugin_api"] = _plugin_api(source.manifest)
     terminal.answer(found, lambda: _show(terminal, source, description))
 
 
@@ -115,9 +118,23 @@ def _stopped(error: CallError, call: LocalCall) -> Failure:
     return failed
 
 
+def _plugin_api(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell which version of the plugin API a manifest asks for, and whether it is offered here."""
+    asked = PluginAPIVersion.parse(manifest["api_version"])
+    return {
+        "asked": str(asked),
+        "offered": [str(each) for each in OFFERED],
+        "compatible": any(asked.is_compatible_with(each) for each in OFFERED),
+    }
+
+
 def _show(terminal: Terminal, source: Source, description: Description) -> None:
     terminal.line(f"{source.name}: {size(description.size_bytes)}", "bold")
     terminal.line(f"sha256 {description.digest}")
+    if source.manifest is not None:
+        api = _plugin_api(source.manifest)
+        fits = "" if api["compatible"] else ", which does not fit"
+        terminal.line(f"plugin API {api['asked']}; offered: {', '.join(api['offered'])}{fits}")
     terminal.line("imports" if description.imports else "imports nothing", "bold")
     for imported in description.imports:
         terminal.line(f"  {imported}")

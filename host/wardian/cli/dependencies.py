@@ -12,6 +12,7 @@ from rich.tree import Tree
 from wardian.cli.client import Client, connect, plugin_path
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.cli.text import visible
+from wardian.client.uploads import Source
 
 _ON = {"active", "degraded", "enabled"}
 
@@ -38,10 +39,10 @@ def install_together(
     packages: list[tuple[str, bytes, bytes | None]], query: Mapping[str, Any]
 ) -> Any:
     """Install packages in one change, each given with its file's name and its signature if any."""
-    files: list[tuple[str, tuple[str, bytes]]] = []
-    for name, package, signature in packages:
-        files.append(("package", (name, package)))
-        files += [] if signature is None else [("signature", (name, signature))]
+    files: list[tuple[str, Source]] = []
+    for _, package, signature in packages:
+        files.append(("package", package))
+        files += [] if signature is None else [("signature", signature)]
     with connect() as client:
         return client.upload_files("/installs", files, query)
 

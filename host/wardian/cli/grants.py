@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from wardian.cli.client import connect, plugin_path
+from wardian.cli.enhancements_asked import show_enhancements
 from wardian.cli.plugins import Name
 from wardian.cli.reviews import show_review
 from wardian.cli.terminal import Json, Terminal, command
@@ -54,4 +55,9 @@ def revoke(name: Name, permissions: Permissions, json: Json = False) -> None:
 
 
 def _answer(terminal: Terminal, view: dict[str, Any]) -> None:
-    terminal.answer(view, lambda: show_review(terminal, view["review"]))
+    terminal.answer(view, lambda: _show(terminal, view))
+
+
+def _show(terminal: Terminal, view: dict[str, Any]) -> None:
+    show_review(terminal, view["review"])
+    show_enhancements(terminal, view["enhancements"])

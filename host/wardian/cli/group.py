@@ -57,6 +57,16 @@ class NamedCommands(Commands):
         return super().parse_args(ctx, args)
 
 
+class ShownCommands(Commands):
+    """Commands of which ``show`` is meant where none is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse ``args``, with the command put in that was left out."""
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
 def _asks_for_json(arguments: list[str]) -> bool:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     return _JSON in arguments[:end]

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from wardian.cli.client import DEFAULT_URL
 from wardian.cli.environment import KEY_VARIABLE, URL_VARIABLE
 from wardian.cli.terminal import Json, Terminal, command
+from wardian.client.options import DEFAULT_URL
 
 PATH = "/mcp"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from wardian.cli.client import connect, plugin_path
 from wardian.cli.dependencies import dependents_of, install_together
+from wardian.cli.enhancements_asked import show_enhancements
 from wardian.cli.failures import failure
 from wardian.cli.reviews import note_how_to_grant, show_review, show_webhooks
 from wardian.cli.schedules_asked import show_asked
@@ -37,8 +39,6 @@ AllowOtherPublisher = Annotated[
         help="Take it though it is not signed by whoever signed the plugin before.",
     ),
 ]
-
-_CHUNK_BYTES = 256 * 1024
 
 
 @command
@@ -80,9 +80,8 @@ def install(
     (source,) = sources
     package = package_at(source)
     signed = signature_of(source, signature)
-    with connect() as client:
-        chunks = uploading(terminal, package, source.name)
-        view = client.upload("/plugins", chunks, len(package), query, signed)
+    with connect() as client, uploading(terminal, package, source.name) as progress:
+        view = client.upload("/plugins", package, progress, query, signed)
     terminal.answer(view, lambda: _show_installed(terminal, view))
 
 
@@ -191,8 +190,11 @@ def _with_signatures(
     return [(each.name, package_at(each), signature_of(each, None)) for each in sources]
 
 
-def uploading(terminal: Terminal, package: bytes, label: str) -> Iterator[bytes]:
-    """Yield a package in pieces, with a bar for who watches."""
+@contextmanager
+def uploading(
+    terminal: Terminal, package: bytes, label: str
+) -> Iterator[Callable[[int, int | None], None]]:
+    """Lend what is told how much of a package has gone, with a bar for who watches."""
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -200,13 +202,16 @@ def uploading(terminal: Terminal, package: bytes, label: str) -> Iterator[bytes]
         console=terminal.err,
         transient=True,
         disable=terminal.json or not terminal.err.is_terminal,
-    ) as progress:
-        task = progress.add_task("uploading", total=len(package))
-        for start in range(0, len(package), _CHUNK_BYTES):
-            piece = package[start : start + _CHUNK_BYTES]
-            yield piece
-            progress.advance(task, len(piece))
-    terminal.note(f"{label}: sent; the host checks and compiles it.")
+    ) as bar:
+        task = bar.add_task("uploading", total=len(package))
+
+        def sent(gone: int, total: int | None) -> None:
+            bar.update(task, completed=gone)
+            if gone == total:
+                bar.stop()
+                terminal.note(f"{label}: sent; the host checks and compiles it.")
+
+        yield sent
 
 
 def _show_installed(terminal: Terminal, view: dict[str, Any]) -> None:
@@ -216,6 +221,7 @@ def _show_installed(terminal: Terminal, view: dict[str, Any]) -> None:
     show_webhooks(terminal, view["webhooks"])
     note_how_to_grant(terminal, f"wardian grant {view['name']}", view["review"])
     show_asked(terminal, view["schedules"])
+    show_enhancements(terminal, view["enhancements"])
     for function in view["functions"]:
         terminal.line(f"  {function}")
 
@@ -263,6 +269,7 @@ def _show_plugin(
         terminal.line(line)
     show_review(terminal, view["review"])
     show_asked(terminal, view["schedules"])
+    show_enhancements(terminal, view["enhancements"])
     show_webhooks(terminal, view["webhooks"])
     for name, function in functions.items():
         terminal.line(f"{name}: {function.get('signature', '')}")

@@ -10,13 +10,15 @@ import msgspec
 import typer
 
 from wardian.cli.client import connect, plugin_path
+from wardian.cli.enhancements_asked import show_enhancements
 from wardian.cli.failures import Failure
 from wardian.cli.schedules_asked import show_asked
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.errors import InvalidArguments, NotFound
 from wardian.plugins.demands import demands_of
-from wardian.plugins.manifest import MANIFEST_NAME, Manifest, parse_manifest
-from wardian.plugins.package import read_source
+from wardian.plugins.enhancements import enhancements_asked
+from wardian.plugins.manifest import Manifest, parse_manifest
+from wardian.plugins.package import manifest_at, read_source
 from wardian.plugins.schedules import schedule_asked
 from wardian.policy.grants import Authority
 from wardian.policy.levels import Level
@@ -64,6 +66,7 @@ def review_source(
         "required_scopes": list(demands.required_scopes),
         "oauth_scopes": list(demands.oauth_scopes),
         "schedules": msgspec.to_builtins([schedule_asked(each) for each in manifest.schedule]),
+        "enhancements": msgspec.to_builtins(enhancements_asked(manifest.enhancements)),
         "webhooks": msgspec.to_builtins(webhook_asks(manifest)),
         "running_version": view["version"] if view else None,
         "widened": msgspec.to_builtins(widened(running, demands)) if running else [],
@@ -139,6 +142,7 @@ def _show(terminal: Terminal, answer: dict[str, Any], source: Path, *, compared:
     terminal.line(f"{title}{against}.", "bold")
     show_review(terminal, answer["review"])
     show_asked(terminal, answer["schedules"])
+    show_enhancements(terminal, answer["enhancements"])
     for name in ("required_scopes", "oauth_scopes"):
         if answer[name]:
             terminal.line(f"{name.replace('_', ' ')}: {', '.join(answer[name])}")
@@ -167,7 +171,7 @@ def _manifest_at(source: Path) -> Manifest:
         raise InvalidArguments(f"There is no file or directory {str(source)!r}.")
     try:
         if source.is_dir():
-            return parse_manifest((source / MANIFEST_NAME).read_bytes())
+            return parse_manifest(manifest_at(source))
         return read_source(source).manifest
     except OSError as error:
         raise InvalidArguments(

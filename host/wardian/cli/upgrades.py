@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -10,6 +9,7 @@ import typer
 
 from wardian.cli.changes import show_changes
 from wardian.cli.client import Client, connect, plugin_path
+from wardian.cli.enhancements_asked import show_enhancement_changes
 from wardian.cli.failures import failure
 from wardian.cli.plugins import (
     AllowOlder,
@@ -139,6 +139,7 @@ def show_report(terminal: Terminal, report: dict[str, Any]) -> None:
         terminal.line(f"needs approval: {', '.join(report['needs_approval'])}", "bold yellow")
     for step in report["migrations"]:
         terminal.line(f"migrates stored data from {step['from_version']} to {step['to_version']}")
+    show_enhancement_changes(terminal, report["enhancements"])
     for user in report["dependents"]:
         takes = "takes it" if user["takes_it"] else f"takes {user['range']}, which this is not"
         style = "" if user["takes_it"] else "yellow"
@@ -202,10 +203,10 @@ def _send(
     terminal: Terminal, client: Client, upload: _Upload, query: dict[str, Any]
 ) -> dict[str, Any]:
     name, label, package, signature = upload
-    chunks: Iterable[bytes] = uploading(terminal, package, label)
-    answer: dict[str, Any] = client.upload(
-        plugin_path(name, "/upgrade"), iter(chunks), len(package), query, signature
-    )
+    with uploading(terminal, package, label) as progress:
+        answer: dict[str, Any] = client.upload(
+            plugin_path(name, "/upgrade"), package, progress, query, signature
+        )
     return answer
 
 

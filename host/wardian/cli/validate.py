@@ -13,6 +13,7 @@ from wardian.cli.authoring.manifest import Checked, check_at
 from wardian.cli.local import inspect_once
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.errors import Fault
+from wardian.plugins.enhancements import check_enhancements
 from wardian.plugins.faults import located
 from wardian.plugins.manifest_schema import manifest_schema
 from wardian.policy.levels import LEVELS
@@ -44,6 +45,7 @@ def validate(
     if description is not None:
         with located(checked.source):
             check_functions(checked.manifest, description)
+            check_enhancements(checked.manifest.enhancements, description.functions)
     warnings = checked.remarks(description.imports) if description else []
     answer = {
         "valid": True,

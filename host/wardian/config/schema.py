@@ -26,25 +26,37 @@ it does not fit, all of them before the first is seen; that it fails costs nothi
 
 FAULTS_TOLD = 20
 
-UNLOCATED = Fault(
-    "The configuration does not fit the plugin's schema: it is too large to say where."
-)
+CONFIG_SCHEMA = "config_schema"
+CONFIGURATION = "The configuration"
+
+
+def _unlocated(what: str) -> Fault:
+    return Fault(f"{what} does not fit the plugin's schema: it is too large to say where.")
+
+
+UNLOCATED = _unlocated(CONFIGURATION)
 
 _PATTERN_BYTES = 1024 * 1024
 _SHOWN_CHARS = 500
 
 
 class ConfigSchema:
-    """A checked schema, ready to judge configurations."""
+    """A checked schema, ready to judge configurations, or other data of a plugin's."""
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        """Compile ``schema``.
+    def __init__(
+        self, schema: Mapping[str, Any], *, where: str = CONFIG_SCHEMA, what: str = CONFIGURATION
+    ) -> None:
+        """Compile ``schema``, which is ``where`` in the manifest and judges ``what``.
 
         Raises:
             InvalidManifest: it is not a JSON Schema, or one that this host takes; with the path.
         """
-        self._nodes = measured(schema).nodes
-        check_patterns(schema)
+        self._what = what
+        try:
+            self._nodes = measured(schema).nodes
+            check_patterns(schema)
+        except InvalidManifest as exc:
+            raise _elsewhere(exc, where) from exc
         try:
             self._validator = Draft202012Validator(
                 dict(schema),
@@ -58,8 +70,8 @@ class ConfigSchema:
             steps = getattr(exc, "instance_path", [])
             message = str(getattr(exc, "message", exc)).partition("\n")[0]
             raise InvalidManifest(
-                f"The config_schema is not a JSON Schema: {message[:_SHOWN_CHARS]}.",
-                path=path_within("config_schema", steps),
+                f"The {where} is not a JSON Schema: {message[:_SHOWN_CHARS]}.",
+                path=path_within(where, steps),
             ) from exc
 
     def check(self, values: Mapping[str, Any]) -> None:
@@ -84,9 +96,9 @@ class ConfigSchema:
             return []
         found = self._faults(values)
         if not found:
-            return [UNLOCATED]
+            return [_unlocated(self._what)]
         wrong = [fault for fault in found if not (partial and _is_missing(fault))]
-        return [_fault(fault) for fault in wrong[:most]]
+        return [_fault(self._what, fault) for fault in wrong[:most]]
 
     def check_defaults(self, values: Mapping[str, Any]) -> None:
         """Check a manifest's defaults, which may leave to the operator what is required.
@@ -117,12 +129,16 @@ def _is_missing(fault: ValidationError) -> bool:
     return isinstance(fault.kind, ValidationErrorKind.Required)
 
 
-def _fault(fault: ValidationError) -> Fault:
+def _elsewhere(error: InvalidManifest, where: str) -> InvalidManifest:
+    """Say the same of a schema that has another name."""
+    path = (error.path or CONFIG_SCHEMA).replace(CONFIG_SCHEMA, where, 1)
+    return InvalidManifest(error.message.replace(CONFIG_SCHEMA, where, 1), path=path)
+
+
+def _fault(what: str, fault: ValidationError) -> Fault:
     path = path_of(fault.instance_path)
     where = f"{path}: " if path else ""
-    return Fault(
-        f"The configuration does not fit the plugin's schema: {where}{_told(fault)}.", path or None
-    )
+    return Fault(f"{what} does not fit the plugin's schema: {where}{_told(fault)}.", path or None)
 
 
 def _default_fault(fault: ValidationError) -> Fault:

@@ -6,6 +6,7 @@ from wardian.events.event import Event, PluginEvent, SystemEvent
 from wardian.events.event_bus import EventBus, Subscription
 from wardian.events.events import Events
 from wardian.events.limits import AppLimits, Drop, DropReason, Kind, PublishLimits, PublishPolicy
+from wardian.events.observers import PluginObserver, observes
 from wardian.events.topics import MAX_TOPIC_CHARS, check_pattern, check_topic, matches
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Kind",
     "Outcome",
     "PluginEvent",
+    "PluginObserver",
     "PublishLimits",
     "PublishPolicy",
     "Settlement",
@@ -33,4 +35,5 @@ __all__ = [
     "check_pattern",
     "check_topic",
     "matches",
+    "observes",
 ]

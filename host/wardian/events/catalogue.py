@@ -42,6 +42,12 @@ _FAILED = "from to reason step"
 _LAYER = "layer environment origin paths further_paths version"
 
 SYSTEM_EVENTS: Mapping[str, Told] = {
+    "api.denied": _told(
+        "A key was refused what it asked for: the `request`, the type of the error as `name`, and "
+        "how often within the hour.",
+        "request actor layer name? count",
+    ),
+    "audit.exported": _told("The audit trail was exported.", "audit actor"),
     "config.changed": _told(
         "A configuration was changed, of one plugin or of all of the tenant's: which paths of "
         "which layer, and for which `plugins` another one is in force.",
@@ -79,8 +85,23 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "endpoint to receive: how many in the last ten seconds, why, and the last one's topic.",
         "plugin? app? endpoint? reason count topic",
     ),
+    "function.failed": _told(
+        "Calls of a watched function were stopped, trapped or lost: how many in the last ten "
+        "seconds, how long the longest took, and how the last one ended.",
+        "plugin function count longest_seconds outcome",
+    ),
+    "function.slow": _told(
+        "Calls of a watched function took longer than its manifest calls slow: how many in the "
+        "last ten seconds, how long the longest took, and how the last one ended.",
+        "plugin function count longest_seconds outcome",
+    ),
     "key.created": _told("An API key was made.", "key actor id scopes"),
     "key.revoked": _told("An API key was revoked.", "key actor id scopes"),
+    "permission.denied": _of_plugin(
+        "A plugin was refused something by a host function: the permission that was judged as "
+        "`name`, by which `layer`, and how often within the hour.",
+        "layer function? name? version call_id caller count",
+    ),
     "plugin.active": _of_plugin("It takes calls, or does so without a reservation again.", _STATE),
     "plugin.configured": _of_plugin("Its own configuration was changed.", _LAYER),
     "plugin.degraded": _of_plugin("It takes calls, and does not do well.", _STATE),
@@ -137,6 +158,16 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     "plugin.recordings-removed": _of_plugin("Its recordings were removed.", "removed"),
     "plugin.rolled-back": _of_plugin("It is at an earlier version again.", _VERSIONS),
     "plugin.rollback-failed": _of_plugin("It stayed at its version.", _FAILED),
+    "plugin.row-data-migrated": _of_plugin(
+        "Data that it keeps beside rows was brought to the schema of its version, or could not be.",
+        "kind schema_version migrated failed",
+    ),
+    "plugin.row-data-removed": _of_plugin(
+        "What it kept beside a row of the host's own was removed.", "kind row"
+    ),
+    "plugin.row-data-set": _of_plugin(
+        "What it keeps beside a row of the host's own was changed.", "kind row"
+    ),
     "plugin.schedule-paused": _of_plugin("One of its schedules does not run any more.", "schedule"),
     "plugin.schedule-resumed": _of_plugin("One of its schedules runs again.", "schedule"),
     "plugin.schedule-run": _of_plugin("Somebody had one of its schedules run now.", "schedule"),
@@ -149,6 +180,14 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "reason.",
         "webhooks",
     ),
+    "quota.exceeded": _told(
+        "A quota of the day is used up: calls that would use more of it are refused until the next "
+        "day begins in UTC. Told once a day.",
+        "quota used limit day",
+    ),
+    "quota.nearing": _told(
+        "Four fifths of a quota of the day are used. Told once a day.", "quota used limit day"
+    ),
     "schedule.failed": _told(
         "A run of a schedule failed, or was lost with its host; `outcome` tells which.",
         "plugin schedule run outcome reason",
@@ -159,6 +198,10 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     ),
     "tenant.created": _told(
         "A tenant was made; told in the tenant and in the default one.", "tenant actor"
+    ),
+    "tenant.quotas-set": _told(
+        "What the tenant may use in place of the host's own quotas was set.",
+        "tenant actor before quotas",
     ),
     "trust.changed": _told(
         "Whom the tenant trusts has changed: `what` is `publisher-added`, `publisher-removed`, "

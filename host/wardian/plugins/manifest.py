@@ -8,7 +8,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from wardian.plugins.documents import JsonObject
+from wardian.plugins.enhancements import ENHANCEMENTS_MAX, Enhancement
 from wardian.plugins.faults import refusal
+from wardian.plugins.paths import parse_path
+from wardian.plugins.row_data import KINDS_MAX, RowData
 from wardian.plugins.schedules import SCHEDULES_MAX, Schedule
 from wardian.plugins.tables import (
     MANY,
@@ -119,6 +122,23 @@ class Manifest(Table):
         ),
         distinct("name"),
     ] = ()
+    row_data: Annotated[
+        tuple[RowData, ...],
+        Field(
+            max_length=KINDS_MAX,
+            strict=False,
+            description="Data that it has beside rows of the host's and of host apps'.",
+        ),
+        distinct("kind"),
+    ] = ()
+    enhancements: Annotated[
+        tuple[Enhancement, ...],
+        Field(
+            max_length=ENHANCEMENTS_MAX,
+            strict=False,
+            description="What the host does around its functions.",
+        ),
+    ] = ()
     health_check: Annotated[
         HealthCheck | None, Field(description="When the host asks whether it is well.")
     ] = None
@@ -149,6 +169,17 @@ class Manifest(Table):
     def _needs_others_only(self) -> Self:
         if self.name in self.dependencies:
             raise ValueError("dependencies has the plugin itself")
+        return self
+
+    @model_validator(mode="after")
+    def _answers_each_path_once(self) -> Self:
+        seen: dict[tuple[Any, ...], str] = {}
+        for number, endpoint in enumerate(self.api_endpoints):
+            shape = (endpoint.method, *parse_path(endpoint.path).segments)
+            if shape in seen:
+                sentence = f"answers the same as {seen[shape]!r}"
+                raise fault_at(("api_endpoints", number, "path"), sentence)
+            seen[shape] = endpoint.path
         return self
 
     @model_validator(mode="after")

@@ -24,6 +24,10 @@ COMPONENT_NAME = "plugin.wasm"
 README_NAME = "README.md"
 DIGESTS_NAME = "digests.json"
 UI_FOLDER = "ui/"
+DECLARED_NAME = ".wardian-build/enhancements.toml"
+"""In a plugin's directory: what its build found in the source and the manifest is to have beside
+what it says; see `manifest_at`."""
+
 _MAX_DIGESTS_BYTES = 128 * 1024
 _WASM_MAGIC = b"\0asm"
 MAX_PACKAGE_BYTES = 256 * 1024 * 1024
@@ -108,12 +112,34 @@ def read_directory(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Packa
         if size > left:
             raise PayloadTooLarge(f"The package's files are larger than {max_bytes} bytes.")
         left -= size
-        members[name] = path.read_bytes()
+        members[name] = manifest_at(folder) if name == MANIFEST_NAME else path.read_bytes()
     members[COMPONENT_NAME] = members.pop(_component_among(members))
     digests = {name: sha256_hex(content) for name, content in sorted(members.items())}
     content = write_archive(members | {DIGESTS_NAME: dump_json(digests).encode()})
     # What can be packed can be installed: it is judged as if it came from somebody else.
     return read_package(content, max_bytes=max_bytes)
+
+
+def manifest_at(folder: Path) -> bytes:
+    """Return the text of a directory's manifest as it is packed: the author's own, and behind it
+    what the build found declared in the source.
+
+    Raises:
+        InvalidManifest: what the build left there is a link to somewhere else.
+    """
+    own, declared = folder / MANIFEST_NAME, folder / DECLARED_NAME
+    text = _beginning(own)
+    if declared.is_symlink() or declared.parent.is_symlink():
+        raise InvalidManifest(f"{DECLARED_NAME} is a link; it is what `wardian build` writes.")
+    if not declared.is_file():
+        return text
+    return b"\n\n".join((text.rstrip(b"\n"), _beginning(declared)))
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        # One more, so that a file that is too large is seen to be.
+        return stream.read(MAX_MANIFEST_BYTES + 1)
 
 
 def read_source(source: bytes | str | Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> Package:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from wardian.errors import InvalidArguments, InvalidManifest
+from wardian.plugins.api_versions import check_api_version
 from wardian.plugins.manifest import Manifest
 from wardian.policy.levels import Level
 from wardian.policy.permissions import Permission, parse_permission
@@ -39,9 +40,9 @@ class StoredContent(NamedTuple):
 def read_content(row: PluginRow) -> StoredContent:
     """Return what a plugin's row holds, or why that is not taken any more."""
     try:
-        return StoredContent(
-            Manifest.restored(row.manifest), msgspec.convert(row.description, Description)
-        )
+        manifest = Manifest.restored(row.manifest)
+        check_api_version(manifest.api_version)
+        return StoredContent(manifest, msgspec.convert(row.description, Description))
     except (InvalidManifest, msgspec.ValidationError) as error:
         fault = (
             f"what is stored of {row.plugin_version} is not taken by this version of Wardian: "

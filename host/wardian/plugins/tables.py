@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from wardian.errors import InvalidArguments
+from wardian.plugins.paths import parse_path
 from wardian.plugins.text import Address, AssetPath, Line, Name, Prose, UrlPath, Version
 from wardian.policy.permissions import Permission, expression, parse_permission
 
@@ -78,7 +79,13 @@ class PermissionRequest(Table):
 class ApiEndpoint(Table):
     """An HTTP path of the host's that answers with one of the plugin's functions."""
 
-    path: Annotated[UrlPath, Field(description="The path, below the plugin's own.")]
+    path: Annotated[
+        UrlPath,
+        Field(
+            description="The path, below the plugin's own; `{name}` as a whole segment is the "
+            "function's parameter of that name."
+        ),
+    ]
     method: Annotated[
         Literal["GET", "POST", "PUT", "PATCH", "DELETE"], Field(description="The HTTP method.")
     ] = "POST"
@@ -87,6 +94,12 @@ class ApiEndpoint(Table):
         Field(min_length=1, description="The function that answers: `name` or `interface#name`."),
     ]
     description: Annotated[Prose, Field(description="What it is for.")] = ""
+
+    @field_validator("path")
+    @classmethod
+    def _has_segments(cls, value: str) -> str:
+        parse_path(value)
+        return value
 
 
 class UiComponent(Table):

@@ -35,6 +35,8 @@ class Account:
         memory_bytes: what it held then, by the same.
         fuel_within: what the calls that it made of others spent.
         memory_peak_bytes: the most that it and one of them held together.
+        host_calls_within: of what the broker counts for both, what those calls made.
+        sent, received: bytes of its own HTTP requests on the wire, without those of these calls.
     """
 
     began_at: float | None = None
@@ -42,11 +44,15 @@ class Account:
     memory_bytes: int = 0
     fuel_within: int = 0
     memory_peak_bytes: int = 0
+    host_calls_within: int = 0
+    sent: int = 0
+    received: int = 0
     _taken: int = 0
 
     def charge(self, usage: Usage) -> None:
         """Count what a call that this one made has spent, however it ended."""
         self.fuel_within += usage.fuel
+        self.host_calls_within += usage.host_calls
         together = self.memory_bytes + usage.memory_bytes
         self.memory_peak_bytes = max(self.memory_peak_bytes, together)
 

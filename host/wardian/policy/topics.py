@@ -10,10 +10,15 @@ RESERVED = (
     "credential",
     "vault",
     "event",
+    "function",
     "endpoint",
     "schedule",
     "key",
     "tenant",
+    "audit",
+    "api",
+    "permission",
+    "quota",
 )
 """First words of the topics that only the host publishes to."""
 

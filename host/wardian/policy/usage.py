@@ -21,6 +21,8 @@ class Usage:
         output_bytes: size of the encoded result.
         log_lines: log lines kept.
         dropped_log_lines: log lines past the budget.
+        attempts: how many attempts this is the sum of; 0 if none was made for this call.
+        cached: whether the answer was one that is kept.
     """
 
     wall_seconds: float = 0.0
@@ -34,3 +36,5 @@ class Usage:
     output_bytes: int = 0
     log_lines: int = 0
     dropped_log_lines: int = 0
+    attempts: int = 1
+    cached: bool = False

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from wardian.capabilities import Budget, CallContext, CallFacts
+from wardian.capabilities import Budget, CallContext, CallFacts, Course
 from wardian.capabilities.logging import write_output
 from wardian.config import configured
 from wardian.crypto.identifiers import new_id
@@ -19,6 +18,7 @@ from wardian.plugins import Installed
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.text import escaped
 from wardian.plugins.trust import Trust
+from wardian.policy import trace
 from wardian.policy.grants import Authority
 from wardian.policy.layers import Environment
 from wardian.policy.leaks import Leaks
@@ -26,6 +26,7 @@ from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.policy.limits import Limits, limits_from
 from wardian.policy.permissions import Permission
 from wardian.policy.usage import Usage
+from wardian.runtime.accounting import Accounting, Entry
 from wardian.runtime.arguments import UNENCODABLE, fault_of
 from wardian.runtime.call_log import CallLog, Ended
 from wardian.runtime.executor.job import HostCalls, Job, Place
@@ -34,8 +35,7 @@ from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.ports import Executor
 from wardian.runtime.recording import Recorder
-from wardian.runtime.sinks import may_meet_credentials
-from wardian.runtime.statistics import Statistics
+from wardian.runtime.sinks import Sinks, may_meet_credentials
 from wardian.runtime.tape import RecordedCall, Tape, is_recorded
 from wardian.runtime.views import CallOutcome
 from wardian.storage.documents import dump_json
@@ -45,8 +45,6 @@ SETTLED_MAX = 1_024
 FAULT_CHARACTERS_MAX = 500
 """How much is kept of why a call of the host's own failed."""
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?")
-_MAX_TRACEPARENT_CHARS = 256
 _MAX_NAME_CHARS = 200
 
 
@@ -56,7 +54,8 @@ class CallRequest:
 
     Attributes:
         limits: overrides by name, which only ever lower.
-        counted: whether the plugin's statistics are to have it.
+        counted: whether the plugin's statistics are to have it, and the day's quotas; not if it is
+            the host's own.
         call_id: one is made when it is None.
         caller: the call of another plugin that makes this one, and waits for it. Its rights and its
             budget are what this one has at most.
@@ -65,6 +64,7 @@ class CallRequest:
         scopes: of the key that the first call of all was made with; None if it took no key.
         is_kept: whether the host writes down what it answers, or why it failed; then these have
             nothing of what the call was given by ``reveal``, either.
+        course: where what the call does is noted, if somebody wants to know.
     """
 
     function: str
@@ -75,11 +75,13 @@ class CallRequest:
     call_id: str | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
     caller: CallContext | None = None
     hops: int = 0
     origin: str | None = None
     scopes: Collection[str] | None = None
     is_kept: bool = False
+    course: Course | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,16 @@ class CallPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A call that was not run, because the host had its answer."""
+
+    id: str
+    function: str
+    seconds: float
+    nested: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallServices:
     """What calls are made with."""
 
@@ -124,7 +136,7 @@ class CallServices:
     functions: HostFunctions
     files: PackageFiles
     telemetry: Telemetry
-    statistics: Statistics
+    accounting: Accounting
     monitoring: Monitoring
     recorder: Recorder
     trust: Trust
@@ -155,13 +167,34 @@ class Calls:
             SignatureInvalid, Revoked: the tenant does not trust the plugin, or no more.
             Conflict: the plugin was stopped meanwhile; see `wardian.runtime.halts`.
             Refused: the call that makes it has too little left for it.
+            QuotaExceeded: the tenant has used up what it may use in a day.
+            TryLater: the host cannot write down what calls use.
         """
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
+        entry = await self._services.accounting.admitted(
+            plugin.tenant,
+            partial(self._fuel_of, plugin, request),
+            counted=request.counted,
+            nested=request.caller is not None,
+        )
+        with entry:
+            return await self._run(plugin, request, function, entry)
+
+    def _fuel_of(self, plugin: Installed, request: CallRequest) -> int | None:
+        """Return the most fuel that a call from outside may spend; None if it is not metered."""
+        limits = self._policy.limits(self._policy.level(plugin))
+        return limits_from(request.limits or {}, limits).fuel
+
+    async def _run(
+        self, plugin: Installed, request: CallRequest, function: str, entry: Entry
+    ) -> CallOutcome:
         leaks, settled = await self._started(plugin)
         # Nothing is awaited from here until the call is among those that are running.
         plugin = settled.plugin
-        context = _context(settled, request, _limits(settled, request), leaks)
+        limits = entry.bounded(_limits(settled, request), settled.authority)
+        context = _context(settled, request, limits, leaks)
+        entry.begins(plugin, function, context)
         job = self._job(settled, context, function, request.arguments)
         if plugin.monitored:
             self._watch(context)
@@ -174,7 +207,7 @@ class Calls:
         key = id(context)
         running = self._running[key] = _Running(plugin, context, asyncio.current_task(), job.place)
         try:
-            return await self._measured(plugin, job, context, answer, request.counted)
+            return await self._measured(plugin, job, context, answer, entry)
         except asyncio.CancelledError:
             running.explain()
             raise
@@ -270,6 +303,41 @@ class Calls:
     def authority(self, plugin: Installed) -> Authority:
         """Return what a plugin may do now."""
         return self._policy.authority(plugin)
+
+    @property
+    def sinks(self) -> Sinks:
+        """What looks through what calls write."""
+        return self._services.functions.sinks
+
+    def limits(self, plugin: Installed, request: CallRequest) -> Limits:
+        """Return the limits that a call would have, but for those of a call that makes it.
+
+        Raises:
+            InvalidArguments: an unknown limit, or a value outside its range.
+        """
+        policy = self._policy
+        return limits_from(request.limits or {}, policy.limits(policy.level(plugin)))
+
+    def settings_of(self, plugin: Installed) -> tuple[Authority, Mapping[str, Any]]:
+        """Return what a plugin may do now, and the configuration that it sees."""
+        manifest = plugin.manifest
+        environment, default = self._policy.environment, manifest.default_config
+        found = configured(plugin.documents, environment, manifest.config_schema, default)
+        return self.authority(plugin), found
+
+    async def answered(self, plugin: Installed, call: Answered) -> None:
+        """Count a call that had its answer without being run; before it is given.
+
+        Raises:
+            QuotaExceeded: the tenant has used up its calls of the day.
+            TryLater: the host cannot write down what calls use.
+        """
+        await self._services.accounting.answered(
+            plugin, call.function, call.seconds, nested=call.nested
+        )
+        self._services.telemetry.call_ended(plugin.tenant, plugin.name, "ok", call.seconds)
+        ended = Ended(call.id, plugin.name, plugin.version, call.function, "ok", call.seconds)
+        self.log.ended(ended, failed=False)
 
     def regrant(self, plugin: Installed) -> None:
         """Apply a plugin's present grants to its calls that are running, of any version.
@@ -371,35 +439,32 @@ class Calls:
         job: Job,
         context: CallContext,
         answer: HostCalls,
-        counted: bool,
+        entry: Entry,
     ) -> CallOutcome:
         try:
             outcome = await self._services.executor.call(job, answer)
         except CallError as error:
             error.usage = _merged(error.usage, context.budget)
+            entry.finish(error.usage, error.type)
             self._services.functions.sinks.clean(context, error)
-            self._record(plugin, job, error.usage, error, counted)
+            self._record(plugin, job, error.usage, error)
             if isinstance(answer, Tape):
                 answer.ended(error.usage, error=error, known=context.leaks)
             raise
         usage = _merged(outcome.usage, context.budget)
+        entry.finish(usage, "ok")
         result = await self._services.functions.sinks.result(context, outcome.result)
-        self._record(plugin, job, usage, None, counted)
+        self._record(plugin, job, usage, None)
         if isinstance(answer, Tape):
             answer.ended(usage, result, known=context.leaks)
         return CallOutcome(result, usage, job.call_id)
 
-    def _record(
-        self, plugin: Installed, job: Job, usage: Usage, error: CallError | None, counted: bool
-    ) -> None:
+    def _record(self, plugin: Installed, job: Job, usage: Usage, error: CallError | None) -> None:
         outcome = "ok" if error is None else error.type
         seconds = usage.wall_seconds
         self._services.telemetry.call_ended(plugin.tenant, plugin.name, outcome, seconds)
         # A guest's own error is an answer: only a call that was stopped or lost is a fault.
         failed = error is not None and not isinstance(error, GuestError)
-        if counted:
-            statistics = self._services.statistics
-            statistics.record(plugin.tenant, plugin.id, failed=failed, seconds=seconds)
         ended = Ended(job.call_id, plugin.name, plugin.version, job.function, outcome, seconds)
         self.log.ended(ended, failed=failed)
 
@@ -499,7 +564,8 @@ def _context(
         plugin_id=plugin.id,
         version=plugin.version,
         correlation_id=(request.correlation_id or call_id)[:_MAX_NAME_CHARS],
-        traceparent=_valid_traceparent(request.traceparent),
+        traceparent=trace.traceparent(_sent(request.traceparent)),
+        tracestate=trace.tracestate(_sent(request.tracestate)),
         hops=request.hops if caller is None else caller.facts.hops,
         origin=request.origin if caller is None else caller.facts.origin,
         scopes=request.scopes,
@@ -514,6 +580,7 @@ def _context(
         # Whoever is not looked through is given nothing: it could keep what it is sent back.
         given_out=[] if caller is None or leaks is None else caller.given_out,
         is_kept=request.is_kept,
+        course=request.course,
     )
 
 
@@ -565,8 +632,5 @@ def _name_fault(error: InvalidArguments, arguments: Mapping[str, Any]) -> None:
             raise fault from error
 
 
-def _valid_traceparent(text: str | None) -> str | None:
-    """W3C Trace Context: a header that does not parse is as good as none."""
-    if text is None or len(text) > _MAX_TRACEPARENT_CHARS or not _TRACEPARENT.fullmatch(text):
-        return None
-    return text
+def _sent(header: str | None) -> list[str]:
+    return [] if header is None else [header]

@@ -7,8 +7,10 @@ how each call ended is told to those who watch over plugins.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
+from wardian.capabilities import Course
 from wardian.errors import (
     CallError,
     Conflict,
@@ -23,6 +25,7 @@ from wardian.errors import (
 from wardian.plugins import Installed, PluginState, Registry
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
+from wardian.runtime.enhancements import Chains, Passing
 from wardian.runtime.gates import Gates
 from wardian.runtime.recall import Recall
 from wardian.runtime.scopes import check_scopes
@@ -54,6 +57,7 @@ class EntranceParts:
     supervisor: Supervisor
     traffic: Traffic
     calls: Calls
+    chains: Chains
 
 
 class Entrance:
@@ -86,10 +90,38 @@ class Entrance:
                 crashes, and too many calls of it wait.
             SignatureInvalid, Revoked: the tenant does not trust the plugin, or no more; it is
                 quarantined then.
+            RateLimited: the function was called as often as the plugin's manifest lets it.
             Forbidden: the key that all began with lacks scopes that the plugin requires.
             Conflict: it would have to wait for an upgrade that waits for the calling plugin.
             CallError, InvalidArguments, NotFound: as of `Calls.run`, and what ``find`` raises.
         """
+        plugin = await self._ready(find, request)
+        check_scopes(plugin, request.scopes)
+        if not plugin.manifest.enhancements:
+            return await self._run(plugin, request, request)
+        return await self._enhanced(plugin, find, request)
+
+    async def _enhanced(self, plugin: Installed, find: Find, request: CallRequest) -> CallOutcome:
+        """Take a call through what its manifest has the host do around the function."""
+        function = plugin.description.resolve(request.function)
+        chain = self._parts.chains.of(plugin).get(function)
+        if chain is None:
+            return await self._run(plugin, request, request)
+
+        async def attempt(passing: Passing, wanted: CallRequest) -> CallOutcome:
+            passing.course = Course()
+            return await self._run(passing.plugin, replace(wanted, course=passing.course), request)
+
+        passing = Passing(
+            plugin=plugin,
+            function=function,
+            find=partial(self._ready, find, request),
+            attempt=attempt,
+        )
+        return await chain.enter(passing, request)
+
+    async def _ready(self, find: Find, request: CallRequest) -> Installed:
+        """Return the plugin to be called, once it can be."""
         supervisor, gates = self._parts.supervisor, self._parts.gates
         plugin = await find()
         while supervisor.rests(plugin) or gates.is_closed(plugin):
@@ -97,15 +129,17 @@ class Entrance:
             await supervisor.rested(plugin)
             await gates.opened(plugin)
             plugin = await find()
-        check_scopes(plugin, request.scopes)
-        return await self._run(plugin, request)
+        return plugin
 
-    async def _run(self, plugin: Installed, request: CallRequest) -> CallOutcome:
+    async def _run(
+        self, plugin: Installed, request: CallRequest, asked: CallRequest
+    ) -> CallOutcome:
+        """Make a call; ``asked`` is what its caller wants, and lowers."""
         supervisor, traffic = self._parts.supervisor, self._parts.traffic
         try:
             outcome = await self._parts.calls.run(plugin, request)
         except WorkerLost as error:
-            await traffic.ended(plugin, error, lowered=_lowered(request, error))
+            await traffic.ended(plugin, error, lowered=_lowered(asked, error))
             await supervisor.lost(plugin, error)
             raise
         except (SignatureInvalid, Revoked) as error:
@@ -113,11 +147,11 @@ class Entrance:
             raise
         except CallError as error:
             supervisor.survived(plugin)
-            await traffic.ended(plugin, error, lowered=_lowered(request, error))
+            await traffic.ended(plugin, error, lowered=_lowered(asked, error))
             raise
         supervisor.survived(plugin)
         if traffic.watches(plugin):
-            await traffic.ended(plugin, None, lowered=_lowered(request, None))
+            await traffic.ended(plugin, None, lowered=_lowered(asked, None))
         return outcome
 
     def _check_may_wait(self, plugin: Installed, request: CallRequest) -> None:

@@ -85,6 +85,7 @@ class Exchange:
             subject=f"plugin:{caller.facts.plugin}",
             correlation_id=caller.facts.correlation_id,
             traceparent=caller.facts.traceparent,
+            tracestate=caller.facts.tracestate,
             caller=caller,
             scopes=caller.facts.scopes,
         )

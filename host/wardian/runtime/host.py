@@ -19,6 +19,8 @@ from wardian.events import EventBus, Events
 from wardian.plugins import Installed, Registry
 from wardian.plugins.releases import read_releases
 from wardian.plugins.trust import Trust
+from wardian.runtime.accounting import Accounts, Analytics, TenantQuotas
+from wardian.runtime.audit import AuditTrail
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.config_edits import Edit, Place
 from wardian.runtime.config_judging import shortcomings
@@ -28,10 +30,18 @@ from wardian.runtime.delivering import Delivering
 from wardian.runtime.dependencies import Switches
 from wardian.runtime.dependency_views import DependenciesView, dependencies_view
 from wardian.runtime.endpoints import Webhooks
+from wardian.runtime.enhancements import (
+    Chains,
+    Enhancements,
+    OfferedFunction,
+    Watches,
+    offered,
+)
 from wardian.runtime.entrance import Entrance
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health
 from wardian.runtime.hooks import Hooks
+from wardian.runtime.idempotency import Idempotency
 from wardian.runtime.installs import Grants, Installer
 from wardian.runtime.intake import Delivery
 from wardian.runtime.journal import Journal
@@ -43,6 +53,7 @@ from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permission_views import SuggestionView, UsesView
 from wardian.runtime.ports import Executor
+from wardian.runtime.preconditions import Revisions
 from wardian.runtime.publishers import Publishers
 from wardian.runtime.recall import Recall
 from wardian.runtime.recording import Recorder
@@ -50,7 +61,10 @@ from wardian.runtime.recordings import Recordings
 from wardian.runtime.replay import Replays
 from wardian.runtime.revocations import Revocations
 from wardian.runtime.rounds import Rounds
+from wardian.runtime.rows.migrating import RowMigrations
+from wardian.runtime.rows.rows import PluginRows
 from wardian.runtime.schedules.scheduling import Scheduling
+from wardian.runtime.served import Served
 from wardian.runtime.statistics import NO_VITALS, Statistics
 from wardian.runtime.steps import Steps
 from wardian.runtime.stores import Stores
@@ -81,11 +95,10 @@ from wardian.runtime.views import (
     switched_view,
 )
 from wardian.sandbox import wasmtime_version
-from wardian.sandbox.description import FunctionDescription
 from wardian.storage import Database
 from wardian.storage.health import survey
 from wardian.storage.rows import SurveyRow
-from wardian.telemetry import Telemetry
+from wardian.telemetry import Lines, Telemetry
 from wardian.tenants import KeyRing, Tenants
 from wardian.vault import Vault
 
@@ -141,6 +154,9 @@ class HostParts:
     steps: Steps
     calls: Calls
     entrance: Entrance
+    chains: Chains
+    enhancements: Enhancements
+    watches: Watches
     supervisor: Supervisor
     monitoring: Monitoring
     oversight: Oversight
@@ -148,6 +164,9 @@ class HostParts:
     health: Health
     rounds: Rounds
     statistics: Statistics
+    accounts: Accounts
+    analytics: Analytics
+    quotas: TenantQuotas
     executor: Executor
     telemetry: Telemetry
     keys: KeyRing
@@ -160,6 +179,11 @@ class HostParts:
     webhooks: Webhooks
     stores: Stores
     hooks: Hooks
+    audit: AuditTrail
+    served: Served
+    rows: PluginRows
+    row_migrations: RowMigrations
+    idempotency: Idempotency
 
 
 class PluginHost:
@@ -185,8 +209,15 @@ class PluginHost:
         credentials: what plugins use and never see; set, listed and removed by name.
         vault: whether it is sealed, its keys, and new ones.
         hooks: requests of others to plugins' webhooks, and what came of them.
-        offers: what the holder of a key may call.
-        lines: the newest lines that plugins logged, and those to come.
+        rows: what plugins keep beside rows that are not theirs.
+        row_migrations: bring that to the schema of a plugin's version.
+        served: paths that plugins have the host answer with their functions.
+        audit: who did what, from where, and who decided; in pages, exported, verified.
+        idempotency: requests that are carried out once, however often they are sent.
+        revisions: the states that things are in, for those who change them together.
+        analytics: what calls used, by plugin, function and time, and what that costs.
+        quotas: what tenants may use in a day, and what they have used.
+        enhancements: what this host does around the functions of plugins, and the answers it keeps.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -211,9 +242,26 @@ class PluginHost:
         self.credentials = parts.credentials
         self.vault = parts.upkeep
         self.hooks = parts.hooks
-        self.offers = Offers(parts.registry)
-        self.lines = parts.telemetry.lines
+        self.audit = parts.audit
+        self.served = parts.served
+        self.rows = parts.rows
+        self.row_migrations = parts.row_migrations
+        self.idempotency = parts.idempotency
+        self.revisions = Revisions(parts.database)
+        self.analytics = parts.analytics
+        self.quotas = parts.quotas
+        self.enhancements = parts.enhancements
         self.bootstrap_token = bootstrap_token
+
+    @property
+    def offers(self) -> Offers:
+        """What the holders of keys may call."""
+        return Offers(self._parts.registry)
+
+    @property
+    def lines(self) -> Lines:
+        """The newest lines that plugins logged, and those to come."""
+        return self._parts.telemetry.lines
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
         self,
@@ -615,21 +663,19 @@ class PluginHost:
         view = await self.configuration.change(place, edit, tenant=tenant, actor=actor)
         return view.configuration
 
-    async def functions(
-        self, name: str, *, tenant: str = "default"
-    ) -> dict[str, FunctionDescription]:
+    async def functions(self, name: str, *, tenant: str = "default") -> dict[str, OfferedFunction]:
         """Return what of a plugin can be called, by full name.
 
         Raises:
             NotFound: no such plugin.
         """
         plugin = await self._parts.registry.get(tenant, name)
-        return dict(plugin.description.functions)
+        return offered(plugin)
 
-    async def all_functions(self, tenant: str) -> dict[str, dict[str, FunctionDescription]]:
+    async def all_functions(self, tenant: str) -> dict[str, dict[str, OfferedFunction]]:
         """Return the functions of every plugin of a tenant that takes calls now."""
         return {
-            plugin.name: dict(plugin.description.functions)
+            plugin.name: offered(plugin)
             for plugin in await self._parts.registry.all(tenant)
             if plugin.is_callable
         }
@@ -645,6 +691,7 @@ class PluginHost:
         limits: Mapping[str, Any] | None = None,
         correlation_id: str | None = None,
         traceparent: str | None = None,
+        tracestate: str | None = None,
         call_id: str | None = None,
         scopes: Collection[str] | None = None,
     ) -> CallOutcome:
@@ -661,6 +708,7 @@ class PluginHost:
             NotFound: no such plugin or function.
             Conflict: the plugin takes no calls now.
             Forbidden: ``scopes`` lack what the plugin requires of its callers.
+            RateLimited: the function was called as often as the plugin's manifest lets it.
             InvalidArguments: arguments or limits; with the path of the fault.
             Overloaded: every worker is busy and the queue is full; or the plugin rests after
                 crashes, and too many calls of it wait.
@@ -676,6 +724,7 @@ class PluginHost:
             call_id=call_id,
             correlation_id=correlation_id,
             traceparent=traceparent,
+            tracestate=tracestate,
             scopes=scopes,
         )
         entrance = self._parts.entrance

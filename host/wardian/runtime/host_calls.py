@@ -17,6 +17,8 @@ from wardian.telemetry import Telemetry
 from wardian.worlds import Contract
 from wardian.worlds.contract import HostFunction
 
+Denied = Callable[[CallContext, str, Refused], None]
+
 _log = logging.getLogger("wardian.host_calls")
 
 
@@ -39,8 +41,11 @@ class HostFunctions:
         capabilities: Mapping[str, object],
         telemetry: Telemetry,
         sinks: Sinks,
+        denied: Denied = lambda call, function, refused: None,
     ) -> None:
+        """``denied`` is told of each permission that was refused."""
         self.sinks = sinks
+        self._denied = denied
         self._telemetry = telemetry
         self._functions = {
             (interface, name): _Answerable(
@@ -63,6 +68,7 @@ class HostFunctions:
             value = await self._answer(call, interface, function, arguments)
         except Refused as refused:
             answer, outcome = _err(refused.case, refused.text), refused.case
+            self._note(call, f"{interface}.{function}", refused)
         except InvalidArguments as error:
             answer, outcome = _err("invalid", error.message), "invalid"
         except WardianError as error:
@@ -78,6 +84,10 @@ class HostFunctions:
         if (interface, function) in self._functions:
             self._telemetry.host_call_ended(interface, outcome)
         return answer
+
+    def _note(self, call: CallContext, function: str, refused: Refused) -> None:
+        if refused.case == "denied":
+            self._denied(call, function, refused)
 
     async def _answer(
         self, call: CallContext, interface: str, function: str, arguments: list[Any]
@@ -106,7 +116,13 @@ class HostCallsOfOneCall:
 
     async def __call__(self, interface: str, function: str, arguments: list[Any]) -> Any:
         """Answer one host call with a WIT result; never raises."""
-        return await self._functions.answer(self._call, interface, function, arguments)
+        course = self._call.course
+        if course is None:
+            return await self._functions.answer(self._call, interface, function, arguments)
+        course.begin(interface, function)
+        answer = await self._functions.answer(self._call, interface, function, arguments)
+        course.end("ok" if answer["tag"] == "ok" else answer["val"]["tag"])
+        return answer
 
 
 def _err(case: str, text: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ import msgspec
 from wardian.errors import InvalidComponent
 from wardian.plugins import Manifest, Package
 from wardian.plugins.ceiling import LevelCeiling
+from wardian.plugins.enhancements import check_enhancements
 from wardian.plugins.faults import located
 from wardian.plugins.package import read_source
 from wardian.plugins.rollback import Allowed, Sighting, check_version
@@ -23,7 +24,9 @@ from wardian.policy.levels import LEVELS
 from wardian.runtime.manifests import check_manifest
 from wardian.runtime.package_files import to_the_end
 from wardian.runtime.ports import Executor
+from wardian.runtime.rows.checks import check_migrations
 from wardian.runtime.schedules.checks import ScheduleBounds, check_functions
+from wardian.runtime.served import check_served
 from wardian.runtime.steps import Steps
 from wardian.sandbox.description import Description
 from wardian.storage.rows import PackageRow, SeenRow, VersionRow, now
@@ -106,11 +109,13 @@ class IntakePolicy:
         package_bytes_max: what a package's files may take together.
         ceiling: the levels that plugins may have.
         schedules: how many they may have, and how often.
+        check_room: told a tenant and the bytes of a component; raises where they are too many.
     """
 
     package_bytes_max: int
     ceiling: LevelCeiling
     schedules: ScheduleBounds
+    check_room: Callable[[str, int], Awaitable[None]]
 
 
 class Change(NamedTuple):
@@ -149,8 +154,11 @@ class Intake:
             SignatureInvalid, Revoked: the tenant does not trust it.
             Conflict: it is to be installed, and older than what the tenant had of the name.
             InvalidComponent, ImportRefused, CompileExceeded: the component.
-            InvalidManifest: the component lacks what schedules call.
+            InvalidManifest: the component lacks what schedules call, or paths are answered
+                with, or what migrates data beside rows.
+            QuotaExceeded: the tenant may not keep as much more.
         """
+        await self._policy.check_room(change.tenant, len(package.component))
         with self._steps.at(change.name, "verify"):
             verdict = await self._trust.check_upload(
                 change.tenant, package, delivery.signature, allowed=delivery.allowed
@@ -161,6 +169,9 @@ class Intake:
         description = await self.compile(package.component, package.manifest, change.name)
         with self._steps.at(change.name, "audit"), located(package.manifest_source):
             check_functions(package.manifest, description)
+            check_served(package.manifest, description)
+            check_migrations(package.manifest, description)
+            check_enhancements(package.manifest.enhancements, description.functions)
         return Candidate(
             package=package, description=description, verdict=verdict, allowed=delivery.allowed
         )

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from wardian.crypto.identifiers import new_id
 from wardian.events import Event, Events, Kind
+from wardian.policy.origin import Origin, origin
+from wardian.runtime.correlation import current
+from wardian.runtime.preconditions import check_precondition
 from wardian.storage import Connection, Database
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 from wardian.storage.neighbours import claimed, is_claimed
 from wardian.storage.plugins import PluginRepository
-from wardian.storage.rows import AuditRow, now
+from wardian.storage.rows import AuditEntryRow, AuditRow, now
+
+HOST = "host"
+"""The actor, and the layer, of what the host does by itself."""
+
+DENIED = "denied"
+
+_log = logging.getLogger("wardian.audit")
 
 
 class Change:
@@ -24,8 +36,10 @@ class Change:
         self.actor = actor
         self.plugins = PluginRepository(connection, tenant)
         self.noted: list[Event] = []
+        self.written: list[AuditEntryRow] = []
         self._events = events
-        self._correlation_id = new_id()
+        self._trail: AuditRepository | None = None
+        self._correlation_id = (None if actor == "host" else current()) or new_id()
 
     async def note(self, what: str, plugin: str, detail: Mapping[str, Any]) -> None:
         """Write down that ``plugin.WHAT`` happened to a plugin: for auditors and subscribers."""
@@ -73,6 +87,16 @@ class Change:
         auditors have no entry."""
         await self._tell(f"schedule.{what}", {"plugin": plugin, **detail})
 
+    async def note_quota(self, what: str, detail: Mapping[str, Any]) -> None:
+        """Tell subscribers that a quota of the tenant's comes to its end, as `quota.WHAT`; nobody
+        changed it, so auditors have no entry."""
+        await self._tell(f"quota.{what}", detail)
+
+    async def note_function(self, what: str, plugin: str, detail: Mapping[str, Any]) -> None:
+        """Tell subscribers how calls of a watched function went, as `function.WHAT`; nobody changed
+        anything, so auditors have no entry."""
+        await self._tell(f"function.{what}", {"plugin": plugin, **detail})
+
     async def note_config(
         self, plugin: str | None, detail: Mapping[str, Any], plugins: Sequence[str]
     ) -> None:
@@ -93,10 +117,28 @@ class Change:
         await self._write("config.file-refused", file, detail)
         await self._tell("config.file-refused", {"file": file, **detail})
 
+    async def note_denied(
+        self,
+        action: str,
+        subject: str,
+        detail: Mapping[str, Any],
+        *,
+        source: Origin,
+        actor: str,
+        layer: str,
+    ) -> None:
+        """Write down that ``layer`` refused something, and tell subscribers: `permission.denied`
+        of a plugin, or `api.denied` of a key."""
+        entry = self._entry(action, subject, detail, source)
+        await self._append(replace(entry, actor=actor, decision=DENIED, layer=layer))
+        noun = "plugin" if action == "permission.denied" else "request"
+        await self._tell(action, {noun: subject, "actor": actor, "layer": layer, **detail})
+
     def beside(self, tenant: str) -> Change:
         """Return the same change, for what of it concerns another tenant, too."""
         other = Change(self.connection, self._events, tenant, self.actor)
         other.noted = self.noted
+        other.written = self.written
         other._correlation_id = self._correlation_id
         return other
 
@@ -106,6 +148,13 @@ class Change:
         await self._tell(topic, {noun: subject, "actor": self.actor, **detail})
 
     async def _write(self, action: str, subject: str, detail: Mapping[str, Any]) -> None:
+        # What the host does by itself comes from no request, though one may have led to it.
+        source = None if self.actor == HOST else origin()
+        await self._append(self._entry(action, subject, detail, source))
+
+    def _entry(
+        self, action: str, subject: str, detail: Mapping[str, Any], source: Origin | None
+    ) -> AuditRow:
         entry = AuditRow(
             tenant=self.tenant,
             time=now(),
@@ -113,8 +162,22 @@ class Change:
             action=action,
             subject=subject,
             detail=detail,
+            layer=HOST if self.actor == HOST else "",
         )
-        await AuditRepository(self.connection, self.tenant).add(entry)
+        if source is None:
+            return entry
+        return replace(
+            entry,
+            key_id=source.key_id,
+            address=source.address,
+            request_id=source.request_id,
+            layer=source.layer,
+        )
+
+    async def _append(self, entry: AuditRow) -> None:
+        if self._trail is None:
+            self._trail = AuditRepository(self.connection, self.tenant)
+        self.written.append(await self._trail.add(entry))
 
     async def _tell(self, topic: str, data: Mapping[str, Any]) -> None:
         event = await self._events.record(
@@ -148,10 +211,15 @@ class Journal:
 
     @asynccontextmanager
     async def change(self, tenant: str, actor: str) -> AsyncIterator[Change]:
-        """One atomic change; its events are announced after the commit, and not otherwise."""
+        """One atomic change; its events are announced after the commit, and not otherwise.
+
+        Raises:
+            PreconditionFailed: see `wardian.runtime.preconditions`.
+        """
         change: Change | None = None
         try:
             async with self._database.transaction() as connection:
+                await check_precondition(connection, tenant)
                 change = Change(connection, self._events, tenant, actor)
                 yield change
         finally:
@@ -159,6 +227,22 @@ class Journal:
             if change is not None and change.connection.committed:
                 for event in change.noted:
                     self._events.announce(event)
+                for entry in change.written:
+                    _log_entry(entry)
+
+
+def _log_entry(entry: AuditEntryRow) -> None:
+    """Have the operator's log know the hash, too: whoever changes rows cannot change that."""
+    if _log.isEnabledFor(logging.INFO):
+        fields = {
+            "sequence": str(entry.sequence),
+            "hash": entry.hash,
+            "actor": entry.actor,
+            "subject": entry.subject,
+            "decision": entry.decision,
+        }
+        extra = {"tenant": entry.tenant, "fields": fields}
+        _log.info("%s", entry.action, extra=extra)
 
 
 def _claim(tenant: str, plugin: str) -> str:

@@ -5,30 +5,25 @@ from __future__ import annotations
 from wardian.config import ConfigSchema
 from wardian.config.secrets import secret_faults
 from wardian.errors import Fault, InvalidManifest
+from wardian.plugins.api_versions import check_api_version
 from wardian.plugins.manifest import Manifest
 from wardian.runtime.schedules.checks import topic_faults
-from wardian.worlds import HOST_VERSION
 
 
 def check_manifest(manifest: Manifest) -> None:
     """Check what a manifest says against this host and against itself.
 
     Raises:
-        InvalidManifest: another contract than this host's, a config_schema that is none, or
+        InvalidManifest: another contract than this host's, a schema that is none, or
             defaults that do not fit it or hold what it calls a secret; or schedules that publish
             what the plugin does not ask for.
     """
-    wanted = [int(part) for part in manifest.api_version.split(".")]
-    offered = [int(part) for part in HOST_VERSION.split(".")]
-    if wanted[0] != offered[0] or wanted > offered[: len(wanted)]:
-        raise InvalidManifest(
-            f"The plugin needs version {manifest.api_version} of the contract; this host offers "
-            f"{HOST_VERSION}.",
-            path="api_version",
-        )
+    check_api_version(manifest.api_version)
     topics = topic_faults(manifest)
     if topics:
         raise InvalidManifest(faults=topics)
+    for index, each in enumerate(manifest.row_data):
+        ConfigSchema(each.data_schema, where=f"row_data[{index}].data_schema")
     if manifest.config_schema is not None:
         secrets = secret_faults(manifest.config_schema, manifest.default_config)
         if secrets:

@@ -64,6 +64,14 @@ class Sinks:
         """Return what looks through a call of a plugin that asks for these; None if nothing."""
         return await self._watch.leaks(tenant) if may_meet_credentials(asked) else None
 
+    async def is_clean(self, tenant: str, asked: Iterable[Permission], result: Any) -> bool:
+        """Tell whether a result of a plugin that asks for these may be kept, and given to others:
+        there is no credential of the tenant in it, not even one that the plugin may answer with."""
+        leaks = await self.leaks(tenant, asked)
+        if not leaks:
+            return True
+        return await _aside(result, lambda: without(leaks, result) == result)
+
     async def arguments(
         self, call: CallContext, interface: str, function: str, arguments: list[Any]
     ) -> list[Any]:
@@ -170,12 +178,12 @@ def without(leaks: Leaks, value: T, besides: Iterable[Secret] = ()) -> T:
 
 
 async def _aside(value: Any, work: Callable[[], T]) -> T:
-    return await asyncio.to_thread(work) if _is_long(value) else work()
+    return await asyncio.to_thread(work) if is_longer(value, _ASIDE_FROM) else work()
 
 
-def _is_long(value: Any) -> bool:
-    """Tell whether a value has many characters and bytes, without looking at all of them."""
-    left = _ASIDE_FROM
+def is_longer(value: Any, than: int) -> bool:
+    """Tell whether a value has more characters and bytes, without looking at all of them."""
+    left = than
     pending = [value]
     while pending and left > 0:
         each = pending.pop()

@@ -17,6 +17,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "uninstall": ("commit", "files"),
     "vault-rotate": ("key", "batch", "drop"),
     "vault-rekey": ("root-key", "wrap", "retire"),
+    "fold": ("cut", "begun", "written", "committed", "dropped"),
 }
 """Every step of every change, in order; `snapshot` and `migrate` only where stored data changes,
 and `batch` and `wrap` as often as there is something to do."""

@@ -11,6 +11,7 @@ from wardian.plugins import Installed
 from wardian.plugins.compatibility import Change, Compatibility, compare, next_version, reaches
 from wardian.plugins.demands import demands_of
 from wardian.plugins.dependencies import dependents
+from wardian.plugins.enhancements import EnhancementChange, enhancement_changes
 from wardian.plugins.imports import imported_in_vain
 from wardian.plugins.releases import Release
 from wardian.plugins.versions import in_order, is_older
@@ -68,6 +69,7 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
         needs_approval: the same as text: what an approval names.
         review: every permission, with its risk and its difference to the old version.
         migrations: the calls of ``migrate`` that bring the stored data along.
+        enhancements: what the host does otherwise around its functions.
         dependents: the plugins that need this one.
         warnings: about who signed it, and imports that nobody asked for.
         replay: what the new version did with calls that were recorded, if any were to be replayed.
@@ -90,6 +92,7 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
     needs_approval: tuple[str, ...] = ()
     review: tuple[Reviewed, ...] = ()
     migrations: tuple[MigrationStep, ...] = ()
+    enhancements: tuple[EnhancementChange, ...] = ()
     dependents: tuple[DependentView, ...] = ()
     warnings: tuple[str, ...] = ()
     replay: ReplayReport | None = None
@@ -124,6 +127,7 @@ def report(plugin: Installed, candidate: Candidate, authority: Authority) -> Upg
         needs_approval=tuple(map(_named, more)),
         review=review(new, authority, running=old),
         migrations=migrations(plugin, candidate),
+        enhancements=enhancement_changes(plugin.manifest.enhancements, manifest.enhancements),
         warnings=(
             *candidate.verdict.warnings,
             *imported_in_vain(manifest, candidate.description),

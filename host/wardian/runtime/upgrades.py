@@ -13,6 +13,7 @@ import msgspec
 
 from wardian.errors import Conflict, InvalidArguments, NotFound, WardianError
 from wardian.plugins import Installed, Manifest, Registry
+from wardian.plugins.api_versions import check_api_version
 from wardian.plugins.dependencies import check_upgrade
 from wardian.plugins.judgement import Signer
 from wardian.plugins.registry import as_version, read_installed, signer_of, with_content
@@ -314,6 +315,8 @@ class Upgrader:
         self, plugin: Installed, row: VersionRow, left: list[UpgradeRow], order: RollbackOrder
     ) -> Target:
         manifest = Manifest.restored(row.manifest)
+        with self._parts.steps.at("rollback", "verify"):
+            check_api_version(manifest.api_version)
         dropped = [grant for entry in left for grant in entry.report.get("dropped", ())]
         held = [*plugin.granted, *map(parse_permission, dropped)]
         target = Target(

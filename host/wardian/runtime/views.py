@@ -11,6 +11,7 @@ import msgspec
 
 from wardian.plugins import Installed
 from wardian.plugins.demands import demands_of
+from wardian.plugins.enhancements import EnhancementAsked, enhancements_asked
 from wardian.plugins.imports import imported_in_vain
 from wardian.plugins.schedules import ScheduleAsked, schedule_asked
 from wardian.policy.grants import Authority
@@ -46,6 +47,7 @@ class GrantsView(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         level, effective_level: its manifest's, and the one it runs at: the host may lower it.
         oauth_scopes: each as ``provider:scope``.
+        enhancements: what the host does around its functions.
         monitored: whether its use of permissions is recorded.
     """
 
@@ -58,6 +60,7 @@ class GrantsView(msgspec.Struct, frozen=True, kw_only=True):
     required_scopes: list[str]
     oauth_scopes: list[str]
     webhooks: list[WebhookAsk]
+    enhancements: list[EnhancementAsked]
     monitored: bool
 
 
@@ -121,6 +124,7 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     imports: list[str]
     capabilities: list[str]
     schedules: list[ScheduleAsked]
+    enhancements: list[EnhancementAsked]
     size_bytes: int
     health: HealthView
     statistics: StatisticsView
@@ -179,11 +183,16 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """A call that succeeded: its result as plain values, what it spent, and its id."""
+    """A call that succeeded: its result as plain values, what it spent, and its id.
+
+    Attributes:
+        age_seconds: for how long the host has kept the answer; None if it was made for this call.
+    """
 
     result: Any
     usage: Usage
     call_id: str
+    age_seconds: float | None = None
 
 
 def plugin_view(
@@ -221,6 +230,7 @@ def plugin_view(
         imports=list(plugin.description.imports),
         capabilities=list(manifest.capabilities),
         schedules=[schedule_asked(each) for each in manifest.schedule],
+        enhancements=enhancements_asked(manifest.enhancements),
         size_bytes=plugin.description.size_bytes,
         health=HealthView(**_health(vitals)),
         statistics=StatisticsView(**asdict(vitals.totals)),
@@ -283,6 +293,7 @@ def grants_view(plugin: Installed, authority: Authority) -> GrantsView:
         required_scopes=list(demands.required_scopes),
         oauth_scopes=list(demands.oauth_scopes),
         webhooks=webhook_asks(plugin.manifest),
+        enhancements=enhancements_asked(plugin.manifest.enhancements),
         monitored=plugin.monitored,
     )
 

@@ -64,10 +64,16 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def resolve_function(function: str, functions: dict[str, Any]) -> str:
-    """Return the full name in ``functions`` that ``function`` stands for."""
+    """Return the full name in ``functions`` that ``function`` stands for: ``add`` and ``ops#add``
+    for ``acme:calc/ops@1.0.0#add``."""
     if function in functions:
         return function
-    candidates = [name for name in functions if name.rpartition("#")[2] == function]
+    interface, _, bare = function.rpartition("#")
+    candidates = [
+        name
+        for name in functions
+        if name.rpartition("#")[2] == bare and interface in ("", _short_interface(name))
+    ]
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
@@ -76,6 +82,10 @@ def resolve_function(function: str, functions: dict[str, Any]) -> str:
         )
     known = ", ".join(sorted(functions)) or "none"
     raise NotFound(f"The component has no function {function[:200]!r}; it has: {known}.")
+
+
+def _short_interface(name: str) -> str:
+    return name.rpartition("#")[0].rpartition("/")[2].partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The outbox of events and the audit trail: the rows of one tenant, never changed."""
+"""The outbox of events: the rows of one tenant, never changed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sqlalchemy import and_, delete, exists, func, insert, or_, select
 
 from wardian.storage.database import Connection
 from wardian.storage.neighbours import tell
-from wardian.storage.rows import AuditRow, EventRow
-from wardian.storage.tables import audit, deliveries, endpoint_deliveries, events
+from wardian.storage.rows import EventRow
+from wardian.storage.tables import deliveries, endpoint_deliveries, events
 
 HOST = "host"
 """The source of what hosts record of themselves."""
@@ -20,10 +20,8 @@ _PAGE = 200
 
 _EVENT_COLUMNS = tuple(events.c[name] for name in EventRow.__dataclass_fields__)
 _POSITION = events.c.position
-_AUDIT_COLUMNS = tuple(audit.c[name] for name in AuditRow.__dataclass_fields__)
 
 _ADD_EVENT = insert(events)
-_ADD_AUDIT = insert(audit)
 
 
 class EventRepository:
@@ -114,29 +112,6 @@ class EventRepository:
             delete(events).where(and_(mine, _POSITION.in_(oldest)))
         )
         return gone.rowcount
-
-
-class AuditRepository:
-    """The audit trail of one tenant, over one open transaction."""
-
-    def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection.of(tenant)
-        self._tenant = tenant
-
-    async def add(self, row: AuditRow) -> None:
-        """Append an entry."""
-        values = asdict(row) | {"tenant": self._tenant, "detail": dict(row.detail)}
-        await self._connection.execute(_ADD_AUDIT, values)
-
-    async def recent(self, limit: int) -> list[AuditRow]:
-        """Return the newest entries, newest first."""
-        found = await self._connection.execute(
-            select(*_AUDIT_COLUMNS)
-            .where(audit.c.tenant == self._tenant)
-            .order_by(audit.c.position.desc())
-            .limit(limit)
-        )
-        return [AuditRow(**dict(row)) for row in found.mappings()]
 
 
 async def positions(connection: Connection) -> dict[str, int]:

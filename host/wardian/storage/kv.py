@@ -8,6 +8,7 @@ all namespaces of a plugin; the name of one counts with each of its keys.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from sqlalchemy import (
 )
 
 from wardian.errors import NotFound
+from wardian.storage.accounting import stored_bytes
 from wardian.storage.database import Connection
 from wardian.storage.kv_layout import NAMELESS, NAMESPACES_MAX, Namespace
 from wardian.storage.tables import kv, kv_usage
@@ -37,10 +39,16 @@ class QuotaExceeded(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What one plugin may keep: bytes of keys and values together, and number of keys."""
+    """What one plugin may keep: bytes of keys and values together, and number of keys.
+
+    Attributes:
+        of_tenant: what a tenant may keep of everything, by its name; None has no bound. Plugins
+            that write at once may pass it by one entry each.
+    """
 
     bytes: int
     keys: int
+    of_tenant: Callable[[str], int | None] = lambda tenant: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,7 @@ class KvRepository:
                 )
             if is_one_too_many and await self._is_one_too_many():
                 raise QuotaExceeded(f"{NAMESPACES_MAX} namespaces are kept, as many as may be")
+        await self._check_tenant(quota, size - (old or 0))
         values = {"value": entry.value, "expires_at": entry.expires_at}
         if old is None:
             await self._connection.execute(insert(kv).values(**self._owner, key=stored, **values))
@@ -169,6 +178,18 @@ class KvRepository:
         await self._connection.execute(delete(kv).where(self._mine, chosen))
         await self._set_usage(used_bytes - size, used_keys - keys)
         return were_there
+
+    async def _check_tenant(self, quota: Quota, more: int) -> None:
+        tenant = self._owner["tenant"]
+        most = quota.of_tenant(tenant)
+        if most is None or more <= 0:
+            return
+        kept = (await stored_bytes(self._connection, tenant)).total
+        if kept + more > most:
+            raise QuotaExceeded(
+                f"the tenant keeps {kept} bytes, and {more} bytes more would pass its quota of "
+                f"{most} bytes of storage"
+            )
 
     async def _is_one_too_many(self) -> bool:
         """Tell whether an entry here would be the first of more namespaces than there may be.

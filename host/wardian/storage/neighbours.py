@@ -128,11 +128,12 @@ async def _own(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     async with translated():
         await connection.start()
         await connection.execution_options(isolation_level="AUTOCOMMIT")
+        driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
         yield connection
     finally:
         # Its server may be gone without a word: nothing is said, and nobody waited for.
-        driver: Any = (await connection.get_raw_connection()).driver_connection
         driver.terminate()
-        await connection.invalidate()
+        if not connection.invalidated:  # as a statement that was cancelled leaves it
+            await connection.invalidate()
         await connection.close()

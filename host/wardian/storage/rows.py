@@ -246,7 +246,15 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
-    """Who did what to what."""
+    """Who did what to what, from where, and who decided that they may or may not.
+
+    Attributes:
+        key_id, address, request_id: of the request that asked for it; empty if none did.
+        decision: ``allowed`` or ``denied``.
+        layer: what decided: ``host``, ``scope:admin`` or another scope of the key, ``trust``, or
+            one of `wardian.policy.grants.Layer`; empty for what a program asked that the host is
+            a part of.
+    """
 
     tenant: str
     time: datetime
@@ -254,6 +262,25 @@ class AuditRow:
     action: str
     subject: str
     detail: Mapping[str, Any]
+    key_id: str = ""
+    address: str = ""
+    request_id: str = ""
+    decision: str = "allowed"
+    layer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntryRow(AuditRow):
+    """An entry in its place of its tenant's chain; see `wardian.crypto.chains`.
+
+    Attributes:
+        sequence: 1, 2, 3 … without a gap.
+        previous: the hash of the entry before.
+    """
+
+    sequence: int
+    previous: str
+    hash: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -447,6 +474,32 @@ class AttemptRow:
     milliseconds: int
     at: datetime
     position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwareRow:
+    """What a plugin keeps beside a row that is not its own.
+
+    Attributes:
+        kind, row_id: the row.
+        plugin_metadata: an object.
+        schema_version: of the schema that it fits.
+        version: grows with each change.
+        before, before_version: what it was before it was migrated, and by which schema.
+        fault: why it could not be migrated; empty if it could, or need not.
+    """
+
+    plugin_id: str
+    kind: str
+    row_id: str
+    plugin_metadata: Mapping[str, Any]
+    schema_version: int
+    version: int
+    before: Mapping[str, Any] | None
+    before_version: int | None
+    fault: str
+    updated_at: datetime
+    updated_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

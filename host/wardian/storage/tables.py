@@ -336,7 +336,15 @@ audit = Table(
     Column("action", String(64), nullable=False),
     Column("subject", String(200), nullable=False),
     Column("detail", JSON, nullable=False),
-    Index(None, "tenant", "position"),
+    Column("key_id", String(36), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("request_id", String(128), nullable=False),
+    Column("decision", String(16), nullable=False),
+    Column("layer", String(80), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index(None, "tenant", "sequence", unique=True),
     sqlite_autoincrement=True,
 )
 
@@ -435,6 +443,28 @@ recordings = Table(
     Column("document", LargeBinary, nullable=False),
     _of_plugin(),
     Index(None, "tenant", "plugin_id", "recorded_at"),
+)
+
+# What plugins keep beside rows that are not theirs: the host's, or a host app's, which only that
+# app knows of. So there is no reference to the row, and whoever removes one says so.
+plugin_aware_rows = Table(
+    "plugin_aware_rows",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("kind", String(64), primary_key=True),
+    Column("row_id", String(200), primary_key=True),
+    Column("plugin_metadata", JSON, nullable=False),
+    Column("schema_version", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("before", JSON, nullable=True),
+    Column("before_version", Integer, nullable=True),
+    Column("fault", Text, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("updated_by", String(200), nullable=False),
+    _of_plugin(),
+    Index(None, "tenant", "kind", "row_id"),
+    Index(None, "tenant", "plugin_id", "kind", "schema_version"),
 )
 
 # A tenant's keys, each wrapped by a root key that no table holds. Old ones still open what they
@@ -700,4 +730,94 @@ webhook_counts = Table(
     Column("requests", BigInteger, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
     _of_plugin(),
+)
+
+# Requests with an `Idempotency-Key`: a row without a status is being carried out, or was when its
+# host was killed. The answer is sealed with a key that only who asked can make again.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    _tenant(key=True),
+    Column("api_key_id", String(36), primary_key=True),
+    Column("mark", String(64), primary_key=True),  # a digest of the key
+    Column("claim", String(36), nullable=False),
+    Column("request", String(64), nullable=False),  # a digest of what was asked
+    Column("status", Integer),
+    Column("sealed", LargeBinary),  # NULL where the answer is not kept
+    Column("size", Integer, nullable=False, default=0),  # of `sealed`
+    Column("lease_owner", String(36)),
+    Column("lease_until", UtcDateTime),
+    Column("until", UtcDateTime, nullable=False),
+    Index(None, "tenant", "until"),
+    Index(None, "lease_owner"),
+)
+
+# How many of the rows above each API key has, and what they take, so that nobody has to count.
+idempotency_totals = Table(
+    "idempotency_totals",
+    metadata,
+    _tenant(key=True),
+    Column("api_key_id", String(36), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+)
+
+# What calls used, added up by minute, hour and day; see decision 43.
+usage = Table(
+    "usage",
+    metadata,
+    _tenant(key=True),
+    Column("grain", String(8), primary_key=True),  # minute, hour or day
+    Column("start", UtcDateTime, primary_key=True),
+    Column("series", String(32), primary_key=True),  # a digest of the next five
+    Column("plugin", String(64), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("function", String(200), nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("prices", String(200), nullable=False),  # that were in force
+    Column("calls", BigInteger, nullable=False),
+    Column("asked", BigInteger, nullable=False),  # of these, from outside
+    Column("wall_us", BigInteger, nullable=False),
+    Column("fuel", BigInteger, nullable=False),
+    Column("memory_bytes", BigInteger, nullable=False),  # the highest peak
+    Column("memory_kib_ms", BigInteger, nullable=False),
+    Column("host_calls", BigInteger, nullable=False),
+    Column("http_requests", BigInteger, nullable=False),
+    Column("sent", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("latency", LargeBinary, nullable=False),  # a sketch
+    Index(None, "grain", "start"),
+)
+
+# What tenants used of their quotas, by day in UTC.
+usage_days = Table(
+    "usage_days",
+    metadata,
+    _tenant(key=True),
+    Column("day", Integer, primary_key=True),  # since 1970
+    Column("calls", BigInteger, nullable=False),
+    Column("fuel", BigInteger, nullable=False),
+    Column("egress_bytes", BigInteger, nullable=False),
+    Column("told", Integer, nullable=False, default=0),  # which events were, a bit each
+    Index(None, "day"),
+)
+
+# Up to where each host's ledger was added to these.
+usage_ledgers = Table(
+    "usage_ledgers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("segment", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("folded_at", UtcDateTime, nullable=False),
+)
+
+# Quotas that are not the host's own for all tenants.
+tenant_quotas = Table(
+    "tenant_quotas",
+    metadata,
+    _tenant(key=True),
+    Column("overrides", JSON, nullable=False),  # an amount by name; null has no bound
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", String(200), nullable=False),
 )

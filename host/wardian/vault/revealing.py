@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from wardian.errors import InvalidArguments
 from wardian.policy.secret import Secret
 from wardian.storage import Database
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 from wardian.storage.rows import AuditRow, now
 from wardian.vault.held import Held, Kind
 

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from wardian.errors import InvalidArguments
+from wardian.plugins.api_versions import OFFERED
 from wardian.sandbox.audit import Offer
 from wardian.sandbox.codec import FunctionCodec, Misfit
 from wardian.sandbox.types import (
@@ -33,7 +34,7 @@ from wardian.sandbox.types import (
 )
 
 PACKAGE = "wardian:plugin"
-HOST_VERSION = "1.0.0"
+HOST_VERSION = str(OFFERED[-1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from columns import Column, read_column
 from componentize_py_types import Err
 from reading import Malformed, Row, cells_by_column, detect_delimiter, has_header, read_rows
+from wardian_sdk import cached, monitored, timeout
 from wit_world.exports import insights
 from wit_world.exports.insights import ColumnStats, RaggedRow, Report
 
@@ -12,6 +13,10 @@ RAGGED_SHOWN = 20
 class Insights:
     """What ``wit/world.wit`` exports as the interface ``insights``."""
 
+    # What the host does around it: the same text has the same report, and is read once an hour.
+    @monitored(slow_seconds=0.5)
+    @cached(ttl=3600)
+    @timeout(seconds=3)
     def analyze(self, csv: str) -> Report:
         """Return the report; ``Err`` with a ``csv-error`` when the text is not a table."""
         delimiter = detect_delimiter(csv)

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 import ledger
-from wardian_sdk import Err, WardianError, context, events, logging
+from wardian_sdk import Err, PluginObserver, WardianError, context, events, logging, observes
 from wit_world.exports.digests import Digest, DigestError_Busy, DigestError_Refused, Line
 from wit_world.exports.event_handler import Event, HandlerError_Reject, HandlerError_Retry
 
@@ -32,10 +32,11 @@ def _answers_refusals(
     return call
 
 
-class EventHandler:
+class EventHandler(PluginObserver):
     """Counts what it is given."""
 
-    def handle(self, event: Event) -> None:
+    @observes("orders.*")
+    def count(self, event: Event) -> None:
         """Count an event, once however often it comes."""
         amount = _amount(event)
         try:

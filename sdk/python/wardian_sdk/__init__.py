@@ -12,8 +12,6 @@ Whatever the host refuses is raised as one of the exceptions below. An exported 
 WIT type is ``result<T, E>`` returns ``T`` and answers an ``E`` by raising ``Err(E(...))``.
 """
 
-from componentize_py_types import Err
-
 from wardian_sdk._errors import (
     Denied,
     Exhausted,
@@ -22,6 +20,9 @@ from wardian_sdk._errors import (
     Unavailable,
     WardianError,
 )
+from wardian_sdk._plain import Err
+from wardian_sdk.enhancements import cached, monitored, rate_limited, retried, timeout
+from wardian_sdk.observers import PluginObserver, observes
 
 __all__ = [
     "Denied",
@@ -29,6 +30,13 @@ __all__ = [
     "Exhausted",
     "Invalid",
     "NotFound",
+    "PluginObserver",
     "Unavailable",
     "WardianError",
+    "cached",
+    "monitored",
+    "observes",
+    "rate_limited",
+    "retried",
+    "timeout",
 ]

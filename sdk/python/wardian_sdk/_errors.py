@@ -7,7 +7,7 @@
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from componentize_py_types import Err
+from wardian_sdk._plain import Err
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -19,6 +19,8 @@ from componentize_py_types import Err
 
 from wardian_sdk._errors import WardianError
 from wardian_sdk._types import misfit
+from wardian_sdk.enhancements import ATTRIBUTE
+from wardian_sdk.observers import PluginObserver
 
 try:
     from wardian_sdk import logging as _logging
@@ -33,6 +35,7 @@ except ImportError:  # its world exports functions only
 MAX_PLACES = 8
 
 _WORLD = "WitWorld"
+_HANDLER = "EventHandler"
 _PRIVATE = "_"
 
 
@@ -40,12 +43,16 @@ class Incomplete(Exception):
     """The plugin lacks something that its world exports."""
 
 
-def checked(plugin: ModuleType) -> dict[str, Any]:
+def checked(plugin: ModuleType, declared: dict[str, list[str]]) -> dict[str, Any]:
     """Return what the component is made from: the names of ``plugin``, its exports watched.
+
+    ``declared`` are the enhancements that were found in the source, by method.
 
     Raises ``Incomplete``, with a line for each fault.
     """
+    _adopt_observer(plugin)
     faults = [fault for promise in _promises() for fault in _faults(plugin, promise)]
+    faults += _misread(plugin, declared)
     if faults:
         raise Incomplete("\n".join(faults))
     for promise in _promises() if _logging else ():
@@ -54,6 +61,19 @@ def checked(plugin: ModuleType) -> dict[str, Any]:
             watched = _watched(getattr(own, name), declared)
             setattr(own, name, staticmethod(watched) if _is_static(own, name) else watched)
     return {name: thing for name, thing in vars(plugin).items() if name[:2] != "__"}
+
+
+def _adopt_observer(plugin: ModuleType) -> None:
+    """Take the plugin's one observer for its event handler, whatever it is called."""
+    own = [
+        thing
+        for thing in vars(plugin).values()
+        if isinstance(thing, type)
+        and issubclass(thing, PluginObserver)
+        and thing is not PluginObserver
+    ]
+    if len(own) == 1 and not hasattr(plugin, _HANDLER):
+        setattr(plugin, _HANDLER, own[0])
 
 
 def _promises() -> Iterator[type]:
@@ -87,6 +107,26 @@ def _faults(plugin: ModuleType, promise: type) -> Iterator[str]:
                 f"{promise.__name__}.{name} takes {inspect.signature(member)}, and is called as "
                 f"{written}."
             )
+
+
+def _misread(plugin: ModuleType, declared: dict[str, list[str]]) -> Iterator[str]:
+    """What is declared of exported functions, and was not found in the source; or the reverse."""
+    exported = set()
+    for promise in _promises():
+        for name, _ in _functions(promise):
+            method = f"{promise.__name__}.{name}"
+            exported.add(method)
+            member = getattr(getattr(plugin, promise.__name__, None), name, None)
+            for kind in getattr(member, ATTRIBUTE, {}):
+                if kind not in declared.get(method, ()):
+                    yield (
+                        f"{method} declares its {kind} in a way that cannot be read from the "
+                        "source. Import the decorator from wardian_sdk, and write it above the "
+                        "method, in the class that is exported."
+                    )
+    for method in declared:
+        if method not in exported:
+            yield f"{method} has a decorator for the host, and the world exports no such function."
 
 
 def _is_static(own: type, name: str) -> bool:

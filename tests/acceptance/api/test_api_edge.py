@@ -303,8 +303,10 @@ async def test_the_request_s_trace_and_id_reach_the_host() -> None:
         raise WardianError
 
     host = OneCall(fail)
-    await call_over(host, {"traceparent": trace, "X-Request-ID": "r-1"})
+    sent = {"traceparent": trace, "tracestate": "shop=1", "X-Request-ID": "r-1"}
+    await call_over(host, sent)
     assert host.seen["traceparent"] == trace
+    assert host.seen["tracestate"] == "shop=1"
     assert host.seen["correlation_id"] == "r-1"
     assert host.seen["subject"] == "tester"
 

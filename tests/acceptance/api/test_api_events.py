@@ -356,3 +356,16 @@ async def _dead(client: httpx.AsyncClient, count: int) -> list[Any]:
                 found: list[Any] = page["dead_letters"]
                 return found
             await asyncio.sleep(0.01)
+
+
+async def test_what_a_request_changes_is_told_under_its_id(
+    admin: httpx.AsyncClient, host: PluginHost
+) -> None:
+    body = {"name": "told", "scopes": ["read"]}
+    made = await admin.post("/api/v1/keys", json=body, headers={"X-Request-ID": "order-7/2"})
+    assert made.status_code == 201
+    told = (await admin.get(EVENTS, params={"topic": "key.created", "limit": 1})).json()["events"]
+    assert told[0]["correlationid"] == "order-7/2"
+    await host.keys.create("by itself", ["read"], "default")
+    told = (await admin.get(EVENTS, params={"topic": "key.created", "limit": 1})).json()["events"]
+    assert told[0]["correlationid"] not in ("order-7/2", None)

@@ -130,6 +130,13 @@ def test_a_package_and_a_directory_are_inspected_with_their_manifest(
     found = wardian.json("inspect", path)
     assert found["manifest"]["name"] == "packed"
     assert set(found["functions"]) == {"remember", "recall"}
+    api = {"asked": "1.0.0", "offered": ["1.0.0"], "compatible": True}
+    assert found["plugin_api"] == api
+    assert "plugin API 1.0.0; offered: 1.0.0\n" in wardian("inspect", path).out
+    newer = package("packed", guest("memory"), f"api_version = '1.7'\n{ASKING}")
+    path.write_bytes(newer)
+    assert wardian.json("inspect", path)["plugin_api"]["compatible"] is False
+    assert "plugin API 1.7.0; offered: 1.0.0, which does not fit" in wardian("inspect", path).out
 
 
 @pytest.mark.parametrize(

@@ -207,12 +207,15 @@ async def test_a_claim_without_reason_is_kept_within_the_limits(absurd: int) -> 
         output_bytes=absurd,
         log_lines=absurd,
         dropped_log_lines=absurd,
+        attempts=absurd,
+        cached=True,
     )
 
     outcome, _ = await run(sending(Notes(1, [b"x"]), Done(1, None, claim)), fuel=50, host_calls=2)
 
     usage = outcome.usage
     assert usage.log_lines == 1
+    assert (usage.attempts, usage.cached) == (1, False)
     assert 0 <= usage.fuel <= 50
     assert 0 <= usage.host_calls <= 2 + EXHAUSTED_CALLS
     for count in (usage.memory_bytes, usage.output_bytes, usage.dropped_log_lines):

@@ -1,7 +1,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from wardian.api.identity import _accepted, traceparent_of
+from wardian.api.identity import _accepted, trace_of
 from wardian.settings import Settings
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -16,15 +16,26 @@ def test_an_unsound_request_id_is_replaced(offered: str | None) -> None:
     assert _accepted(offered) not in (offered, "")
 
 
-def test_a_sound_traceparent_is_passed_on() -> None:
-    assert traceparent_of(Headers({"traceparent": TRACE})) == TRACE
+def test_a_trace_is_taken_from_the_headers() -> None:
+    headers = Headers(
+        raw=[
+            (b"traceparent", TRACE.encode()),
+            (b"tracestate", b"a=1, b=2"),
+            (b"tracestate", b"c=3"),
+        ]
+    )
+    assert trace_of(headers) == (TRACE, "a=1,b=2,c=3")
+    assert trace_of(Headers({"traceparent": TRACE})) == (TRACE, None)
 
 
-@pytest.mark.parametrize(
-    "value", ["", "x", TRACE.upper(), f"ff{TRACE[2:]}", TRACE.replace("4bf92f", "00-"), f"{TRACE}-"]
-)
-def test_a_malformed_traceparent_is_dropped(value: str) -> None:
-    assert traceparent_of(Headers({"traceparent": value})) is None
+def test_a_state_without_a_trace_is_dropped() -> None:
+    assert trace_of(Headers({"tracestate": "a=1"})) == (None, None)
+    assert trace_of(Headers({"traceparent": TRACE.upper(), "tracestate": "a=1"})) == (None, None)
+
+
+def test_two_traces_are_none() -> None:
+    twice = Headers(raw=[(b"traceparent", TRACE.encode())] * 2)
+    assert trace_of(twice) == (None, None)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"])

@@ -23,7 +23,7 @@ from wardian.policy.bindings import parse_binding
 from wardian.policy.leaks import Leaks
 from wardian.policy.levels import Level
 from wardian.policy.secret import Secret
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 from wardian.vault import Bound, Kind
 
 pytestmark = pytest.mark.anyio

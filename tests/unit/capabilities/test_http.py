@@ -18,6 +18,8 @@ from wardian.policy.limits import Limits
 
 pytestmark = pytest.mark.anyio
 
+TRACE, STATE = "1" * 32, "shop=1,other=2"
+
 
 async def test_a_request_goes_out_and_the_response_comes_back() -> None:
     hello = response(b"hello", 404, [("X-Shape", "round")])
@@ -40,6 +42,31 @@ async def test_a_request_goes_out_and_the_response_comes_back() -> None:
     assert heard.header("x-mine") == "1"
     assert heard.header("host") == f"127.0.0.1:{server.port}"
     assert heard.header("user-agent") == f"wardian/{__version__} (plugin counter)"
+
+
+@pytest.mark.parametrize(
+    ("sent", "heard_of"),
+    [
+        ([("Traceparent", f"00-{TRACE}-{'3' * 16}-01")], STATE),
+        ([("traceparent", f"00-{TRACE}-{'3' * 16}-01"), ("tracestate", "own=1")], "own=1"),
+        ([("traceparent", f"00-{'4' * 32}-{'3' * 16}-01")], None),
+        ([("traceparent", "nonsense")], None),
+        ([], None),
+    ],
+)
+async def test_the_trace_s_state_goes_where_a_plugin_goes_on_with_the_trace(
+    sent: list[tuple[str, str]], heard_of: str | None
+) -> None:
+    parent = f"00-{TRACE}-{'2' * 16}-01"
+    async with stranger() as server, broker() as egress:
+        call = calling(server.grant(), traceparent=parent, tracestate=STATE)
+        await Http(egress, unguarded).send(call, request(server.url, headers=sent))
+        without = calling(server.grant(), traceparent=parent)
+        await Http(egress, unguarded).send(without, request(server.url, headers=sent[:1]))
+
+    first, second = server.heard
+    assert first.header("tracestate") == heard_of
+    assert second.header("tracestate") is None
 
 
 async def test_a_body_arrives_decompressed() -> None:

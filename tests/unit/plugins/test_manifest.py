@@ -63,6 +63,14 @@ entry = "ui/index.html"
 name = "orders"
 recipe = "github"
 
+[[enhancements]]
+function = "count"
+monitor = { slow_seconds = 0.5 }
+rate_limit = { requests_per_minute = 100 }
+cache = { ttl = 300 }
+retry = { attempts = 3, backoff_seconds = 0.2, on = ["trap"], idempotent = true }
+timeout = { seconds = 2 }
+
 [health_check]
 interval_seconds = 30
 timeout_seconds = 2.5

@@ -17,7 +17,7 @@ from wardian.errors import GuestError, Overloaded, Trap, WardianError, WorkerLos
 from wardian.events import Outcome, Settlement
 from wardian.runtime.credentials import CredentialOrder
 from wardian.runtime.deliveries import DeadLetter, SubscriberView
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_every_bus")]
 

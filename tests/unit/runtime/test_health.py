@@ -23,7 +23,7 @@ from wardian.errors import (
 from wardian.runtime.conditions import Condition, Status
 from wardian.runtime.health import Health
 from wardian.runtime.rounds import CHECKS_AT_ONCE
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 

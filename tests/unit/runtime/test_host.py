@@ -167,12 +167,23 @@ async def test_two_plugins_may_be_made_of_one_component(tmp_path: Path) -> None:
 async def test_a_newer_contract_is_refused_naming_both(tmp_path: Path) -> None:
     manifest = b'name = "a"\nversion = "1.0.0"\napi_version = "%s"\n'
     async with fake_host(tmp_path) as made:
-        for version in (b"2.0", b"1.1", b"1.0.1"):
+        for version in (b"2.0", b"1.1", b"1.1.0"):
             source = write_archive({"plugin.toml": manifest % version, "a.wasm": WASM})
             with pytest.raises(InvalidManifest, match=version.decode()) as caught:
                 await made.host.install(source)
             assert caught.value.path == "api_version"
-            assert "1.0.0" in caught.value.message
+            assert "this host offers 1.0.0" in caught.value.message
+            assert "Upgrade Wardian" in caught.value.message
+        source = write_archive({"plugin.toml": manifest % b"1.0.7", "a.wasm": WASM})
+        await made.host.install(source)
+        newer = write_archive(
+            {
+                "plugin.toml": b'name = "a"\nversion = "1.0.1"\napi_version = "1.3"\n',
+                "a.wasm": WASM,
+            }
+        )
+        with pytest.raises(InvalidManifest, match=r"needs version 1\.3 of the plugin API"):
+            await made.host.upgrade(newer)
 
 
 async def test_grants_are_replaced_as_a_whole(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hosts import WASM, FakeHost, fake_host, package
 from wardian.errors import Conflict, GuestError, NotFound
 from wardian.plugins import TRANSITIONS, Installed, PluginState
 from wardian.plugins.archive import write_archive
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 

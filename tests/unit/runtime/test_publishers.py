@@ -16,7 +16,7 @@ from signing import KEY, NEXT_KEY, STRANGER, list_of, package_of, signature_of
 from wardian.errors import Conflict, InvalidArguments, NotFound, Revoked, SignatureInvalid
 from wardian.runtime.host import PluginHost
 from wardian.runtime.refresh import Refresh
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 

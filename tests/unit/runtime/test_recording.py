@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from hosts import FakeHost, configured_before, fake_host, package
-from wardian.errors import GuestError, InvalidArguments, NotFound, Trap, WardianError
+from wardian.errors import Conflict, GuestError, InvalidArguments, NotFound, Trap, WardianError
 from wardian.policy.redaction import MARKER
 from wardian.policy.usage import Usage
 from wardian.runtime.executor.job import HostCalls
@@ -190,7 +190,10 @@ async def test_a_call_that_outlives_its_plugin_is_not_recorded(tmp_path: Path) -
         for name in ("stores", "other"):
             await made.host.install(package(name))
             await made.host.recordings.set_calls(name, 5)
-        await made.host.call("stores", "leave", {}, call_id="gone")
+        with contextlib.suppress(
+            Conflict
+        ):  # it is ended, if that is heard before it ends by itself
+            await made.host.call("stores", "leave", {}, call_id="gone")
         await made.host.call("other", "ask", {}, call_id="there")
 
         assert (await made.host.recordings.find("default", "there")).plugin == "other"

@@ -25,7 +25,7 @@ from wardian.runtime.credentials import CredentialOrder
 from wardian.runtime.schedules.claims import ATTEMPTS_MAX
 from wardian.runtime.schedules.scheduler import AT_ONCE_PER_TENANT
 from wardian.runtime.schedules.scheduling import Scheduling
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 from wardian.storage.schedules import ScheduleRepository
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]

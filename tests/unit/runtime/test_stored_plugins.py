@@ -35,7 +35,13 @@ async def two_of_which_one_is_of_old(made: FakeHost, **manifest: Any) -> None:
 
 @pytest.mark.parametrize(
     "manifest",
-    [{"author": "a\u202eb"}, {"dependencies": {"other": "no range"}}, {"gone": "a field"}],
+    [
+        {"author": "a\u202eb"},
+        {"dependencies": {"other": "no range"}},
+        {"gone": "a field"},
+        {"api_version": "1.9"},
+        {"api_version": "2.0"},
+    ],
 )
 async def test_a_manifest_that_is_refused_now_sets_its_own_plugin_aside_only(
     tmp_path: Path, manifest: dict[str, Any]
@@ -70,6 +76,17 @@ async def test_a_plugin_of_old_is_mended_by_an_upgrade_and_active_again(tmp_path
         assert (await made.host.plugin("old")).state == "active"
         with pytest.raises(InvalidManifest, match="author"):
             await made.host.rollback("old")
+
+
+async def test_a_version_for_another_plugin_api_is_not_rolled_back_to(tmp_path: Path) -> None:
+    async with fake_host(tmp_path) as made:
+        await two_of_which_one_is_of_old(made, api_version="1.9")
+        await made.host.upgrade(package("old", WASM, ASKING, version="1.0.1"), approve="all")
+
+        with pytest.raises(InvalidManifest, match=r"needs version 1\.9.*offers 1\.0\.0") as caught:
+            await made.host.rollback("old")
+        assert caught.value.step == "verify"
+        await made.host.call("old", "run", {})
 
 
 async def test_a_plugin_of_old_can_be_removed(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hosts import FakeHost, fake_host, package
 from wardian.errors import InvalidArguments, NotFound, WardianError
 from wardian.policy.redaction import MARKER
 from wardian.storage import kv_survey
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 from wardian.storage.kv import Entry, KvRepository, Quota, now_ms
 from wardian.storage.kv_layout import NAMESPACES_MAX, Namespace
 

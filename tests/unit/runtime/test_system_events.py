@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from callings import calling
 from guests.handlers import HANDLE
 from hosts import MANIFEST, WASM, FakeHost, fake_host, package
 from signing import KEY, NEXT_KEY
 from telling import check_fields
-from wardian.errors import GuestError
+from wardian.capabilities import Refused
+from wardian.errors import Forbidden, GuestError
 from wardian.events import Drop, DropReason, Kind, SystemEvent
 from wardian.events.catalogue import SYSTEM_EVENTS, topic_of
 from wardian.plugins import PluginState
 from wardian.plugins.archive import write_archive
 from wardian.plugins.states import Cause, Move
+from wardian.policy.origin import Origin
 from wardian.runtime.config_edits import Edit, Place
 from wardian.runtime.credentials import CredentialOrder
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
@@ -31,7 +35,14 @@ SUBSCRIBES = """
 permission = "events:subscribe:orders.*"
 reason = "Follows orders."
 """
-OF_OTHERS = ("plugin.oauth-", "plugin.kv-", "plugin.schedule-", "schedule.", "endpoint.")
+OF_OTHERS = (
+    "plugin.oauth-",
+    "plugin.kv-",
+    "plugin.schedule-",
+    "plugin.row-data-",
+    "schedule.",
+    "endpoint.",
+)
 ELSEWHERE = {topic for topic in SYSTEM_EVENTS if topic.startswith(OF_OTHERS)} | {
     "config.file-refused",
     "plugin.init-failed",
@@ -72,7 +83,20 @@ async def change_everything(made: FakeHost) -> list[str]:
     await host.tenants.create("acme")
     key = await host.keys.create("shop", ["call"], "default", actor="ci")
     await host.keys.revoke(key.id, "default", actor="ci")
+    await host.audit.export(io.BytesIO())
+    await refuse_something(made)
     return [CANARY, key.token, key.token[:8]]
+
+
+async def refuse_something(made: FakeHost) -> None:
+    denials = made.host.audit.denials
+    refused = Refused("denied", CANARY, layer="grant", permission="kv:read")
+    denials.host_call(calling(), "kv.get", refused)
+    somebody = Origin(
+        address="", request_id="r", tenant="default", key_id="k", key_name="ci", layer=""
+    )
+    denials.request(somebody, "GET /api/v1/keys", Forbidden(CANARY))
+    await denials.write_all()
 
 
 async def change_events(made: FakeHost) -> None:

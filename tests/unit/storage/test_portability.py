@@ -50,7 +50,7 @@ async def test_without_its_driver_the_package_to_install_is_named(
             pass
 
 
-BOUND_TO_NONE = {"TenantRepository"}
+BOUND_TO_NONE = {"LedgerRepository", "TenantRepository"}
 """The table of tenants has no tenant."""
 
 

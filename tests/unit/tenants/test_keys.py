@@ -11,7 +11,7 @@ import pytest
 from rows import add_tenant, journal_of
 from wardian.errors import Conflict, InvalidArguments, NotFound, Unauthenticated
 from wardian.storage import Database
-from wardian.storage.events import AuditRepository
+from wardian.storage.audit import AuditRepository
 from wardian.tenants import KeyRing, Scope
 from wardian.tenants.keys import CACHE_SECONDS
 

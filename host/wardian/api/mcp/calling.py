@@ -62,6 +62,7 @@ class Calling:
                     subject=visit.caller.key_name,
                     correlation_id=visit.correlation_id,
                     traceparent=visit.traceparent or _traceparent(params),
+                    tracestate=visit.tracestate,
                     call_id=call_id,
                     scopes=visit.caller.scopes,
                 )

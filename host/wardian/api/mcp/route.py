@@ -13,7 +13,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as RequestScope
 
 from wardian.api.dependencies import caller_of, holder_of
-from wardian.api.identity import traceparent_of
+from wardian.api.identity import trace_of
 from wardian.api.mcp.doorway import Doorway
 from wardian.api.mcp.visits import Visit
 from wardian.api.streams import Streams
@@ -70,11 +70,13 @@ class _Way:
 
 
 def _visit(request: Request, caller: Caller, takes_streams: bool) -> Visit:
+    parent, state = trace_of(request.headers)
     return Visit(
         host=request.app.state.host,
         caller=caller,
         correlation_id=request.state.request_id,
-        traceparent=traceparent_of(request.headers),
+        traceparent=parent,
+        tracestate=state,
         session=request.headers.get("mcp-session-id"),
         takes_streams=takes_streams,
         holds=_still_holds(request, caller),

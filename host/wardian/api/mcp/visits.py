@@ -24,6 +24,7 @@ class Visit:
     caller: Caller
     correlation_id: str
     traceparent: str | None
+    tracestate: str | None
     session: str | None
     takes_streams: bool
     holds: Callable[[], Awaitable[bool]]

@@ -16,7 +16,8 @@ from wardian.runtime.config_edits import Edit, Place
 from wardian.runtime.config_views import ConfigView
 from wardian.runtime.configuration import PAGE_MAX
 
-_ETAG = re.compile(r'"(\d{1,18})"')
+_ETAG = re.compile(r'"(\d{1,18})(?:\.[A-Za-z0-9_-]{1,64})?"')
+"""The version, and behind it what `wardian.api.preconditions` adds: of that which is shown."""
 
 Of = Annotated[
     Environment | None,

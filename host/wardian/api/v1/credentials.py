@@ -11,8 +11,11 @@ from starlette.responses import Response
 
 from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of
+from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, Host
+from wardian.api.preconditions import CredentialMatch, tag_of
 from wardian.runtime.credentials import CredentialOrder
+from wardian.storage.revisions import Kind
 from wardian.vault import CredentialView
 
 router = APIRouter(prefix="/credentials", tags=["credentials"])
@@ -52,9 +55,12 @@ class CredentialRequest(CredentialValue, forbid_unknown_fields=True, kw_only=Tru
 
 
 @router.get("", responses=answers(list[CredentialView]))
-async def list_credentials(host: Host, caller: Admin, plugin: OnlyOfPlugin = None) -> Response:
+async def list_credentials(
+    host: Host, caller: Admin, paging: InPages, plugin: OnlyOfPlugin = None
+) -> Response:
     """List the tenant's credentials, with what is due of them; none of their values."""
-    return answer(await host.credentials.list(plugin=plugin, tenant=caller.tenant))
+    found = await host.credentials.list(plugin=plugin, tenant=caller.tenant)
+    return page_of(found, paging, lambda each: (each.name, each.plugin or ""))
 
 
 @router.post(
@@ -80,12 +86,20 @@ async def show_credential(
     host: Host, caller: Admin, name: str, plugin: OfPlugin = None
 ) -> Response:
     """Show one credential without its value."""
-    return answer(await host.credentials.show(name, plugin=plugin, tenant=caller.tenant))
+    subject = {"of_name": name, "of_owner": plugin or ""}
+    tag = await tag_of(host, caller.tenant, Kind.CREDENTIAL, **subject)
+    view = await host.credentials.show(name, plugin=plugin, tenant=caller.tenant)
+    return answer(view, headers=tag)
 
 
 @router.put("/{name}", responses=answers(CredentialView), openapi_extra=takes(CredentialValue))
 async def set_credential(
-    request: Request, host: Host, caller: Admin, name: str, plugin: OfPlugin = None
+    request: Request,
+    host: Host,
+    caller: Admin,
+    _: CredentialMatch,
+    name: str,
+    plugin: OfPlugin = None,
 ) -> Response:
     """Set a credential, whether there is one of this name or not."""
     wanted = await body_of(request, CredentialValue)
@@ -97,7 +111,7 @@ async def set_credential(
 
 @router.delete("/{name}", status_code=204)
 async def remove_credential(
-    host: Host, caller: Admin, name: str, plugin: OfPlugin = None
+    host: Host, caller: Admin, _: CredentialMatch, name: str, plugin: OfPlugin = None
 ) -> Response:
     """Remove a credential."""
     await host.credentials.remove(name, plugin=plugin, tenant=caller.tenant, actor=caller.key_name)

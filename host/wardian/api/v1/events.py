@@ -9,8 +9,9 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from wardian.api.answers import answer, answers, takes
+from wardian.api.answers import answer, answers, schema_of, takes
 from wardian.api.bodies import body_of
+from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, Host, Invoker, Reader, caller_of
 from wardian.api.streams import Streams, Wanted
 from wardian.errors import InvalidArguments, WardianError
@@ -74,7 +75,12 @@ async def list_events(
 @router.post(
     "",
     status_code=201,
-    responses=answers(CloudEvent, 201, "Published."),
+    responses={
+        201: {
+            "description": "Published.",
+            "content": {MEDIA_TYPE: {"schema": schema_of(CloudEvent)}},
+        }
+    },
     openapi_extra=takes(PublishRequest),
 )
 async def publish(request: Request, host: Host, caller: Invoker) -> Response:
@@ -132,9 +138,10 @@ async def stream(
 
 
 @router.get("/subscribers", responses=answers(list[SubscriberView]))
-async def list_subscribers(host: Host, caller: Reader) -> Response:
+async def list_subscribers(host: Host, caller: Reader, paging: InPages) -> Response:
     """List the plugins that receive events, and how many wait for each."""
-    return answer(await host.deliveries.subscribers(tenant=caller.tenant))
+    found = await host.deliveries.subscribers(tenant=caller.tenant)
+    return page_of(found, paging, lambda each: (each.plugin,))
 
 
 @router.post("/subscribers/{name}/pause", responses=answers(list[SubscriberView]))

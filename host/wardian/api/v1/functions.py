@@ -17,11 +17,12 @@ from starlette.types import Scope as RequestScope
 from wardian.api.answers import LARGE_OUTPUT, answer, answers
 from wardian.api.bodies import body_of
 from wardian.api.dependencies import Host, Reader, holder_of
-from wardian.api.identity import traceparent_of
+from wardian.api.identity import trace_of
 from wardian.crypto.identifiers import new_id
 from wardian.policy.usage import Usage
+from wardian.runtime.enhancements import OfferedFunction
 from wardian.runtime.host import CallOutcome, PluginHost
-from wardian.sandbox import FunctionDescription, to_json
+from wardian.sandbox import to_json
 from wardian.tenants import Scope
 
 CALL_PATH = "/api/v1/plugins/{name}/functions/{function:path}"
@@ -49,7 +50,7 @@ class CallAnswer(msgspec.Struct):
     call_id: str
 
 
-@router.get("", responses=answers(dict[str, FunctionDescription]))
+@router.get("", responses=answers(dict[str, OfferedFunction]))
 async def list_functions(host: Host, caller: Reader, name: str) -> Response:
     """Describe a plugin's functions, with the JSON Schemas of their arguments and results."""
     return answer(await host.functions(name, tenant=caller.tenant))
@@ -76,7 +77,8 @@ async def _call(request: Request) -> Response:
     wanted = await body_of(request, CallRequest)
     host: PluginHost = request.app.state.host
     call_id = request.state.call_id = new_id()
-    outcome = await _while_connected(
+    parent, state = trace_of(request.headers)
+    outcome = await while_connected(
         request.receive,
         host.call(
             request.path_params["name"],
@@ -86,7 +88,8 @@ async def _call(request: Request) -> Response:
             subject=caller.key_name,
             limits=wanted.limits,
             correlation_id=request.state.request_id,
-            traceparent=traceparent_of(request.headers),
+            traceparent=parent,
+            tracestate=state,
             call_id=call_id,
             scopes=caller.scopes,
         ),
@@ -97,10 +100,15 @@ async def _call(request: Request) -> Response:
 
 
 def _answer(outcome: CallOutcome) -> Response:
-    return answer(CallAnswer(to_json(outcome.result), outcome.usage, outcome.call_id))
+    # RFC 9111: for how many seconds the answer has been kept.
+    age = outcome.age_seconds
+    return answer(
+        CallAnswer(to_json(outcome.result), outcome.usage, outcome.call_id),
+        headers=None if age is None else {"Age": str(int(age))},
+    )
 
 
-async def _while_connected(receive: Receive, work: Awaitable[T]) -> T:
+async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
     """Await ``work``, and cancel it when the client goes away: nobody would get its result."""
     loop = asyncio.get_running_loop()
     watch = _Watch(receive)

@@ -10,7 +10,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from wardian.api.answers import answer, answers
+from wardian.api.answers import answers
+from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Host, Reader
 from wardian.runtime.hooks import WebhookView
 
@@ -21,7 +22,9 @@ router = APIRouter(prefix="/hooks", tags=["webhooks"])
 async def list_webhooks(
     host: Host,
     caller: Reader,
+    paging: InPages,
     plugin: Annotated[str | None, Query(description="Only those of this plugin.")] = None,
 ) -> Response:
     """List the webhooks that the tenant's plugins receive, and what came of their requests."""
-    return answer(await host.hooks.list(plugin=plugin, tenant=caller.tenant))
+    found = await host.hooks.list(plugin=plugin, tenant=caller.tenant)
+    return page_of(found, paging, lambda each: (each.plugin, each.name))

@@ -8,8 +8,11 @@ from starlette.responses import Response
 
 from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of
+from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, Host, SettingsInForce
+from wardian.api.preconditions import KeysMatch, tag_of
 from wardian.errors import Forbidden
+from wardian.storage.revisions import Kind
 from wardian.tenants import KeyView, NewKey
 
 router = APIRouter(prefix="/keys", tags=["keys"])
@@ -24,9 +27,11 @@ class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @router.get("", responses=answers(list[KeyView]))
-async def list_keys(host: Host, caller: Admin) -> Response:
+async def list_keys(host: Host, caller: Admin, paging: InPages) -> Response:
     """List the tenant's keys, without their tokens."""
-    return answer(await host.keys.list(caller.tenant))
+    tag = await tag_of(host, caller.tenant, Kind.KEYS)
+    found = await host.keys.list(caller.tenant)
+    return page_of(found, paging, lambda each: (each.created_at.isoformat(), each.id), tag)
 
 
 @router.post(
@@ -51,7 +56,7 @@ async def create_key(
 
 
 @router.delete("/{key_id}", status_code=204)
-async def revoke_key(host: Host, caller: Admin, key_id: str) -> Response:
-    """Revoke a key; it is refused from the next request on."""
+async def revoke_key(host: Host, caller: Admin, _: KeysMatch, key_id: str) -> Response:
+    """Revoke a key; it is refused from the next request on. `If-Match` has the list's `ETag`."""
     await host.keys.revoke(key_id, caller.tenant, actor=caller.key_name)
     return Response(status_code=204)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of
+from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, Host, Reader
 from wardian.runtime.oauth import ConnectionView, DisconnectedView, StartedView
 
@@ -28,9 +29,10 @@ class StartRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @router.get("", responses=answers(list[ConnectionView]))
-async def list_connections(host: Host, caller: Reader, name: str) -> Response:
+async def list_connections(host: Host, caller: Reader, name: str, paging: InPages) -> Response:
     """List the providers that a plugin's manifest names, and how it is connected to each."""
-    return answer(await host.connections.list(name, tenant=caller.tenant))
+    found = await host.connections.list(name, tenant=caller.tenant)
+    return page_of(found, paging, lambda each: (each.provider,))
 
 
 @router.post(

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of
 from wardian.api.dependencies import Admin, Host, Reader
+from wardian.api.preconditions import PluginMatch
 from wardian.runtime.host import SuggestionView, UsesView
 
 router = APIRouter(prefix="/plugins/{name}", tags=["grants"])
@@ -29,7 +30,9 @@ class MonitoringView(msgspec.Struct, frozen=True):
 @router.put(
     "/monitoring", responses=answers(MonitoringView), openapi_extra=takes(MonitoringRequest)
 )
-async def set_monitoring(request: Request, host: Host, caller: Admin, name: str) -> Response:
+async def set_monitoring(
+    request: Request, host: Host, caller: Admin, _: PluginMatch, name: str
+) -> Response:
     """Record which permissions a plugin's calls need, from their next host call on, or stop."""
     wanted = await body_of(request, MonitoringRequest)
     await host.set_monitored(name, wanted.enabled, tenant=caller.tenant, actor=caller.key_name)

@@ -10,9 +10,12 @@ from starlette.responses import Response
 
 from wardian.api.answers import answer, answers
 from wardian.api.bodies import FORM_TYPE, PACKAGE_TYPES, SIGNATURE_HEADER, upload_of
+from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, Host, Reader
+from wardian.api.preconditions import PluginMatch, tag_of
 from wardian.api.v1.dependencies import CascadeToDependents, CascadeToNeeds, Uninstalled
 from wardian.runtime.host import CheckView, PluginView, SwitchedView
+from wardian.storage.revisions import Kind
 
 router = APIRouter(prefix="/plugins", tags=["plugins"])
 
@@ -71,20 +74,22 @@ async def install(  # noqa: PLR0913, PLR0917 -- a request's parameters are its a
 
 
 @router.get("", responses=answers(list[PluginView]))
-async def list_plugins(host: Host, caller: Reader) -> Response:
+async def list_plugins(host: Host, caller: Reader, paging: InPages) -> Response:
     """List the tenant's plugins."""
-    return answer(await host.plugins(tenant=caller.tenant))
+    found = await host.plugins(tenant=caller.tenant)
+    return page_of(found, paging, lambda each: (each.name,))
 
 
 @router.get("/{name}", responses=answers(PluginView))
 async def show(host: Host, caller: Reader, name: str) -> Response:
     """Show one plugin."""
-    return answer(await host.plugin(name, tenant=caller.tenant))
+    tag = await tag_of(host, caller.tenant, Kind.PLUGIN, of_name=name)
+    return answer(await host.plugin(name, tenant=caller.tenant), headers=tag)
 
 
 @router.delete("/{name}", status_code=204, responses=answers(Uninstalled))
 async def uninstall(
-    host: Host, caller: Admin, name: str, cascade: CascadeToDependents = False
+    host: Host, caller: Admin, _: PluginMatch, name: str, cascade: CascadeToDependents = False
 ) -> Response:
     """Uninstall a plugin; its stored values, configuration and grants go with it.
 
@@ -95,7 +100,9 @@ async def uninstall(
 
 
 @router.post("/{name}/enable", responses=answers(SwitchedView))
-async def enable(host: Host, caller: Admin, name: str, cascade: CascadeToNeeds = False) -> Response:
+async def enable(
+    host: Host, caller: Admin, _: PluginMatch, name: str, cascade: CascadeToNeeds = False
+) -> Response:
     """Let a plugin take calls."""
     view = await host.enable(name, cascade=cascade, tenant=caller.tenant, actor=caller.key_name)
     return answer(view)
@@ -103,7 +110,7 @@ async def enable(host: Host, caller: Admin, name: str, cascade: CascadeToNeeds =
 
 @router.post("/{name}/disable", responses=answers(SwitchedView))
 async def disable(
-    host: Host, caller: Admin, name: str, cascade: CascadeToDependents = False
+    host: Host, caller: Admin, _: PluginMatch, name: str, cascade: CascadeToDependents = False
 ) -> Response:
     """Let a plugin take no more calls, until it is enabled again."""
     view = await host.disable(name, cascade=cascade, tenant=caller.tenant, actor=caller.key_name)

@@ -10,8 +10,11 @@ from starlette.responses import Response
 
 from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of
+from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, Host, Reader
+from wardian.api.preconditions import PublisherMatch, tag_of
 from wardian.runtime.trust_views import PublisherView
+from wardian.storage.revisions import Kind
 
 router = APIRouter(prefix="/publishers", tags=["trust"])
 
@@ -44,9 +47,10 @@ class ReasonRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @router.get("", responses=answers(list[PublisherView]))
-async def list_publishers(host: Host, caller: Reader) -> Response:
+async def list_publishers(host: Host, caller: Reader, paging: InPages) -> Response:
     """List the tenant's publishers with their keys and lists of revocations."""
-    return answer(await host.publishers.list(tenant=caller.tenant))
+    found = await host.publishers.list(tenant=caller.tenant)
+    return page_of(found, paging, lambda each: (each.name,))
 
 
 @router.post(
@@ -71,11 +75,12 @@ async def add_publisher(request: Request, host: Host, caller: Admin) -> Response
 @router.get("/{name}", responses=answers(PublisherView))
 async def show_publisher(host: Host, caller: Reader, name: str) -> Response:
     """Show one publisher."""
-    return answer(await host.publishers.show(name, tenant=caller.tenant))
+    tag = await tag_of(host, caller.tenant, Kind.PUBLISHER, of_name=name)
+    return answer(await host.publishers.show(name, tenant=caller.tenant), headers=tag)
 
 
 @router.delete("/{name}", status_code=204)
-async def remove_publisher(host: Host, caller: Admin, name: str) -> Response:
+async def remove_publisher(host: Host, caller: Admin, _: PublisherMatch, name: str) -> Response:
     """Trust a publisher no more; its plugins are quarantined."""
     await host.publishers.remove(name, tenant=caller.tenant, actor=caller.key_name)
     return Response(status_code=204)
@@ -87,7 +92,9 @@ async def remove_publisher(host: Host, caller: Admin, name: str) -> Response:
     responses=answers(PublisherView, 201, "Added."),
     openapi_extra=takes(PublisherKeyRequest),
 )
-async def add_key(request: Request, host: Host, caller: Admin, name: str) -> Response:
+async def add_key(
+    request: Request, host: Host, caller: Admin, _: PublisherMatch, name: str
+) -> Response:
     """Let a publisher sign with another key."""
     wanted = await body_of(request, PublisherKeyRequest)
     view = await host.publishers.add_key(
@@ -102,7 +109,7 @@ async def add_key(request: Request, host: Host, caller: Admin, name: str) -> Res
     openapi_extra=takes(ReasonRequest, required=False),
 )
 async def retire_key(
-    request: Request, host: Host, caller: Admin, name: str, key_id: str
+    request: Request, host: Host, caller: Admin, _: PublisherMatch, name: str, key_id: str
 ) -> Response:
     """Take nothing new that is signed with a key; what is installed goes on."""
     wanted = await body_of(request, ReasonRequest)
@@ -118,7 +125,7 @@ async def retire_key(
     openapi_extra=takes(ReasonRequest, required=False),
 )
 async def revoke_key(
-    request: Request, host: Host, caller: Admin, name: str, key_id: str
+    request: Request, host: Host, caller: Admin, _: PublisherMatch, name: str, key_id: str
 ) -> Response:
     """Run nothing that is signed with a key, for ever; plugins that are get quarantined."""
     wanted = await body_of(request, ReasonRequest)
@@ -129,7 +136,9 @@ async def revoke_key(
 
 
 @router.post("/{name}/rotate", responses=answers(PublisherView), openapi_extra=_SIGNED)
-async def rotate(request: Request, host: Host, caller: Admin, name: str) -> Response:
+async def rotate(
+    request: Request, host: Host, caller: Admin, _: PublisherMatch, name: str
+) -> Response:
     """Take a publisher's next key: the body is the statement that `wardian keygen` wrote."""
     statement = await request.body()
     view = await host.publishers.rotate(
@@ -139,7 +148,9 @@ async def rotate(request: Request, host: Host, caller: Admin, name: str) -> Resp
 
 
 @router.put("/{name}/revocations", responses=answers(PublisherView), openapi_extra=_SIGNED)
-async def put_list(request: Request, host: Host, caller: Admin, name: str) -> Response:
+async def put_list(
+    request: Request, host: Host, caller: Admin, _: PublisherMatch, name: str
+) -> Response:
     """Take a publisher's newest list of revocations, signed by it; what it is of is quarantined."""
     content = await request.body()
     view = await host.revocations.receive(

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of
 from wardian.api.dependencies import Admin, Host, Reader
+from wardian.api.preconditions import PluginMatch
 from wardian.runtime.recorded import Recording
 from wardian.runtime.recordings import PAGE_MAX, RecordedPlugin, RecordingsPage
 from wardian.runtime.rerun import ReplayOutcome
@@ -45,7 +46,9 @@ class RemovedRecordings(msgspec.Struct):
     responses=answers(RecordedPlugin),
     openapi_extra=takes(RecordingRequest),
 )
-async def set_recording(request: Request, host: Host, caller: Admin, name: str) -> Response:
+async def set_recording(
+    request: Request, host: Host, caller: Admin, _: PluginMatch, name: str
+) -> Response:
     """Keep the last calls of a plugin from now on, so that they can be run again."""
     wanted = await body_of(request, RecordingRequest)
     view = await host.recordings.set_calls(

@@ -8,9 +8,12 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from wardian.api.answers import answer, answers
+from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, Host, Reader
+from wardian.api.preconditions import ScheduleMatch, tag_of
 from wardian.api.v1.events import Before
 from wardian.runtime.schedules.schedules import PAGE_MAX, RunsPage, RunView, ScheduleView
+from wardian.storage.revisions import Kind
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
 
@@ -19,16 +22,19 @@ router = APIRouter(prefix="/schedules", tags=["schedules"])
 async def list_schedules(
     host: Host,
     caller: Reader,
+    paging: InPages,
     plugin: Annotated[str | None, Query(description="Only those of this plugin.")] = None,
 ) -> Response:
     """List what plugins have the host do by itself, and when each runs next."""
-    return answer(await host.schedules.all(plugin=plugin, tenant=caller.tenant))
+    found = await host.schedules.all(plugin=plugin, tenant=caller.tenant)
+    return page_of(found, paging, lambda each: (each.plugin, each.name))
 
 
 @router.get("/{plugin}/{name}", responses=answers(ScheduleView))
 async def show(host: Host, caller: Reader, plugin: str, name: str) -> Response:
     """Show a schedule."""
-    return answer(await host.schedules.find(plugin, name, tenant=caller.tenant))
+    tag = await tag_of(host, caller.tenant, Kind.SCHEDULE, of_plugin=plugin, of_name=name)
+    return answer(await host.schedules.find(plugin, name, tenant=caller.tenant), headers=tag)
 
 
 @router.get("/{plugin}/{name}/runs", responses=answers(RunsPage))
@@ -46,7 +52,7 @@ async def list_runs(
 
 
 @router.post("/{plugin}/{name}/pause", responses=answers(ScheduleView))
-async def pause(host: Host, caller: Admin, plugin: str, name: str) -> Response:
+async def pause(host: Host, caller: Admin, _: ScheduleMatch, plugin: str, name: str) -> Response:
     """Let a schedule rest; ticks that come meanwhile are not made up for."""
     view = await host.schedules.set_paused(
         plugin, name, True, tenant=caller.tenant, actor=caller.key_name
@@ -55,7 +61,7 @@ async def pause(host: Host, caller: Admin, plugin: str, name: str) -> Response:
 
 
 @router.post("/{plugin}/{name}/resume", responses=answers(ScheduleView))
-async def resume(host: Host, caller: Admin, plugin: str, name: str) -> Response:
+async def resume(host: Host, caller: Admin, _: ScheduleMatch, plugin: str, name: str) -> Response:
     """Have a schedule go on from its next tick."""
     view = await host.schedules.set_paused(
         plugin, name, False, tenant=caller.tenant, actor=caller.key_name

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of
+from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Host, Operator
 from wardian.tenants import TenantView
 
@@ -21,9 +22,9 @@ class TenantRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @router.get("", responses=answers(list[TenantView]))
-async def list_tenants(host: Host, caller: Operator) -> Response:
+async def list_tenants(host: Host, caller: Operator, paging: InPages) -> Response:
     """List the tenants of this host."""
-    return answer(await host.tenants.list())
+    return page_of(await host.tenants.list(), paging, lambda each: (each.name,))
 
 
 @router.post(

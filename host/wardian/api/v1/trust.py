@@ -8,8 +8,11 @@ from starlette.responses import Response
 
 from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of
+from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, Host, Reader
+from wardian.api.preconditions import TrustPolicyMatch, tag_of
 from wardian.runtime.trust_views import RevocationView, TrustPolicyView
+from wardian.storage.revisions import Kind
 
 router = APIRouter(tags=["trust"])
 
@@ -36,13 +39,14 @@ class RevocationRequest(msgspec.Struct, forbid_unknown_fields=True):
 @router.get("/trust/policy", responses=answers(TrustPolicyView))
 async def show_policy(host: Host, caller: Reader) -> Response:
     """Show what the tenant does about unsigned packages and about lists that have expired."""
-    return answer(await host.trust.show(tenant=caller.tenant))
+    tag = await tag_of(host, caller.tenant, Kind.TRUST_POLICY)
+    return answer(await host.trust.show(tenant=caller.tenant), headers=tag)
 
 
 @router.put(
     "/trust/policy", responses=answers(TrustPolicyView), openapi_extra=takes(TrustPolicyRequest)
 )
-async def set_policy(request: Request, host: Host, caller: Admin) -> Response:
+async def set_policy(request: Request, host: Host, caller: Admin, _: TrustPolicyMatch) -> Response:
     """Change the policy; installed plugins that it refuses are quarantined."""
     wanted = await body_of(request, TrustPolicyRequest)
     view = await host.trust.set(
@@ -55,9 +59,10 @@ async def set_policy(request: Request, host: Host, caller: Admin) -> Response:
 
 
 @router.get("/revocations", responses=answers(list[RevocationView]))
-async def list_revocations(host: Host, caller: Reader) -> Response:
+async def list_revocations(host: Host, caller: Reader, paging: InPages) -> Response:
     """List what the operator revoked; publishers' own lists are shown with them."""
-    return answer(await host.revocations.list(tenant=caller.tenant))
+    found = await host.revocations.list(tenant=caller.tenant)
+    return page_of(found, paging, lambda each: (each.revoked_at.isoformat(), each.id))
 
 
 @router.post(

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of, upload_of
 from wardian.api.dependencies import Admin, Host, Reader
+from wardian.api.preconditions import PluginMatch
 from wardian.api.v1.plugins import PACKAGE
 from wardian.runtime.host import (
     PluginView,
@@ -46,6 +47,7 @@ async def upgrade(  # noqa: PLR0913, PLR0917 -- a request's parameters are its a
     request: Request,
     host: Host,
     caller: Admin,
+    _: PluginMatch,
     name: str,
     approve: Annotated[
         list[str] | None,
@@ -86,7 +88,9 @@ async def upgrade(  # noqa: PLR0913, PLR0917 -- a request's parameters are its a
     responses=answers(PluginView),
     openapi_extra=takes(RollbackRequest, required=False),
 )
-async def rollback(request: Request, host: Host, caller: Admin, name: str) -> Response:
+async def rollback(
+    request: Request, host: Host, caller: Admin, _: PluginMatch, name: str
+) -> Response:
     """Go back to a version that is kept."""
     wanted = await body_of(request, RollbackRequest)
     view = await host.rollback(

@@ -11,7 +11,9 @@ from starlette.responses import Response
 
 from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of
+from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Host, WebhookOwner
+from wardian.api.preconditions import EndpointMatch, tag_of
 from wardian.runtime.endpoints import (
     AttemptsPage,
     AttemptView,
@@ -23,6 +25,7 @@ from wardian.runtime.endpoints import (
 )
 from wardian.runtime.endpoints.backlog import PAGE_MAX
 from wardian.runtime.endpoints.endpoints import OVERLAP, OVERLAP_MAX
+from wardian.storage.revisions import Kind
 
 POSITION_MAX = 2**63 - 1
 
@@ -68,9 +71,10 @@ class LettersRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 @router.get("", responses=answers(list[EndpointView]))
-async def list_endpoints(host: Host, caller: WebhookOwner) -> Response:
+async def list_endpoints(host: Host, caller: WebhookOwner, paging: InPages) -> Response:
     """List the endpoints of the caller's key; an administrator's are all of the tenant."""
-    return answer(await host.webhooks.endpoints.list(caller=caller))
+    found = await host.webhooks.endpoints.list(caller=caller)
+    return page_of(found, paging, lambda each: (each.created_at.isoformat(), each.id))
 
 
 @router.post(
@@ -89,7 +93,8 @@ async def register_endpoint(request: Request, host: Host, caller: WebhookOwner) 
 @router.get("/{endpoint_id}", responses=answers(EndpointView))
 async def show_endpoint(host: Host, caller: WebhookOwner, endpoint_id: str) -> Response:
     """Show one endpoint, and how it is doing."""
-    return answer(await host.webhooks.endpoints.get(endpoint_id, caller=caller))
+    tag = await tag_of(host, caller.tenant, Kind.ENDPOINT, of_id=endpoint_id)
+    return answer(await host.webhooks.endpoints.get(endpoint_id, caller=caller), headers=tag)
 
 
 @router.patch(
@@ -98,7 +103,7 @@ async def show_endpoint(host: Host, caller: WebhookOwner, endpoint_id: str) -> R
     openapi_extra=takes(EndpointChangeRequest),
 )
 async def change_endpoint(
-    request: Request, host: Host, caller: WebhookOwner, endpoint_id: str
+    request: Request, host: Host, caller: WebhookOwner, _: EndpointMatch, endpoint_id: str
 ) -> Response:
     """Change an endpoint; what waits for it goes to its new address."""
     wanted = await body_of(request, EndpointChangeRequest)
@@ -112,20 +117,26 @@ async def change_endpoint(
 
 
 @router.delete("/{endpoint_id}", status_code=204)
-async def remove_endpoint(host: Host, caller: WebhookOwner, endpoint_id: str) -> Response:
+async def remove_endpoint(
+    host: Host, caller: WebhookOwner, _: EndpointMatch, endpoint_id: str
+) -> Response:
     """Remove an endpoint, and all that waits for it."""
     await host.webhooks.endpoints.remove(endpoint_id, caller=caller)
     return Response(status_code=204)
 
 
 @router.post("/{endpoint_id}/enable", responses=answers(EndpointView))
-async def enable_endpoint(host: Host, caller: WebhookOwner, endpoint_id: str) -> Response:
+async def enable_endpoint(
+    host: Host, caller: WebhookOwner, _: EndpointMatch, endpoint_id: str
+) -> Response:
     """Deliver to an endpoint again, what waits for it first."""
     return answer(await host.webhooks.endpoints.enable(endpoint_id, caller=caller))
 
 
 @router.post("/{endpoint_id}/disable", responses=answers(EndpointView))
-async def disable_endpoint(host: Host, caller: WebhookOwner, endpoint_id: str) -> Response:
+async def disable_endpoint(
+    host: Host, caller: WebhookOwner, _: EndpointMatch, endpoint_id: str
+) -> Response:
     """Deliver nothing to an endpoint; what is queued for it waits, and no more is."""
     return answer(await host.webhooks.endpoints.disable(endpoint_id, caller=caller))
 
@@ -142,7 +153,7 @@ async def ping_endpoint(host: Host, caller: WebhookOwner, endpoint_id: str) -> R
     openapi_extra=takes(SecretRequest),
 )
 async def rotate_secret(
-    request: Request, host: Host, caller: WebhookOwner, endpoint_id: str
+    request: Request, host: Host, caller: WebhookOwner, _: EndpointMatch, endpoint_id: str
 ) -> Response:
     """Make a new secret; for a time, deliveries have a signature by the one before as well."""
     wanted = await body_of(request, SecretRequest)

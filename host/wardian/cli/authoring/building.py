@@ -7,6 +7,11 @@ import tempfile
 from pathlib import Path
 
 from wardian.cli.authoring import python, rust, typescript
+from wardian.cli.authoring.declarations import (
+    Declarations,
+    declarations,
+    write_declarations,
+)
 from wardian.cli.authoring.errors import NotAPlugin
 from wardian.cli.authoring.halting import Halt
 from wardian.cli.authoring.language import Language, detect_language
@@ -37,7 +42,11 @@ def build(directory: Path, *, progress: Progress, halt: Halt | None = None) -> P
     manifest = directory / MANIFEST_NAME
     if not manifest.is_file():
         raise NotAPlugin(f"{directory} has no {MANIFEST_NAME}, the plugin's manifest.")
-    check_source(manifest.read_bytes())
+    source = manifest.read_bytes()
+    checked = check_source(source)
+    declared = Declarations()
+    if language is Language.PYTHON:
+        declared = declarations(directory, checked, source.decode())
     world = world_name(directory)
     options = read_options(directory)
     write_schema(directory)
@@ -51,10 +60,12 @@ def build(directory: Path, *, progress: Progress, halt: Halt | None = None) -> P
             wit=stage_wit(directory, Path(staging)),
             world=world,
             options=options,
+            declared=declared.methods,
             steps=Steps(scratch / "build.log", progress, Path(staging), directory, halt),
         )
         component = _BUILDERS[language](project)
         halt.check()
         result = directory / "plugin.wasm"
         os.replace(component, result)
+        write_declarations(directory, declared.toml)
     return result

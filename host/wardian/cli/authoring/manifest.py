@@ -19,6 +19,7 @@ from wardian.plugins.package import (
     SUFFIX,
     check_entries,
     is_component,
+    manifest_at,
     package_files,
     read_directory,
     read_source,
@@ -108,7 +109,7 @@ def check_at(path: Path) -> Checked:
 def _check_directory(folder: Path) -> Checked:
     if not (folder / MANIFEST_NAME).is_file():
         raise NotAPlugin(f"{folder} has no {MANIFEST_NAME}, the plugin's manifest.")
-    source = _manifest_source(folder / MANIFEST_NAME)
+    source = manifest_at(folder)
     files = package_files(folder)
     manifest = check_source(source, files)
     if not any(map(is_component, files)):

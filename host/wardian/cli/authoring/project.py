@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wardian.cli.authoring.options import Options
@@ -18,6 +19,7 @@ class Project:
     """A plugin that is being built; all paths are absolute.
 
     ``scratch`` survives the build, ``staging`` does not; ``wit`` is complete for the tools.
+    ``declared`` are the enhancements that the source declares, by method.
     """
 
     directory: Path
@@ -27,6 +29,7 @@ class Project:
     world: str
     options: Options
     steps: Steps
+    declared: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def component(self) -> Path:

@@ -26,7 +26,7 @@ import plugin
 from wardian_sdk import _exports
 
 try:
-    globals().update(_exports.checked(plugin))
+    globals().update(_exports.checked(plugin, DECLARED))
 except _exports.Incomplete as faults:
     raise SystemExit("{_FAULTS_BEGIN}\\n" + str(faults) + "\\n{_FAULTS_END}") from None
 """
@@ -135,7 +135,9 @@ def _copies(project: Project, sdk: Path) -> list[Path]:
 def _entry(project: Project) -> Path:
     folder = project.staging / "entry"
     folder.mkdir()
-    (folder / f"{_ENTRY_MODULE}.py").write_text(_ENTRY, encoding="utf-8")
+    declared = repr({name: list(kinds) for name, kinds in project.declared.items()})
+    text = _ENTRY.replace("DECLARED", declared)
+    (folder / f"{_ENTRY_MODULE}.py").write_text(text, encoding="utf-8")
     return folder
 
 

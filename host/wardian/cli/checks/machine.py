@@ -8,10 +8,12 @@ import resource
 import sys
 from pathlib import Path
 
+from wardian import __version__
 from wardian.cli.checks.check import Check, Status
 from wardian.cli.connections import connections_max, wanted_descriptors
 from wardian.cli.environment import complaints
 from wardian.errors import WardianError
+from wardian.plugins.api_versions import OFFERED
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import MIB
 from wardian.sandbox import Sandbox, wasmtime_version
@@ -31,6 +33,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 def machine_checks(settings: Settings) -> list[Check]:
     """Look at what every host needs, whatever it keeps."""
     return [
+        _wardian(),
         _python(),
         _wasmtime(),
         _kernel(),
@@ -41,6 +44,11 @@ def machine_checks(settings: Settings) -> list[Check]:
         _memory(settings),
         _environment(),
     ]
+
+
+def _wardian() -> Check:
+    offered = " and ".join(map(str, OFFERED))
+    return Check("Wardian", Status.OK, f"{__version__}, with plugin API {offered}")
 
 
 def _python() -> Check:

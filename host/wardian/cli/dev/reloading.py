@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Reloaded:
     """
 
     view: PluginView
-    functions: dict[str, FunctionDescription]
+    functions: Mapping[str, FunctionDescription]
     first: bool
     changes: tuple[Change, ...] = ()
     asked: tuple[AskedPermission, ...] = ()
@@ -123,5 +124,5 @@ def _described(plugin: Reloaded) -> Description:
         size_bytes=plugin.view.size_bytes,
         imports=plugin.view.imports,
         exports=[],
-        functions=plugin.functions,
+        functions=dict(plugin.functions),
     )

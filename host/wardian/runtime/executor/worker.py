@@ -415,6 +415,7 @@ class _Conversation:
         usage.output_bytes = _bounded(usage.output_bytes)
         usage.log_lines = self._noted
         usage.dropped_log_lines = _bounded(usage.dropped_log_lines)
+        usage.attempts, usage.cached = 1, False
         return usage
 
 
