@@ -204,6 +204,18 @@ class Settings(BaseSettings):
     """Streams of events that a tenant's host apps may have open, and a quarter of it those with
     the same key."""
 
+    mcp: bool = True
+    """Serve MCP at `/mcp`: the functions that a key may call, as tools for models."""
+
+    mcp_names: tuple[str, ...] = ()
+    """Names that this host is known by (a JSON list), beside `localhost` and that in
+    `WARDIAN_PUBLIC_URL`. A request to `/mcp` under another name is refused: it is a page that had
+    its own name lead here."""
+
+    mcp_descriptions: bool = True
+    """Whether models are told what plugins' authors say of them; if not, only what each function
+    takes and returns."""
+
     webhook_endpoints_max: Annotated[int, Field(ge=0, le=1_000)] = 20
     """Endpoints of host apps that one tenant may have events posted to; 0 forbids them."""
 

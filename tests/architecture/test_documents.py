@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from apis import serving
 from guests import component, guest
-from hosts import fake_host
+from hosts import fake_host, package
 from wardian.plugins import TRANSITIONS
 from wardian.policy.levels import LEVELS, Level
 from wardian.policy.limits import MIB, Limits
 from wardian.policy.meanings import MEANINGS
+from wardian.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -139,3 +141,28 @@ async def test_the_example_of_events_from_python_runs(
     told = capsys.readouterr().out.splitlines()
     assert "app:host published orders.created" in told
     assert told[-1] == "the host tells key.created by host"
+
+
+@pytest.mark.anyio
+async def test_the_example_of_tools_for_models_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = [
+        each for each in python_examples(ROOT / "docs/host-apps.md") if "call_tool" in each
+    ]
+    body = "".join(f"    {line}\n" for line in example.splitlines())
+    names: dict[str, Any] = {}
+    exec(f"async def example(url, key):\n{body}", names)
+
+    async def increment(arguments: Mapping[str, Any], answer: Any) -> Any:
+        return len(arguments["name"])
+
+    async with fake_host(tmp_path / "data", {"increment": increment}) as made:
+        await made.host.install(package("counter"))
+        key = (await made.host.keys.create("model", ["call"], "default")).token
+        async with serving(made.host, Settings(data_dir=tmp_path / "data")) as address:
+            await names["example"]("http://{}:{}".format(*address), key)
+
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("counter__increment Calls the function increment of the plugin")
+    assert told[-1] == "{'result': 6} False"

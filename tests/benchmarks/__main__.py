@@ -37,6 +37,7 @@ from benchmarks import (
     reloading,
     startup,
     table,
+    tools,
     upgrades,
     workers,
 )
@@ -49,6 +50,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *workers.MEASUREMENTS,
     *pressure.MEASUREMENTS,
     *over_http.MEASUREMENTS,
+    *tools.MEASUREMENTS,
     *client_calls.MEASUREMENTS,
     *outgoing.MEASUREMENTS,
     *memory.MEASUREMENTS,

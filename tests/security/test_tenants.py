@@ -18,6 +18,7 @@ import pytest
 
 from guests.handlers import HANDLE
 from hosts import FakeHost, fake_host, package
+from mcps import message
 from signing import KEY, NEXT_KEY, list_of, rotation_of
 from wardian.api.app import app_over
 from wardian.api.openapi import static_document
@@ -364,6 +365,18 @@ async def test_d1_ids_of_another_tenant_lead_nowhere_on_any_route(tmp_path: Path
         assert not wrong, "\n".join(wrong)
         assert any(CANARY in row for rows in before.values() for row in rows)
         assert await rows_of(found.made, VICTIM) == before
+
+
+@pytest.mark.usefixtures("on_both_databases")
+async def test_d1_tools_for_models_are_the_tenant_s_own(tmp_path: Path) -> None:
+    async with scene(tmp_path) as found:
+        headers = {"Host": "localhost"}
+        listed = await found.spy.post("/mcp", json=message("tools/list"), headers=headers)
+        call = message("tools/call", {"name": "stores__run", "arguments": {}})
+        called = await found.spy.post("/mcp", json=call, headers=headers)
+
+        assert listed.json()["result"]["tools"] == []
+        assert called.json()["error"]["message"] == "There is no tool 'stores__run'."
 
 
 @pytest.mark.usefixtures("on_both_databases")

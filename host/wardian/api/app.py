@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import Route
 from starlette.types import Lifespan, Scope
 
 from wardian import __version__
@@ -19,6 +20,7 @@ from wardian.api.deprecations import Deprecations, are_declared
 from wardian.api.downloads import Downloads
 from wardian.api.idempotency import OnceOnly
 from wardian.api.identity import RequestIdentity
+from wardian.api.mcp.route import mcp_route
 from wardian.api.preconditions import Validators
 from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
@@ -59,6 +61,11 @@ from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
 
 UPLOAD_PATH = re.compile(r"/api/v1/(?:plugins(?:/[^/]+/upgrade)?|installs)")
+_DESCRIPTION = (
+    "The functions that a key with the scope `call` may call are also tools of an MCP server "
+    "(Streamable HTTP), at `/mcp`."
+)
+
 HOOK_PATH = re.compile(r"/api/v1/hooks/.*", re.DOTALL)
 
 
@@ -86,6 +93,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
         title="Wardian",
         version=__version__,
         summary="A sandboxed WebAssembly plugin host.",
+        description=_DESCRIPTION,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -97,8 +105,11 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     app.state.downloads = Downloads(settings.data_dir)
     app.state.oauth_rates = Rates(oauth_pages.PER_MINUTE)
     app.state.receiving = receiving.Receiving()
-    calls = (functions.call_route, functions_v2.call_route)
+    calls: tuple[Route, ...] = (functions.call_route, functions_v2.call_route)
     app.router.routes.extend((*calls, served.served_route))
+    if settings.mcp:
+        calls = (*calls, mcp_route(settings, app.state.streams))
+        app.router.routes.append(calls[-1])
     app.include_router(receiving.router)
     for router in (_v1(), _v2(), health.router, openapi.router, pages.router, oauth_pages.router):
         app.include_router(router)

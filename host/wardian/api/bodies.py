@@ -158,7 +158,7 @@ async def signed_of(request: Request) -> bytes:
         HTTPException: 415, it says that it is something else than JSON in UTF-8.
     """
     _check_kind(request.scope["headers"])
-    return await _received(request.receive)
+    return await received(request.receive)
 
 
 async def body_of(request: Request, kind: type[T]) -> T:
@@ -169,7 +169,7 @@ async def body_of(request: Request, kind: type[T]) -> T:
         HTTPException: 415, it says that it is something else than JSON in UTF-8.
     """
     _check_kind(request.scope["headers"])
-    body = await _received(request.receive)
+    body = await received(request.receive)
     if len(body) > _LARGE:
         return await asyncio.to_thread(decode, body, kind)
     return decode(body, kind)
@@ -193,7 +193,12 @@ def _is_json(value: bytes) -> bool:
     return all(charset in ("utf-8", "utf8") for charset in charsets)
 
 
-async def _received(receive: Receive) -> bytes:
+async def received(receive: Receive) -> bytes:
+    """Read a body whole.
+
+    Raises:
+        ClientDisconnect: its sender went away before its end.
+    """
     chunks: list[bytes] = []
     while True:
         message = await receive()

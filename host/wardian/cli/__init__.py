@@ -51,6 +51,7 @@ _COMMANDS = (
     ("enable", "plugins.enable", _PLUGINS),
     ("disable", "plugins.disable", _PLUGINS),
     ("call", "functions.call", _PLUGINS),
+    ("mcp", "mcp.mcp", _PLUGINS),
     ("grants", "grants.grants", _PLUGINS),
     ("grant", "grants.grant", _PLUGINS),
     ("revoke", "grants.revoke", _PLUGINS),

@@ -51,6 +51,7 @@ from wardian.runtime.key_upkeep import KeyUpkeep
 from wardian.runtime.lifecycle import Lifecycle
 from wardian.runtime.monitoring import Monitoring
 from wardian.runtime.oauth import Connections, Flows
+from wardian.runtime.offers import Offer, Offers
 from wardian.runtime.oversight import Oversight
 from wardian.runtime.package_files import PackageFiles
 from wardian.runtime.permission_views import SuggestionView, UsesView
@@ -100,7 +101,7 @@ from wardian.sandbox import wasmtime_version
 from wardian.storage import Database
 from wardian.storage.health import survey
 from wardian.storage.rows import SurveyRow
-from wardian.telemetry import Telemetry
+from wardian.telemetry import Lines, Telemetry
 from wardian.tenants import KeyRing, Rates, Tenants
 from wardian.vault import Vault
 
@@ -112,6 +113,7 @@ __all__ = [
     "DependenciesView",
     "GrantsView",
     "HostParts",
+    "Offer",
     "PluginHost",
     "PluginView",
     "Readiness",
@@ -256,8 +258,17 @@ class PluginHost:
         self.enhancements = parts.enhancements
         self.jobs = parts.jobbing.jobs
         self.batches = parts.batches
-        self.lines = parts.telemetry.lines
         self.bootstrap_token = bootstrap_token
+
+    @property
+    def offers(self) -> Offers:
+        """What the holders of keys may call."""
+        return Offers(self._parts.registry)
+
+    @property
+    def lines(self) -> Lines:
+        """The newest lines that plugins logged, and those to come."""
+        return self._parts.telemetry.lines
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default
         self,

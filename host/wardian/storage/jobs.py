@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from wardian.storage.database import Connection
-from wardian.storage.rows import JobRow, QueuedRow
+from wardian.storage.rows import JobRow, QueuedRow, now
 from wardian.storage.statements import AT, OF_ID, mine
 from wardian.storage.tables import api_keys, jobs
 

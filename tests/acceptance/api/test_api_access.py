@@ -6,6 +6,7 @@ import pytest
 from guests import guest
 from packages import package
 from wardian.api.app import app_over
+from wardian.api.mcp.route import METHODS
 from wardian.api.openapi import static_document
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
@@ -170,12 +171,13 @@ ROUTES = [
     ("PUT", "/api/v1/tenants/nothing/limits", "admin"),
 ]
 
+MCP_ROUTES = [(method, "/mcp", "call") for method in METHODS]
 
 KEYLESS = {("GET", "/api/versions")}
 """Whoever is about to speak with a host may ask how."""
 
 
-@pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
+@pytest.mark.parametrize(("method", "path", "scope"), [*ROUTES, *MCP_ROUTES])
 async def test_every_route_takes_a_key_with_its_scope(
     connect: Connect, admin: httpx.AsyncClient, calculator: str, method: str, path: str, scope: str
 ) -> None:
@@ -188,7 +190,10 @@ async def test_every_route_takes_a_key_with_its_scope(
         refused = await client.request(method, path)
     assert (refused.status_code, refused.json()["type"]) == (403, "/problems/forbidden")
     async with connect(await key(admin, scope)) as client:
-        assert (await client.request(method, path)).status_code not in (401, 403)
+        # Whoever takes JSON only is sent no stream that would not end here.
+        headers = {"Host": "localhost", "Accept": "application/json"}
+        answered = await client.request(method, path, headers=headers)
+        assert answered.status_code not in (401, 403)
 
 
 def test_every_route_of_the_api_is_in_the_table_above(host: PluginHost, settings: Settings) -> None:
