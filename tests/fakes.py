@@ -12,6 +12,8 @@ from wardian.policy.usage import Usage
 from wardian.runtime.executor.job import HostCalls, Job, WorkersReport
 from wardian.sandbox.description import Description, FunctionDescription
 from wardian.sandbox.outcome import Outcome
+from wardian.telemetry.catalogue import SECONDS
+from wardian.telemetry.series import Distribution
 from wardian.worker.protections import Protections
 
 Body = Callable[[Mapping[str, Any], HostCalls], Awaitable[Any]]
@@ -27,6 +29,7 @@ class FakeExecutor:
         self.waiting = 0
         self.admitting = asyncio.Event()
         self.admitting.set()
+        self.waits = Distribution(SECONDS)
 
     async def admit(self, component: bytes, *, wasi: bool = True) -> Description:
         self.waiting += 1

@@ -186,6 +186,7 @@ def compose(
         publish_limits=publish_limits(settings),
         dropped=drops.note,
         lines=telemetry.lines,
+        metrics=telemetry.of_plugins,
     )
     recorder = Recorder(database, telemetry, recording_policy(settings))
     recordings = Recordings(database, registry, journal, recorder)

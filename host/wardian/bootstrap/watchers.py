@@ -48,6 +48,6 @@ def make_telemetry(
     executor: AnyExecutor, egress: Egress, journal: Journal
 ) -> tuple[Telemetry, Drops]:
     telemetry = Telemetry()
-    telemetry.watch_workers(executor.workers)
+    telemetry.watch_workers(executor.workers, executor.waits)
     telemetry.watch_egress(egress.counts)
     return telemetry, Drops(journal, telemetry)

@@ -394,7 +394,10 @@ class Calls:
     ) -> None:
         outcome = "ok" if error is None else error.type
         seconds = usage.wall_seconds
-        self._services.telemetry.call_ended(plugin.tenant, plugin.name, outcome, seconds)
+        series = self._services.telemetry.calls.of(
+            plugin.tenant, plugin.name, job.function, job.level
+        )
+        series.ended(outcome, usage)
         # A guest's own error is an answer: only a call that was stopped or lost is a fault.
         failed = error is not None and not isinstance(error, GuestError)
         if counted:

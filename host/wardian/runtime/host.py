@@ -699,11 +699,15 @@ class PluginHost:
 
         While the database does not answer, those of states and health are missing.
         """
+        return (await self.exposition(""))[0]
+
+    async def exposition(self, accept: str) -> tuple[bytes, str]:
+        """Return all metrics in the text format that ``accept`` asks for, and its media type."""
         plugins: list[SurveyRow] = []
         with suppress(WardianError):
             async with self._parts.database.reading() as connection:
                 plugins = await survey(connection)
-        return self._parts.telemetry.render(plugins)
+        return await self._parts.telemetry.exposition(plugins, accept)
 
     async def _view(self, plugin: Installed, *, is_new: bool = False) -> PluginView:
         vitals = await self._parts.statistics.vitals(plugin.tenant, plugin.id)

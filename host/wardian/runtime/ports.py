@@ -8,11 +8,17 @@ from typing import Protocol
 from wardian.runtime.executor.job import HostCalls, Job, WorkersReport
 from wardian.sandbox.description import Description
 from wardian.sandbox.outcome import Outcome
+from wardian.telemetry.series import Distribution
 from wardian.worker.protections import Protections
 
 
 class Executor(Protocol):
     """Admits components and runs calls."""
+
+    @property
+    def waits(self) -> Distribution:
+        """How long calls waited for a worker, in seconds, where they had to."""
+        ...
 
     async def admit(self, component: bytes, *, wasi: bool = True) -> Description:
         """Audit and compile a component.

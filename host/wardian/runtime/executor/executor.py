@@ -25,6 +25,7 @@ from wardian.sandbox import Description, Outcome
 from wardian.sandbox.audit import Offer
 from wardian.sandbox.engine import engine_key
 from wardian.sandbox.linker import check_import_names
+from wardian.telemetry.series import Distribution
 from wardian.worker.protections import Protections
 
 _log = logging.getLogger("wardian.executor")
@@ -54,6 +55,11 @@ class Executor:
         self._pool = Pool(self._zygote, settings)
         self._checked: OrderedDict[str, Artifact] = OrderedDict()
         self._admitting: dict[str, asyncio.Lock] = {}
+
+    @property
+    def waits(self) -> Distribution:
+        """How long calls waited for a worker, in seconds, where they had to."""
+        return self._pool.waits
 
     async def __aenter__(self) -> Self:
         await self._zygote.start()

@@ -16,6 +16,8 @@ from wardian.runtime.executor.job import ExecutorSettings, Job, WorkersReport
 from wardian.runtime.executor.long_calls import LOOK_SECONDS, Function, LongCalls
 from wardian.runtime.executor.worker import Worker, spawn_worker, start_thread_worker
 from wardian.runtime.executor.zygote import Zygote
+from wardian.telemetry.catalogue import SECONDS
+from wardian.telemetry.series import Distribution
 from wardian.worker.confinement import Bounds
 from wardian.worker.priority import Priority
 
@@ -58,6 +60,9 @@ class Pool:
     A call that waits for another, which it made of a plugin, lends it its place: that one needs a
     worker and waits for no place, so that no calls can wait for each other in a ring. A place is
     one worker that computes, and as many that wait as its call nests deep.
+
+    Attributes:
+        waits: how long calls waited for a place, in seconds, where they had to.
     """
 
     def __init__(self, zygote: Zygote, settings: ExecutorSettings) -> None:
@@ -88,6 +93,7 @@ class Pool:
         self._spawned = 0
         self._lost = 0
         self._closed = False
+        self.waits = Distribution(SECONDS)
 
     def report(self) -> WorkersReport:
         """Count the workers."""
@@ -197,7 +203,7 @@ class Pool:
         if tenant not in self._waiting and self._has_room(tenant):
             self._running[tenant] += 1
             return
-        turn = self._queue_up(tenant)
+        turn, since = self._queue_up(tenant), monotonic()
         try:
             async with asyncio.timeout(self._settings.queue_seconds):
                 await turn
@@ -210,6 +216,8 @@ class Pool:
                     retry_after_seconds=self._seconds_until_served(),
                 ) from None
             raise
+        finally:
+            self.waits.observe(monotonic() - since)
 
     def _queue_up(self, tenant: str) -> asyncio.Future[None]:
         queue = self._waiting.get(tenant, deque())
