@@ -28,6 +28,7 @@ class RouteAhead:
             await self._app(scope, receive, send)
             return
         scope.update(found)
+        scope["route"] = self._route  # as FastAPI says which it chose
         try:
             await self._route.app(scope, receive, send)
         except WardianError as error:

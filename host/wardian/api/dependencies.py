@@ -49,7 +49,8 @@ async def caller_of(request: Request) -> Caller | None:
     if kind.lower() != "bearer" or not token.strip():
         raise Unauthenticated("The Authorization header must read 'Bearer wdn_…', with an API key.")
     host: PluginHost = request.app.state.host
-    return await host.keys.authenticate(token.strip())
+    caller = request.state.caller = await host.keys.authenticate(token.strip())
+    return caller
 
 
 async def holder_of(scope: Scope, request: Request) -> Caller:

@@ -34,6 +34,7 @@ from wardian.bootstrap.services import (
     make_vault,
     root_keys,
 )
+from wardian.bootstrap.tracing import traced
 from wardian.bootstrap.watchers import make_telemetry, make_watchers
 from wardian.bootstrap.webhooks import WebhooksNeeds, make_webhooks
 from wardian.capabilities import Services, build
@@ -111,6 +112,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             Executor(executor_settings(settings, folder), contract().offer())
         )
         parts, statistics = compose(settings, policy, database, executor, folder, roots)
+        await stack.enter_async_context(traced(settings, parts.telemetry.tracing))
         await stack.enter_async_context(halts_of(parts).kept())
         await stack.enter_async_context(relay_of(parts).kept())
         await parts.vault.open()

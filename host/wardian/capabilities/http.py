@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wardian import __version__
@@ -16,10 +16,13 @@ from wardian.errors import InvalidArguments
 from wardian.policy.outgoing import Injection, Outgoing, name_as_read
 from wardian.policy.permissions import Permission, request_permission
 from wardian.policy.urls import Url, parse_url
+from wardian.telemetry.tracing import note_request, outgoing_traceparent
 
 METHODS = re.compile(r"[A-Z]{1,20}", re.ASCII)
 NEVER = {"CONNECT", "TRACE", "TRACK"}
 """They open tunnels, or have a server say what it was sent."""
+
+TRACEPARENT = "traceparent"
 
 _OF_PARTS = {"range", "if-range"}
 
@@ -50,7 +53,7 @@ class Http:
 
     async def send(self, call: CallContext, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and wait for the whole response."""
-        outgoing = _outgoing(request)
+        outgoing = _traced(_outgoing(request))
         credential = request["credential"]
         judge = _Judge(call, credential)
         judge.require(outgoing.method, outgoing.url)
@@ -64,6 +67,7 @@ class Http:
             raise Refused(fault.case, _shown(guard.leaks, fault.text)) from fault
         except Refused as refused:
             raise Refused(refused.case, _shown(guard.leaks, refused.text)) from refused
+        note_request({"http.response.status_code": answer.status})
         return {"status": answer.status, "headers": list(answer.headers), "body": answer.body}
 
     async def _guard(self, call: CallContext, credential: str | None, deadline: float) -> Guard:
@@ -145,6 +149,26 @@ def _outgoing(request: dict[str, Any]) -> Outgoing:
     return Outgoing(
         method=method, url=url, headers=headers, body=None if body is None else bytes(body)
     )
+
+
+def _traced(outgoing: Outgoing) -> Outgoing:
+    """Tell of a request on its span, and have the request name that span unless the guest does.
+
+    Where it goes is told, and neither its path nor its query: many a token is in one.
+    """
+    url = outgoing.url
+    note_request(
+        {
+            "http.request.method": outgoing.method,
+            "server.address": url.host,
+            "server.port": url.port,
+            "url.scheme": url.scheme,
+        }
+    )
+    traceparent = outgoing_traceparent()
+    if traceparent is None or any(name == TRACEPARENT for name, _ in outgoing.headers):
+        return outgoing
+    return replace(outgoing, headers=(*outgoing.headers, (TRACEPARENT, traceparent)))
 
 
 def _errand(

@@ -37,9 +37,12 @@ from wardian.runtime.recording import Recorder
 from wardian.runtime.sinks import may_meet_credentials
 from wardian.runtime.statistics import Statistics
 from wardian.runtime.tape import RecordedCall, Tape, is_recorded
+from wardian.runtime.traced import traced_call
 from wardian.runtime.views import CallOutcome
 from wardian.storage.documents import dump_json
 from wardian.telemetry import Telemetry
+from wardian.telemetry.bound import CALL
+from wardian.telemetry.tracing import current_ids
 
 SETTLED_MAX = 1_024
 FAULT_CHARACTERS_MAX = 500
@@ -135,6 +138,7 @@ class Calls:
 
     Attributes:
         log: to be flushed at the end.
+        tracing: makes the spans of calls.
     """
 
     def __init__(self, services: CallServices, policy: CallPolicy) -> None:
@@ -145,9 +149,10 @@ class Calls:
         self._settled: OrderedDict[tuple[str, str], _Settled] = OrderedDict()
         self._draining: dict[tuple[str, str], asyncio.Future[None]] = {}
         self.log = CallLog()
+        self.tracing = services.telemetry.tracing
 
     async def run(self, plugin: Installed, request: CallRequest) -> CallOutcome:
-        """Run one call of a plugin, whatever its state.
+        """Run one call of a plugin, whatever its state, and trace it if what it is a part of is.
 
         Raises:
             CallError: how it failed, with its usage.
@@ -156,6 +161,13 @@ class Calls:
             Conflict: the plugin was stopped meanwhile; see `wardian.runtime.halts`.
             Refused: the call that makes it has too little left for it.
         """
+        trail = self.tracing.call("call")
+        if trail is None:
+            return await self._run(plugin, request)
+        level = self._policy.level(plugin)
+        return await traced_call(trail, partial(self._run, plugin), plugin, level, request)
+
+    async def _run(self, plugin: Installed, request: CallRequest) -> CallOutcome:
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
         leaks, settled = await self._started(plugin)
@@ -173,6 +185,7 @@ class Calls:
             answer = self._services.recorder.tape(recorded, answer)
         key = id(context)
         running = self._running[key] = _Running(plugin, context, asyncio.current_task(), job.place)
+        about = CALL.set(context.facts)
         try:
             return await self._measured(plugin, job, context, answer, request.counted)
         except asyncio.CancelledError:
@@ -182,6 +195,7 @@ class Calls:
             _name_fault(error, request.arguments)
             raise
         finally:
+            CALL.reset(about)
             del self._running[key]
             _charge(context)
             if self._draining:
@@ -397,7 +411,8 @@ class Calls:
         series = self._services.telemetry.calls.of(
             plugin.tenant, plugin.name, job.function, job.level
         )
-        series.ended(outcome, usage)
+        ids = current_ids()
+        series.ended(outcome, usage, None if ids is None else ids[0])
         # A guest's own error is an answer: only a call that was stopped or lost is a fault.
         failed = error is not None and not isinstance(error, GuestError)
         if counted:

@@ -183,6 +183,7 @@ class PluginHost:
         credentials: what plugins use and never see; set, listed and removed by name.
         vault: whether it is sealed, its keys, and new ones.
         hooks: requests of others to plugins' webhooks, and what came of them.
+        telemetry: what is counted and traced on this host, and the newest lines of its plugins.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -207,6 +208,7 @@ class PluginHost:
         self.credentials = parts.credentials
         self.vault = parts.upkeep
         self.hooks = parts.hooks
+        self.telemetry = parts.telemetry
         self.bootstrap_token = bootstrap_token
 
     async def install(  # noqa: PLR0913 -- what to install, and how, each with a default

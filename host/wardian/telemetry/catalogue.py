@@ -191,7 +191,7 @@ SERVED_SECONDS = Described(
 SPANS_DROPPED = Described(
     "wardian_spans_dropped",
     Kind.COUNTER,
-    "Host calls of traced calls that got no span of their own, because the call had so many.",
+    "Parts of traced calls that got no span of their own, because the call had so many.",
 )
 LINES_DROPPED = Described(
     "wardian_log_lines_dropped",

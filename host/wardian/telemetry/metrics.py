@@ -17,8 +17,9 @@ from wardian.telemetry.call_metrics import CallMetrics
 from wardian.telemetry.labels import Names
 from wardian.telemetry.lines import Lines
 from wardian.telemetry.plugin_metrics import PluginMetrics
-from wardian.telemetry.series import Counts, Distribution, Distributions
+from wardian.telemetry.series import Counts, Distribution, Distributions, counter
 from wardian.telemetry.served import ServedRequests
+from wardian.telemetry.tracing import Tracing
 from wardian.telemetry.watched import (
     EgressCounts,
     WorkerCounts,
@@ -36,6 +37,7 @@ class Telemetry:
 
     Attributes:
         lines: what its plugins log.
+        tracing: makes the spans of what it does.
         calls: what is counted of calls.
         served: what is counted of requests to the API.
         of_plugins: what plugins count themselves.
@@ -43,6 +45,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.lines = Lines()
+        self.tracing = Tracing()
         self._names = Names()
         self.calls = CallMetrics(self._names)
         self.served = ServedRequests()
@@ -59,7 +62,6 @@ class Telemetry:
         self._webhooks = self._counter(catalogue.WEBHOOK_DELIVERIES)
         self._scheduled = self._counter(catalogue.SCHEDULE_RUNS)
         self._hooks = self._counter(catalogue.HOOK_REQUESTS)
-        self._spans = self._counter(catalogue.SPANS_DROPPED)
         self._lines_dropped = self._counter(catalogue.LINES_DROPPED)
 
     def host_call_ended(self, interface: str, outcome: str) -> None:
@@ -100,10 +102,6 @@ class Telemetry:
         """Count one credential kept out. ``sink`` is a host function, or a part of a call."""
         self._leaks.add((sink,))
 
-    def spans_dropped(self, count: int) -> None:
-        """Count host calls that got no span of their own."""
-        self._spans.add((), count)
-
     def lines_dropped(self, count: int) -> None:
         """Count lines that a follower of the log was too slow for."""
         self._lines_dropped.add((), count)
@@ -136,6 +134,9 @@ class Telemetry:
         build = gauge(catalogue.BUILD)
         build.add_metric((__version__,), 1)
         yield build
+        spans = counter(catalogue.SPANS_DROPPED)
+        spans.add_metric((), self.tracing.dropped)
+        yield spans
         yield from self.calls.families()
         yield from (counts.family() for counts in self._counts)
         yield self._lags.family()

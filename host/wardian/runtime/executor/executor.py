@@ -26,6 +26,7 @@ from wardian.sandbox.audit import Offer
 from wardian.sandbox.engine import engine_key
 from wardian.sandbox.linker import check_import_names
 from wardian.telemetry.series import Distribution
+from wardian.telemetry.tracing import step
 from wardian.worker.protections import Protections
 
 _log = logging.getLogger("wardian.executor")
@@ -101,9 +102,11 @@ class Executor:
             self._check_isolation(job.level)
         for _ in range(ATTEMPTS):
             artifact = self._checked.get(job.digest) or await self._artifact(job)
-            worker = await self._pool.lend(job)
+            with step("wait for a worker"):
+                worker = await self._pool.lend(job)
             try:
-                return await worker.run(job, artifact, answer)
+                with step("run in a worker"):
+                    return await worker.run(job, artifact, answer)
             except CallNotTaken:
                 continue
             except ArtifactUnusable:
