@@ -151,11 +151,11 @@ NAMED: Mapping[tuple[str, str], Case] = {
 LISTS = [
     "/plugins", "/config", "/config/explain", "/config/history", "/credentials", "/vault",
     "/events", "/events/subscribers", "/events/dead", "/publishers", "/trust/policy",
-    "/revocations", "/keys", "/hooks", "/schedules", "/webhooks",
+    "/revocations", "/keys", "/hooks", "/schedules", "/webhooks", "/logs",
 ]  # fmt: skip
 """Routes that show what a tenant has: nothing of another's."""
 
-STREAMS = ["/events/stream"]
+STREAMS = ["/events/stream", "/logs/stream"]
 """They show it for as long as they are open."""
 
 OWN = [

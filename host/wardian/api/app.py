@@ -19,6 +19,7 @@ from wardian.api.identity import RequestIdentity
 from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
 from wardian.api.streams import Streams
+from wardian.api.tails import Tails
 from wardian.api.v1 import (
     config,
     credentials,
@@ -30,6 +31,7 @@ from wardian.api.v1 import (
     installs,
     keys,
     kv,
+    logs,
     oauth,
     permissions,
     plugins,
@@ -70,6 +72,12 @@ def app_over(host: PluginHost, settings: Settings) -> FastAPI:
     return app
 
 
+def end_streams(app: FastAPI) -> None:
+    """End what is streamed to clients and has no end of its own, and let nothing more begin."""
+    app.state.streams.close()
+    app.state.tails.close()
+
+
 def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI:
     app = FastAPI(
         title="Wardian",
@@ -83,6 +91,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     )
     app.state.settings = settings
     app.state.streams = Streams(settings.event_streams_max)
+    app.state.tails = Tails(settings.event_streams_max)
     app.state.downloads = Downloads(settings.data_dir)
     app.state.oauth_rates = Rates(oauth_pages.PER_MINUTE)
     app.state.receiving = receiving.Receiving()
@@ -120,6 +129,7 @@ def _v1() -> APIRouter:
         webhooks,
         schedules,
         hooks,
+        logs,
         publishers,
         trust,
         keys,

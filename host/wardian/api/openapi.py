@@ -22,6 +22,7 @@ from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyRequest
 from wardian.api.v1.kv import ClearRequest
+from wardian.api.v1.logs import LinesAnswer
 from wardian.api.v1.oauth import StartRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.publishers import PublisherKeyRequest, PublisherRequest, ReasonRequest
@@ -123,6 +124,7 @@ _SHAPES = (
     HistoryPage,
     KeyRequest,
     KeyView,
+    LinesAnswer,
     ConfigLayer,
     Limits,
     MonitoringRequest,

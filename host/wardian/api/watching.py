@@ -148,7 +148,9 @@ def _describe(trail: Trail, scope: Scope, seen: _Seen) -> None:
 
 
 def _route(scope: Scope) -> str | None:
-    return getattr(scope.get("route"), "path", None)
+    path: str | None = getattr(scope.get("route"), "path", None)
+    # Starlette writes what kind of parameter it is; the API's document does not.
+    return path and path.replace(":path}", "}")
 
 
 def _address(scope: Scope) -> str:

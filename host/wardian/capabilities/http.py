@@ -53,10 +53,11 @@ class Http:
 
     async def send(self, call: CallContext, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and wait for the whole response."""
-        outgoing = _traced(_outgoing(request))
+        outgoing = _outgoing(request)
         credential = request["credential"]
         judge = _Judge(call, credential)
         judge.require(outgoing.method, outgoing.url)
+        outgoing = _traced(outgoing)
         deadline = asyncio.get_running_loop().time() + _seconds(call, request["timeout-ms"])
         guard = await self._guard(call, credential, deadline)
         _check_bound(guard.injection, outgoing.url)

@@ -56,6 +56,7 @@ _COMMANDS = (
     ("revoke", "grants.revoke", _PLUGINS),
     ("record", "recordings.record", _PLUGINS),
     ("replay", "replays.replay", _PLUGINS),
+    ("logs", "following.logs", _PLUGINS),
 )
 
 # A group of commands, its help, what help lists it under, and its commands.

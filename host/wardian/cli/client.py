@@ -109,14 +109,16 @@ class Client:
             raise _unreachable(self.url, error) from error
         return size
 
-    def lines(self, path: str) -> Iterator[str]:
+    def lines(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[str]:
         """GET ``path`` and return its lines as they come, until the host ends them.
 
         Raises:
             Failure: the host refused, there is none, or it has been silent for long.
         """
         try:
-            with self._http.stream("GET", f"/api/v1{path}", timeout=_STREAM_TIMEOUT) as answer:
+            with self._http.stream(
+                "GET", f"/api/v1{path}", headers=headers, timeout=_STREAM_TIMEOUT
+            ) as answer:
                 if not answer.is_success:
                     answer.read()
                 self._check(answer)

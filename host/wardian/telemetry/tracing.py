@@ -75,7 +75,17 @@ class Trail:
         is_over: it is ended; what was begun within it and goes on is no more part of it.
     """
 
-    __slots__ = ("_before", "_outside", "_room", "_span", "_tracing", "_within", "is_over", "name")
+    __slots__ = (
+        "_before",
+        "_bounds",
+        "_outside",
+        "_room",
+        "_span",
+        "_tracing",
+        "_within",
+        "is_over",
+        "name",
+    )
 
     def __init__(
         self, tracing: Tracing, name: str, span: Span | None, within: Context, room: _Room | None
@@ -86,6 +96,7 @@ class Trail:
         self._span = span
         self._within = within
         self._room = room
+        self._bounds = False
         self._before: Token[Trail | None] | None = None
         self._outside: Token[Context] | None = None
 
@@ -161,14 +172,14 @@ class Trail:
         """Bound what is below, unless it is within what is bounded already."""
         if self._room is None:
             self._room = _Room(self._tracing.spans_max)
+            self._bounds = True
         return self
 
     def tell_dropped(self) -> None:
-        """Say on the span how many there were no more for."""
-        if self._room is not None and self._room.dropped:
+        """Say on the span that bounds what is below how many there was no room for."""
+        if self._bounds and self._room is not None and self._room.dropped:
             self.note({"wardian.spans.dropped": self._room.dropped})
             self._tracing.dropped += self._room.dropped
-            self._room.dropped = 0
 
     def remember(self, event_id: str) -> None:
         """Have whoever handles an event find its way back here."""

@@ -129,7 +129,7 @@ async def stream(
     if position is None:
         position = await host.events.newest_position(caller.tenant)
     wanted = Wanted(tenant=caller.tenant, pattern=topic, after=position)
-    messages = streams.messages(host.events, caller, wanted, _still_holds(request, caller))
+    messages = streams.messages(host.events, caller, wanted, still_holds(request, caller))
     return StreamingResponse(messages, media_type=STREAM_TYPE)
 
 
@@ -206,7 +206,7 @@ def _last_event_id(request: Request) -> int | None:
     return int(text)
 
 
-def _still_holds(request: Request, caller: Caller) -> Callable[[], Awaitable[bool]]:
+def still_holds(request: Request, caller: Caller) -> Callable[[], Awaitable[bool]]:
     """Whether the key that a stream was opened with is one still."""
 
     async def holds() -> bool:
