@@ -148,9 +148,9 @@ def _describe(trail: Trail, scope: Scope, seen: _Seen) -> None:
 
 
 def _route(scope: Scope) -> str | None:
-    path: str | None = getattr(scope.get("route"), "path", None)
-    # Starlette writes what kind of parameter it is; the API's document does not.
-    return path and path.replace(":path}", "}")
+    # Of a route within routers FastAPI's own part of the scope has the whole path.
+    chosen = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    return getattr(chosen, "path_format", None)
 
 
 def _address(scope: Scope) -> str:
