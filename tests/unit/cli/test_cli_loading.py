@@ -30,7 +30,7 @@ def loaded_by(*arguments: str) -> set[str]:
     return set(run.stdout.rpartition("loaded:")[2].split())
 
 
-@pytest.mark.parametrize("command", ["run", "call", "pack", "keys", "replay", "record"])
+@pytest.mark.parametrize("command", ["run", "call", "pack", "keys", "replay", "record", "logs"])
 def test_a_command_that_serves_nothing_loads_neither_a_server_nor_a_database(command: str) -> None:
     member = ["create"] if command == "keys" else []
     assert loaded_by(command, *member, "--help").isdisjoint({"fastapi", "sqlalchemy", "uvicorn"})
