@@ -36,6 +36,7 @@ from benchmarks import (
     startup,
     table,
     upgrades,
+    watching,
     workers,
 )
 from benchmarks.bench import Bench, Measurement, Skipped
@@ -55,6 +56,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *chains.MEASUREMENTS,
     *events.MEASUREMENTS,
     *neighbours.MEASUREMENTS,
+    *watching.MEASUREMENTS,
 )
 
 

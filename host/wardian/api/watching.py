@@ -17,12 +17,13 @@ from wardian.runtime.host import PluginHost
 from wardian.telemetry.bound import REQUEST
 from wardian.telemetry.held import HeldLines
 from wardian.telemetry.served import METHODS, UNMATCHED
-from wardian.telemetry.tracing import UNTRACED, Tracing, Trail
+from wardian.telemetry.tracing import CARRIED, UNTRACED, Tracing, Trail
 
 CLIENT_GONE = 499
 """The status of a request that nobody waited for, after what nginx calls it."""
 
 _STREAM = b"text/event-stream"
+_CARRIED = {name.encode(): name for name in CARRIED}
 _STRANGERS = "/hooks/"
 """Whoever sends to these has no key, and says nothing of traces that is taken at its word."""
 
@@ -117,7 +118,9 @@ def _trail(tracing: Tracing, scope: Scope) -> Trail | None:
     if not tracing.is_on:
         return None
     headers = {
-        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+        _CARRIED[name]: value.decode("latin-1")
+        for name, value in scope["headers"]
+        if name in _CARRIED
     }
     method = scope["method"] if scope["method"] in METHODS else "HTTP"
     return tracing.request(method, headers, trusted=_STRANGERS not in scope["path"])

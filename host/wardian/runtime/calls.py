@@ -164,6 +164,9 @@ class Calls:
         trail = self.tracing.call("call")
         if trail is None:
             return await self._run(plugin, request)
+        if not trail.is_recorded:
+            with trail:  # nothing below is
+                return await self._run(plugin, request)
         level = self._policy.level(plugin)
         return await traced_call(trail, partial(self._run, plugin), plugin, level, request)
 

@@ -31,8 +31,6 @@ async def traced_call(
         Whatever ``run`` raises.
     """
     with trail:
-        if not trail.is_recorded:
-            return await run(request)
         request = replace(
             request, call_id=request.call_id or new_id(), traceparent=trail.traceparent
         )

@@ -47,7 +47,8 @@ HTTP_SEND = "http#send"
 """The host call that sends a plugin's requests."""
 
 _PROPAGATOR = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
-_CARRIED = ("traceparent", "tracestate", "baggage")
+CARRIED = ("traceparent", "tracestate", "baggage")
+"""The headers of a request that say which trace it is part of."""
 
 
 class _Room:
@@ -235,15 +236,15 @@ class Tracing:
             self._tracer = provider.get_tracer("wardian", __version__)
 
     def request(self, name: str, headers: Mapping[str, str], *, trusted: bool) -> Trail | None:
-        """Begin a trace with a request; None if nobody traces.
+        """Begin a trace with a request; None if nobody traces. ``headers`` are those of `CARRIED`
+        that it has.
 
         What the request says of its own trace (W3C Trace Context and Baggage) is its parent; where
         a stranger may say that, it is ``trusted`` with no more than a link.
         """
         if self._tracer is None:
             return None
-        carried = {name: headers[name] for name in _CARRIED if name in headers}
-        parent = _PROPAGATOR.extract(carried, Context()) if "traceparent" in carried else Context()
+        parent = _PROPAGATOR.extract(headers, Context()) if "traceparent" in headers else Context()
         if trusted:
             return self._root(name, SpanKind.SERVER, parent)
         told = get_current_span(parent).get_span_context()
@@ -297,8 +298,9 @@ class Tracing:
         self, name: str, kind: SpanKind, parent: Context, links: Sequence[Link] = ()
     ) -> Trail:
         span = self.start(name, parent, kind, links=links)
-        within = set_span_in_context(span, parent)
-        return Trail(self, name, span if span.is_recording() else None, within, None)
+        if not span.is_recording():
+            return Trail(self, name, None, parent, None)
+        return Trail(self, name, span, set_span_in_context(span, parent), None)
 
 
 def current() -> Trail | None:
