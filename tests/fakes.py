@@ -8,12 +8,11 @@ from typing import Any
 
 from wardian.crypto.digests import sha256_hex
 from wardian.errors import DeadlineExceeded, InvalidComponent
+from wardian.policy.distribution import SECONDS, Distribution
 from wardian.policy.usage import Usage
 from wardian.runtime.executor.job import HostCalls, Job, WorkersReport
 from wardian.sandbox.description import Description, FunctionDescription
 from wardian.sandbox.outcome import Outcome
-from wardian.telemetry.catalogue import SECONDS
-from wardian.telemetry.series import Distribution
 from wardian.worker.protections import Protections
 
 Body = Callable[[Mapping[str, Any], HostCalls], Awaitable[Any]]

@@ -44,7 +44,7 @@ from wardian.api.v1 import (
     vault,
     webhooks,
 )
-from wardian.api.watching import AccessLog, Watching
+from wardian.api.watching import Watching
 from wardian.bootstrap import open_host
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
@@ -104,7 +104,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     app.add_middleware(RouteAhead, route=functions.call_route)
     app.add_middleware(BodyCap, bytes_max=_bytes_max(settings))
     app.add_middleware(UnhandledFaults)
-    app.add_middleware(Watching, log=AccessLog() if settings.access_log else None)
+    app.add_middleware(Watching, logs=settings.access_log)
     app.add_middleware(RequestIdentity)
     return app
 

@@ -6,7 +6,6 @@ each. A request is known by its route, which is one of the host's own.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from time import perf_counter
 from typing import Any
@@ -25,39 +24,16 @@ CLIENT_GONE = 499
 _STREAM = b"text/event-stream"
 _CARRIED = {name.encode(): name for name in CARRIED}
 _STRANGERS = "/hooks/"
-"""Whoever sends to these has no key, and says nothing of traces that is taken at its word."""
-
-
-class AccessLog:
-    """A line for each request that was answered, or not any more."""
-
-    def __init__(self) -> None:
-        self._lines = HeldLines(logging.getLogger("wardian.access"), "%s %s %d in %.1f ms")
-
-    def told(self, scope: Scope, seen: _Seen, seconds: float) -> None:
-        """Write down one request."""
-        if not self._lines.is_wanted:
-            return
-        method = scope["method"] if scope["method"] in METHODS else "other"
-        caller = scope["state"].get("caller")
-        milliseconds = seconds * 1000
-        fields: dict[str, Any] = {"method": method, "route": _route(scope) or UNMATCHED}
-        fields |= {"status": seen.status, "ms": round(milliseconds, 3), "bytes": seen.bytes}
-        fields["address"] = _address(scope)
-        facts: dict[str, Any] = {"fields": fields}
-        if caller is not None:
-            fields["key"], facts["tenant"] = caller.key_name, caller.tenant
-        line = (method, fields["route"], seen.status, milliseconds)
-        self._lines.tell(line, facts, now=seen.status >= 500)
+"""Whoever sends to these is a stranger, and says nothing of traces that is taken at its word."""
 
 
 class Watching:
     """ASGI middleware: watches requests come and go; inside `RequestIdentity`."""
 
-    def __init__(self, app: ASGIApp, *, log: AccessLog | None) -> None:
-        """Without ``log`` no lines are written."""
+    def __init__(self, app: ASGIApp, *, logs: bool) -> None:
+        """``logs`` tells whether each request is a line of the log."""
         self._app = app
-        self._log = log
+        self._logs = logs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,8 +57,9 @@ class Watching:
     def _ended(self, host: PluginHost, scope: Scope, seen: _Seen, seconds: float) -> None:
         timed = None if seen.is_stream else seconds
         host.telemetry.served.ended(scope["method"], _route(scope), seen.status, timed)
-        if self._log is not None:
-            self._log.told(scope, seen, seconds)
+        lines = host.telemetry.access
+        if self._logs and lines.is_wanted:
+            _write(lines, scope, seen, seconds)
 
 
 class _Seen:
@@ -110,6 +87,21 @@ class _Seen:
         await self._send(message)
 
 
+def _write(lines: HeldLines, scope: Scope, seen: _Seen, seconds: float) -> None:
+    """Write a line about a request that was answered, or not any more."""
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    caller = scope["state"].get("caller")
+    milliseconds = seconds * 1000
+    fields: dict[str, Any] = {"method": method, "route": _route(scope) or UNMATCHED}
+    fields |= {"status": seen.status, "ms": round(milliseconds, 3), "bytes": seen.bytes}
+    fields["address"] = _address(scope)
+    facts: dict[str, Any] = {"fields": fields}
+    if caller is not None:
+        fields["key"], facts["tenant"] = caller.key_name, caller.tenant
+    line = (method, fields["route"], seen.status, milliseconds)
+    lines.tell(line, facts, now=seen.status >= 500)
+
+
 def _is_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return any(name == b"content-type" and value.startswith(_STREAM) for name, value in headers)
 
@@ -123,7 +115,8 @@ def _trail(tracing: Tracing, scope: Scope) -> Trail | None:
         if name in _CARRIED
     }
     method = scope["method"] if scope["method"] in METHODS else "HTTP"
-    return tracing.request(method, headers, trusted=_STRANGERS not in scope["path"])
+    has_key = any(name == b"authorization" for name, _ in scope["headers"])
+    return tracing.request(method, headers, trusted=has_key and _STRANGERS not in scope["path"])
 
 
 def _describe(trail: Trail, scope: Scope, seen: _Seen) -> None:

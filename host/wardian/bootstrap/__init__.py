@@ -117,6 +117,7 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
         await stack.enter_async_context(relay_of(parts).kept())
         await parts.vault.open()
         stack.callback(parts.calls.log.flush)
+        stack.callback(parts.telemetry.access.flush)
         stack.push_async_callback(parts.egress.close)
         await stack.enter_async_context(parts.connections.kept(parts.tenants))
         await parts.files.sweep()

@@ -8,7 +8,7 @@ from wardian.capabilities.base import CallContext, Refused
 from wardian.errors import InvalidArguments
 from wardian.events import Drop, Events, PublishLimits, check_topic
 from wardian.events.topics import is_reserved
-from wardian.telemetry.tracing import published
+from wardian.telemetry.steps import published
 
 
 class EventsCapability:

@@ -16,7 +16,7 @@ from wardian.errors import InvalidArguments
 from wardian.policy.outgoing import Injection, Outgoing, name_as_read
 from wardian.policy.permissions import Permission, request_permission
 from wardian.policy.urls import Url, parse_url
-from wardian.telemetry.tracing import note_request, outgoing_traceparent
+from wardian.telemetry.steps import note_request, outgoing_traceparent
 
 METHODS = re.compile(r"[A-Z]{1,20}", re.ASCII)
 NEVER = {"CONNECT", "TRACE", "TRACK"}

@@ -42,7 +42,7 @@ from wardian.runtime.views import CallOutcome
 from wardian.storage.documents import dump_json
 from wardian.telemetry import Telemetry
 from wardian.telemetry.bound import CALL
-from wardian.telemetry.tracing import current_ids
+from wardian.telemetry.steps import current_ids
 
 SETTLED_MAX = 1_024
 FAULT_CHARACTERS_MAX = 500

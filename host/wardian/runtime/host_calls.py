@@ -14,7 +14,7 @@ from wardian.capabilities import CallContext, Refused
 from wardian.errors import InvalidArguments, WardianError
 from wardian.runtime.sinks import Sinks, without
 from wardian.telemetry import Telemetry
-from wardian.telemetry.tracing import host_call
+from wardian.telemetry.steps import host_call
 from wardian.worlds import Contract
 from wardian.worlds.contract import HostFunction
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
+from wardian.policy.distribution import Distribution
 from wardian.runtime.executor.job import HostCalls, Job, WorkersReport
 from wardian.sandbox.description import Description
 from wardian.sandbox.outcome import Outcome
-from wardian.telemetry.series import Distribution
 from wardian.worker.protections import Protections
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import NamedTuple, Protocol
 
-from wardian.telemetry.tracing import current_ids
+from wardian.telemetry.steps import current_ids
 
 
 class AboutCall(Protocol):

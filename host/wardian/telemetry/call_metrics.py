@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from prometheus_client.core import Metric
 
+from wardian.policy.distribution import SECONDS, Distribution
 from wardian.policy.usage import Usage
-from wardian.telemetry.catalogue import BYTES, CALL_FUEL, CALL_MEMORY, CALL_SECONDS, CALLS, SECONDS
+from wardian.telemetry.catalogue import BYTES, CALL_FUEL, CALL_MEMORY, CALL_SECONDS, CALLS
 from wardian.telemetry.labels import Names
-from wardian.telemetry.series import Distribution, Labels, counter, histogram
+from wardian.telemetry.series import Labels, buckets, counter, histogram
 
 
 class CallSeries:
@@ -65,7 +66,7 @@ class CallMetrics:
             for outcome, count in series.outcomes.items():
                 calls.add_metric((*labels, outcome), count)
             fuel.add_metric(labels, series.fuel)
-            seconds.add_metric(labels, series.seconds.buckets(), series.seconds.total)
+            seconds.add_metric(labels, buckets(series.seconds), series.seconds.total)
         for whose, distribution in self._memory.items():
-            memory.add_metric(whose, distribution.buckets(), distribution.total)
+            memory.add_metric(whose, buckets(distribution), distribution.total)
         return calls, seconds, fuel, memory

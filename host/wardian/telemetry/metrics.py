@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -11,13 +12,15 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from wardian import __version__
+from wardian.policy.distribution import Distribution
 from wardian.storage.rows import SurveyRow
 from wardian.telemetry import catalogue
 from wardian.telemetry.call_metrics import CallMetrics
+from wardian.telemetry.held import HeldLines
 from wardian.telemetry.labels import Names
 from wardian.telemetry.lines import Lines
 from wardian.telemetry.plugin_metrics import PluginMetrics
-from wardian.telemetry.series import Counts, Distribution, Distributions, counter
+from wardian.telemetry.series import Counts, Distributions, counter
 from wardian.telemetry.served import ServedRequests
 from wardian.telemetry.tracing import Tracing
 from wardian.telemetry.watched import (
@@ -38,6 +41,7 @@ class Telemetry:
     Attributes:
         lines: what its plugins log.
         tracing: makes the spans of what it does.
+        access: the log's lines about requests; to be flushed at the end.
         calls: what is counted of calls.
         served: what is counted of requests to the API.
         of_plugins: what plugins count themselves.
@@ -46,6 +50,7 @@ class Telemetry:
     def __init__(self) -> None:
         self.lines = Lines()
         self.tracing = Tracing()
+        self.access = HeldLines(logging.getLogger("wardian.access"), "%s %s %d in %.1f ms")
         self._names = Names()
         self.calls = CallMetrics(self._names)
         self.served = ServedRequests()

@@ -6,9 +6,6 @@ Plain integers, because all of a host's counting is done by its event loop's thr
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
-
 from prometheus_client.core import (
     CounterMetricFamily,
     Exemplar,
@@ -16,50 +13,10 @@ from prometheus_client.core import (
     Metric,
 )
 
+from wardian.policy.distribution import Distribution
 from wardian.telemetry.catalogue import Described
 
 Labels = tuple[str, ...]
-
-
-class Distribution:
-    """How often values lay between bounds, and their sum."""
-
-    __slots__ = ("_bounds", "_exemplars", "counts", "total")
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        """``bounds`` are the upper ones, ascending; above the last there is one more."""
-        self._bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
-        self._exemplars: dict[int, tuple[str, float]] | None = None
-
-    def observe(self, value: float, trace_id: str | None = None) -> None:
-        """Count a value; ``trace_id`` is where it can be looked at, if it was traced."""
-        place = bisect_left(self._bounds, value)
-        self.counts[place] += 1
-        self.total += value
-        if trace_id is not None:
-            if self._exemplars is None:
-                self._exemplars = {}
-            self._exemplars[place] = trace_id, value
-
-    def buckets(self) -> list[tuple[str, float] | tuple[str, float, Exemplar]]:
-        """Return what Prometheus has of it: how many values are no larger than each bound."""
-        seen, found = 0, []
-        for place, count in enumerate(self.counts):
-            seen += count
-            bound = str(self._bounds[place]) if place < len(self._bounds) else "+Inf"
-            found.append(self._bucket(place, bound, seen))
-        return found
-
-    def _bucket(
-        self, place: int, bound: str, seen: int
-    ) -> tuple[str, float] | tuple[str, float, Exemplar]:
-        exemplar = (self._exemplars or {}).get(place)
-        if exemplar is None:
-            return bound, seen
-        trace_id, value = exemplar
-        return bound, seen, Exemplar({"trace_id": trace_id}, value)
 
 
 class Counts:
@@ -99,7 +56,7 @@ class Distributions:
         """Return the histogram as it is now."""
         found = histogram(self._described)
         for labels, value in self._values.items():
-            found.add_metric(labels, value.buckets(), value.total)
+            found.add_metric(labels, buckets(value), value.total)
         return found
 
 
@@ -111,3 +68,19 @@ def counter(described: Described) -> CounterMetricFamily:
 def histogram(described: Described) -> HistogramMetricFamily:
     """Make a histogram without a value."""
     return HistogramMetricFamily(described.name, described.text, labels=described.labels)
+
+
+def buckets(
+    distribution: Distribution,
+) -> list[tuple[str, float] | tuple[str, float, Exemplar]]:
+    """Return what Prometheus has of a distribution: how many values are within each bound."""
+    bounds = [*map(str, distribution.bounds), "+Inf"]
+    found: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
+    for place, (bound, count) in enumerate(zip(bounds, distribution.cumulated(), strict=True)):
+        example = distribution.examples.get(place)
+        if example is None:
+            found.append((bound, count))
+        else:
+            trace_id, value = example
+            found.append((bound, count, Exemplar({"trace_id": trace_id}, value)))
+    return found

@@ -43,9 +43,6 @@ EVENTS_KEPT = 4_096
 
 _NAME_CHARS = 200
 
-HTTP_SEND = "http#send"
-"""The host call that sends a plugin's requests."""
-
 _PROPAGATOR = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
 CARRIED = ("traceparent", "tracestate", "baggage")
 """The headers of a request that say which trace it is part of."""
@@ -120,7 +117,7 @@ class Trail:
         return f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.trace_flags:02x}"
 
     def __enter__(self) -> Self:
-        self._before = _CURRENT.set(self)
+        self._before = CURRENT.set(self)
         if self._span is not None:
             self._outside = attach(self._within)
         return self
@@ -132,7 +129,7 @@ class Trail:
         trace: TracebackType | None,
     ) -> None:
         assert self._before is not None  # noqa: S101 - entered before
-        _CURRENT.reset(self._before)
+        CURRENT.reset(self._before)
         self.is_over = True
         if self._span is None:
             return
@@ -192,10 +189,11 @@ class Trail:
         return self.traceparent if self._tracing.propagates else None
 
 
-_CURRENT: ContextVar[Trail | None] = ContextVar("wardian-trail", default=None)
+CURRENT: ContextVar[Trail | None] = ContextVar("wardian-trail", default=None)
+"""What goes on in this task, recorded or not."""
 
 
-class _Untraced:
+class Untraced:
     """What is entered where there is no span."""
 
     def __enter__(self) -> None:
@@ -205,7 +203,7 @@ class _Untraced:
         return None
 
 
-UNTRACED = _Untraced()
+UNTRACED = Untraced()
 
 
 class Tracing:
@@ -269,7 +267,7 @@ class Tracing:
         """Begin the span of a call, within what goes on; None if there is to be none."""
         if self._tracer is None:
             return None
-        above = _CURRENT.get()
+        above = CURRENT.get()
         if above is not None and not above.is_over:
             trail = above.below(name)
             return None if trail is None else trail.with_room()
@@ -301,53 +299,3 @@ class Tracing:
         if not span.is_recording():
             return Trail(self, name, None, parent, None)
         return Trail(self, name, span, set_span_in_context(span, parent), None)
-
-
-def current() -> Trail | None:
-    """Return what goes on, if it is recorded."""
-    trail = _CURRENT.get()
-    return trail if trail is not None and trail.is_recorded else None
-
-
-def current_ids() -> tuple[str, str] | None:
-    """Return the ids of the trace and the span that go on, if they are recorded."""
-    trail = _CURRENT.get()
-    if trail is None or (context := trail.context) is None:
-        return None
-    return f"{context.trace_id:032x}", f"{context.span_id:016x}"
-
-
-def step(name: str) -> Trail | _Untraced:
-    """Return what is entered around a part of what goes on."""
-    above = _CURRENT.get()
-    return UNTRACED if above is None else above.below(name) or UNTRACED
-
-
-def host_call(interface: str, function: str) -> Trail | None:
-    """Begin the span of a host call; None if there is to be none."""
-    above = _CURRENT.get()
-    if above is None or not above.is_recorded:
-        return None
-    name = f"{interface}#{function}"
-    kind = SpanKind.CLIENT if interface == "http" else SpanKind.INTERNAL
-    return above.below(name, {"wardian.interface": interface, "wardian.function": function}, kind)
-
-
-def published(event_id: str) -> None:
-    """Note that what goes on has published an event."""
-    trail = _CURRENT.get()
-    if trail is not None:
-        trail.remember(event_id)
-
-
-def note_request(attributes: Attributes) -> None:
-    """Tell of the HTTP request that a plugin's host call makes, on that host call's span."""
-    trail = _CURRENT.get()
-    if trail is not None and trail.name == HTTP_SEND:
-        trail.note(attributes)
-
-
-def outgoing_traceparent() -> str | None:
-    """Return the header ``traceparent`` for a request that a plugin sends now, if it has one."""
-    trail = current()
-    return None if trail is None else trail.outgoing()

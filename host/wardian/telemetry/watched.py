@@ -7,6 +7,7 @@ from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from wardian.policy.distribution import Distribution
 from wardian.storage.rows import SurveyRow
 from wardian.telemetry.catalogue import (
     CALLS_QUEUED,
@@ -22,7 +23,7 @@ from wardian.telemetry.catalogue import (
     Described,
 )
 from wardian.telemetry.labels import Names
-from wardian.telemetry.series import Distribution, histogram
+from wardian.telemetry.series import buckets, histogram
 
 
 class WorkerCounts(Protocol):
@@ -72,7 +73,7 @@ def worker_families(counts: WorkerCounts, waits: Distribution) -> Iterable[Metri
     now.add_metric(("idle",), counts.idle)
     now.add_metric(("busy",), counts.busy)
     waited = histogram(QUEUE_WAIT)
-    waited.add_metric((), waits.buckets(), waits.total)
+    waited.add_metric((), buckets(waits), waits.total)
     return (
         now,
         GaugeMetricFamily(CALLS_QUEUED.name, CALLS_QUEUED.text, value=counts.queued),

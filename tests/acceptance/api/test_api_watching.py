@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from packages import KEY
-from wardian.api.watching import CLIENT_GONE, AccessLog, Watching
+from wardian.api.watching import CLIENT_GONE, Watching
 from wardian.runtime.host import PluginHost
 from wardian.telemetry import held
 
@@ -101,7 +101,7 @@ async def test_requests_are_counted_by_route_and_status(
     assert f'wardian_http_server_request_seconds_bucket{{le="60.0",{labels}}}' in text
 
 
-async def watched(host: PluginHost, app: Any, log: AccessLog | None) -> None:
+async def watched(host: PluginHost, app: Any, *, logs: bool) -> None:
     class Application:
         state = type("State", (), {"host": host})
 
@@ -121,7 +121,7 @@ async def watched(host: PluginHost, app: Any, log: AccessLog | None) -> None:
         "http_version": "1.1",
         "headers": [],
     }
-    await Watching(app, log=log)(scope, receive, send)
+    await Watching(app, logs=logs)(scope, receive, send)
 
 
 async def test_a_request_whose_client_went_away_has_a_status_of_its_own(
@@ -130,7 +130,7 @@ async def test_a_request_whose_client_went_away_has_a_status_of_its_own(
     async def gone(scope: Any, receive: Any, send: Any) -> None:
         """The client has gone, and nothing is sent."""
 
-    await watched(host, gone, AccessLog())
+    await watched(host, gone, logs=True)
 
     (line,) = lines.records
     assert fields_of(line)["status"] == CLIENT_GONE
@@ -143,7 +143,7 @@ async def test_a_request_that_is_cancelled_is_told_of_too(
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await watched(host, cancelled, AccessLog())
+        await watched(host, cancelled, logs=True)
 
     assert len(lines.records) == 1
 
@@ -154,7 +154,7 @@ async def test_the_lines_can_be_turned_off(
     async def answering(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
 
-    await watched(host, answering, None)
+    await watched(host, answering, logs=False)
 
     assert not lines.records
 

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fakes import FakeExecutor
 from wardian.egress.broker import EgressCounts
+from wardian.policy.distribution import Distribution
 from wardian.policy.usage import Usage
 from wardian.storage.rows import SurveyRow
 from wardian.telemetry import Telemetry
@@ -18,7 +19,7 @@ from wardian.telemetry.labels import (
     MAX_PLUGINS,
     MAX_PLUGINS_OF_TENANT,
 )
-from wardian.telemetry.series import Distribution
+from wardian.telemetry.series import buckets
 
 LABELS = (
     "tenant",
@@ -104,7 +105,7 @@ def test_a_value_at_a_bound_is_within_it() -> None:
     for value in (0.5, 1.0, 1.5, 2.0, 9.0):
         found.observe(value)
 
-    assert found.buckets() == [("1.0", 2), ("2.0", 4), ("+Inf", 5)]
+    assert buckets(found) == [("1.0", 2), ("2.0", 4), ("+Inf", 5)]
     assert found.total == 14.0
 
 

@@ -19,7 +19,7 @@ from wardian.events.events import PAGE_MAX
 from wardian.events.topics import check_pattern
 from wardian.runtime.deliveries import PAGE_MAX as DEAD_MAX
 from wardian.runtime.deliveries import DeadLettersPage, SubscriberView
-from wardian.telemetry.tracing import published
+from wardian.telemetry.steps import published
 from wardian.tenants import Caller, Scope
 
 STREAM_TYPE = "text/event-stream"

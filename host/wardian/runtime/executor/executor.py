@@ -14,6 +14,7 @@ import msgspec
 
 from wardian.crypto.digests import sha256_hex
 from wardian.errors import HostUnusable, WorkerLost
+from wardian.policy.distribution import Distribution
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.runtime.executor.artifacts import Artifact, ArtifactStore
 from wardian.runtime.executor.compiler import Compiler
@@ -25,8 +26,6 @@ from wardian.sandbox import Description, Outcome
 from wardian.sandbox.audit import Offer
 from wardian.sandbox.engine import engine_key
 from wardian.sandbox.linker import check_import_names
-from wardian.telemetry.series import Distribution
-from wardian.telemetry.tracing import step
 from wardian.worker.protections import Protections
 
 _log = logging.getLogger("wardian.executor")
@@ -49,6 +48,7 @@ class Executor:
     def __init__(self, settings: ExecutorSettings, offer: Offer) -> None:
         self._offer = offer
         key = f"{engine_key()}-{_offer_key(offer)}"
+        self._step = settings.step
         self._store = ArtifactStore(settings.cache_dir, key)
         self._zygote = Zygote(self._store.directory)
         self._allow_weak_isolation = settings.allow_weak_isolation
@@ -102,10 +102,10 @@ class Executor:
             self._check_isolation(job.level)
         for _ in range(ATTEMPTS):
             artifact = self._checked.get(job.digest) or await self._artifact(job)
-            with step("wait for a worker"):
+            with self._step("wait for a worker"):
                 worker = await self._pool.lend(job)
             try:
-                with step("run in a worker"):
+                with self._step("run in a worker"):
                     return await worker.run(job, artifact, answer)
             except CallNotTaken:
                 continue

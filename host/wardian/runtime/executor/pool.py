@@ -10,14 +10,13 @@ from collections import Counter, OrderedDict, deque
 from time import monotonic
 
 from wardian.errors import Overloaded, WardianError
+from wardian.policy.distribution import SECONDS, Distribution
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.runtime.executor.artifacts import Artifact
 from wardian.runtime.executor.job import ExecutorSettings, Job, WorkersReport
 from wardian.runtime.executor.long_calls import LOOK_SECONDS, Function, LongCalls
 from wardian.runtime.executor.worker import Worker, spawn_worker, start_thread_worker
 from wardian.runtime.executor.zygote import Zygote
-from wardian.telemetry.catalogue import SECONDS
-from wardian.telemetry.series import Distribution
 from wardian.worker.confinement import Bounds
 from wardian.worker.priority import Priority
 
