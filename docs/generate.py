@@ -27,6 +27,18 @@ from wardian.policy.meanings import EXHAUSTED, MEANINGS, amount
 from wardian.policy.permissions import DESCRIPTIONS
 from wardian.policy.risks import CHANGES, LEVEL_RISKS, RISKS, UNENCRYPTED, Reach
 from wardian.settings import Settings
+from wardian.telemetry.catalogue import METRICS
+from wardian.telemetry.labels import (
+    MAX_FUNCTIONS,
+    MAX_FUNCTIONS_OF_PLUGIN,
+    MAX_NAME_CHARS,
+    MAX_PLUGINS,
+    MAX_PLUGINS_OF_TENANT,
+    MAX_TENANTS,
+    REST,
+)
+from wardian.telemetry.plugin_metrics import MAX_SERIES, MAX_SERIES_OF_PLUGIN
+from wardian.telemetry.served import MAX_ROUTES
 from wardian.vault.kinds import FIELDS, PEM_CHARS_MAX, TEXT_CHARS_MAX, Field
 from wardian.worker.host_calls import EXHAUSTED_CALLS
 
@@ -377,8 +389,48 @@ def _sentence(described: Any) -> str:
     return inspect.cleandoc(described.__doc__).partition("\n\n")[0].replace("\n", " ")
 
 
+def metrics() -> str:
+    """Every metric, from telemetry/catalogue.py."""
+    rows = [
+        [
+            f"`{each.shown_name}`",
+            each.kind,
+            ", ".join(f"`{label}`" for label in each.labels),
+            each.text,
+        ]
+        for each in METRICS
+    ]
+    return (
+        "# Metrics\n\n"
+        + NOTE
+        + "`GET /metrics` has these, and `process_…` of the host's own process. A histogram has\n"
+        "`_bucket`, `_sum` and `_count`. Counts are this host's, and begin at 0 with it.\n\n"
+        + _table(["metric", "kind", "labels", "meaning"], rows)
+        + "\n## Bounds\n\n"
+        "Names of plugins, functions and what plugins count are strangers'. The first ones get\n"
+        f"labels of their own, and the rest is counted together as `{REST}`; a label stays until\n"
+        "the host ends.\n\n"
+        + _table(
+            ["what", "of all", "of one"],
+            [
+                ["plugins", f"{MAX_PLUGINS:,}", f"{MAX_PLUGINS_OF_TENANT:,} of a tenant"],
+                ["functions", f"{MAX_FUNCTIONS:,}", f"{MAX_FUNCTIONS_OF_PLUGIN:,} of a plugin"],
+                ["tenants, where no plugin is told apart", f"{MAX_TENANTS:,}", ""],
+                ["routes", f"{MAX_ROUTES:,}", ""],
+                [
+                    "series that plugins count or observe",
+                    f"{MAX_SERIES:,}",
+                    f"{MAX_SERIES_OF_PLUGIN:,} of a plugin; it is told `exhausted` then",
+                ],
+            ],
+        )
+        + f"\nA name of more than {MAX_NAME_CHARS} characters is among the rest.\n"
+    )
+
+
 PAGES = {
     "client.md": client,
+    "metrics.md": metrics,
     "events.md": system_events,
     "levels.md": levels,
     "errors.md": error_types,

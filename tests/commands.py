@@ -57,8 +57,12 @@ class CommandLine:
 
 @contextmanager
 def serve_process(*arguments: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """Start ``wardian serve`` in a process of its own; it is killed at the end if need be."""
-    with command_process("serve", *arguments, **environment) as process:
+    """Start ``wardian serve`` in a process of its own; it is killed at the end if need be.
+
+    It logs no requests unless told to: what it writes to standard error is a complaint.
+    """
+    quiet = {"WARDIAN_ACCESS_LOG": "false"}
+    with command_process("serve", *arguments, **quiet | environment) as process:
         yield process
 
 

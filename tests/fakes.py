@@ -8,6 +8,7 @@ from typing import Any
 
 from wardian.crypto.digests import sha256_hex
 from wardian.errors import DeadlineExceeded, InvalidComponent
+from wardian.policy.distribution import SECONDS, Distribution
 from wardian.policy.usage import Usage
 from wardian.runtime.executor.job import HostCalls, Job, WorkersReport
 from wardian.sandbox.description import Description, FunctionDescription
@@ -27,6 +28,7 @@ class FakeExecutor:
         self.waiting = 0
         self.admitting = asyncio.Event()
         self.admitting.set()
+        self.waits = Distribution(SECONDS)
 
     async def admit(self, component: bytes, *, wasi: bool = True) -> Description:
         self.waiting += 1

@@ -415,6 +415,21 @@ class Settings(BaseSettings):
     analytics_days_kept_days: Annotated[int, Field(ge=31, le=4_000)] = 400
     """For how long what was used is known to the day."""
 
+    access_log: bool = True
+    """Write a line to the log for each request: its route and status, how long it took, and whose
+    key it had. It has no address that was asked for and no headers."""
+
+    otel_traces: bool | None = None
+    """Send traces to an OpenTelemetry collector, which takes `wardian[otel]`. Unless set it is done
+    where `OTEL_EXPORTER_OTLP_ENDPOINT`, or another of the standard variables, says where to."""
+
+    otel_spans_max: Annotated[int, Field(ge=0, le=10_000)] = 128
+    """Spans within one traced call, those of the calls that it makes included; the rest is
+    counted."""
+
+    otel_propagate: bool = True
+    """Whether HTTP requests of plugins whose calls are traced carry the header `traceparent`."""
+
     default_tenant: str = "default"
     """The tenant made on an empty data directory; its admins manage the others."""
 

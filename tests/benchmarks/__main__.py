@@ -39,6 +39,7 @@ from benchmarks import (
     table,
     tools,
     upgrades,
+    watching,
     workers,
 )
 from benchmarks.bench import Bench, Measurement, Skipped
@@ -61,6 +62,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *events.MEASUREMENTS,
     *neighbours.MEASUREMENTS,
     *accounting.MEASUREMENTS,
+    *watching.MEASUREMENTS,
 )
 
 

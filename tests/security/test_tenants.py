@@ -195,7 +195,7 @@ LISTS = [
 ]  # fmt: skip
 """Routes that show what a tenant has: nothing of another's."""
 
-STREAMS = ["/events/stream"]
+STREAMS = ["/events/stream", "/logs/stream"]
 """They show it for as long as they are open."""
 
 OWN = [

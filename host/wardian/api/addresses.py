@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wardian.api.problems import problem_of, respond
 from wardian.errors import HostUnusable, InvalidArguments
+from wardian.policy.origin import origin
 from wardian.settings import ProxyHeader, Settings
 
 HOPS_MAX = 16
@@ -27,6 +28,13 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _WITH_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|([0-9.]+):\d{1,5})")
 _FOR = re.compile(r'for=(?:"([^"\\]*)"|([^\s",;=]*))', re.IGNORECASE)
 _ELEMENT = re.compile(r'(?:"[^"\\]*"|[^",])*')
+
+
+def _remember(scope: Scope) -> None:
+    """Have the audit trail know the address as well, which a proxy's was taken for until now."""
+    found = origin()
+    if found is not None:
+        found.address = address_of(scope)
 
 
 class ClientAddress:
@@ -50,6 +58,7 @@ class ClientAddress:
                 response = respond(scope, problem_of(error))
                 await response(scope, receive, send)
                 return
+            _remember(scope)
         await self._app(scope, receive, send)
 
     def _find(self, scope: Scope) -> None:

@@ -31,6 +31,7 @@ class RouteAhead:
             match, found = route.matches(scope)
             if match is Match.FULL:
                 scope.update(found)
+                scope["route"] = route  # as FastAPI says which it chose
                 await _serve(route, scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -25,6 +25,7 @@ from wardian.api.preconditions import Validators
 from wardian.api.problems import UnhandledFaults, install_handlers
 from wardian.api.rates import Rates
 from wardian.api.streams import Streams
+from wardian.api.tails import Tails
 from wardian.api.v1 import (
     analytics,
     audit,
@@ -39,6 +40,7 @@ from wardian.api.v1 import (
     installs,
     keys,
     kv,
+    logs,
     oauth,
     permissions,
     plugins,
@@ -56,6 +58,7 @@ from wardian.api.v1 import (
 )
 from wardian.api.v2 import batch, jobs
 from wardian.api.v2 import functions as functions_v2
+from wardian.api.watching import Watching
 from wardian.bootstrap import open_host
 from wardian.runtime.host import PluginHost
 from wardian.settings import Settings
@@ -88,6 +91,12 @@ def app_over(host: PluginHost, settings: Settings) -> FastAPI:
     return app
 
 
+def end_streams(app: FastAPI) -> None:
+    """End what is streamed to clients and has no end of its own, and let nothing more begin."""
+    app.state.streams.close()
+    app.state.tails.close()
+
+
 def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI:
     app = FastAPI(
         title="Wardian",
@@ -102,6 +111,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     )
     app.state.settings = settings
     app.state.streams = Streams(settings.event_streams_max)
+    app.state.tails = Tails(settings.event_streams_max)
     app.state.downloads = Downloads(settings.data_dir)
     app.state.oauth_rates = Rates(oauth_pages.PER_MINUTE)
     app.state.receiving = receiving.Receiving()
@@ -127,6 +137,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     networks = trusted_networks(settings)
     if networks:
         app.add_middleware(ClientAddress, networks=networks, header=settings.trusted_proxy_header)
+    app.add_middleware(Watching, logs=settings.access_log)
     app.add_middleware(RequestIdentity)
     return app
 
@@ -152,6 +163,7 @@ def _v1() -> APIRouter:
         schedules,
         enhancements,
         hooks,
+        logs,
         publishers,
         trust,
         keys,

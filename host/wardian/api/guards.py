@@ -47,6 +47,7 @@ async def authenticated(request: Request) -> Caller | None:
     caller = await host.keys.authenticate(token.strip(), whose(address))
     if caller.networks is not None and not is_within(address, caller.networks):
         raise Forbidden(f"The API key {caller.key_name!r} may not be used from this address.")
+    request.state.caller = caller
     _remember(caller)
     return caller
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
 from wardian.api.answers import answer
@@ -10,7 +10,6 @@ from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
 from wardian.api.exposure import describes_publicly
 from wardian.errors import Forbidden, Unauthenticated
 from wardian.settings import Settings
-from wardian.telemetry.metrics import CONTENT_TYPE
 from wardian.tenants import Caller, Scope
 
 router = APIRouter(tags=["host"])
@@ -35,9 +34,11 @@ async def readyz(host: Host, settings: SettingsInForce) -> Response:
 @router.get(
     "/metrics",
     response_class=PlainTextResponse,
-    responses={200: {"description": "The numbers, in Prometheus's text format."}},
+    responses={200: {"description": "The numbers, as OpenMetrics or in Prometheus's text format."}},
 )
-async def metrics(host: Host, caller: MaybeCaller, settings: SettingsInForce) -> Response:
+async def metrics(
+    request: Request, host: Host, caller: MaybeCaller, settings: SettingsInForce
+) -> Response:
     """Show the host's numbers for Prometheus.
 
     They name every tenant's plugins. Where functions are not described publicly, they take a
@@ -45,7 +46,8 @@ async def metrics(host: Host, caller: MaybeCaller, settings: SettingsInForce) ->
     """
     if not describes_publicly(settings):
         _check_watcher(caller, settings)
-    return Response(await host.metrics(), headers={"Content-Type": CONTENT_TYPE})
+    text, media_type = await host.exposition(request.headers.get("accept", ""))
+    return Response(text, headers={"Content-Type": media_type})
 
 
 def _check_watcher(caller: Caller | None, settings: Settings) -> None:

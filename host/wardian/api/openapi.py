@@ -26,6 +26,7 @@ from wardian.api.v1.functions import CALL_PATH, CallAnswer, CallRequest
 from wardian.api.v1.grants import GrantsRequest
 from wardian.api.v1.keys import KeyChangeRequest, KeyRequest, KeyRotation
 from wardian.api.v1.kv import ClearRequest
+from wardian.api.v1.logs import LinesAnswer
 from wardian.api.v1.oauth import StartRequest
 from wardian.api.v1.permissions import MonitoringRequest, MonitoringView
 from wardian.api.v1.publishers import PublisherKeyRequest, PublisherRequest, ReasonRequest
@@ -158,6 +159,7 @@ _SHAPES = (
     KeyRequest,
     KeyRotation,
     KeyView,
+    LinesAnswer,
     ConfigLayer,
     Limits,
     MonitoringRequest,

@@ -39,6 +39,7 @@ from wardian.bootstrap.services import (
     make_vault,
     root_keys,
 )
+from wardian.bootstrap.tracing import traced
 from wardian.bootstrap.watchers import make_telemetry, make_watchers
 from wardian.bootstrap.webhooks import WebhooksNeeds, make_webhooks
 from wardian.capabilities import Services, build
@@ -124,10 +125,12 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             Executor(executor_settings(settings, folder), contract().offer())
         )
         parts, statistics = compose(settings, policy, database, executor, folder, roots)
+        await stack.enter_async_context(traced(settings, parts.telemetry.tracing))
         await stack.enter_async_context(halts_of(parts).kept())
         await stack.enter_async_context(relay_of(parts).kept())
         await parts.vault.open()
         stack.callback(parts.calls.log.flush)
+        stack.callback(parts.telemetry.access.flush)
         stack.push_async_callback(parts.egress.close)
         await stack.enter_async_context(parts.connections.kept(parts.tenants))
         await parts.files.sweep()
@@ -209,6 +212,7 @@ def compose(
         publish_limits=publish_limits(settings),
         dropped=drops.note,
         lines=telemetry.lines,
+        metrics=telemetry.of_plugins,
     )
     recorder = Recorder(database, telemetry, recording_policy(settings))
     recordings = Recordings(database, registry, journal, recorder)

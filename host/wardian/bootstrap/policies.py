@@ -12,6 +12,7 @@ from wardian.runtime.calls import CallPolicy
 from wardian.runtime.executor import ExecutorSettings
 from wardian.runtime.recording import RecordingPolicy
 from wardian.settings import Settings
+from wardian.telemetry.steps import step
 
 COMPILED = "compiled"
 UNPACKED_RATIO = 4
@@ -62,6 +63,7 @@ def executor_settings(settings: Settings, folder: Path) -> ExecutorSettings:
         compile_memory_bytes=settings.compile_memory_bytes,
         component_bytes_max=settings.upload_bytes_max,
         allow_weak_isolation=settings.allow_weak_isolation,
+        step=step,
     )
 
 

@@ -50,7 +50,7 @@ def make_telemetry(
     executor: AnyExecutor, egress: Egress, database: Database, journal: Journal
 ) -> tuple[Telemetry, Drops, AuditTrail]:
     telemetry = Telemetry()
-    telemetry.watch_workers(executor.workers)
+    telemetry.watch_workers(executor.workers, executor.waits)
     telemetry.watch_egress(egress.counts)
     trail = AuditTrail(database, journal, Denials(journal))
     return telemetry, Drops(journal, telemetry), trail

@@ -37,6 +37,8 @@ from wardian.events import Drop, Events, PublishLimits
 from wardian.storage import Database
 from wardian.storage.kv import Quota
 from wardian.telemetry import Lines
+from wardian.telemetry.labels import Names
+from wardian.telemetry.plugin_metrics import PluginMetrics
 from wardian.vault import Vault
 from wardian.vault.watch import Watch
 
@@ -57,6 +59,7 @@ class Services:
     plugins: PluginCalls | None = None
     publish_limits: PublishLimits | None = None
     lines: Lines = field(default_factory=Lines)
+    metrics: PluginMetrics = field(default_factory=lambda: PluginMetrics(Names()))
     dropped: Callable[[Drop], None] = lambda drop: None
 
 
@@ -75,5 +78,5 @@ def build(services: Services) -> dict[str, object]:
         ),
         "plugins": Plugins(services.plugins),
         "agents": Agents(),
-        "metrics": Metrics(),
+        "metrics": Metrics(services.metrics),
     }

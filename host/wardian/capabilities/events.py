@@ -8,6 +8,7 @@ from wardian.capabilities.base import CallContext, Refused
 from wardian.errors import InvalidArguments
 from wardian.events import Drop, Events, PublishLimits, check_topic
 from wardian.events.topics import is_reserved
+from wardian.telemetry.steps import published
 
 
 class EventsCapability:
@@ -49,6 +50,7 @@ class EventsCapability:
             )
         except InvalidArguments as exc:
             raise Refused("invalid", exc.message) from exc
+        published(event.id)
         return event.id
 
     def _check_limits(self, call: CallContext, topic: str) -> None:

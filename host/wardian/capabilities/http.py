@@ -18,6 +18,7 @@ from wardian.policy.outgoing import Injection, Outgoing, name_as_read
 from wardian.policy.permissions import Permission, request_permission
 from wardian.policy.trace import is_same_trace, traceparent
 from wardian.policy.urls import Url, parse_url
+from wardian.telemetry.steps import note_request, outgoing_traceparent
 
 METHODS = re.compile(r"[A-Z]{1,20}", re.ASCII)
 NEVER = {"CONNECT", "TRACE", "TRACK"}
@@ -25,6 +26,7 @@ NEVER = {"CONNECT", "TRACE", "TRACK"}
 
 HEADS_BYTES = 32 * 1024
 """What the heads of a request and its response usually take, and the framing of TLS."""
+TRACEPARENT = "traceparent"
 
 _OF_PARTS = {"range", "if-range"}
 
@@ -59,6 +61,7 @@ class Http:
         credential = request["credential"]
         judge = _Judge(call, credential)
         judge.require(outgoing.method, outgoing.url)
+        outgoing = _traced(outgoing)
         deadline = asyncio.get_running_loop().time() + _seconds(call, request["timeout-ms"])
         guard = await self._guard(call, credential, deadline)
         _check_bound(guard.injection, outgoing.url)
@@ -71,6 +74,7 @@ class Http:
             raise Refused(fault.case, _shown(guard.leaks, fault.text)) from fault
         except Refused as refused:
             raise Refused(refused.case, _shown(guard.leaks, refused.text)) from refused
+        note_request({"http.response.status_code": answer.status})
         return {"status": answer.status, "headers": list(answer.headers), "body": answer.body}
 
     async def _guard(self, call: CallContext, credential: str | None, deadline: float) -> Guard:
@@ -168,6 +172,26 @@ def _in_its_trace(call: CallContext, outgoing: Outgoing) -> Outgoing:
     if goes_on is None or not is_same_trace(goes_on, facts.traceparent):
         return outgoing
     return replace(outgoing, headers=(*outgoing.headers, ("tracestate", facts.tracestate)))
+
+
+def _traced(outgoing: Outgoing) -> Outgoing:
+    """Tell of a request on its span, and have the request name that span unless the guest does.
+
+    Where it goes is told, and neither its path nor its query: many a token is in one.
+    """
+    url = outgoing.url
+    note_request(
+        {
+            "http.request.method": outgoing.method,
+            "server.address": url.host,
+            "server.port": url.port,
+            "url.scheme": url.scheme,
+        }
+    )
+    traceparent = outgoing_traceparent()
+    if traceparent is None or any(name == TRACEPARENT for name, _ in outgoing.headers):
+        return outgoing
+    return replace(outgoing, headers=(*outgoing.headers, (TRACEPARENT, traceparent)))
 
 
 def _errand(

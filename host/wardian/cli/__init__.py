@@ -59,6 +59,7 @@ _COMMANDS = (
     ("replay", "replays.replay", _PLUGINS),
     ("analytics", "analytics.analytics", _PLUGINS),
     ("top", "top.top", _PLUGINS),
+    ("logs", "following.logs", _PLUGINS),
 )
 
 # A group of commands, its help, what help lists it under, and its commands.

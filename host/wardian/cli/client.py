@@ -108,13 +108,16 @@ class Client:
         """
         return int(self._run(Operation("GET", self._base + path, SIZE, target=Target(file))))
 
-    def lines(self, path: str) -> Iterator[str]:
+    def lines(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[str]:
         """GET ``path`` and return its lines as they come, until the host ends them.
 
         Raises:
             Failure: the host refused, there is none, or it has been silent for long.
         """
-        asked = replace(Operation("GET", self._base + path, NOTHING), timeout=SILENCE_SECONDS)
+        asked = replace(
+            Operation("GET", self._base + path, NOTHING, headers=headers or {}),
+            timeout=SILENCE_SECONDS,
+        )
         lines = Lines(self._sender.options.answer_max_bytes)
         with _failing(self.url), closing(self._sender.pieces(asked)) as pieces:
             for piece in pieces:

@@ -8,13 +8,14 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import uvicorn
 
-from wardian.api.app import app_over
+from wardian.api.app import app_over, end_streams
 from wardian.bootstrap import open_host
 from wardian.cli.connections import (
     ACCEPTED_AT_ONCE,
@@ -80,7 +81,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[PluginHost, Server,
     with listen(settings.host, settings.port) as listener, _signals() as stop:
         async with open_host(settings) as host:
             app = app_over(host, settings)
-            server = Server(listener, app, app.state.streams.close)
+            server = Server(listener, app, partial(end_streams, app))
             stop.by(server.stop)
             yield host, server, url_of(listener)
 

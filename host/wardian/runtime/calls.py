@@ -38,9 +38,12 @@ from wardian.runtime.ports import Executor
 from wardian.runtime.recording import Recorder
 from wardian.runtime.sinks import Sinks, may_meet_credentials
 from wardian.runtime.tape import RecordedCall, Tape, is_recorded
+from wardian.runtime.traced import traced_call
 from wardian.runtime.views import CallOutcome
 from wardian.storage.documents import dump_json
 from wardian.telemetry import Telemetry
+from wardian.telemetry.bound import CALL
+from wardian.telemetry.steps import current_ids
 
 SETTLED_MAX = 1_024
 FAULT_CHARACTERS_MAX = 500
@@ -148,6 +151,7 @@ class Calls:
 
     Attributes:
         log: to be flushed at the end.
+        tracing: makes the spans of calls.
     """
 
     def __init__(self, services: CallServices, policy: CallPolicy) -> None:
@@ -158,9 +162,10 @@ class Calls:
         self._settled: OrderedDict[tuple[str, str], _Settled] = OrderedDict()
         self._draining: dict[tuple[str, str], asyncio.Future[None]] = {}
         self.log = CallLog()
+        self.tracing = services.telemetry.tracing
 
     async def run(self, plugin: Installed, request: CallRequest) -> CallOutcome:
-        """Run one call of a plugin, whatever its state.
+        """Run one call of a plugin, whatever its state, and trace it if what it is a part of is.
 
         Raises:
             CallError: how it failed, with its usage.
@@ -171,6 +176,16 @@ class Calls:
             QuotaExceeded: the tenant has used up what it may use in a day.
             TryLater: the host cannot write down what calls use.
         """
+        trail = self.tracing.call("call")
+        if trail is None:
+            return await self._run(plugin, request)
+        if not trail.is_recorded:
+            with trail:  # nothing below is
+                return await self._run(plugin, request)
+        level = self._policy.level(plugin)
+        return await traced_call(trail, partial(self._run, plugin), plugin, level, request)
+
+    async def _run(self, plugin: Installed, request: CallRequest) -> CallOutcome:
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
         entry = await self._services.accounting.admitted(
@@ -180,14 +195,14 @@ class Calls:
             nested=request.caller is not None,
         )
         with entry:
-            return await self._run(plugin, request, function, entry)
+            return await self._accounted(plugin, request, function, entry)
 
     def _fuel_of(self, plugin: Installed, request: CallRequest) -> int | None:
         """Return the most fuel that a call from outside may spend; None if it is not metered."""
         limits = self._policy.limits(self._policy.level(plugin))
         return limits_from(request.limits or {}, limits).fuel
 
-    async def _run(
+    async def _accounted(
         self, plugin: Installed, request: CallRequest, function: str, entry: Entry
     ) -> CallOutcome:
         leaks, settled = await self._started(plugin)
@@ -207,6 +222,7 @@ class Calls:
             answer = self._services.recorder.tape(recorded, answer)
         key = id(context)
         running = self._running[key] = _Running(plugin, context, asyncio.current_task(), job.place)
+        about = CALL.set(context.facts)
         try:
             return await self._measured(plugin, job, context, answer, entry)
         except asyncio.CancelledError:
@@ -216,6 +232,7 @@ class Calls:
             _name_fault(error, request.arguments)
             raise
         finally:
+            CALL.reset(about)
             del self._running[key]
             _charge(context)
             if self._draining:
@@ -336,7 +353,9 @@ class Calls:
         await self._services.accounting.answered(
             plugin, call.function, call.seconds, nested=call.nested
         )
-        self._services.telemetry.call_ended(plugin.tenant, plugin.name, "ok", call.seconds)
+        level = self._policy.level(plugin)
+        series = self._services.telemetry.calls.of(plugin.tenant, plugin.name, call.function, level)
+        series.ended("ok", Usage(wall_seconds=call.seconds))
         ended = Ended(call.id, plugin.name, plugin.version, call.function, "ok", call.seconds)
         self.log.ended(ended, failed=False)
 
@@ -464,7 +483,11 @@ class Calls:
     def _record(self, plugin: Installed, job: Job, usage: Usage, error: CallError | None) -> None:
         outcome = "ok" if error is None else error.type
         seconds = usage.wall_seconds
-        self._services.telemetry.call_ended(plugin.tenant, plugin.name, outcome, seconds)
+        series = self._services.telemetry.calls.of(
+            plugin.tenant, plugin.name, job.function, job.level
+        )
+        ids = current_ids()
+        series.ended(outcome, usage, None if ids is None else ids[0])
         # A guest's own error is an answer: only a call that was stopped or lost is a fault.
         failed = error is not None and not isinstance(error, GuestError)
         ended = Ended(job.call_id, plugin.name, plugin.version, job.function, outcome, seconds)

@@ -10,11 +10,13 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from wardian.errors import WardianError
-from wardian.events import Drop, DropReason, Kind, Settlement
+from wardian.events import Drop, DropReason, Kind, Outcome, Settlement
 from wardian.runtime.flushing import flushed
 from wardian.runtime.journal import Journal
+from wardian.storage.rows import now
 from wardian.telemetry import Telemetry
 
 WRITES_SECONDS = 10.0
@@ -60,6 +62,7 @@ class Drops:
         """Count how a delivery to an endpoint went."""
         subscriber = settlement.delivery.subscriber
         self._telemetry.webhook_settled(subscriber.tenant, settlement.outcome.value)
+        self._lagged("endpoint", settlement)
 
     def delivered(self, settlement: Settlement) -> None:
         """Count how a delivery to a plugin went."""
@@ -67,6 +70,12 @@ class Drops:
         self._telemetry.event_delivered(
             subscriber.tenant, subscriber.name, settlement.outcome.value
         )
+        self._lagged("plugin", settlement)
+
+    def _lagged(self, receiver: str, settlement: Settlement) -> None:
+        if settlement.outcome is Outcome.DONE:
+            age = now() - datetime.fromisoformat(settlement.delivery.event.time)
+            self._telemetry.delivery_lagged(receiver, age.total_seconds())
 
     def settled(self, kind: Kind, settlement: Settlement) -> None:
         """Count an event that whoever was to receive it is not to have, for its reason."""

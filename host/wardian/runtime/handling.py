@@ -22,6 +22,7 @@ from wardian.policy.permissions import Permission
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.entrance import Entrance
 from wardian.runtime.lane import PUT_OFF_SECONDS
+from wardian.telemetry.tracing import UNTRACED
 from wardian.vault.watch import Watch
 
 RETRY_SECONDS_MAX = 3_600.0
@@ -114,7 +115,9 @@ class Handling:
             hops=event.hops + 1,
             origin=event.origin,
         )
-        await self._entrance.call(partial(self._find, delivery), request)
+        about = {"messaging.destination.name": event.topic, "wardian.event.id": event.id}
+        with self._calls.tracing.event(event.id, about) or UNTRACED:
+            await self._entrance.call(partial(self._find, delivery), request)
 
     async def _find(self, delivery: Delivery) -> Installed:
         """Return the plugin that the event is for, if it may have it now.

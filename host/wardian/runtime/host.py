@@ -229,6 +229,7 @@ class PluginHost:
         jobs: calls that nobody waits for: asked for, found, waited for, cancelled.
         batches: many calls at once, for those who keep their ends in a form of their own.
         lines: the newest lines that plugins log, and followers of those to come.
+        telemetry: what is counted and traced on this host, and the newest lines of its plugins.
         bootstrap_token: the first admin key, if this start made it; to be shown once.
     """
 
@@ -258,6 +259,7 @@ class PluginHost:
         self.enhancements = parts.enhancements
         self.jobs = parts.jobbing.jobs
         self.batches = parts.batches
+        self.telemetry = parts.telemetry
         self.bootstrap_token = bootstrap_token
 
     @property
@@ -771,11 +773,15 @@ class PluginHost:
 
         While the database does not answer, those of states and health are missing.
         """
+        return (await self.exposition(""))[0]
+
+    async def exposition(self, accept: str) -> tuple[bytes, str]:
+        """Return all metrics in the text format that ``accept`` asks for, and its media type."""
         plugins: list[SurveyRow] = []
         with suppress(WardianError):
             async with self._parts.database.reading() as connection:
                 plugins = await survey(connection)
-        return self._parts.telemetry.render(plugins)
+        return await self._parts.telemetry.exposition(plugins, accept)
 
     async def _view(self, plugin: Installed, *, is_new: bool = False) -> PluginView:
         vitals = await self._parts.statistics.vitals(plugin.tenant, plugin.id)

@@ -14,6 +14,7 @@ from wardian.capabilities import CallContext, Refused
 from wardian.errors import InvalidArguments, WardianError
 from wardian.runtime.sinks import Sinks, without
 from wardian.telemetry import Telemetry
+from wardian.telemetry.steps import host_call
 from wardian.worlds import Contract
 from wardian.worlds.contract import HostFunction
 
@@ -63,6 +64,24 @@ class HostFunctions:
         self, call: CallContext, interface: str, function: str, arguments: list[Any]
     ) -> dict[str, Any]:
         """Answer one host call with a WIT result as a plain value."""
+        is_known = (interface, function) in self._functions
+        trail = host_call(interface, function) if is_known else None
+        if trail is None:
+            answer, outcome = await self._answered(call, interface, function, arguments)
+        else:
+            with trail:
+                answer, outcome = await self._answered(call, interface, function, arguments)
+                trail.note({"wardian.outcome": outcome})
+                if outcome != "ok":
+                    trail.fail(outcome)
+        if is_known:
+            self._telemetry.host_call_ended(interface, outcome)
+        return answer
+
+    async def _answered(
+        self, call: CallContext, interface: str, function: str, arguments: list[Any]
+    ) -> tuple[dict[str, Any], str]:
+        """Return the answer, and how it went: ``ok`` or the case of the refusal."""
         outcome: str
         try:
             value = await self._answer(call, interface, function, arguments)
@@ -81,9 +100,7 @@ class HostFunctions:
             answer, outcome = {"tag": "ok", "val": value}, "ok"
         if call.leaks and answer["tag"] == "err":
             answer = without(call.leaks, answer, call.given_out)
-        if (interface, function) in self._functions:
-            self._telemetry.host_call_ended(interface, outcome)
-        return answer
+        return answer, outcome
 
     def _note(self, call: CallContext, function: str, refused: Refused) -> None:
         if refused.case == "denied":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
+from wardian.policy.distribution import Distribution
 from wardian.runtime.executor.job import HostCalls, Job, WorkersReport
 from wardian.sandbox.description import Description
 from wardian.sandbox.outcome import Outcome
@@ -13,6 +14,11 @@ from wardian.worker.protections import Protections
 
 class Executor(Protocol):
     """Admits components and runs calls."""
+
+    @property
+    def waits(self) -> Distribution:
+        """How long calls waited for a worker, in seconds, where they had to."""
+        ...
 
     async def admit(self, component: bytes, *, wasi: bool = True) -> Description:
         """Audit and compile a component.

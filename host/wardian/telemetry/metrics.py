@@ -1,306 +1,178 @@
-"""Prometheus metrics of one host, in a registry of its own."""
+"""The numbers of one host, for Prometheus."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from wardian import __version__
+from wardian.policy.distribution import Distribution
 from wardian.storage.rows import SurveyRow
+from wardian.telemetry import catalogue
+from wardian.telemetry.call_metrics import CallMetrics
+from wardian.telemetry.held import HeldLines
+from wardian.telemetry.labels import Names
 from wardian.telemetry.lines import Lines
+from wardian.telemetry.plugin_metrics import PluginMetrics
+from wardian.telemetry.series import Counts, Distributions, counter
+from wardian.telemetry.served import ServedRequests
+from wardian.telemetry.tracing import Tracing
+from wardian.telemetry.watched import (
+    EgressCounts,
+    WorkerCounts,
+    egress_families,
+    gauge,
+    plugin_families,
+    worker_families,
+)
 
-CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
-
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
-MAX_PLUGINS = 1000
-"""How many plugins get labels of their own; the rest share one, so memory stays bounded."""
-
-_REST = "other"
-
-
-class WorkerCounts(Protocol):
-    """What the executor tells of its workers."""
-
-    @property
-    def idle(self) -> int: ...
-    @property
-    def busy(self) -> int: ...
-    @property
-    def queued(self) -> int: ...
-    @property
-    def spawned(self) -> int: ...
-    @property
-    def lost(self) -> int: ...
-
-
-class EgressCounts(Protocol):
-    """What the egress broker tells of its requests."""
-
-    @property
-    def sockets(self) -> int: ...
-    @property
-    def running(self) -> int: ...
-    @property
-    def waiting(self) -> int: ...
-    @property
-    def held_bytes(self) -> int: ...
+Families = Callable[[], Iterable[Metric]]
 
 
 class Telemetry:
-    """Counters and histograms of one host.
+    """What is counted on one host; from its event loop's thread alone.
 
     Attributes:
         lines: what its plugins log.
+        tracing: makes the spans of what it does.
+        access: the log's lines about requests; to be flushed at the end.
+        calls: what is counted of calls.
+        served: what is counted of requests to the API.
+        of_plugins: what plugins count themselves.
     """
 
     def __init__(self) -> None:
         self.lines = Lines()
-        self._registry = CollectorRegistry()
-        self._plugins: set[tuple[str, str]] = set()
-        # Looking a metric up by its labels costs more than counting does.
-        self._known: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
-        labels = ("tenant", "plugin")
-        self._calls = Counter(
-            "wardian_calls",
-            "Calls of plugin functions, by how they ended ('ok' or an error's type).",
-            (*labels, "outcome"),
-            registry=self._registry,
-        )
-        self._seconds = Histogram(
-            "wardian_call_seconds",
-            "Wall-clock time of calls.",
-            labels,
-            buckets=_BUCKETS,
-            registry=self._registry,
-        )
-        self._host_calls = Counter(
-            "wardian_host_calls",
-            "Host functions called by plugins, by interface and answer.",
-            ("interface", "outcome"),
-            registry=self._registry,
-        )
-        self._recordings = Counter(
-            "wardian_recordings",
-            "Calls that were to be recorded: 'kept', or why not.",
-            ("outcome",),
-            registry=self._registry,
-        )
-        self._leaks = Counter(
-            "wardian_leaks_stopped",
-            "Credentials kept out of what plugins write, by where they were.",
-            ("sink",),
-            registry=self._registry,
-        )
-
-        self._drops = Counter(
-            "wardian_events_dropped",
-            "Events that a plugin could not publish, or did not receive, by the reason.",
-            (*labels, "reason"),
-            registry=self._registry,
-        )
-        self._deliveries = Counter(
-            "wardian_event_deliveries",
-            "Events given to plugins, by what became of them.",
-            (*labels, "outcome"),
-            registry=self._registry,
-        )
-        self._webhooks = Counter(
-            "wardian_webhook_deliveries",
-            "Events posted to endpoints of host apps, by what became of them.",
-            ("tenant", "outcome"),
-            registry=self._registry,
-        )
-        self._scheduled = Counter(
-            "wardian_schedule_runs",
-            "Runs of plugins' schedules, by how they ended, and ticks that were 'missed'.",
-            (*labels, "outcome"),
-            registry=self._registry,
-        )
-        self._hooks = Counter(
-            "wardian_webhook_requests",
-            "Requests to webhooks, by what became of them.",
-            (*labels, "outcome"),
-            registry=self._registry,
-        )
-        self._key_refusals = Counter(
-            "wardian_key_refusals",
-            "API keys that were refused, by the reason; 'guessing' were not looked at.",
-            ("reason",),
-            registry=self._registry,
-        )
-        self._limited = Counter(
-            "wardian_rate_limited",
-            "Requests refused because there were too many, by whose bound it was.",
-            ("tenant", "whose"),
-            registry=self._registry,
-        )
-        self._now = _Plugins()
-        self._registry.register(self._now)
-
-    def call_ended(self, tenant: str, plugin: str, outcome: str, seconds: float) -> None:
-        """Count one call. ``outcome`` is ``ok`` or an error's type."""
-        found = self._known.get((tenant, plugin, outcome))
-        if found is None:
-            bounded = self._bounded(tenant, plugin)
-            found = self._calls.labels(*bounded, outcome), self._seconds.labels(*bounded)
-            if bounded == (tenant, plugin):
-                self._known[tenant, plugin, outcome] = found
-        calls, times = found
-        calls.inc()
-        times.observe(seconds)
-
-    def key_refused(self, reason: str) -> None:
-        """Count one API key that was refused."""
-        self._key_refusals.labels(reason).inc()
-
-    def rate_limited(self, tenant: str, whose: str) -> None:
-        """Count one request that was refused by the bound of its ``key`` or its ``tenant``."""
-        self._limited.labels(tenant, whose).inc()
+        self.tracing = Tracing()
+        self.access = HeldLines(logging.getLogger("wardian.access"), "%s %s %d in %.1f ms")
+        self._names = Names()
+        self.calls = CallMetrics(self._names)
+        self.served = ServedRequests()
+        self.of_plugins = PluginMetrics(self._names)
+        self._lags = Distributions(catalogue.DELIVERY_LAG)
+        self._process = ProcessCollector(registry=CollectorRegistry())
+        self._counts: list[Counts] = []
+        self._watched: list[Families] = []
+        self._host_calls = self._counter(catalogue.HOST_CALLS)
+        self._recordings = self._counter(catalogue.RECORDINGS)
+        self._leaks = self._counter(catalogue.LEAKS)
+        self._drops = self._counter(catalogue.EVENTS_DROPPED)
+        self._deliveries = self._counter(catalogue.EVENT_DELIVERIES)
+        self._webhooks = self._counter(catalogue.WEBHOOK_DELIVERIES)
+        self._scheduled = self._counter(catalogue.SCHEDULE_RUNS)
+        self._hooks = self._counter(catalogue.HOOK_REQUESTS)
+        self._lines_dropped = self._counter(catalogue.LINES_DROPPED)
+        self._key_refusals = self._counter(catalogue.KEY_REFUSALS)
+        self._limited = self._counter(catalogue.RATE_LIMITED)
 
     def host_call_ended(self, interface: str, outcome: str) -> None:
         """Count one host call. ``outcome`` is ``ok`` or the case of the refusal."""
-        self._host_calls.labels(interface, outcome).inc()
+        self._host_calls.add((interface, outcome))
 
     def recording_ended(self, outcome: str, count: int = 1) -> None:
         """Count calls that were recorded. ``outcome`` is ``kept``, or why they are not."""
-        self._recordings.labels(outcome).inc(count)
+        self._recordings.add((outcome,), count)
 
     def schedule_ended(self, tenant: str, plugin: str, outcome: str, count: int = 1) -> None:
         """Count runs of a schedule. ``outcome`` is how they ended, or ``missed`` for none."""
-        self._scheduled.labels(*self._bounded(tenant, plugin), outcome).inc(count)
+        self._scheduled.add((*self._names.plugin(tenant, plugin), outcome), count)
 
     def event_dropped(self, tenant: str, plugin: str, reason: str) -> None:
         """Count an event that a plugin could not publish, or did not receive."""
-        self._drops.labels(*self._bounded(tenant, plugin), reason).inc()
+        self._drops.add((*self._names.plugin(tenant, plugin), reason))
 
     def event_delivered(self, tenant: str, plugin: str, outcome: str) -> None:
         """Count a delivery. ``outcome`` is one of `wardian.events.Outcome`."""
-        self._deliveries.labels(*self._bounded(tenant, plugin), outcome).inc()
+        self._deliveries.add((*self._names.plugin(tenant, plugin), outcome))
 
     def webhook_settled(self, tenant: str, outcome: str) -> None:
         """Count an event for an endpoint. ``outcome`` is one of `wardian.events.Outcome`, or why it
         was dropped."""
-        self._webhooks.labels(tenant, outcome).inc()
+        self._webhooks.add((self._names.tenant(tenant), outcome))
+
+    def delivery_lagged(self, receiver: str, seconds: float) -> None:
+        """Note how old an event was when a ``plugin`` or an ``endpoint`` was done with it."""
+        self._lags.of((receiver,)).observe(seconds)
 
     def webhook_received(self, tenant: str, plugin: str, outcome: str) -> None:
         """Count a request to a webhook; without a plugin where there is none for it."""
-        whose = self._bounded(tenant, plugin) if plugin else ("", "")
-        self._hooks.labels(*whose, outcome).inc()
+        whose = self._names.plugin(tenant, plugin) if plugin else ("", "")
+        self._hooks.add((*whose, outcome))
+
+    def key_refused(self, reason: str) -> None:
+        """Count one API key that was refused."""
+        self._key_refusals.add((reason,))
+
+    def rate_limited(self, tenant: str, whose: str) -> None:
+        """Count one request that was refused by the bound of its ``key`` or its ``tenant``."""
+        self._limited.add((self._names.tenant(tenant), whose))
 
     def leak_stopped(self, sink: str) -> None:
         """Count one credential kept out. ``sink`` is a host function, or a part of a call."""
-        self._leaks.labels(sink).inc()
+        self._leaks.add((sink,))
 
-    def watch_workers(self, count: Callable[[], WorkerCounts]) -> None:
+    def lines_dropped(self, count: int) -> None:
+        """Count lines that a follower of the log was too slow for."""
+        self._lines_dropped.add((), count)
+
+    def watch_workers(self, count: Callable[[], WorkerCounts], waits: Distribution) -> None:
         """Report what ``count`` says of the workers, each time the metrics are rendered."""
-        self._registry.register(_Workers(count))
+        self._watched.append(lambda: worker_families(count(), waits))
 
     def watch_egress(self, count: Callable[[], EgressCounts]) -> None:
         """Report what ``count`` says of plugins' requests, each time the metrics are rendered."""
-        self._registry.register(_Egress(count))
+        self._watched.append(lambda: egress_families(count))
 
     def render(self, plugins: Iterable[SurveyRow] = ()) -> bytes:
         """Return all metrics in Prometheus's text format, with how ``plugins`` do now."""
-        self._now.show((*self._bounded(each.tenant, each.name), each) for each in plugins)
-        return generate_latest(self._registry)
+        return generate_latest(_Collected(list(self.families(plugins))))
 
-    def _bounded(self, tenant: str, plugin: str) -> tuple[str, str]:
-        key = (tenant, plugin)
-        if key not in self._plugins:
-            if len(self._plugins) >= MAX_PLUGINS:
-                return _REST, _REST
-            self._plugins.add(key)
-        return key
+    async def exposition(self, plugins: Iterable[SurveyRow], accept: str) -> tuple[bytes, str]:
+        """Return all metrics, with how ``plugins`` do now, and what type of text that is.
 
+        ``accept`` is what the client takes, as HTTP has it: OpenMetrics, with exemplars, or
+        Prometheus's own text format, which is also for those that do not say.
+        """
+        encode, content_type = choose_encoder(accept)
+        found = _Collected(list(self.families(plugins)))
+        # Of a host with many plugins this is a megabyte of text, and calls are not to wait for it.
+        return await asyncio.to_thread(encode, found), content_type
 
-class _Plugins(Collector):
-    """Where plugins are in their lives and how they feel, as last shown."""
+    def families(self, plugins: Iterable[SurveyRow] = ()) -> Iterator[Metric]:
+        """Return every metric as it is now."""
+        build = gauge(catalogue.BUILD)
+        build.add_metric((__version__,), 1)
+        yield build
+        spans = counter(catalogue.SPANS_DROPPED)
+        spans.add_metric((), self.tracing.dropped)
+        yield spans
+        yield from self.calls.families()
+        yield from (counts.family() for counts in self._counts)
+        yield self._lags.family()
+        yield from self.served.families()
+        yield from self.of_plugins.families()
+        for watched in self._watched:
+            yield from watched()
+        yield from plugin_families(self._names, plugins)
+        yield from self._process.collect()
 
-    def __init__(self) -> None:
-        self._states: dict[tuple[str, str, str], int] = {}
-        self._healths: dict[tuple[str, str, str], int] = {}
-
-    def show(self, plugins: Iterable[tuple[str, str, SurveyRow]]) -> None:
-        states: dict[tuple[str, str, str], int] = {}
-        healths: dict[tuple[str, str, str], int] = {}
-        for tenant, plugin, found in plugins:
-            # More than one only under the label of those that have none of their own.
-            state, health = (tenant, plugin, found.state), (tenant, plugin, found.health_status)
-            states[state] = states.get(state, 0) + 1
-            healths[health] = healths.get(health, 0) + 1
-        self._states, self._healths = states, healths
-
-    def collect(self) -> Iterable[Metric]:
-        labels = ("tenant", "plugin")
-        yield _counted(
-            GaugeMetricFamily(
-                "wardian_plugin_state",
-                "Installed plugins, by the state that they are in.",
-                labels=(*labels, "state"),
-            ),
-            self._states,
-        )
-        yield _counted(
-            GaugeMetricFamily(
-                "wardian_plugin_health",
-                "Installed plugins, by what their last health check found.",
-                labels=(*labels, "status"),
-            ),
-            self._healths,
-        )
+    def _counter(self, described: catalogue.Described) -> Counts:
+        counts = Counts(described)
+        self._counts.append(counts)
+        return counts
 
 
-def _counted(
-    family: GaugeMetricFamily, counts: Mapping[tuple[str, str, str], int]
-) -> GaugeMetricFamily:
-    for labels, count in counts.items():
-        family.add_metric(labels, count)
-    return family
+class _Collected(Collector):
+    """Metrics that were collected before they are written."""
 
-
-class _Workers(Collector):
-    def __init__(self, count: Callable[[], WorkerCounts]) -> None:
-        self._count = count
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
 
     def collect(self) -> Iterable[Metric]:
-        counts = self._count()
-        now = GaugeMetricFamily(
-            "wardian_workers", "Worker processes, by what they do now.", labels=("state",)
-        )
-        now.add_metric(("idle",), counts.idle)
-        now.add_metric(("busy",), counts.busy)
-        yield now
-        yield GaugeMetricFamily(
-            "wardian_calls_queued", "Calls that wait for a worker.", value=counts.queued
-        )
-        ever = CounterMetricFamily(
-            "wardian_workers_events", "Workers started and lost so far.", labels=("event",)
-        )
-        ever.add_metric(("spawned",), counts.spawned)
-        ever.add_metric(("lost",), counts.lost)
-        yield ever
-
-
-class _Egress(Collector):
-    def __init__(self, count: Callable[[], EgressCounts]) -> None:
-        self._count = count
-
-    def collect(self) -> Iterable[Metric]:
-        counts = self._count()
-        requests = GaugeMetricFamily(
-            "wardian_http_requests", "HTTP requests of plugins, now.", labels=("state",)
-        )
-        requests.add_metric(("running",), counts.running)
-        requests.add_metric(("waiting",), counts.waiting)
-        yield requests
-        yield GaugeMetricFamily(
-            "wardian_http_sockets", "Connections for them, idle ones too.", value=counts.sockets
-        )
-        yield GaugeMetricFamily(
-            "wardian_http_held_bytes",
-            "What is in memory of responses that are being read.",
-            value=counts.held_bytes,
-        )
+        return self._families

@@ -66,6 +66,8 @@ ROUTES = [
     ("GET", "/api/v1/events/dead", "admin"),
     ("POST", "/api/v1/events/dead/requeue", "admin"),
     ("POST", "/api/v1/events/dead/discard", "admin"),
+    ("GET", "/api/v1/logs?after=nothing", "read"),
+    ("GET", "/api/v1/logs/stream?after=nothing", "read"),
     ("GET", "/api/v1/hooks", "read"),
     ("GET", "/api/v1/schedules", "read"),
     ("GET", "/api/v1/schedules/nothing/daily", "read"),

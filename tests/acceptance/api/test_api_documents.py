@@ -182,5 +182,5 @@ async def test_calls_are_counted_for_prometheus(admin: httpx.AsyncClient, calcul
     await admin.post(DIVIDE, json={"arguments": {"a": 1, "b": 1}})
     page = await admin.get("/metrics")
     assert page.headers["content-type"].startswith("text/plain; version=")
-    line = 'wardian_calls_total{outcome="ok",plugin="calculator",tenant="default"}'
-    assert line in page.text
+    line = 'function="divide",level="restricted",outcome="ok",plugin="calculator",tenant="default"}'
+    assert f"wardian_calls_total{{{line}" in page.text

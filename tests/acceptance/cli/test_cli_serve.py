@@ -1,3 +1,4 @@
+import json
 import signal
 import socket
 from pathlib import Path
@@ -120,3 +121,19 @@ def test_errors_are_json_when_asked_for(wardian: CommandLine, tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     error = wardian.error("serve", "--port", 0, "--data-dir", tmp_path / "file" / "state")
     assert error["type"] == "host-unusable"
+
+
+def test_each_request_is_a_line_of_the_log_until_the_last(tmp_path: Path) -> None:
+    options = ("--json", "--port", 0, "--data-dir", tmp_path / "state", "--log-format", "json")
+    with serve_process(*options, WARDIAN_ACCESS_LOG="true") as process:
+        found = announced(process)
+        headers = {"Authorization": f"Bearer {found['bootstrap_key']}", "X-Request-ID": "last"}
+        url = f"{found['url']}/api/v1/plugins?key={found['bootstrap_key']}"
+        httpx.get(url, headers=headers, trust_env=False)
+        status, log = stop(process)
+
+    (line,) = [each for each in map(json.loads, log.splitlines()) if "fields" in each]
+    assert status == 0
+    assert (line["logger"], line["request_id"]) == ("wardian.access", "last")
+    assert line["fields"]["route"] == "/api/v1/plugins"
+    assert found["bootstrap_key"] not in log

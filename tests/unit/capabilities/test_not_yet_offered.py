@@ -1,4 +1,4 @@
-"""plugins, agents, metrics: permission first, then `unavailable`."""
+"""plugins, agents: permission first, then `unavailable`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from callings import calling, refusing
 from wardian.capabilities import CallContext
 from wardian.capabilities.agents import Agents
-from wardian.capabilities.metrics import Metrics
 from wardian.capabilities.plugins import Plugins
 from wardian.policy.levels import Level
 
@@ -33,10 +32,3 @@ async def test_without_the_permission_it_is_denied(permission: str, attempt: Att
 async def test_with_the_permission_it_is_unavailable(permission: str, attempt: Attempt) -> None:
     with refusing("unavailable", "does not offer"):
         await attempt(calling(permission, level=Level.TRUSTED))
-
-
-async def test_metrics_are_unavailable_to_all() -> None:
-    with refusing("unavailable"):
-        await Metrics().count(calling(), "rows", 1, [])
-    with refusing("unavailable"):
-        await Metrics().observe(calling(), "seconds", 0.5, [])

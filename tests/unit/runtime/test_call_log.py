@@ -3,8 +3,8 @@ import logging
 
 import pytest
 
-from wardian.runtime import call_log
 from wardian.runtime.call_log import CallLog, Ended
+from wardian.telemetry import held
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +17,7 @@ async def test_a_call_that_succeeded_is_written_soon_with_the_time_at_which_it_e
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, logger="wardian.calls")
-    monkeypatch.setattr(call_log.time, "time", lambda: 1_700_000_000.125)
+    monkeypatch.setattr(held.time, "time", lambda: 1_700_000_000.125)
     CallLog().ended(call(), failed=False)
     assert not caplog.records
     while not caplog.records:

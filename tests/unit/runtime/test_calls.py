@@ -83,7 +83,7 @@ async def test_host_calls_reach_the_capabilities_of_the_calls_own_plugin(tmp_pat
         (("kv", "__init__", []), "unavailable"),
         (("kv", "_put", []), "unavailable"),
         (("nothing", "get", []), "unavailable"),
-        (("metrics", "count", ["n", 1, []]), "unavailable"),
+        (("metrics", "count", ["a b", 1, []]), "invalid"),
         (("agents", "ask", ["x", "{}", None]), "denied"),
     ],
 )
@@ -275,8 +275,8 @@ async def test_outcomes_are_counted_and_written_down(
 
     for outcome, count in (("ok", 2), ("guest-error", 1), ("trap", 1)):
         assert (
-            f'wardian_calls_total{{outcome="{outcome}",plugin="stores",tenant="default"}} {count}.0'
-            in rendered
+            f'wardian_calls_total{{function="run",level="restricted",outcome="{outcome}",'
+            f'plugin="stores",tenant="default"}} {count}.0' in rendered
         )
     assert "overloaded" not in rendered
     assert "of stores 1.0.0 run: trap" in caplog.text

@@ -19,6 +19,7 @@ from wardian.events.events import PAGE_MAX
 from wardian.events.topics import check_pattern
 from wardian.runtime.deliveries import PAGE_MAX as DEAD_MAX
 from wardian.runtime.deliveries import DeadLettersPage, SubscriberView
+from wardian.telemetry.steps import published
 from wardian.tenants import Scope
 
 STREAM_TYPE = "text/event-stream"
@@ -97,6 +98,7 @@ async def publish(request: Request, host: Host, caller: Invoker) -> Response:
         key_id=caller.key_id,
         correlation_id=request.state.request_id,
     )
+    published(event.id)
     return Response(msgspec.json.encode(cloud_event(event)), 201, media_type=MEDIA_TYPE)
 
 

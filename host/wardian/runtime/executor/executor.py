@@ -14,6 +14,7 @@ import msgspec
 
 from wardian.crypto.digests import sha256_hex
 from wardian.errors import HostUnusable, WorkerLost
+from wardian.policy.distribution import Distribution
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.runtime.executor.artifacts import Artifact, ArtifactStore
 from wardian.runtime.executor.compiler import Compiler
@@ -47,6 +48,7 @@ class Executor:
     def __init__(self, settings: ExecutorSettings, offer: Offer) -> None:
         self._offer = offer
         key = f"{engine_key()}-{_offer_key(offer)}"
+        self._step = settings.step
         self._store = ArtifactStore(settings.cache_dir, key)
         self._zygote = Zygote(self._store.directory)
         self._allow_weak_isolation = settings.allow_weak_isolation
@@ -54,6 +56,11 @@ class Executor:
         self._pool = Pool(self._zygote, settings)
         self._checked: OrderedDict[str, Artifact] = OrderedDict()
         self._admitting: dict[str, asyncio.Lock] = {}
+
+    @property
+    def waits(self) -> Distribution:
+        """How long calls waited for a worker, in seconds, where they had to."""
+        return self._pool.waits
 
     async def __aenter__(self) -> Self:
         await self._zygote.start()
@@ -95,9 +102,11 @@ class Executor:
             self._check_isolation(job.level)
         for _ in range(ATTEMPTS):
             artifact = self._checked.get(job.digest) or await self._artifact(job)
-            worker = await self._pool.lend(job)
+            with self._step("wait for a worker"):
+                worker = await self._pool.lend(job)
             try:
-                return await worker.run(job, artifact, answer)
+                with self._step("run in a worker"):
+                    return await worker.run(job, artifact, answer)
             except CallNotTaken:
                 continue
             except ArtifactUnusable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -84,6 +85,7 @@ class ExecutorSettings:
         compile_seconds, compile_memory_bytes: CPU time and memory of one compilation.
         component_bytes_max: size of a component.
         allow_weak_isolation: run `isolated` calls also where the kernel lacks a protection.
+        step: gives what is entered around each step of a call, by its name.
     """
 
     cache_dir: Path
@@ -96,6 +98,7 @@ class ExecutorSettings:
     compile_memory_bytes: int = 4096 * MIB
     component_bytes_max: int = 64 * MIB
     allow_weak_isolation: bool = False
+    step: Callable[[str], AbstractContextManager[object]] = nullcontext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from collections import Counter, OrderedDict, deque
 from time import monotonic
 
 from wardian.errors import Overloaded, WardianError
+from wardian.policy.distribution import SECONDS, Distribution
 from wardian.policy.levels import LEVELS, Level, RunsIn
 from wardian.runtime.executor.artifacts import Artifact
 from wardian.runtime.executor.job import ExecutorSettings, Job, WorkersReport
@@ -58,6 +59,9 @@ class Pool:
     A call that waits for another, which it made of a plugin, lends it its place: that one needs a
     worker and waits for no place, so that no calls can wait for each other in a ring. A place is
     one worker that computes, and as many that wait as its call nests deep.
+
+    Attributes:
+        waits: how long calls waited for a place, in seconds, where they had to.
     """
 
     def __init__(self, zygote: Zygote, settings: ExecutorSettings) -> None:
@@ -88,6 +92,7 @@ class Pool:
         self._spawned = 0
         self._lost = 0
         self._closed = False
+        self.waits = Distribution(SECONDS)
 
     def report(self) -> WorkersReport:
         """Count the workers."""
@@ -197,7 +202,7 @@ class Pool:
         if tenant not in self._waiting and self._has_room(tenant):
             self._running[tenant] += 1
             return
-        turn = self._queue_up(tenant)
+        turn, since = self._queue_up(tenant), monotonic()
         try:
             async with asyncio.timeout(self._settings.queue_seconds):
                 await turn
@@ -210,6 +215,8 @@ class Pool:
                     retry_after_seconds=self._seconds_until_served(),
                 ) from None
             raise
+        finally:
+            self.waits.observe(monotonic() - since)
 
     def _queue_up(self, tenant: str) -> asyncio.Future[None]:
         queue = self._waiting.get(tenant, deque())

@@ -23,6 +23,7 @@ from wardian.runtime.calls import CallRequest
 from wardian.runtime.entrance import Entrance
 from wardian.runtime.schedules.claims import Claimed, Claims, RunState
 from wardian.storage.rows import RunRow
+from wardian.telemetry.tracing import UNTRACED, Tracing
 
 DETAIL_CHARACTERS_MAX = 500
 
@@ -34,9 +35,10 @@ class Runner:
         leases: of the runs that are under way.
     """
 
-    def __init__(self, claims: Claims, entrance: Entrance) -> None:
+    def __init__(self, claims: Claims, entrance: Entrance, tracing: Tracing) -> None:
         self._claims = claims
         self._entrance = entrance
+        self._tracing = tracing
         self.leases: set[str] = set()
 
     async def perform(self, claimed: Claimed) -> RunRow | None:
@@ -67,7 +69,8 @@ class Runner:
             is_kept=True,
         )
         try:
-            await self._entrance.call(partial(self._find, claimed), request)
+            with self._tracing.afresh("schedule") or UNTRACED:
+                await self._entrance.call(partial(self._find, claimed), request)
         except GuestError as error:
             return RunState.FAILED, escaped(str(error.payload), DETAIL_CHARACTERS_MAX)
         except (CallError, InvalidArguments, NotFound) as error:

@@ -61,7 +61,7 @@ class Scheduling:
                 telemetry=parts.telemetry,
             )
         )
-        runner = Runner(claims, parts.entrance)
+        runner = Runner(claims, parts.entrance, parts.telemetry.tracing)
         self.scheduler = Scheduler(
             SchedulerParts(
                 database=parts.database,
