@@ -22,6 +22,7 @@ from wardian.policy.usage import Usage
 from wardian.runtime.host import PluginHost
 from wardian.sandbox import to_json
 from wardian.settings import Settings
+from wardian.telemetry import Telemetry
 from wardian.tenants import Caller, RatePolicy, Rates, Scope
 from wardian.tenants.rates import Rate
 
@@ -203,6 +204,7 @@ class OneCall:
 
     def __init__(self, behaviour: Any) -> None:
         self.keys = SimpleNamespace(authenticate=self._authenticate)
+        self.telemetry = Telemetry()
         self.rates = Rates(RatePolicy(key=Rate(1000, 60), tenant=Rate(1000, 60)))
         self.seen: dict[str, Any] = {}
         self._behaviour = behaviour
@@ -246,7 +248,7 @@ async def test_a_large_result_is_encoded_off_the_event_loop(
 
     async def succeed() -> Any:
         usage = Usage(output_bytes=output_bytes)
-        return SimpleNamespace(result=result, usage=usage, call_id="1")
+        return SimpleNamespace(result=result, usage=usage, call_id="1", age_seconds=None)
 
     answer, threads = await threads_that_answer(succeed, monkeypatch)
     assert answer.json()["result"] == result

@@ -44,7 +44,7 @@ CHECKS = (
 STREAMS = ("/stream",)
 """They answer for as long as somebody listens, and are asked for the wrong things only."""
 
-PLAIN = ("/healthz", "/readyz")
+PLAIN = ("/healthz", "/readyz", "/api/versions")
 """They take nothing that could be wrong."""
 
 

@@ -147,10 +147,10 @@ async def test_an_endless_call_of_a_batch_leaves_a_worker_to_others(
     [
         ({}, None),
         ({"calls": []}, "calls"),
-        ({"calls": [1]}, "calls.0"),
-        ({"calls": [{"plugin": "a"}]}, "calls.0"),
-        ({"calls": [{"plugin": "a", "function": "b", "argument": {}}]}, "calls.0.argument"),
-        ({"calls": [{"plugin": "a", "function": "b", "arguments": []}]}, "calls.0.arguments"),
+        ({"calls": [1]}, "calls[0]"),
+        ({"calls": [{"plugin": "a"}]}, "calls[0]"),
+        ({"calls": [{"plugin": "a", "function": "b", "argument": {}}]}, "calls[0].argument"),
+        ({"calls": [{"plugin": "a", "function": "b", "arguments": []}]}, "calls[0].arguments"),
         ({"calls": [{"plugin": "a", "function": "b"}], "deadline": 1}, "deadline"),
         ({"calls": [{"plugin": "a", "function": "b"}], "deadline_seconds": -1}, "deadline_seconds"),
     ],
@@ -167,10 +167,10 @@ async def test_a_batch_that_is_not_valid_is_refused_with_the_path_of_the_fault(
     ("body", "where"),
     [
         (b'{"calls":[],"calls":[{"plugin":"a","function":"b"}]}', "calls"),
-        (b'{"calls":[{"plugin":"a","plugin":"b","function":"c"}]}', "calls.0.plugin"),
+        (b'{"calls":[{"plugin":"a","plugin":"b","function":"c"}]}', "calls[0].plugin"),
         (
             b'{"calls":[{"plugin":"a","function":"b","arguments":{"x":1,"\\u0078":2}}]}',
-            "calls.0.arguments.x",
+            "calls[0].arguments.x",
         ),
         (b'{"calls":[{"plugin":"a","function":"b"}]} trailing', None),
         (b'{"calls":[{"plugin":"a","function":NaN}]}', None),

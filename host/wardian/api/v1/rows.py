@@ -12,6 +12,7 @@ from starlette.responses import Response
 from wardian.api.answers import answer, answers, takes
 from wardian.api.bodies import body_of
 from wardian.api.dependencies import Admin, Host, Invoker, Reader
+from wardian.api.preconditions import states_of
 from wardian.errors import Forbidden, InvalidArguments
 from wardian.runtime.rows.migrating import Migrated
 from wardian.runtime.rows.rows import PAGE_MAX, RowPlace, RowsPage
@@ -19,7 +20,7 @@ from wardian.runtime.rows.views import RowDataView, RowKindView
 from wardian.storage.aware import HOST_ROWS
 from wardian.tenants import Caller, Scope
 
-_ETAG = re.compile(r'"(\d{1,18})"')
+_VERSION = re.compile(r"[0-9]{1,18}")
 
 plugin_router = APIRouter(prefix="/plugins/{name}/rows", tags=["rows"])
 router = APIRouter(prefix="/rows/{kind}", tags=["rows"])
@@ -143,12 +144,14 @@ def _version(if_match: str | None, if_none_match: str | None) -> int | None:
                 "If-None-Match takes `*`, and not beside If-Match.", path="header.If-None-Match"
             )
         return 0
-    if if_match is None:
+    states = None if if_match is None else states_of(if_match)
+    if states is None:
         return None
-    found = _ETAG.fullmatch(if_match.strip())
-    if found is None:
-        raise InvalidArguments('If-Match takes an ETag such as "3".', path="header.If-Match")
-    return int(found[1])
+    if len(states) != 1 or not _VERSION.fullmatch(states[0]):
+        raise InvalidArguments(
+            "If-Match takes the one ETag that the data had.", path="header.If-Match"
+        )
+    return int(states[0])
 
 
 def _tagged(view: RowDataView) -> Response:

@@ -119,7 +119,7 @@ def _read(calls: list[msgspec.Raw]) -> list[BatchCall]:
 
 
 def _read_one(number: int, content: bytes) -> BatchCall:
-    where = f"calls.{number}"
+    where = f"calls[{number}]"
     try:
         found = decode(content, CallOfBatch)
     except InvalidArguments as error:
@@ -191,4 +191,5 @@ def _sum(spent: list[Usage]) -> Usage:
     names = [field.name for field in fields(Usage)]
     total = {name: sum(getattr(each, name) for each in spent) for name in names}
     most = max((each.memory_bytes for each in spent), default=0)
-    return Usage(**(total | {"memory_bytes": most}))
+    # Of a batch it says nothing: some answers may have been kept, and others made.
+    return Usage(**(total | {"memory_bytes": most, "cached": False}))

@@ -16,7 +16,7 @@ from starlette.types import Scope as RequestScope
 
 from wardian.api.answers import LARGE_OUTPUT, answer
 from wardian.api.bodies import body_of
-from wardian.api.calling import called, weigh, while_connected
+from wardian.api.calling import called, kept_since, weigh, while_connected
 from wardian.api.dependencies import holder_of
 from wardian.api.identity import trace_of
 from wardian.api.problems import described, respond
@@ -93,7 +93,7 @@ def _output_bytes(ended: CallOutcome | CallError) -> int:
 
 def _made(request: Request, ended: CallOutcome | CallError, seconds: float) -> Response:
     if isinstance(ended, CallOutcome):
-        return answer(call_answer(ended, seconds))
+        return answer(call_answer(ended, seconds), headers=kept_since(ended))
     return respond(request.scope, call_problem(ended, request.state.call_id, seconds))
 
 

@@ -87,6 +87,7 @@ def envelope(call_id: str, terms: Terms, spent: Usage, seconds: float) -> UsageE
         limits=terms.limits,
         spent=spent,
         left=_left(terms.limits, spent),
+        cached=spent.cached,
     )
 
 
