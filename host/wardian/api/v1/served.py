@@ -42,6 +42,7 @@ class ServedEndpoint:
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = served_route  # as FastAPI says which it chose
         response = await _serve(Request(scope, receive))
         await response(scope, receive, send)
 
