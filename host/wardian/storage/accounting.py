@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
+    Select,
     Text,
     bindparam,
     cast,
@@ -31,7 +33,6 @@ from wardian.storage.tables import (
     usage_days,
     usage_ledgers,
 )
-from wardian.storage.tables import tenants as all_tenants
 
 ROWS_MAX = 50_000
 """As many are looked at for one answer."""
@@ -105,7 +106,6 @@ _FIND_LEDGER = select(usage_ledgers.c.segment, usage_ledgers.c.position).where(
 _HOLD_LEDGER = _FIND_LEDGER.with_for_update()
 _ADD_LEDGER = insert(usage_ledgers)
 _MOVE_LEDGER = update(usage_ledgers).where(usage_ledgers.c.id == OF_ID)
-_FIND_TENANTS = select(all_tenants.c.name)
 _FIND_SPAN = select(*_USAGE).where(
     mine(usage, usage.c.grain == bindparam("of_grain"), usage.c.start == AT)
 )
@@ -207,7 +207,8 @@ class UsageRepository:
 
     async def rows(self, query: UsageQuery) -> list[UsageRow]:
         """Return what was used in a range of time; one more than `ROWS_MAX` at the most."""
-        return await _rows(self._connection, query, self._tenant)
+        found = await self._connection.execute(_asked_for(query, usage.c.tenant == self._tenant))
+        return [UsageRow(**row._mapping) for row in found]
 
     async def overrides(self) -> dict[str, int | None]:
         """Return the tenant's own quotas, where they are not the host's."""
@@ -244,9 +245,10 @@ class StoredBytes:
         return sum(astuple(self))
 
 
-async def stored_bytes(connection: Connection, tenant: str) -> StoredBytes:
-    """Return what a tenant keeps, over a transaction that is about it already."""
-    found = (await connection.execute(_STORED, {"in_tenant": tenant})).one()
+async def stored_bytes(connection: Connection, tenant: str, part: str | None = None) -> StoredBytes:
+    """Return what a tenant keeps, also to one who writes to a part of it."""
+    scoped = connection.of(tenant, part)
+    found = (await scoped.execute(_STORED, {"in_tenant": tenant})).one()
     kv, config, package = (int(each) for each in found)
     return StoredBytes(kv=kv, config=config, packages=package)
 
@@ -278,11 +280,6 @@ class LedgerRepository:
             await self._connection.execute(_ADD_LEDGER, {"id": self._id, **values})
 
 
-async def tenant_names(connection: Connection) -> frozenset[str]:
-    """Return the names of all tenants."""
-    return frozenset((await connection.execute(_FIND_TENANTS)).scalars())
-
-
 async def days_of_all(connection: Connection, day: int) -> list[DayRow]:
     """Return what every tenant used of a day's quotas: quotas are kept by the host."""
     found = await connection.of_every_tenant().execute(_FIND_DAYS, {"of_day": day})
@@ -297,7 +294,8 @@ async def overrides_of_all(connection: Connection) -> dict[str, dict[str, int | 
 
 async def usage_of_all(connection: Connection, query: UsageQuery) -> list[UsageRow]:
     """Return what every tenant used: for those who run the host."""
-    return await _rows(connection.of_every_tenant(), query, None)
+    found = await connection.of_every_tenant().execute(_asked_for(query))
+    return [UsageRow(**row._mapping) for row in found]
 
 
 async def forget_usage(connection: Connection, before: Mapping[str, datetime], day: int) -> None:
@@ -315,15 +313,12 @@ def _changed(row: UsageRow) -> dict[str, Any]:
     return values | place
 
 
-async def _rows(connection: Connection, query: UsageQuery, tenant: str | None) -> list[UsageRow]:
-    conditions: Iterable[Any] = [
+def _asked_for(query: UsageQuery, *whose: ColumnElement[bool]) -> Select[Any]:
+    conditions = [
+        *whose,
         usage.c.grain == query.grain,
         usage.c.start >= query.start,
         usage.c.start < query.end,
-        *([] if tenant is None else [usage.c.tenant == tenant]),
         *([] if query.plugin is None else [usage.c.plugin == query.plugin]),
     ]
-    found = await connection.execute(
-        select(*_USAGE).where(*conditions).order_by(usage.c.start).limit(ROWS_MAX + 1)
-    )
-    return [UsageRow(**row._mapping) for row in found]
+    return select(*_USAGE).where(*conditions).order_by(usage.c.start).limit(ROWS_MAX + 1)

@@ -184,7 +184,7 @@ class KvRepository:
         most = quota.of_tenant(tenant)
         if most is None or more <= 0:
             return
-        kept = (await stored_bytes(self._connection, tenant)).total
+        kept = (await stored_bytes(self._connection, tenant, self._owner["plugin_id"])).total
         if kept + more > most:
             raise QuotaExceeded(
                 f"the tenant keeps {kept} bytes, and {more} bytes more would pass its quota of "

@@ -19,6 +19,7 @@ from wardian.storage.tables import api_keys, tenants
 _K = api_keys.c
 _KEY = tuple(_K[name] for name in KeyRow.__dataclass_fields__)
 
+_NAMES = select(tenants.c.name)
 _WITH_DIGEST = (
     select(*_KEY, tenants.c.rate.label("tenant_rate"), tenants.c.key_rate.label("tenant_key_rate"))
     .select_from(api_keys.join(tenants, tenants.c.name == _K.tenant))
@@ -78,6 +79,10 @@ class TenantRepository:
             select(tenants.c.name, tenants.c.created_at).order_by(tenants.c.name)
         )
         return [(row.name, row.created_at) for row in found]
+
+    async def names(self) -> frozenset[str]:
+        """Return the names."""
+        return frozenset((await self._connection.execute(_NAMES)).scalars())
 
     async def exists(self, name: str) -> bool:
         """Tell whether there is a tenant of this name."""

@@ -90,6 +90,14 @@ timezone = "Europe/Berlin"
 missed = "run-once"
 function = "summarise"
 arguments = { days = 1 }
+
+[[row_data]]
+kind = "invoices"
+version = 1
+
+[row_data.data_schema]
+type = "object"
+properties.due = { type = "string" }
 """
 
 

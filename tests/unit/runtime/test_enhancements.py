@@ -13,6 +13,7 @@ import pytest
 
 from fakes import FakeExecutor
 from hosts import FakeHost, fake_host, package
+from telling import check_fields
 from wardian.errors import (
     Conflict,
     DeadlineExceeded,
@@ -641,6 +642,8 @@ async def test_what_is_watched_has_figures_and_tells_when_it_does_badly(
     assert shown.figures.outcomes == {"ok": 2, "trap": 1, "guest-error": 1}
     assert (shown.figures.calls, shown.figures.cached, shown.figures.slow) == (4, 1, 4)
     assert shown.figures.p99_seconds is not None
+    for event in events:
+        check_fields(event)
     told = {event.topic: event.value() for event in events}
     assert told["function.failed"]["count"] == 1
     assert told["function.failed"]["outcome"] == "trap"

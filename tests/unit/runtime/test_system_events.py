@@ -46,6 +46,9 @@ OF_OTHERS = (
     "plugin.row-data-",
     "schedule.",
     "endpoint.",
+    "job.",
+    "function.",
+    "quota.",
 )
 ELSEWHERE = {topic for topic in SYSTEM_EVENTS if topic.startswith(OF_OTHERS)} | {
     "config.file-refused",
@@ -84,6 +87,7 @@ async def change_everything(made: FakeHost) -> list[str]:
     await host.credentials.remove("github")
     await host.vault.rotate()
     await change_versions(made)
+    await host.quotas.set({"calls": 1_000_000})
     await host.tenants.create("acme")
     return [CANARY, *await change_keys(made)]
 

@@ -51,7 +51,7 @@ async def test_without_its_driver_the_package_to_install_is_named(
 
 
 BOUND_TO_NONE = {"LedgerRepository", "TenantRepository"}
-"""The table of tenants has no tenant."""
+"""The tables of tenants and of ledgers have no tenant."""
 
 
 def test_every_repository_takes_its_transaction_for_a_tenant() -> None:

@@ -10,8 +10,9 @@ from wardian.crypto.digests import sha256_hex
 from wardian.policy.sketch import decoded, encoded, merge
 from wardian.runtime.accounting.sums import Book, Key, Sums
 from wardian.storage import Connection
-from wardian.storage.accounting import DayRow, UsageRepository, UsageRow, tenant_names
+from wardian.storage.accounting import DayRow, UsageRepository, UsageRow
 from wardian.storage.health import HealthRepository
+from wardian.storage.tenants import TenantRepository
 
 GRAINS: Mapping[str, int] = {"minute": 1, "hour": 60, "day": 1_440}
 """Spans of time that are added up, in minutes."""
@@ -39,7 +40,7 @@ async def write_book(connection: Connection, book: Book, prices: str) -> list[Da
 
     What is of a tenant that there is not, any more or yet, is nobody's.
     """
-    there = await tenant_names(connection)
+    there = await TenantRepository(connection).names()
     days: list[DayRow] = []
     # In order, because two hosts that lock rows in turn would wait for each other.
     for tenant in sorted({tenant for tenant, _ in book.days} & there):
@@ -59,7 +60,7 @@ async def write_book(connection: Connection, book: Book, prices: str) -> list[Da
 
 async def read_days(connection: Connection, book: Book) -> list[DayRow]:
     """Return what the days come to that a book is of."""
-    there = await tenant_names(connection)
+    there = await TenantRepository(connection).names()
     return [
         await UsageRepository(connection, tenant).day(day)
         for tenant, day in sorted(book.days)
