@@ -80,7 +80,7 @@ async def _optional_caller(request: Request, _: _Described) -> Caller | None:
 def _required(scope: Scope) -> Callable[[Request, _Described], Awaitable[Caller]]:
     async def checked(request: Request, _: _Described) -> Caller:
         caller = await holder_of(scope, request)
-        _check_plugin(caller, request)
+        _check_route(caller, request)
         _check_query(request)
         _check_condition(request)
         return caller
@@ -88,13 +88,22 @@ def _required(scope: Scope) -> Callable[[Request, _Described], Awaitable[Caller]
     return checked
 
 
-def _check_plugin(caller: Caller, request: Request) -> None:
+def _check_route(caller: Caller, request: Request) -> None:
     """Hold a key for some plugins to routes that name one of them."""
     if caller.plugins is None:
         return
     template, named = request.scope["route"].path, request.path_params
     name = named.get("name") if "/plugins/{name}" in template else named.get("plugin")
-    if name not in caller.plugins:
+    check_plugin(caller, name)
+
+
+def check_plugin(caller: Caller, name: str | None) -> None:
+    """Hold a key for some plugins to these.
+
+    Raises:
+        Forbidden: it is for others than ``name``.
+    """
+    if caller.plugins is not None and name not in caller.plugins:
         raise Forbidden(
             f"The API key {caller.key_name!r} is for {', '.join(sorted(caller.plugins))}, and for "
             "nothing else."

@@ -12,15 +12,16 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from wardian.api.answers import LARGE_OUTPUT, answer
-from wardian.api.bodies import body_of
+from wardian.api.bodies import body_of, received
 from wardian.api.calling import while_connected
-from wardian.api.dependencies import holder_of
+from wardian.api.dependencies import check_plugin, holder_of
 from wardian.api.identity import trace_of
 from wardian.crypto.identifiers import new_id
 from wardian.errors import InvalidArguments
 from wardian.runtime.host import PluginHost
 from wardian.runtime.served import (
     METHODS,
+    WITHOUT_BODY,
     Found,
     OtherMethods,
     arguments_of_body,
@@ -52,9 +53,12 @@ served_route = Route(SERVED_PATH, ServedEndpoint(), methods=list(METHODS), name=
 
 async def _serve(request: Request) -> Response:
     caller = await holder_of(KeyScope.CALL, request)
+    check_plugin(caller, request.path_params["name"])
+    # Before anything is looked for, as for a call: what is no JSON is refused whatever there is.
+    body = await _body(request)
     host: PluginHost = request.app.state.host
     found = await _found(host, request, caller)
-    arguments = await _arguments(request, found)
+    arguments = _arguments(request, found, body)
     call_id = request.state.call_id = new_id()
     parent, state = trace_of(request.headers)
     outcome = await while_connected(
@@ -90,18 +94,24 @@ async def _found(host: PluginHost, request: Request, caller: Caller) -> Found:
         raise HTTPException(405, headers={"Allow": ", ".join(error.allowed)}) from None
 
 
-async def _arguments(request: Request, found: Found) -> dict[str, Any]:
+async def _body(request: Request) -> dict[str, Any]:
+    if request.method not in WITHOUT_BODY:
+        return await body_of(request, dict[str, Any])
+    if await received(request.receive):
+        raise InvalidArguments(f"A {request.method} of a plugin's path takes no body.")
+    return {}
+
+
+def _arguments(request: Request, found: Found, body: dict[str, Any]) -> dict[str, Any]:
     query = request.query_params.multi_items()
     if not found.has_body:
-        if await request.body():
-            raise InvalidArguments(f"A {request.method} of this path takes no body.")
         return arguments_of_query(found, query)
     if query:
         raise InvalidArguments(
             f"A {request.method} of this path takes its arguments in the body, as a JSON object.",
             path=f"query.{query[0][0][:80]}",
         )
-    return arguments_of_body(found, await body_of(request, dict[str, Any]))
+    return arguments_of_body(found, body)
 
 
 def _answer(result: Any, call_id: str) -> Response:
