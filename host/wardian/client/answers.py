@@ -6,11 +6,13 @@ Nothing here knows how it was carried.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -30,12 +32,15 @@ from wardian.client.errors import (
     UnexpectedAnswer,
 )
 from wardian.client.models.jobs import Outcome
+from wardian.client.models.pages import Page, Tagged
 from wardian.client.models.problems import Problem
 
 REQUEST_ID = "x-request-id"
 """Every answer of a Wardian host has it, and hardly one of anything else."""
 
 T = TypeVar("T")
+
+_NEXT = re.compile(r'<([^<>]*)>; rel="next"')
 
 _BY_STATUS: dict[int, type[HostError]] = {
     400: InvalidArguments,
@@ -90,7 +95,38 @@ def json_of(kind: type[T]) -> Reads[T]:
 def _reading(kind: Hashable) -> Reads[Any]:
     # A decoder is made once for each type, and not for each call.
     decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
+    if isinstance(kind, type) and issubclass(kind, Tagged):
+        return Reads(lambda answer: _tagged(decoder.decode(answer.content), answer), kind)
     return Reads(lambda answer: decoder.decode(answer.content), kind)
+
+
+def page_of(kind: type[T]) -> Reads[Page[T]]:
+    """Answers are a list of this type, or a page of it, whose header Link has the next one."""
+    shared: Any = kind
+    return _paging(shared)
+
+
+@functools.cache
+def _paging(kind: Hashable) -> Reads[Any]:
+    many: Any = list[kind]  # type: ignore[valid-type]
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(many)
+
+    def page(answer: Answer) -> Page[Any]:
+        items = decoder.decode(answer.content)
+        return Page(items, next=_cursor(answer), etag=answer.headers.get("etag", ""))
+
+    return Reads(page, many)
+
+
+def _tagged(value: Tagged, answer: Answer) -> Tagged:
+    etag = answer.headers.get("etag")
+    return value if etag is None else msgspec.structs.replace(value, etag=etag)
+
+
+def _cursor(answer: Answer) -> str | None:
+    """The cursor of the next page, which is a part of its address (RFC 8288)."""
+    link = _NEXT.search(answer.headers.get("link", ""))
+    return None if link is None else parse_qs(urlsplit(link[1]).query).get("cursor", [None])[0]
 
 
 NOTHING: Reads[None] = Reads(lambda answer: None)

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import copy
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Generic, Self, TypedDict, Unpack
+from typing import Any, Generic, ParamSpec, Self, TypedDict, TypeVar, Unpack
 
 from wardian.client.answers import TEXT, json_of
 from wardian.client.awaiting import Awaiting
 from wardian.client.binding import Noun, S, operation
 from wardian.client.blocking import Blocking
-from wardian.client.models import Alive, Batch, BatchCall, CallResult, Function, Plugin, Readiness
+from wardian.client.models import (
+    Alive,
+    Batch,
+    BatchCall,
+    CallResult,
+    Function,
+    Page,
+    Plugin,
+    Readiness,
+    Versions,
+)
+from wardian.client.nouns.accounting import Analytics, Quotas
 from wardian.client.nouns.audit import Audit
 from wardian.client.nouns.config import Config
 from wardian.client.nouns.credentials import Credentials, OAuth, Vault
+from wardian.client.nouns.enhancements import Enhancements
 from wardian.client.nouns.events import Events
 from wardian.client.nouns.functions import Functions, calling
 from wardian.client.nouns.jobs import Jobs, batching
 from wardian.client.nouns.keys import Keys, Tenants
 from wardian.client.nouns.kv import KV
+from wardian.client.nouns.logs import Logs
 from wardian.client.nouns.permissions import Grants, Permissions
 from wardian.client.nouns.plugins import Installs, Plugins
 from wardian.client.nouns.recordings import Recordings
@@ -31,6 +44,12 @@ from wardian.client.nouns.webhooks import Hooks, Webhooks
 from wardian.client.operations import Operation, asking, at, get
 from wardian.client.options import Clock, OnRetry, Options, Place, Retry
 
+PAGE = 100
+"""How long the pages are that `each` asks for."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 class ClientOptions(TypedDict, total=False):
     """How requests are made; what is left out stays as it is.
@@ -40,6 +59,8 @@ class ClientOptions(TypedDict, total=False):
         retry: which requests are sent again, and when.
         on_retry: told before a request is sent again.
         headers: sent with every request, such as `traceparent` or `X-Request-ID`.
+        idempotency_key: sent with every change that does not name one itself: the host carries out
+            one request under it, once, and refuses another.
         answer_max_bytes: what is larger is not read; files are as large as they are.
         clock: what to measure and wait by.
     """
@@ -48,6 +69,7 @@ class ClientOptions(TypedDict, total=False):
     retry: Retry
     on_retry: OnRetry | None
     headers: Mapping[str, str]
+    idempotency_key: str | None
     answer_max_bytes: int
     clock: Clock
 
@@ -62,6 +84,7 @@ class Api(Noun[S], Generic[S]):
         self.functions = Functions(sender)
         self.grants = Grants(sender)
         self.permissions = Permissions(sender)
+        self.enhancements = Enhancements(sender)
         self.config = Config(sender)
         self.credentials = Credentials(sender)
         self.vault = Vault(sender)
@@ -74,7 +97,10 @@ class Api(Noun[S], Generic[S]):
         self.recordings = Recordings(sender)
         self.rows = Rows(sender)
         self.jobs = Jobs(sender)
+        self.logs = Logs(sender)
         self.audit = Audit(sender)
+        self.analytics = Analytics(sender)
+        self.quotas = Quotas(sender)
         self.publishers = Publishers(sender)
         self.trust = Trust(sender)
         self.keys = Keys(sender)
@@ -159,6 +185,11 @@ class Api(Noun[S], Generic[S]):
         return Operation("GET", "/readyz", json_of(Readiness), accepted=(503,))
 
     @operation
+    def versions(self) -> Operation[Versions]:
+        """Tell which versions the host speaks, of its API and of the contract with plugins."""
+        return Operation("GET", "/api/versions", json_of(Versions))
+
+    @operation
     def metrics(self) -> Operation[str]:
         """The host's numbers, in Prometheus's text format."""
         return Operation("GET", "/metrics", TEXT)
@@ -223,6 +254,22 @@ class Client(Api[Blocking]):
     def __exit__(self, *raised: object) -> None:
         self.close()
 
+    def each(
+        self, lists: Callable[P, Page[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> Generator[T, None, None]:
+        """Iterate over a list in pages: what ``lists``, such as ``client.keys.list``, returns.
+
+        The arguments are those of the method. A ``limit`` is how long each page is.
+        """
+        asked: dict[str, Any] = {"limit": PAGE, **kwargs}
+        more: Callable[..., Page[T]] = lists
+        while True:
+            page = more(*args, **asked)
+            yield from page
+            if page.next is None:
+                return
+            asked["cursor"] = page.next
+
     def close(self) -> None:
         """Close the connections."""
         self._sender.close()
@@ -263,6 +310,26 @@ class AsyncClient(Api[Awaiting]):
 
     async def __aexit__(self, *raised: object) -> None:
         await self.close()
+
+    async def each(
+        self,
+        lists: Callable[P, Coroutine[Any, Any, Page[T]]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> AsyncGenerator[T, None]:
+        """Iterate over a list in pages: what ``lists``, such as ``client.keys.list``, returns.
+
+        The arguments are those of the method. A ``limit`` is how long each page is.
+        """
+        asked: dict[str, Any] = {"limit": PAGE, **kwargs}
+        more: Callable[..., Coroutine[Any, Any, Page[T]]] = lists
+        while True:
+            page = await more(*args, **asked)
+            for item in page:
+                yield item
+            if page.next is None:
+                return
+            asked["cursor"] = page.next
 
     async def close(self) -> None:
         """Close the connections."""

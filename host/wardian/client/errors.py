@@ -193,6 +193,18 @@ class PayloadTooLarge(Refused):
     type = "payload-too-large"
 
 
+class HeadersTooLarge(Refused):
+    """The request's headers are more than the host accepts."""
+
+    type = "headers-too-large"
+
+
+class RequestTimeout(Refused):
+    """The request did not arrive in time, so nothing was done."""
+
+    type = "request-timeout"
+
+
 class InvalidComponent(Refused):
     """The file is not a WebAssembly component that the host can run."""
 
@@ -278,7 +290,7 @@ class RateLimited(Refused):
 
 
 class QuotaExceeded(RateLimited):
-    """A quota is used up for now: again after ``retry_after`` seconds."""
+    """A quota is used up for now, ``problem.quota``: again after ``retry_after`` seconds."""
 
     type = "quota-exceeded"
 

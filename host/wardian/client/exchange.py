@@ -63,7 +63,7 @@ def exchange(operation: Operation[T], options: Options) -> Steps[T]:
     Raises:
         ClientError: it did not succeed, and is not to be tried again.
     """
-    operation = _named(operation, options.retry)
+    operation = named(operation, options)
     began = options.clock.monotonic()
     for sent in itertools.count(1):
         came = yield Attempt(operation)
@@ -101,12 +101,14 @@ def pause(retry: Retry, failures: int, error: ClientError, chance: float) -> flo
     return None if asked > retry.longest_seconds else max(spread, asked)
 
 
-def _named(operation: Operation[T], retry: Retry) -> Operation[T]:
-    """Give a change that may be sent again a name of its own."""
-    named = operation.method in _READS or IDEMPOTENCY_KEY in operation.headers
-    if named or not retry.lost_changes or not retry.times:
+def named(operation: Operation[T], options: Options) -> Operation[T]:
+    """Give a change its name: its own, the client's, or a new one if it may be sent again."""
+    if operation.method in _READS or IDEMPOTENCY_KEY in operation.headers:
         return operation
-    return operation.with_headers(Idempotency_Key=secrets.token_hex(16))
+    key, retry = options.idempotency_key, options.retry
+    if key is None and retry.lost_changes and retry.times:
+        key = secrets.token_hex(16)
+    return operation.with_headers(Idempotency_Key=key)
 
 
 def _value(operation: Operation[T], came: Came) -> T:
@@ -131,8 +133,8 @@ def _may_repeat(operation: Operation[Any], error: ClientError) -> bool:
         return True
     if operation.target is not None and not operation.target.again:
         return False
-    named = IDEMPOTENCY_KEY in operation.headers
-    return (operation.repeatable or named) and may_pass(error)
+    has_name = IDEMPOTENCY_KEY in operation.headers
+    return (operation.repeatable or has_name) and may_pass(error)
 
 
 def was_not_begun(error: ClientError) -> bool:

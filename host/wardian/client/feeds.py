@@ -6,8 +6,8 @@ knows how they are carried.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 import msgspec
@@ -22,6 +22,8 @@ STREAM_TYPE = "text/event-stream"
 SILENCE_SECONDS = 60.0
 """A stream without events says every 15 seconds that it is there."""
 
+_UNNAMED = ("", "message")
+
 T = TypeVar("T")
 
 
@@ -34,11 +36,14 @@ class Feed(Generic[T]):
             nothing is missed if the first connection is lost before anything came.
         request: asks for what is after that position; the host speaks until it or the client ends.
         read: makes one value of one message's data.
+        named: makes one of the data of a message of another kind, by its name; those that are not
+            here are passed over.
     """
 
     begin: Operation[str] | str
     request: Operation[None]
     read: Callable[[str], T]
+    named: Mapping[str, Callable[[str], T]] = field(default_factory=dict)
 
 
 class Lines:
@@ -82,6 +87,7 @@ class Following(Generic[T]):
         self._options = options
         self._lines = Lines(options.answer_max_bytes)
         self._data: list[str] = []
+        self._kind = ""
         self._size = 0
         self._position = ""
         self._next_position = ""
@@ -97,9 +103,10 @@ class Following(Generic[T]):
         """What to ask for now."""
         self._lines = Lines(self._options.answer_max_bytes)
         self._data.clear()
+        self._kind = ""
         self._size = 0
         self._next_position = self._position
-        asked = self._feed.request.with_headers(Last_Event_ID=self._position)
+        asked = self._feed.request.with_headers(Last_Event_ID=self._position or None)
         return replace(asked, timeout=SILENCE_SECONDS)
 
     def take(self, piece: bytes) -> Iterator[T]:
@@ -111,8 +118,8 @@ class Following(Generic[T]):
         for line in self._lines.cut(piece):
             if line:
                 self._field(*line.partition(":"))
-            elif self._data:
-                yield self._completed()
+            else:
+                yield from self._completed()
 
     def pause_after(self, error: ClientError) -> float:
         """How long to wait until the stream is asked for again.
@@ -138,6 +145,8 @@ class Following(Generic[T]):
         value = value.removeprefix(" ")
         if name == "data":
             self._grow(value)
+        elif name == "event":
+            self._kind = value
         elif name == "id":
             self._next_position = value
         elif name == "retry" and value.isascii() and value.isdecimal():
@@ -152,16 +161,21 @@ class Following(Generic[T]):
             raise UnexpectedAnswer("A message of the stream is larger than this client takes.")
         self._data.append(text)
 
-    def _completed(self) -> T:
-        text = "\n".join(self._data)
+    def _completed(self) -> Iterator[T]:
+        """End a message: a value, or none where it has no data, or says what nobody asked for."""
+        text, kind, spoke = "\n".join(self._data), self._kind, bool(self._data)
         self._data.clear()
+        self._kind = ""
         self._size = 0
-        try:
-            value = self._feed.read(text)
-        except msgspec.MsgspecError as error:
-            raise UnexpectedAnswer(f"The stream says what is no event: {error}.") from error
+        read = self._feed.read if kind in _UNNAMED else self._feed.named.get(kind)
+        values: list[T] = []
+        if spoke and read is not None:
+            try:
+                values.append(read(text))
+            except msgspec.MsgspecError as error:
+                raise UnexpectedAnswer(f"The stream says what is no event: {error}.") from error
         self._reached(self._next_position)
-        return value
+        yield from values
 
     def _reached(self, position: str) -> None:
         self._position = self._next_position = position

@@ -93,6 +93,10 @@ class Operation(Generic[T]):
         }
         return replace(self, headers={**self.headers, **given})
 
+    def matching(self, etag: str | None) -> Operation[T]:
+        """The same, to be done only to what is still as this tag has it, if one is given."""
+        return self.with_headers(If_Match=etag)
+
     def once_only(self) -> Operation[T]:
         """The same, never to be sent again where it may have been done."""
         return replace(self, once=True)

@@ -94,6 +94,7 @@ class Options:
     Attributes:
         timeout: seconds without an answer, or between two pieces of one, until it is given up.
         headers: sent with every request, such as `traceparent`.
+        idempotency_key: of every change that does not name one itself.
         answer_max_bytes: what is larger is not read; files are as large as they are.
     """
 
@@ -101,6 +102,7 @@ class Options:
     retry: Retry = Retry()
     on_retry: OnRetry | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    idempotency_key: str | None = None
     answer_max_bytes: int = ANSWER_MAX_BYTES
     clock: Clock = Clock()
 

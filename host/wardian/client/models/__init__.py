@@ -6,6 +6,18 @@ another. What there is now is in the docstrings.
 
 from __future__ import annotations
 
+from wardian.client.models.accounting import (
+    Analysis,
+    Quota,
+    Quotas,
+    StoredBytes,
+    Top,
+    TopRow,
+    UsageGroup,
+    UsagePoint,
+    UsageTotals,
+    Workers,
+)
 from wardian.client.models.audit import AuditEntry, AuditHead, AuditPage, ChainFault, ChainReport
 from wardian.client.models.calls import CallResult, Function, Usage
 from wardian.client.models.config import (
@@ -31,6 +43,16 @@ from wardian.client.models.credentials import (
     Started,
     VaultState,
 )
+from wardian.client.models.enhancements import (
+    AskedEnhancement,
+    EmptiedCache,
+    EnhancedFunction,
+    EnhancementChange,
+    EnhancementLayer,
+    Enhancements,
+    Figures,
+    KeptAnswers,
+)
 from wardian.client.models.events import (
     CloudEvent,
     DeadLetter,
@@ -38,7 +60,7 @@ from wardian.client.models.events import (
     EventsPage,
     Subscriber,
 )
-from wardian.client.models.host import Alive, Readiness
+from wardian.client.models.host import Alive, ApiVersion, Readiness, Versions
 from wardian.client.models.jobs import (
     Batch,
     BatchCall,
@@ -49,7 +71,9 @@ from wardian.client.models.jobs import (
     Outcome,
     UsageEnvelope,
 )
-from wardian.client.models.keys import Key, NewKey, Tenant
+from wardian.client.models.keys import Key, NewKey, Tenant, TenantLimits
+from wardian.client.models.logs import DroppedLines, LogLine, LogLines
+from wardian.client.models.pages import Page, Tagged
 from wardian.client.models.permissions import (
     AskedGrant,
     DeniedPermission,
@@ -133,6 +157,9 @@ from wardian.client.models.webhooks import (
 __all__ = [
     "Affected",
     "Alive",
+    "Analysis",
+    "ApiVersion",
+    "AskedEnhancement",
     "AskedGrant",
     "AskedPermission",
     "AskedSchedule",
@@ -164,10 +191,17 @@ __all__ = [
     "Dependent",
     "Difference",
     "Disconnected",
+    "DroppedLines",
+    "EmptiedCache",
     "Endpoint",
+    "EnhancedFunction",
+    "EnhancementChange",
+    "EnhancementLayer",
+    "Enhancements",
     "EventsPage",
     "ExplainedValue",
     "Explanation",
+    "Figures",
     "FileFault",
     "Function",
     "GivenValue",
@@ -180,10 +214,13 @@ __all__ = [
     "InstalledBatch",
     "Job",
     "JobsPage",
+    "KeptAnswers",
     "Key",
     "KeysPage",
     "Left",
     "Limits",
+    "LogLine",
+    "LogLines",
     "Migrated",
     "MigrationStep",
     "Monitoring",
@@ -194,11 +231,14 @@ __all__ = [
     "NewKey",
     "Obstacle",
     "Outcome",
+    "Page",
     "Plugin",
     "Problem",
     "ProblemFault",
     "Publisher",
     "PublisherKey",
+    "Quota",
+    "Quotas",
     "Readiness",
     "RecordedError",
     "RecordedHostCall",
@@ -225,6 +265,7 @@ __all__ = [
     "Started",
     "Statistics",
     "Store",
+    "StoredBytes",
     "StoredEntry",
     "StoredKey",
     "Subscriber",
@@ -232,7 +273,11 @@ __all__ = [
     "SuggestedLine",
     "Suggestion",
     "SwitchedPlugin",
+    "Tagged",
     "Tenant",
+    "TenantLimits",
+    "Top",
+    "TopRow",
     "TrustPolicy",
     "Undelivered",
     "UndeliveredPage",
@@ -241,10 +286,15 @@ __all__ = [
     "UpgradeReport",
     "Usage",
     "UsageEnvelope",
+    "UsageGroup",
+    "UsagePoint",
+    "UsageTotals",
     "Use",
     "Uses",
     "ValueChange",
     "VaultState",
     "Version",
+    "Versions",
     "Widening",
+    "Workers",
 ]

@@ -23,6 +23,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
         output_bytes: size of the encoded result.
         log_lines: log lines kept.
         dropped_log_lines: log lines past the budget.
+        attempts: how many attempts this is the sum of; 0 if none was made for this call.
+        cached: whether the answer was one that is kept.
     """
 
     wall_seconds: float = 0.0
@@ -36,6 +38,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     output_bytes: int = 0
     log_lines: int = 0
     dropped_log_lines: int = 0
+    attempts: int = 1
+    cached: bool = False
 
 
 class CallResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +59,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
         parameters: JSON Schema of the arguments object.
         result: JSON Schema of the result.
         error: JSON Schema of a guest error's payload; None if the function answers none.
+        enhancements: what the host does around it: a sentence each, the outermost first.
     """
 
     name: str
@@ -62,3 +67,4 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any]
     result: dict[str, Any]
     error: dict[str, Any] | None = None
+    enhancements: list[str] = []

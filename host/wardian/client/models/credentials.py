@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from wardian.client.models.pages import Tagged
 
-class Credential(msgspec.Struct, frozen=True, kw_only=True):
+
+class Credential(Tagged, frozen=True, kw_only=True):
     """A credential without its secrets.
 
     Attributes:

@@ -34,3 +34,36 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     missing_protections: list[str] = []
     vault: dict[str, Any] | None = None
     versions: dict[str, str] = {}
+
+
+class ApiVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of the HTTP API.
+
+    Attributes:
+        status: ``stable`` or ``deprecated``.
+        since: the release of Wardian that had it first.
+        deprecated: from when on it should be used no more.
+        sunset: when it may stop to work.
+        links: addresses by relation.
+    """
+
+    version: str
+    status: str
+    since: str
+    deprecated: str | None
+    sunset: str | None
+    links: dict[str, str]
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host speaks.
+
+    Attributes:
+        wardian: its release.
+        http: the versions of the HTTP API, oldest first.
+        plugin_api: the versions of the contract with plugins, the newest of each major.
+    """
+
+    wardian: str
+    http: list[ApiVersion]
+    plugin_api: list[str]

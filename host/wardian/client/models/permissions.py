@@ -6,6 +6,8 @@ from datetime import datetime
 
 import msgspec
 
+from wardian.client.models.enhancements import AskedEnhancement
+from wardian.client.models.pages import Tagged
 from wardian.client.models.plugins import AskedPermission, AskedWebhook, Reviewed
 
 
@@ -15,12 +17,13 @@ class AskedGrant(AskedPermission, frozen=True, kw_only=True):
     granted: bool
 
 
-class Grants(msgspec.Struct, frozen=True, kw_only=True):
+class Grants(Tagged, frozen=True, kw_only=True):
     """What a plugin asks for, and what it was granted.
 
     Attributes:
         level, effective_level: its manifest's, and the one it runs at: the host may lower it.
         oauth_scopes: each as ``provider:scope``.
+        enhancements: what the host does around its functions.
         monitored: whether its use of permissions is recorded.
     """
 
@@ -33,6 +36,7 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
     required_scopes: list[str]
     oauth_scopes: list[str]
     webhooks: list[AskedWebhook]
+    enhancements: list[AskedEnhancement]
     monitored: bool
 
 

@@ -6,6 +6,9 @@ from datetime import datetime
 
 import msgspec
 
+from wardian.client.models.enhancements import AskedEnhancement
+from wardian.client.models.pages import Tagged
+
 
 class AskedPermission(msgspec.Struct, frozen=True, kw_only=True):
     """One permission a plugin asks for, and why."""
@@ -108,7 +111,7 @@ class AskedWebhook(msgspec.Struct, frozen=True, kw_only=True):
     surface: str
 
 
-class Plugin(msgspec.Struct, frozen=True, kw_only=True):
+class Plugin(Tagged, frozen=True, kw_only=True):
     """One installed plugin."""
 
     name: str
@@ -130,6 +133,7 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
     imports: list[str]
     capabilities: list[str]
     schedules: list[AskedSchedule]
+    enhancements: list[AskedEnhancement]
     size_bytes: int
     health: Health
     statistics: Statistics

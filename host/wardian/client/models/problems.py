@@ -38,6 +38,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename={"imported": "im
         limit: the limit that the call met.
         imported: the import that was refused.
         permission, layer: what was lacking, and who refused it.
+        quota: the quota that is used up.
         payload: the error value that the function itself answered.
         retry_after_seconds: when to try again.
     """
@@ -59,5 +60,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename={"imported": "im
     imported: str | None = None
     permission: str | None = None
     layer: str | None = None
+    quota: str | None = None
     payload: Any = None
     retry_after_seconds: float | None = None

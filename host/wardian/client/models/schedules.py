@@ -6,6 +6,8 @@ from datetime import datetime
 
 import msgspec
 
+from wardian.client.models.pages import Tagged
+
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a schedule.
@@ -30,7 +32,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
-class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+class Schedule(Tagged, frozen=True, kw_only=True):
     """One schedule of a plugin.
 
     Attributes:

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import msgspec
 
+from wardian.client.models.pages import Tagged
+
 
 class PublisherKey(msgspec.Struct, frozen=True, kw_only=True):
     """One key of a publisher's, ``active``, ``retired`` or ``revoked``."""
@@ -39,7 +41,7 @@ class RevocationList(msgspec.Struct, frozen=True, kw_only=True):
     revoked: list[Revoked]
 
 
-class Publisher(msgspec.Struct, frozen=True, kw_only=True):
+class Publisher(Tagged, frozen=True, kw_only=True):
     """One publisher.
 
     Attributes:
@@ -53,7 +55,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     created_by: str
     revocations: RevocationList | None = None
-    quarantined: list[str] = []
+    quarantined: list[str] = msgspec.field(default_factory=list)
 
 
 class Revocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +75,7 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: list[str] = []
 
 
-class TrustPolicy(msgspec.Struct, frozen=True, kw_only=True):
+class TrustPolicy(Tagged, frozen=True, kw_only=True):
     """What a tenant does about unsigned packages, and about lists of revocations that expired.
 
     Attributes:
@@ -87,4 +89,4 @@ class TrustPolicy(msgspec.Struct, frozen=True, kw_only=True):
     stale: str
     updated_at: datetime | None = None
     updated_by: str | None = None
-    quarantined: list[str] = []
+    quarantined: list[str] = msgspec.field(default_factory=list)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from wardian.client.models.enhancements import EnhancementChange
 from wardian.client.models.plugins import Plugin, Reviewed
 from wardian.client.models.recordings import Replay
 
@@ -144,6 +145,7 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
         needs_approval: the same as text: what an approval names.
         review: every permission, with its risk and its difference to the old version.
         migrations: the calls of ``migrate`` that bring the stored data along.
+        enhancements: what the host does otherwise around its functions.
         dependents: the plugins that need this one.
         warnings: about who signed it, and imports that nobody asked for.
         replay: what the new version did with calls that were recorded, if any were to be
@@ -167,6 +169,7 @@ class UpgradeReport(msgspec.Struct, frozen=True, kw_only=True):
     needs_approval: list[str] = []
     review: list[Reviewed] = []
     migrations: list[MigrationStep] = []
+    enhancements: list[EnhancementChange] = []
     dependents: list[Dependent] = []
     warnings: list[str] = []
     replay: ReplayReport | None = None

@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from wardian.client.models.pages import Tagged
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+
+class Endpoint(Tagged, frozen=True, kw_only=True):
     """Where events are posted to; without what signs them.
 
     Attributes:

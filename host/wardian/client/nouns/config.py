@@ -57,7 +57,7 @@ class Config(Noun[S]):
         """Replace all that a layer has; what all layers come to then."""
         if_match = terms.pop("if_match", None)
         asked = put(_path(plugin), _CONFIGURATION, values, **terms)
-        return asked.with_headers(If_Match=if_match)
+        return asked.matching(if_match)
 
     @operation
     def change(
@@ -72,7 +72,7 @@ class Config(Noun[S]):
         if_match = terms.pop("if_match", None)
         body = {"set": set or {}, "unset": unset}
         asked = patch(_path(plugin), _CONFIGURATION, body, **terms)
-        return asked.with_headers(If_Match=if_match)
+        return asked.matching(if_match)
 
     @operation
     def validate(
@@ -112,7 +112,7 @@ class Config(Noun[S]):
     ) -> Operation[Configuration]:
         """Have a layer be again what it was after the change of this id."""
         asked = post(_path(plugin, "/revert"), _CONFIGURATION, {"to": to}, note=note)
-        return asked.with_headers(If_Match=if_match)
+        return asked.matching(if_match)
 
     @operation
     def reload(self) -> Operation[Reloaded]:

@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from wardian.client.answers import json_of
+from wardian.client.answers import json_of, page_of
 from wardian.client.binding import Noun, S, operation
 from wardian.client.models import (
     Connection,
     Credential,
     Disconnected,
+    Page,
     Rekeyed,
     Rotated,
     Started,
     VaultState,
 )
-from wardian.client.operations import Many, Operation, at, delete, get, given, post, put
+from wardian.client.operations import Operation, at, delete, get, given, post, put
 
 
 class CredentialTerms(TypedDict, total=False):
@@ -41,9 +42,11 @@ class Credentials(Noun[S]):
     """Credentials: values go in and never come out."""
 
     @operation
-    def list(self, plugin: str | None = None) -> Operation[Many[Credential]]:
+    def list(
+        self, plugin: str | None = None, *, limit: int | None = None, cursor: str | None = None
+    ) -> Operation[Page[Credential]]:
         """List the tenant's credentials, or those that are one plugin's own."""
-        return get("/credentials", json_of(Many[Credential]), plugin=plugin)
+        return get("/credentials", page_of(Credential), plugin=plugin, limit=limit, cursor=cursor)
 
     @operation
     def get(self, name: str, *, plugin: str | None = None) -> Operation[Credential]:
@@ -72,18 +75,21 @@ class Credentials(Noun[S]):
         fields: Mapping[str, str | Sequence[str]],
         *,
         plugin: str | None = None,
+        if_match: str | None = None,
         **terms: Unpack[CredentialTerms],
     ) -> Operation[Credential]:
         """Give one a new value, and all else that is said of it anew."""
         body = {"kind": kind, "fields": fields, **terms}
         asked = put(at("/credentials/{}", name), json_of(Credential), body, plugin=plugin)
         # Each new value counts its version up.
-        return asked.once_only()
+        return asked.once_only().matching(if_match)
 
     @operation
-    def remove(self, name: str, *, plugin: str | None = None) -> Operation[None]:
+    def remove(
+        self, name: str, *, plugin: str | None = None, if_match: str | None = None
+    ) -> Operation[None]:
         """Remove one; calls that use it are refused from then on."""
-        return delete(at("/credentials/{}", name), plugin=plugin)
+        return delete(at("/credentials/{}", name), plugin=plugin).matching(if_match)
 
 
 class Vault(Noun[S]):
@@ -114,9 +120,11 @@ class OAuth(Noun[S]):
     """Connections of plugins to OAuth providers."""
 
     @operation
-    def list(self, plugin: str) -> Operation[Many[Connection]]:
+    def list(
+        self, plugin: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> Operation[Page[Connection]]:
         """List the providers that a plugin names, and how their connections stand."""
-        return get(at("/plugins/{}/oauth", plugin), json_of(Many[Connection]))
+        return get(at("/plugins/{}/oauth", plugin), page_of(Connection), limit=limit, cursor=cursor)
 
     @operation
     def start(

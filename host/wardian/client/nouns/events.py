@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from wardian.client.answers import NOTHING, Answer, Reads, json_of
+from wardian.client.answers import NOTHING, Answer, Reads, json_of, page_of
 from wardian.client.binding import Noun, S, operation, stream
 from wardian.client.feeds import Feed
-from wardian.client.models import CloudEvent, DeadLettersPage, EventsPage, Subscriber
+from wardian.client.models import CloudEvent, DeadLettersPage, EventsPage, Page, Subscriber
 from wardian.client.operations import Many, Operation, at, get, given, post
 
 _EVENT = msgspec.json.Decoder(CloudEvent)
@@ -52,9 +52,11 @@ class Events(Noun[S]):
         return Feed(begin, get("/events/stream", NOTHING, topic=topic), _EVENT.decode)
 
     @operation
-    def subscribers(self) -> Operation[Many[Subscriber]]:
+    def subscribers(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> Operation[Page[Subscriber]]:
         """List the plugins that receive events, and how many wait for each."""
-        return get("/events/subscribers", json_of(Many[Subscriber]))
+        return get("/events/subscribers", page_of(Subscriber), limit=limit, cursor=cursor)
 
     @operation
     def pause(self, plugin: str) -> Operation[Many[Subscriber]]:

@@ -20,20 +20,26 @@ class Grants(Noun[S]):
         return get(at("/plugins/{}/grants", plugin), json_of(GrantsModel))
 
     @operation
-    def set(self, plugin: str, granted: Sequence[str]) -> Operation[GrantsModel]:
+    def set(
+        self, plugin: str, granted: Sequence[str], *, if_match: str | None = None
+    ) -> Operation[GrantsModel]:
         """Grant this and nothing else; calls that run lose what is gone."""
         body = {"granted": granted}
-        return put(at("/plugins/{}/grants", plugin), json_of(GrantsModel), body)
+        return put(at("/plugins/{}/grants", plugin), json_of(GrantsModel), body).matching(if_match)
 
 
 class Permissions(Noun[S]):
     """Which permissions plugins use."""
 
     @operation
-    def monitor(self, plugin: str, enabled: bool = True) -> Operation[Monitoring]:
+    def monitor(
+        self, plugin: str, enabled: bool = True, *, if_match: str | None = None
+    ) -> Operation[Monitoring]:
         """Count from now on which permissions a plugin uses, or no more."""
         body = {"enabled": enabled}
-        return put(at("/plugins/{}/monitoring", plugin), json_of(Monitoring), body)
+        return put(at("/plugins/{}/monitoring", plugin), json_of(Monitoring), body).matching(
+            if_match
+        )
 
     @operation
     def uses(self, plugin: str) -> Operation[Uses]:

@@ -7,12 +7,13 @@ from typing import Literal, TypedDict, Unpack
 
 import msgspec
 
-from wardian.client.answers import Answer, Reads, json_of
+from wardian.client.answers import Answer, Reads, json_of, page_of
 from wardian.client.binding import Noun, S, operation
 from wardian.client.models import (
     Dependencies,
     HealthCheck,
     InstalledBatch,
+    Page,
     Plugin,
     SwitchedPlugin,
     Upgrade,
@@ -68,9 +69,11 @@ class Plugins(Noun[S]):
     """The tenant's plugins."""
 
     @operation
-    def list(self) -> Operation[Many[Plugin]]:
+    def list(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> Operation[Page[Plugin]]:
         """List the tenant's plugins."""
-        return get("/plugins", json_of(Many[Plugin]))
+        return get("/plugins", page_of(Plugin), limit=limit, cursor=cursor)
 
     @operation
     def get(self, name: str) -> Operation[Plugin]:
@@ -94,19 +97,25 @@ class Plugins(Noun[S]):
         return asked.with_upload(one(package, signature, progress))
 
     @operation
-    def enable(self, name: str, *, cascade: bool = False) -> Operation[SwitchedPlugin]:
+    def enable(
+        self, name: str, *, cascade: bool = False, if_match: str | None = None
+    ) -> Operation[SwitchedPlugin]:
         """Let a plugin take calls; with ``cascade``, also what it needs."""
         path = at("/plugins/{}/enable", name)
-        return post(path, json_of(SwitchedPlugin), cascade=cascade or None)
+        return post(path, json_of(SwitchedPlugin), cascade=cascade or None).matching(if_match)
 
     @operation
-    def disable(self, name: str, *, cascade: bool = False) -> Operation[SwitchedPlugin]:
+    def disable(
+        self, name: str, *, cascade: bool = False, if_match: str | None = None
+    ) -> Operation[SwitchedPlugin]:
         """Let a plugin take no more calls; with ``cascade``, also those that need it."""
         path = at("/plugins/{}/disable", name)
-        return post(path, json_of(SwitchedPlugin), cascade=cascade or None)
+        return post(path, json_of(SwitchedPlugin), cascade=cascade or None).matching(if_match)
 
     @operation
-    def uninstall(self, name: str, *, cascade: bool = False) -> Operation[Many[str]]:
+    def uninstall(
+        self, name: str, *, cascade: bool = False, if_match: str | None = None
+    ) -> Operation[Many[str]]:
         """Uninstall a plugin, with what it kept; what was uninstalled, in order.
 
         With ``cascade``, also the enabled plugins that need it.
@@ -118,7 +127,7 @@ class Plugins(Noun[S]):
             return msgspec.json.decode(answer.content, type=_Uninstalled).uninstalled
 
         reads = Reads(gone, _Uninstalled)
-        return delete(at("/plugins/{}", name), reads, cascade=cascade or None)
+        return delete(at("/plugins/{}", name), reads, cascade=cascade or None).matching(if_match)
 
     @operation
     def check_health(self, name: str) -> Operation[HealthCheck]:
@@ -138,11 +147,12 @@ class Plugins(Noun[S]):
         *,
         signature: Source | None = None,
         progress: Progress | None = None,
+        if_match: str | None = None,
         **terms: Unpack[UpgradeTerms],
     ) -> Operation[Upgrade]:
         """Have a newer version take the plugin's place, or nothing happen at all."""
         asked = post(at("/plugins/{}/upgrade", name), json_of(Upgrade), **terms)
-        return asked.with_upload(one(package, signature, progress))
+        return asked.with_upload(one(package, signature, progress)).matching(if_match)
 
     @operation
     def upgrade_report(
@@ -152,12 +162,13 @@ class Plugins(Noun[S]):
         *,
         signature: Source | None = None,
         progress: Progress | None = None,
+        if_match: str | None = None,
         **terms: Unpack[UpgradeTerms],
     ) -> Operation[UpgradeReport]:
         """Tell what an upgrade would change, and what would stop it; nothing is changed."""
         path = at("/plugins/{}/upgrade", name)
         asked = post(path, json_of(UpgradeReport), dry_run=True, **terms)
-        return asked.with_upload(one(package, signature, progress))
+        return asked.with_upload(one(package, signature, progress)).matching(if_match)
 
     @operation
     def rollback(
@@ -166,13 +177,14 @@ class Plugins(Noun[S]):
         to: str | None = None,
         *,
         stored: Literal["keep", "restore"] | None = None,
+        if_match: str | None = None,
     ) -> Operation[Plugin]:
         """Go back to a version that is kept, or to the one before.
 
         ``stored`` says what becomes of stored data that was migrated since.
         """
         body = given(to=to, stored=stored)
-        return post(at("/plugins/{}/rollback", name), json_of(Plugin), body)
+        return post(at("/plugins/{}/rollback", name), json_of(Plugin), body).matching(if_match)
 
     @operation
     def versions(self, name: str) -> Operation[Many[Version]]:

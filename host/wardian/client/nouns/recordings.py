@@ -17,10 +17,14 @@ class Recordings(Noun[S]):
     """Recorded calls."""
 
     @operation
-    def keep(self, plugin: str, calls: int) -> Operation[RecordedPlugin]:
+    def keep(
+        self, plugin: str, calls: int, *, if_match: str | None = None
+    ) -> Operation[RecordedPlugin]:
         """Keep the last so many calls of a plugin from now on; 0 keeps none."""
         body = {"calls": calls}
-        return put(at("/plugins/{}/recording", plugin), json_of(RecordedPlugin), body)
+        return put(at("/plugins/{}/recording", plugin), json_of(RecordedPlugin), body).matching(
+            if_match
+        )
 
     @operation
     def list(

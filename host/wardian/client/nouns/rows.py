@@ -58,7 +58,7 @@ class Rows(Noun[S]):
         asked = put(path, json_of(RowData), {"data": data})
         if if_version == 0:
             return asked.with_headers(If_None_Match="*")
-        return asked.with_headers(If_Match=_tag(if_version))
+        return asked.matching(_tag(if_version))
 
     @operation
     def remove(
@@ -66,7 +66,7 @@ class Rows(Noun[S]):
     ) -> Operation[None]:
         """Remove what a plugin keeps beside a row, whatever it is, or that version of it."""
         asked = delete(at("/plugins/{}/rows/{}/{}", plugin, kind, row))
-        return asked.with_headers(If_Match=_tag(if_version))
+        return asked.matching(_tag(if_version))
 
     @operation
     def beside(self, kind: str, row: str) -> Operation[Many[RowData]]:

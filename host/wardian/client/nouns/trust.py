@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from wardian.client.answers import json_of
+from wardian.client.answers import json_of, page_of
 from wardian.client.binding import Noun, S, operation
-from wardian.client.models import Publisher, Revocation, TrustPolicy
-from wardian.client.operations import Many, Operation, at, delete, get, given, post, put
+from wardian.client.models import Page, Publisher, Revocation, TrustPolicy
+from wardian.client.operations import Operation, at, delete, get, given, post, put
 
 
 class Publishers(Noun[S]):
@@ -18,9 +18,11 @@ class Publishers(Noun[S]):
     """
 
     @operation
-    def list(self) -> Operation[Many[Publisher]]:
+    def list(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> Operation[Page[Publisher]]:
         """List the publishers, with their keys."""
-        return get("/publishers", json_of(Many[Publisher]))
+        return get("/publishers", page_of(Publisher), limit=limit, cursor=cursor)
 
     @operation
     def add(
@@ -36,38 +38,56 @@ class Publishers(Noun[S]):
         return get(at("/publishers/{}", name), json_of(Publisher))
 
     @operation
-    def remove(self, name: str) -> Operation[None]:
+    def remove(self, name: str, *, if_match: str | None = None) -> Operation[None]:
         """Trust a publisher no more."""
-        return delete(at("/publishers/{}", name))
+        return delete(at("/publishers/{}", name)).matching(if_match)
 
     @operation
-    def add_key(self, name: str, public_key: str) -> Operation[Publisher]:
+    def add_key(
+        self, name: str, public_key: str, *, if_match: str | None = None
+    ) -> Operation[Publisher]:
         """Trust one more key of a publisher's."""
         body = {"public_key": public_key}
-        return post(at("/publishers/{}/keys", name), json_of(Publisher), body)
+        return post(at("/publishers/{}/keys", name), json_of(Publisher), body).matching(if_match)
 
     @operation
-    def retire_key(self, name: str, key_id: str, *, reason: str = "") -> Operation[Publisher]:
+    def retire_key(
+        self, name: str, key_id: str, *, reason: str = "", if_match: str | None = None
+    ) -> Operation[Publisher]:
         """Trust what a key has signed, and nothing that it signs from now on."""
         body = {"reason": reason}
-        return post(at("/publishers/{}/keys/{}/retire", name, key_id), json_of(Publisher), body)
+        return post(
+            at("/publishers/{}/keys/{}/retire", name, key_id), json_of(Publisher), body
+        ).matching(if_match)
 
     @operation
-    def revoke_key(self, name: str, key_id: str, *, reason: str = "") -> Operation[Publisher]:
+    def revoke_key(
+        self, name: str, key_id: str, *, reason: str = "", if_match: str | None = None
+    ) -> Operation[Publisher]:
         """Trust nothing that a key has ever signed."""
         body = {"reason": reason}
-        return post(at("/publishers/{}/keys/{}/revoke", name, key_id), json_of(Publisher), body)
+        return post(
+            at("/publishers/{}/keys/{}/revoke", name, key_id), json_of(Publisher), body
+        ).matching(if_match)
 
     @operation
-    def rotate(self, name: str, signed: bytes) -> Operation[Publisher]:
+    def rotate(
+        self, name: str, signed: bytes, *, if_match: str | None = None
+    ) -> Operation[Publisher]:
         """Take a publisher's own signed word on which key takes the place of which."""
-        return post(at("/publishers/{}/rotate", name), json_of(Publisher)).with_signed(signed)
+        return (
+            post(at("/publishers/{}/rotate", name), json_of(Publisher))
+            .with_signed(signed)
+            .matching(if_match)
+        )
 
     @operation
-    def take_revocations(self, name: str, signed: bytes) -> Operation[Publisher]:
+    def take_revocations(
+        self, name: str, signed: bytes, *, if_match: str | None = None
+    ) -> Operation[Publisher]:
         """Take a publisher's own signed list of what is revoked."""
         asked = put(at("/publishers/{}/revocations", name), json_of(Publisher), None)
-        return asked.with_signed(signed).once_only()
+        return asked.with_signed(signed).once_only().matching(if_match)
 
 
 class Trust(Noun[S]):
@@ -84,15 +104,18 @@ class Trust(Noun[S]):
         *,
         unsigned: Literal["allow", "warn", "refuse"] | None = None,
         stale: Literal["warn", "refuse"] | None = None,
+        if_match: str | None = None,
     ) -> Operation[TrustPolicy]:
         """Change what is given of the policy."""
         body = given(unsigned=unsigned, stale=stale)
-        return put("/trust/policy", json_of(TrustPolicy), body)
+        return put("/trust/policy", json_of(TrustPolicy), body).matching(if_match)
 
     @operation
-    def revocations(self) -> Operation[Many[Revocation]]:
+    def revocations(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> Operation[Page[Revocation]]:
         """List what the operator revoked."""
-        return get("/revocations", json_of(Many[Revocation]))
+        return get("/revocations", page_of(Revocation), limit=limit, cursor=cursor)
 
     @operation
     def revoke(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wardian.client.answers import NOTHING, json_of
+from wardian.client.answers import NOTHING, json_of, page_of
 from wardian.client.binding import Noun, S, operation
 from wardian.client.models import (
     Attempt,
@@ -12,18 +12,21 @@ from wardian.client.models import (
     Endpoint,
     Hook,
     NewEndpoint,
+    Page,
     UndeliveredPage,
 )
-from wardian.client.operations import Many, Operation, at, delete, get, given, patch, post
+from wardian.client.operations import Operation, at, delete, get, given, patch, post
 
 
 class Webhooks(Noun[S]):
     """Endpoints that events are posted to."""
 
     @operation
-    def list(self) -> Operation[Many[Endpoint]]:
+    def list(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> Operation[Page[Endpoint]]:
         """List the tenant's endpoints."""
-        return get("/webhooks", json_of(Many[Endpoint]))
+        return get("/webhooks", page_of(Endpoint), limit=limit, cursor=cursor)
 
     @operation
     def add(
@@ -47,25 +50,26 @@ class Webhooks(Noun[S]):
         topics: Sequence[str] | None = None,
         description: str | None = None,
         key_id: str | None = None,
+        if_match: str | None = None,
     ) -> Operation[Endpoint]:
         """Change what is given of an endpoint."""
         body = given(url=url, topics=topics, description=description, key_id=key_id)
-        return patch(at("/webhooks/{}", endpoint_id), json_of(Endpoint), body)
+        return patch(at("/webhooks/{}", endpoint_id), json_of(Endpoint), body).matching(if_match)
 
     @operation
-    def remove(self, endpoint_id: str) -> Operation[None]:
+    def remove(self, endpoint_id: str, *, if_match: str | None = None) -> Operation[None]:
         """Remove an endpoint, with what waits for it."""
-        return delete(at("/webhooks/{}", endpoint_id))
+        return delete(at("/webhooks/{}", endpoint_id)).matching(if_match)
 
     @operation
-    def enable(self, endpoint_id: str) -> Operation[Endpoint]:
+    def enable(self, endpoint_id: str, *, if_match: str | None = None) -> Operation[Endpoint]:
         """Post to an endpoint again."""
-        return post(at("/webhooks/{}/enable", endpoint_id), json_of(Endpoint))
+        return post(at("/webhooks/{}/enable", endpoint_id), json_of(Endpoint)).matching(if_match)
 
     @operation
-    def disable(self, endpoint_id: str) -> Operation[Endpoint]:
+    def disable(self, endpoint_id: str, *, if_match: str | None = None) -> Operation[Endpoint]:
         """Post to an endpoint no more, until it is enabled again."""
-        return post(at("/webhooks/{}/disable", endpoint_id), json_of(Endpoint))
+        return post(at("/webhooks/{}/disable", endpoint_id), json_of(Endpoint)).matching(if_match)
 
     @operation
     def ping(self, endpoint_id: str) -> Operation[Attempt]:
@@ -74,11 +78,13 @@ class Webhooks(Noun[S]):
 
     @operation
     def rotate_secret(
-        self, endpoint_id: str, *, overlap_seconds: float | None = None
+        self, endpoint_id: str, *, overlap_seconds: float | None = None, if_match: str | None = None
     ) -> Operation[NewEndpoint]:
         """Give an endpoint a new secret; for so long, the old one signs as well."""
         body = given(overlap_seconds=overlap_seconds)
-        return post(at("/webhooks/{}/secret", endpoint_id), json_of(NewEndpoint), body)
+        return post(at("/webhooks/{}/secret", endpoint_id), json_of(NewEndpoint), body).matching(
+            if_match
+        )
 
     @operation
     def attempts(
@@ -111,6 +117,8 @@ class Hooks(Noun[S]):
     """Webhooks that plugins receive."""
 
     @operation
-    def list(self, plugin: str | None = None) -> Operation[Many[Hook]]:
+    def list(
+        self, plugin: str | None = None, *, limit: int | None = None, cursor: str | None = None
+    ) -> Operation[Page[Hook]]:
         """List the tenant's webhooks, with their addresses and what came to them."""
-        return get("/hooks", json_of(Many[Hook]), plugin=plugin)
+        return get("/hooks", page_of(Hook), plugin=plugin, limit=limit, cursor=cursor)
