@@ -50,7 +50,14 @@ _WAITING = (
     .order_by(func.min(_J.position))
 )
 _NEXT = (
-    select(*_ROW, _J.request, api_keys.c.scopes, api_keys.c.revoked_at, api_keys.c.expires_at)
+    select(
+        *_ROW,
+        _J.request,
+        api_keys.c.scopes,
+        api_keys.c.plugins,
+        api_keys.c.revoked_at,
+        api_keys.c.expires_at,
+    )
     .select_from(
         jobs.outerjoin(
             api_keys, and_(api_keys.c.tenant == _J.tenant, api_keys.c.id == _J.api_key_id)
@@ -239,6 +246,7 @@ def _queued(row: Row[Any]) -> QueuedRow:
         job=job,
         request=row.request,
         scopes=(row.scopes or ()) if has_key else None,
+        plugins=row.plugins if has_key else None,
         is_revoked=has_key and not _is_held(row),
     )
 

@@ -652,10 +652,12 @@ class QueuedRow:
     Attributes:
         request: what was asked, as it is stored.
         scopes: of its key as it is now; None if it needs none.
+        plugins: which that key may have to do with; None is all.
         is_revoked: whether that key is none any more.
     """
 
     job: JobRow
     request: bytes
     scopes: Sequence[str] | None
+    plugins: Sequence[str] | None
     is_revoked: bool

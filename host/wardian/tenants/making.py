@@ -14,7 +14,7 @@ from wardian.crypto.tokens import new_token
 from wardian.errors import InvalidArguments
 from wardian.storage.rows import FoundKeyRow, KeyRow, now
 from wardian.tenants.ports import Change
-from wardian.tenants.scopes import OF_PLUGIN, Bounds, Caller, Scope
+from wardian.tenants.scopes import Bounds, Caller, Scope, scopes_with
 from wardian.tenants.terms import (
     KeyTerms,
     checked_description,
@@ -113,7 +113,7 @@ def caller_of(found: FoundKeyRow, until: datetime | None) -> Caller:
         tenant=key.tenant,
         key_id=key.id,
         key_name=key.name,
-        scopes=frozenset((*key.scopes, *(OF_PLUGIN + name for name in key.plugins or ()))),
+        scopes=scopes_with(key.scopes, key.plugins),
         expires_at=until,
         bounds=Bounds(key.rate or found.tenant_key_rate, found.tenant_rate),
         plugins=None if key.plugins is None else frozenset(key.plugins),

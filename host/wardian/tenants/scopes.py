@@ -61,6 +61,11 @@ OF_PLUGIN = "plugin:"
 have to do with some plugins only, and is handed on with the scopes to where calls are let in."""
 
 
+def scopes_with(scopes: Iterable[str], plugins: Iterable[str] | None) -> frozenset[str]:
+    """Return a key's scopes as they are handed on: with the plugins that it is for, if not all."""
+    return frozenset((*scopes, *(OF_PLUGIN + name for name in plugins or ())))
+
+
 def may_call(plugin: str, scopes: Collection[str]) -> bool:
     """Tell whether a key of these scopes may have to do with a plugin."""
     if OF_PLUGIN + plugin in scopes:

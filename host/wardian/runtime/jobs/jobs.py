@@ -18,7 +18,7 @@ from wardian.runtime.jobs.orders import JobOrder, JobState
 from wardian.runtime.jobs.stored import decode_outcome, encode_request
 from wardian.runtime.jobs.views import JobResult, JobsPage, JobView, job_view
 from wardian.runtime.jobs.watching import Watch, Watches
-from wardian.runtime.scopes import check_scopes
+from wardian.runtime.scopes import check_plugin, check_scopes
 from wardian.storage import Database
 from wardian.storage.endpoints import EndpointRepository
 from wardian.storage.jobs import JobRepository
@@ -54,7 +54,7 @@ class Jobs:
         Raises:
             NotFound: no such plugin or function, or no such endpoint.
             Conflict: the plugin takes no calls now.
-            Forbidden: the key lacks scopes that the plugin requires.
+            Forbidden: the key lacks scopes that the plugin requires, or is for other plugins.
             InvalidArguments: arguments that no guest can be given, or limits that there are not.
                 Whether they fit the function is found out when it is called.
             RateLimited: as many jobs of the tenant wait as may.
@@ -62,6 +62,7 @@ class Jobs:
         """
         plugin = await self._needs.entrance.named(tenant, order.plugin)
         function = plugin.description.resolve(order.function)
+        check_plugin(plugin, order.scopes)
         check_scopes(plugin, order.scopes)
         limits_from(order.limits or {}, LEVELS[plugin.level].limits)
         if order.notify is not None:

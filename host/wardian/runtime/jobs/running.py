@@ -30,6 +30,7 @@ from wardian.runtime.jobs.stored import (
     decode_request,
     encode_outcome,
 )
+from wardian.tenants.scopes import scopes_with
 
 LARGE_BYTES = 64 * 1024
 """What takes longer to encode than others should wait for is encoded in a thread."""
@@ -155,7 +156,7 @@ class Runner:
 
 
 def _request(claimed: Claimed, wanted: StoredRequest) -> CallRequest:
-    job = claimed.queued.job
+    queued, job = claimed.queued, claimed.queued.job
     return CallRequest(
         function=job.function,
         arguments=wanted.arguments,
@@ -164,6 +165,6 @@ def _request(claimed: Claimed, wanted: StoredRequest) -> CallRequest:
         call_id=claimed.call_id,
         correlation_id=job.correlation_id,
         traceparent=job.traceparent,
-        scopes=claimed.queued.scopes,
+        scopes=None if queued.scopes is None else scopes_with(queued.scopes, queued.plugins),
         is_kept=True,
     )

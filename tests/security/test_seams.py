@@ -1,0 +1,76 @@
+"""Attacks where parts of the API meet: a bound that one way in has, and another might not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apis import Connect, clients
+from fakes import Body
+from hosts import MANIFEST, WASM, FakeHost, fake_host, package
+from jobs import jobbing_of, order
+from wardian.plugins.archive import write_archive
+from wardian.settings import Settings
+from wardian.tenants import KeyTerms
+
+pytestmark = pytest.mark.anyio
+
+KEYS = "/api/v1/keys"
+LATER = {"Prefer": "respond-async"}
+PATHS = """
+[[api_endpoints]]
+method = "GET"
+path = "/secret/{what}"
+function = "run"
+"""
+
+
+def call_of(plugin: str, version: str = "v1") -> str:
+    return f"/api/{version}/plugins/{plugin}/functions/run"
+
+
+@asynccontextmanager
+async def hosting(
+    folder: Path, functions: Mapping[str, Body] | None = None, **settings: Any
+) -> AsyncIterator[tuple[FakeHost, Connect]]:
+    """A host with the plugins `stores` and `weather`, and what makes clients of it."""
+    chosen = Settings(data_dir=folder, **settings)
+    async with asyncio.timeout(60), fake_host(folder, functions, **settings) as made:
+        for name in ("stores", "weather"):
+            await made.host.install(package(name))
+        yield made, clients(made.host, chosen)
+
+
+def requiring(name: str, scope: str) -> bytes:
+    text = f"required_scopes = [{scope!r}]\n" + MANIFEST.format(name=name, more="")
+    return write_archive({"plugin.toml": text.encode(), "plugin.wasm": WASM})
+
+
+async def test_a_key_for_one_plugin_has_no_job_call_another(tmp_path: Path) -> None:
+    async with hosting(tmp_path / "data") as (made, connect):
+        terms = KeyTerms(plugins=["weather"])
+        key = await made.host.keys.create("w", ["call"], "default", terms)
+        async with connect(key.token) as client:
+            mine = await client.post(call_of("weather", "v2"), json={}, headers=LATER)
+            assert mine.status_code == 202, mine.text
+            other = await client.post(call_of("stores", "v2"), json={}, headers=LATER)
+            assert other.status_code == 403, other.text
+
+
+async def test_a_job_runs_with_its_key_s_plugins_as_they_are_then(tmp_path: Path) -> None:
+    async with hosting(tmp_path / "data") as (made, _):
+        terms = KeyTerms(plugins=["weather"])
+        key = await made.host.keys.create("w", ["call"], "default", terms)
+        jobbing = jobbing_of(made.parts)
+        async with jobbing.kept():
+            # As if it had been queued before its key's plugins were looked at.
+            asked = order(key_id=key.id, subject="w", scopes=None)
+            view = await jobbing.jobs.submit(asked)
+            ended = await jobbing.jobs.wait(view.id, seconds=30)
+        assert (ended.state, ended.error) == ("failed", "forbidden")
+        assert not made.executor.jobs
