@@ -52,7 +52,7 @@ async def test_the_examples_of_the_page_run(
     await host.install(package("counter", component(COUNTER)))
     text = section("docs/host-apps.md", "The Python client")
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(examples) == 6
+    assert len(examples) == 8
 
     for example in examples:
         names: dict[str, Any] = {"key": KEY}

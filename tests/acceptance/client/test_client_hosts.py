@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from guests import guest
 from packages import ASKING, KEY, package
 from wardian.client import AsyncClient, Client, errors, models
 from wardian.runtime.host import PluginHost
+from wardian.telemetry import Line
 
 pytestmark = pytest.mark.anyio
 
@@ -235,8 +238,102 @@ async def test_the_audit_trail_is_looked_through_verified_and_exported(
     assert size == (tmp_path / "trail").stat().st_size > 0
 
 
+async def test_a_plugin_is_changed_only_as_it_was_seen(ask: Ask, host: PluginHost) -> None:
+    await host.install(package("seen", guest("calculator"), ASKING))
+    seen = await ask(lambda client: client.plugins.get("seen"))
+    await ask(lambda client: client.plugins.disable("seen", if_match=seen.etag))
+    with pytest.raises(errors.PreconditionFailed):
+        await ask(lambda client: client.plugins.enable("seen", if_match=seen.etag))
+    newer = await ask(lambda client: client.plugins.get("seen"))
+    assert newer.state == "disabled"
+    assert await ask(lambda c: c.plugins.uninstall("seen", if_match=newer.etag)) == ["seen"]
+
+
+async def test_a_key_is_bounded_rotated_and_found_in_pages(ask: Ask, url: str) -> None:
+    expires = datetime(2040, 1, 1, tzinfo=UTC)
+    made = await ask(
+        lambda client: client.keys.create(
+            "bounded", ["read"], expires_at=expires, rate="600/minute", plugins=["calculator"]
+        )
+    )
+    assert (made.expires_at, made.rate, made.plugins) == (expires, "600/minute", ["calculator"])
+    changed = await ask(lambda client: client.keys.change(made.id, description="d", rate=""))
+    assert (changed.description, changed.rate, changed.state) == ("d", None, "valid")
+    rotated = await ask(lambda client: client.keys.rotate(made.id, overlap_seconds=0))
+    assert rotated.token != made.token
+    async with AsyncClient(url, KEY) as client:
+        one_by_one = [each.id async for each in client.each(client.keys.list, limit=1)]
+    keys = await ask(lambda client: client.keys.list())
+    assert sorted(one_by_one) == sorted(each.id for each in keys)
+    await ask(lambda client: client.keys.revoke(made.id, if_match=keys.etag))
+    other = await ask(lambda client: client.keys.create("other", ["read"]))
+    with pytest.raises(errors.PreconditionFailed):
+        await ask(lambda client: client.keys.revoke(other.id, if_match=keys.etag))
+
+
+async def test_a_change_under_one_name_is_made_once(url: str, ask: Ask) -> None:
+    def once(client: Any) -> Any:
+        return client.with_options(idempotency_key=name).keys.create("once", ["read"])
+
+    name = f"once-{len(await ask(lambda client: client.keys.list()))}"
+    assert (await ask(once)).id == (await ask(once)).id
+    with pytest.raises(errors.KeyReused):
+        await ask(lambda c: c.with_options(idempotency_key=name).keys.create("twice", ["read"]))
+
+
+async def test_what_is_used_and_may_be_used_is_told(ask: Ask) -> None:
+    await ask(lambda client: client.call("calculator", "add", {"a": 1, "b": 1}))
+    began = datetime.now(UTC) - timedelta(hours=1)
+    used = await ask(lambda client: client.analytics.get(start=began, group=["plugin"]))
+    assert used.totals.calls >= 1
+    assert "calculator" in [each.plugin for each in used.groups]
+    assert (await ask(lambda client: client.analytics.top(limit=5))).today.calls >= 1
+    quotas = await ask(lambda client: client.quotas.set("default", {"calls": 1_000_000}))
+    assert [each.limit for each in quotas.quotas if each.quota == "calls"] == [1_000_000]
+    assert (await ask(lambda client: client.quotas.get())).tenant == "default"
+    assert (await ask(lambda client: client.quotas.of("default"))).quotas
+    await ask(lambda client: client.quotas.set("default", {}))
+    limits = await ask(lambda c: c.tenants.set_limits("default", rate="9000/minute", key_rate=None))
+    assert await ask(lambda client: client.tenants.limits("default")) == limits
+    await ask(lambda client: client.tenants.set_limits("default", rate=None, key_rate=None))
+
+
+async def test_what_plugins_log_is_listed_and_followed(
+    ask: Ask, url: str, host: PluginHost
+) -> None:
+    for message in ("one", "two"):
+        host.telemetry.lines.write("default", said(message))
+    listed = await ask(lambda client: client.logs.list(call_id="c", level="info", limit=2))
+    assert [each.message for each in listed.lines] == ["one", "two"]
+    async with (
+        AsyncClient(url, KEY) as client,
+        aclosing(client.logs.stream(after=listed.next, call_id="c")) as lines,
+    ):
+        host.telemetry.lines.write("default", said("three"))
+        line = await anext(lines)
+    assert isinstance(line, models.LogLine)
+    assert (line.message, line.fields) == ("three", {"a": "b"})
+
+
+def said(message: str) -> Line:
+    return Line(
+        sequence=0,
+        time=datetime.now(UTC),
+        plugin="calculator",
+        call_id="c",
+        level="info",
+        message=message,
+        fields={"a": "b"},
+    )
+
+
 async def test_the_rest_is_read_as_it_is(ask: Ask) -> None:
     assert (await ask(lambda client: client.health())).status == "alive"
+    versions = await ask(lambda client: client.versions())
+    assert [each.version for each in versions.http] == ["v1", "v2"]
+    around = await ask(lambda client: client.enhancements.get("calculator"))
+    assert (around.plugin, around.cache.answers) == ("calculator", 0)
+    assert await ask(lambda client: client.enhancements.empty_cache("calculator")) == 0
     ready = await ask(lambda client: client.ready())
     assert (ready.ready, ready.events) == (True, True)
     assert "# TYPE" in await ask(lambda client: client.metrics())

@@ -13,7 +13,7 @@ import pytest
 from asking import KEY, NAMED, Waiting, good, problem
 from strangers import Heard, Stranger, response, stranger
 from wardian.client import AsyncClient, Client, Retry, errors
-from wardian.client.models import CloudEvent
+from wardian.client.models import CloudEvent, DroppedLines
 
 pytestmark = pytest.mark.anyio
 
@@ -78,7 +78,7 @@ def serving(newest: int | None, connections: Iterable[bytes]) -> Any:
     )
 
     async def reply(heard: Heard, writer: asyncio.StreamWriter) -> None:
-        if not heard.target.startswith("/api/v1/events/stream"):
+        if "/stream" not in heard.target:
             events = [] if newest is None else [event(newest)]
             writer.write(good({"events": events, "next": None}))
             return
@@ -174,3 +174,35 @@ async def test_a_stream_of_anything_else_is_recognised(follow: Follow, said: byt
         with pytest.raises(errors.UnexpectedAnswer):
             await collect(follow(server, "*", answer_max_bytes=2_000), [])
     assert len(began_after(server)) == 1
+
+
+def line(number: int) -> bytes:
+    said = {
+        "sequence": number,
+        "time": "2030-01-01T10:00:00Z",
+        "plugin": "p",
+        "call_id": "c",
+        "level": "info",
+        "message": f"line {number}",
+        "fields": {},
+    }
+    return b"id: run-%d\ndata: %s\n\n" % (number, msgspec.json.encode(said))
+
+
+async def test_a_stream_of_lines_goes_on_where_the_host_said_it_was() -> None:
+    beginning = b"id: run-4\nretry: 1\n\n"
+    lost = b'event: dropped\ndata: {"dropped":3}\n\nevent: news\ndata: {}\n\n'
+    seen: list[Any] = []
+    async with (
+        stranger(serving(None, [beginning, line(5) + lost, line(9)])) as server,
+        AsyncClient(server.url, KEY, clock=Waiting().clock) as client,
+        aclosing(client.logs.stream(plugin="p")) as lines,
+    ):
+        async for each in lines:
+            seen.append(each)
+            if len(seen) == 3:
+                break
+    assert [getattr(each, "message", None) for each in seen] == ["line 5", None, "line 9"]
+    assert seen[1] == DroppedLines(dropped=3)
+    positions = [heard.header("last-event-id") for heard in server.heard]
+    assert positions == [None, "run-4", "run-5"]

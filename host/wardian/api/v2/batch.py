@@ -191,5 +191,5 @@ def _sum(spent: list[Usage]) -> Usage:
     names = [field.name for field in fields(Usage)]
     total = {name: sum(getattr(each, name) for each in spent) for name in names}
     most = max((each.memory_bytes for each in spent), default=0)
-    # Of a batch it says nothing: some answers may have been kept, and others made.
-    return Usage(**(total | {"memory_bytes": most, "cached": False}))
+    cached = bool(spent) and all(each.cached for each in spent)
+    return Usage(**(total | {"memory_bytes": most, "cached": cached}))
