@@ -13,12 +13,12 @@ from collections.abc import AsyncGenerator, Generator
 from typing import assert_type
 
 from wardian.client import AsyncClient, CallResult, Client
-from wardian.client.models import CloudEvent, Plugin
+from wardian.client.models import CloudEvent, Page, Plugin
 
 
 async def app(client: Client, later: AsyncClient) -> None:
     assert_type(client.plugins.get("p"), Plugin)
-    assert_type(client.plugins.list(), list[Plugin])
+    assert_type(client.plugins.list(), Page[Plugin])
     assert_type(client.call("p", "f", {"a": 1}, timeout=1.0), CallResult)
     assert_type(client.plugin("p").call("f", city="Oslo").usage.fuel, int)
     assert_type(client.plugins.install(b"PK", grant="all").granted, list[str])

@@ -8,12 +8,10 @@ nothing.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-from weakref import WeakValueDictionary
 
 from wardian.crypto.identifiers import new_id
 from wardian.errors import Cancelled, Conflict, JobLost, NotFound, RateLimited
@@ -62,7 +60,6 @@ class Claims:
         self._database = database
         self._journal = journal
         self._policy = policy
-        self._adding: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.now = now
 
     async def add(self, tenant: str, row: JobRow, request: bytes) -> None:
@@ -72,18 +69,10 @@ class Claims:
             RateLimited: as many of the tenant wait as may, or as many bytes of what they were
                 asked.
         """
-        # One after the other in front of the database, where those of a tenant would be so anyway:
-        # a thousand at once would else hold every connection, and run out of time for one.
-        async with self._turn(tenant), self._database.transaction() as connection:
+        async with self._database.transaction() as connection:
             repository = JobRepository(connection, tenant)
             self._check_room(*await repository.load(), len(request))
             await repository.add(row, request)
-
-    def _turn(self, tenant: str) -> asyncio.Lock:
-        turn = self._adding.get(tenant)
-        if turn is None:
-            turn = self._adding[tenant] = asyncio.Lock()
-        return turn
 
     async def take(self, tenant: str, most: int) -> list[Claimed]:
         """Begin the tenant's oldest jobs that may be begun."""

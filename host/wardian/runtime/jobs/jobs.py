@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from wardian.crypto.identifiers import new_id
 from wardian.errors import Conflict, InvalidArguments, NotFound
@@ -27,6 +29,13 @@ from wardian.storage.rows import JobRow
 PAGE_MAX = 100
 WAIT_SECONDS_MAX = 60.0
 
+SUBMITTED_AT_ONCE = 4
+"""As many jobs of a tenant are queued at a time; the others wait for their turn.
+
+Because those of a tenant are queued one after the other anyway: a thousand at once would hold every
+connection to the database, and run out of time for one.
+"""
+
 _MAX_NAME_CHARS = 200
 _POSITIONS_MAX = 2**63
 
@@ -47,6 +56,7 @@ class Jobs:
 
     def __init__(self, needs: JobsNeeds) -> None:
         self._needs = needs
+        self._submitting: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def submit(self, order: JobOrder, *, tenant: str = "default") -> JobView:
         """Have a call made by whichever host can; the job is durable when this returns.
@@ -60,18 +70,25 @@ class Jobs:
             RateLimited: as many jobs of the tenant wait as may.
             SignatureInvalid, Revoked: the tenant does not trust the plugin.
         """
-        plugin = await self._needs.entrance.named(tenant, order.plugin)
-        function = plugin.description.resolve(order.function)
-        check_plugin(plugin, order.scopes)
-        check_scopes(plugin, order.scopes)
-        limits_from(order.limits or {}, LEVELS[plugin.level].limits)
-        if order.notify is not None:
-            await self._check_endpoint(tenant, order.notify)
-        request = encode_request(order.arguments, order.limits)
-        row = self._row(order, plugin, function, len(request))
-        await self._needs.claims.add(tenant, row, request)
+        async with self._turn(tenant):
+            plugin = await self._needs.entrance.named(tenant, order.plugin)
+            function = plugin.description.resolve(order.function)
+            check_plugin(plugin, order.scopes)
+            check_scopes(plugin, order.scopes)
+            limits_from(order.limits or {}, LEVELS[plugin.level].limits)
+            if order.notify is not None:
+                await self._check_endpoint(tenant, order.notify)
+            request = encode_request(order.arguments, order.limits)
+            row = self._row(order, plugin, function, len(request))
+            await self._needs.claims.add(tenant, row, request)
         self._needs.begin()
         return job_view(row)
+
+    def _turn(self, tenant: str) -> asyncio.Semaphore:
+        turn = self._submitting.get(tenant)
+        if turn is None:
+            turn = self._submitting[tenant] = asyncio.Semaphore(SUBMITTED_AT_ONCE)
+        return turn
 
     async def find(
         self, job_id: str, *, tenant: str = "default", asker: str | None = None
