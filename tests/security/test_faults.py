@@ -158,6 +158,8 @@ async def test_f3_on_a_disk_that_takes_no_more_what_is_asked_fails_whole_and_the
 ) -> None:
     async with watched(tmp_path) as (made, client):
         assert await publish(client, "before") == 201
+        # The room for records of calls is reserved by the first of them.
+        assert (await made.host.call("stores", "run", {})).result == "here"
         before = packages_in(tmp_path)
         # What is written goes to the end of the log; the database itself may be longer.
         log = (tmp_path / "data" / "wardian.db-wal").stat().st_size
@@ -180,6 +182,22 @@ async def test_f3_on_a_disk_that_takes_no_more_what_is_asked_fails_whole_and_the
         assert [view.name for view in await made.host.plugins()] == ["stores"]
         assert packages_in(tmp_path) == before
         await made.host.install(large)
+
+
+async def test_f3_a_call_that_the_disk_has_no_room_to_account_for_is_refused_before_it_runs(
+    tmp_path: Path,
+) -> None:
+    async with watched(tmp_path) as (made, client):
+        run = "/api/v1/plugins/stores/functions/run"
+        log = (tmp_path / "data" / "wardian.db-wal").stat().st_size
+        with files_end_at(log + 64 * 1024):
+            refused = await client.post(run, json={})
+            assert (refused.status_code, refused.json()["type"]) == (503, "/problems/try-later")
+            assert "Retry-After" in refused.headers
+            assert made.executor.jobs == []
+            assert (await client.get("/healthz")).status_code == 200
+
+        assert (await client.post(run, json={})).json()["result"] == "here"
 
 
 async def test_f3_a_database_that_can_only_be_read_is_told_and_written_again_when_it_can_be(

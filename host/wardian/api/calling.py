@@ -23,14 +23,6 @@ WATCH_AFTER_SECONDS = 0.01
 T = TypeVar("T")
 
 
-def weigh(request: Request, calls: int) -> None:
-    """Note how many calls a request is for, before the first of them is made.
-
-    The one place where that is known, for whatever counts requests by what they cost.
-    """
-    request.state.calls = calls
-
-
 def called(
     request: Request,
     caller: Caller,
@@ -43,7 +35,6 @@ def called(
     """
     host: PluginHost = request.app.state.host
     call_id = request.state.call_id = new_id()
-    weigh(request, 1)
     parent, state = trace_of(request.headers)
     return host.call(
         request.path_params["name"],

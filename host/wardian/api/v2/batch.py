@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from wardian.api.answers import LARGE_OUTPUT, answers, takes
 from wardian.api.bodies import body_of, decode
-from wardian.api.calling import weigh, while_connected
+from wardian.api.calling import while_connected
 from wardian.api.dependencies import Host, Invoker
 from wardian.api.guards import charge
 from wardian.api.identity import trace_of
@@ -89,7 +89,6 @@ async def batch(request: Request, host: Host, caller: Invoker) -> Response:
     """
     asked = await body_of(request, _Asked)
     calls = await _calls_of(asked, host.batches.policy)
-    weigh(request, len(calls))
     if len(calls) > 1:
         charge(request, caller, len(calls) - 1)  # one was counted when the request came in
     order = _order(request, caller, asked, calls)

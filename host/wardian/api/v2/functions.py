@@ -16,7 +16,7 @@ from starlette.types import Scope as RequestScope
 
 from wardian.api.answers import LARGE_OUTPUT, answer
 from wardian.api.bodies import body_of
-from wardian.api.calling import called, kept_since, weigh, while_connected
+from wardian.api.calling import called, kept_since, while_connected
 from wardian.api.dependencies import holder_of
 from wardian.api.identity import trace_of
 from wardian.api.problems import described, respond
@@ -99,7 +99,6 @@ def _made(request: Request, ended: CallOutcome | CallError, seconds: float) -> R
 
 async def _queued(request: Request, caller: Caller, wanted: CallRequestV2) -> Response:
     host: PluginHost = request.app.state.host
-    weigh(request, 1)
     order = JobOrder(
         plugin=request.path_params["name"],
         function=request.path_params["function"],
