@@ -8,12 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from apis import Connect, clients
 from fakes import Body
 from hosts import MANIFEST, WASM, FakeHost, fake_host, package
 from jobs import jobbing_of, order
+from wardian.api.app import app_over
+from wardian.errors import InvalidArguments
 from wardian.plugins.archive import write_archive
 from wardian.settings import Settings
 from wardian.tenants import KeyTerms
@@ -25,7 +28,7 @@ LATER = {"Prefer": "respond-async"}
 PATHS = """
 [[api_endpoints]]
 method = "GET"
-path = "/secret/{what}"
+path = "/secret"
 function = "run"
 """
 
@@ -74,3 +77,25 @@ async def test_a_job_runs_with_its_key_s_plugins_as_they_are_then(tmp_path: Path
             ended = await jobbing.jobs.wait(view.id, seconds=30)
         assert (ended.state, ended.error) == ("failed", "forbidden")
         assert not made.executor.jobs
+
+
+async def test_a_plugin_cannot_require_a_scope_that_reads_as_another_plugin(
+    tmp_path: Path,
+) -> None:
+    async with hosting(tmp_path / "data") as (made, _):
+        await made.host.install(requiring("hostile", "plugin:stores"))
+        with pytest.raises(InvalidArguments, match="plugin:stores"):
+            await made.host.keys.create(
+                "h", ["call", "plugin:stores"], "default", KeyTerms(plugins=["hostile"])
+            )
+
+
+@pytest.mark.parametrize("name", ["host", "plugin:stores", "webhook:x", "events", "schedule"])
+async def test_no_key_goes_by_a_name_of_the_host_s_own(tmp_path: Path, name: str) -> None:
+    async with (
+        hosting(tmp_path / "data") as (made, connect),
+        connect(made.host.bootstrap_token) as admin,
+    ):
+        answer = await admin.post(KEYS, json={"name": name, "scopes": ["admin"]})
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["path"] == "name"
