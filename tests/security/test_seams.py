@@ -90,6 +90,29 @@ async def test_a_plugin_cannot_require_a_scope_that_reads_as_another_plugin(
             )
 
 
+async def test_a_key_of_some_networks_rotates_none_that_is_for_more(tmp_path: Path) -> None:
+    async with hosting(tmp_path / "data") as (made, _):
+        settings = Settings(data_dir=tmp_path / "data")
+        near = KeyTerms(networks=["127.0.0.0/8"])
+        bound = await made.host.keys.create("bound", ["admin"], "default", near)
+        free = await made.host.keys.create("free", ["admin"], "default")
+        inner = await made.host.keys.create(
+            "inner", ["read"], "default", KeyTerms(networks=["127.0.0.1/32"])
+        )
+        transport = httpx.ASGITransport(
+            app=app_over(made.host, settings), client=("127.0.0.1", 4000)
+        )
+        headers = {"Authorization": f"Bearer {bound.token}"}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://host", headers=headers
+        ) as client:
+            for key, status in ((free, 403), (inner, 200), (bound, 200)):
+                answer = await client.post(f"{KEYS}/{key.id}/rotate", json={})
+                assert answer.status_code == status, answer.text
+            gone = await client.post(f"{KEYS}/nothing/rotate", json={})
+            assert gone.status_code == 404
+
+
 @pytest.mark.parametrize("name", ["host", "plugin:stores", "webhook:x", "events", "schedule"])
 async def test_no_key_goes_by_a_name_of_the_host_s_own(tmp_path: Path, name: str) -> None:
     async with (
