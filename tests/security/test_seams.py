@@ -90,6 +90,44 @@ async def test_a_plugin_cannot_require_a_scope_that_reads_as_another_plugin(
             )
 
 
+async def test_what_is_sent_again_under_a_key_of_its_own_counts_as_a_request(
+    tmp_path: Path,
+) -> None:
+    async with hosting(tmp_path / "data") as (made, connect):
+        key = await made.host.keys.create("c", ["call"], "default", KeyTerms(rate="3/hour"))
+        async with connect(key.token) as client:
+            again = {"Idempotency-Key": "one"}
+            answers = [
+                await client.post(call_of("stores"), json={}, headers=again) for _ in range(4)
+            ]
+            assert [each.status_code for each in answers] == [200, 200, 200, 429]
+            assert answers[1].headers["idempotency-replayed"] == "true"
+            assert '"key";r=1' in answers[1].headers["ratelimit"]
+            assert "retry-after" in answers[3].headers
+        assert len(made.executor.jobs) == 1
+
+
+async def test_a_flood_under_idempotency_keys_is_refused_before_the_database_is_asked(
+    tmp_path: Path,
+) -> None:
+    async with hosting(tmp_path / "data") as (made, connect):
+        key = await made.host.keys.create("c", ["call"], "default", KeyTerms(rate="1/hour"))
+        begun = 0
+        begin = made.host.idempotency.begin
+
+        async def counted(asked: Any) -> Any:
+            nonlocal begun
+            begun += 1
+            return await begin(asked)
+
+        made.host.idempotency.begin = counted  # type: ignore[method-assign]
+        async with connect(key.token) as client:
+            for number in range(4):
+                headers = {"Idempotency-Key": f"k{number}"}
+                await client.post(call_of("stores"), json={}, headers=headers)
+        assert begun == 1
+
+
 async def test_a_key_of_some_networks_rotates_none_that_is_for_more(tmp_path: Path) -> None:
     async with hosting(tmp_path / "data") as (made, _):
         settings = Settings(data_dir=tmp_path / "data")
