@@ -90,6 +90,25 @@ async def test_a_plugin_cannot_require_a_scope_that_reads_as_another_plugin(
             )
 
 
+async def test_a_key_for_one_plugin_learns_nothing_of_another_s_paths(tmp_path: Path) -> None:
+    async with hosting(tmp_path / "data") as (made, connect):
+        await made.host.install(package("pathed", more=PATHS))
+        whole = await made.host.keys.create("all", ["call", "read"], "default")
+        terms = KeyTerms(plugins=["weather"])
+        key = await made.host.keys.create("w", ["call", "read"], "default", terms)
+        async with connect(whole.token) as client:
+            assert "/plugins/pathed/api/secret" in (await client.get("/openapi.json")).text
+        async with connect(key.token) as client:
+            assert "pathed" not in (await client.get("/openapi.json")).text
+            for path in ("secret", "nothing"):
+                there = f"/api/v1/plugins/pathed/api/{path}"
+                for method in ("GET", "DELETE"):
+                    answer = await client.request(method, there)
+                    assert answer.status_code == 403, (method, path, answer.text)
+            gone = await client.get("/api/v1/plugins/none/api/x")
+            assert gone.status_code == 403, gone.text
+
+
 async def test_what_is_sent_again_under_a_key_of_its_own_counts_as_a_request(
     tmp_path: Path,
 ) -> None:

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from wardian.api.answers import LARGE_OUTPUT, answer
 from wardian.api.bodies import body_of
 from wardian.api.calling import while_connected
-from wardian.api.dependencies import holder_of
+from wardian.api.dependencies import invoker_of
 from wardian.api.identity import trace_of
 from wardian.crypto.identifiers import new_id
 from wardian.errors import InvalidArguments
@@ -28,7 +28,6 @@ from wardian.runtime.served import (
 )
 from wardian.sandbox import to_json
 from wardian.tenants import Caller
-from wardian.tenants import Scope as KeyScope
 
 SERVED_PATH = "/api/v1/plugins/{name}/api/{path:path}"
 CALL_ID = "Wardian-Call-Id"
@@ -51,7 +50,7 @@ served_route = Route(SERVED_PATH, ServedEndpoint(), methods=list(METHODS), name=
 
 
 async def _serve(request: Request) -> Response:
-    caller = await holder_of(KeyScope.CALL, request)
+    caller = await invoker_of(request)
     host: PluginHost = request.app.state.host
     found = await _found(host, request, caller)
     arguments = await _arguments(request, found)
