@@ -147,6 +147,30 @@ async def test_a_flood_under_idempotency_keys_is_refused_before_the_database_is_
         assert begun == 1
 
 
+async def test_a_batch_ends_when_its_key_is_revoked(tmp_path: Path) -> None:
+    begun, going_on = asyncio.Event(), asyncio.Event()
+
+    async def run(arguments: Mapping[str, Any], answer: Any) -> None:
+        begun.set()
+        await going_on.wait()
+
+    async with hosting(tmp_path / "data", {"run": run}) as (made, connect):
+        key = await made.host.keys.create("b", ["call"], "default")
+        calls = [{"plugin": "stores", "function": "run"}] * 10
+        async with connect(key.token) as client:
+            asked = asyncio.create_task(client.post("/api/v2/batch", json={"calls": calls}))
+            await begun.wait()
+            await made.host.keys.revoke(key.id, "default")
+            going_on.set()
+            outcomes = (await asked).json()["outcomes"]
+        made_calls = [each for each in outcomes if "result" in each]
+        assert len(made_calls) == len(made.executor.jobs) < len(calls)
+        assert {each["problem"]["type"] for each in outcomes if "problem" in each} == {
+            outcomes[-1]["problem"]["type"]
+        }
+        assert "unauthenticated" in outcomes[-1]["problem"]["type"]
+
+
 async def test_a_key_of_some_networks_rotates_none_that_is_for_more(tmp_path: Path) -> None:
     async with hosting(tmp_path / "data") as (made, _):
         settings = Settings(data_dir=tmp_path / "data")
