@@ -60,6 +60,18 @@ async def holder_of(scope: Scope, request: Request) -> Caller:
     return caller
 
 
+async def invoker_of(request: Request) -> Caller:
+    """Return who sent a request to call something of the plugin that its path names.
+
+    Raises:
+        Unauthenticated, RateLimited: as `holder_of`.
+        Forbidden: also a key that is for other plugins, and does not learn whether there is this.
+    """
+    caller = await holder_of(Scope.CALL, request)
+    check_plugin(caller, request.path_params["name"])
+    return caller
+
+
 def still_holds(request: Request, caller: Caller, scope: Scope) -> Callable[[], Awaitable[bool]]:
     """Return what tells whether the key that a request came with is still one with ``scope``."""
 

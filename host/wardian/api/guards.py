@@ -25,6 +25,7 @@ from wardian.tenants.rates import Rate, Standing
 KEY_EXPIRES = b"wardian-key-expires"
 """The header that says when the key of a request expires, once that is not far."""
 
+_COUNTED = "request_counted"
 _POLICY, _LEFT = b"ratelimit-policy", b"ratelimit"
 
 
@@ -60,14 +61,17 @@ def _remember(caller: Caller) -> None:
 
 
 async def admitted(request: Request) -> Caller | None:
-    """Return who sent a request, as `authenticated` does, and count it as one request.
+    """Return who sent a request, as `authenticated` does, and count it as one request: once, also
+    where it passes several who ask.
 
     Raises:
         RateLimited: also when its key, or its tenant, made too many requests.
     """
     caller = await authenticated(request)
-    if caller is not None:
+    state = request.scope["state"]
+    if caller is not None and _COUNTED not in state:
         charge(request, caller)
+        state[_COUNTED] = True
     return caller
 
 

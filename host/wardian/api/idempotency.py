@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wardian.api.guards import authenticated
+from wardian.api.guards import admitted
 from wardian.api.identity import header_of
 from wardian.api.problems import on_wardian_error
 from wardian.errors import InvalidArguments, WardianError
@@ -72,7 +72,8 @@ class OnceOnly:
     async def _once(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = key_of(scope)
         request = Request(scope, receive)
-        caller = await authenticated(request)
+        # Before its body is read: what is answered from memory is a request, too.
+        caller = await admitted(request)
         if caller is None:  # which every route refuses in its own words
             await self._app(scope, receive, send)
             return

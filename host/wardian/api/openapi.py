@@ -113,6 +113,7 @@ from wardian.runtime.trust_views import (
 )
 from wardian.runtime.vault_upkeep import DataKeyView, VaultView
 from wardian.tenants import KeyView, NewKey, TenantLimits, TenantView
+from wardian.tenants.scopes import may_call
 from wardian.vault import CredentialView
 from wardian.vault.rekeying import Rekeyed
 from wardian.vault.rotation import Rotated
@@ -314,7 +315,7 @@ async def openapi(
     tenant = caller.tenant if caller else settings.default_tenant
     if caller or describes_publicly(settings):
         for plugin, functions in sorted((await host.all_functions(tenant)).items()):
-            if caller and caller.plugins is not None and plugin not in caller.plugins:
+            if caller and not may_call(plugin, caller.scopes):
                 continue
             document["tags"].append({"name": _tag(plugin)})
             for function in functions.values():
@@ -326,6 +327,8 @@ async def openapi(
                 document["paths"][path] = {"post": operation}
                 document["paths"][v2.path_of(path)] = {"post": in_v2}
         for plugin, operations in sorted((await host.served.operations(tenant)).items()):
+            if caller and not may_call(plugin, caller.scopes):
+                continue
             for served in operations:
                 at = served_path(plugin, served.path)
                 operation, method = served_operation(plugin, served), served.method.lower()

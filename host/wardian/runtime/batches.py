@@ -53,6 +53,7 @@ class BatchOrder:
         deadline_seconds: after which what runs is stopped, and nothing more begun.
         stop_at_first_failure: whether that is done as soon as one call has failed.
         subject, scopes, correlation_id, traceparent: as of a single call.
+        check: asked before each call; what it raises, that call ends with, and is not begun.
     """
 
     calls: Sequence[BatchCall]
@@ -62,6 +63,7 @@ class BatchOrder:
     scopes: Collection[str] | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
+    check: Callable[[], Awaitable[Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +268,8 @@ class _Batch(Generic[T]):
     async def _call(self, call: BatchCall, call_id: str) -> CallOutcome:
         order = self._order
         async with self._places:
+            if order.check is not None:
+                await order.check()
             request = CallRequest(
                 function=call.function,
                 arguments=call.arguments,

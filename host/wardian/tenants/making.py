@@ -14,7 +14,7 @@ from wardian.crypto.tokens import new_token
 from wardian.errors import InvalidArguments
 from wardian.storage.rows import FoundKeyRow, KeyRow, now
 from wardian.tenants.ports import Change
-from wardian.tenants.scopes import Bounds, Caller, Scope, scopes_with
+from wardian.tenants.scopes import OF_PLUGIN, Bounds, Caller, Scope, scopes_with
 from wardian.tenants.terms import (
     KeyTerms,
     checked_description,
@@ -26,6 +26,10 @@ from wardian.tenants.terms import (
 PREFIX_CHARS = 8
 _NAME_CHARS = 100
 _NO_TERMS = KeyTerms()
+
+_TAKEN = frozenset({"host", "events", "schedule"})
+_TAKEN_BEFORE = ("plugin:", "webhook:")
+"""By these the host itself is known, and who calls for it: to plugins, and in the audit trail."""
 
 
 class KeyView(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +86,10 @@ def make_key(
         raise InvalidArguments(
             f"An API key needs a name of 1 to {_NAME_CHARS} printable characters.", path="name"
         )
-    wanted, known = sorted(set(scopes)), [*Scope, *sorted(set(further) - set(Scope))]
+    _check_own(name)
+    # What reads as a plugin of a key is no scope, whatever plugin requires it.
+    others = {scope for scope in further if not scope.startswith(OF_PLUGIN)} - set(Scope)
+    wanted, known = sorted(set(scopes)), [*Scope, *sorted(others)]
     unknown = [scope for scope in wanted if scope not in known]
     if unknown or not wanted:
         raise InvalidArguments(
@@ -104,6 +111,14 @@ def make_key(
         networks=checked_networks(terms.networks),
     )
     return row, secret
+
+
+def _check_own(name: str) -> None:
+    if name in _TAKEN or name.startswith(_TAKEN_BEFORE):
+        raise InvalidArguments(
+            f"An API key cannot be named {name!r}: that is what the host calls its own doing.",
+            path="name",
+        )
 
 
 def caller_of(found: FoundKeyRow, until: datetime | None) -> Caller:

@@ -15,12 +15,11 @@ from starlette.types import Scope as RequestScope
 from wardian.api.answers import LARGE_OUTPUT, answer, answers
 from wardian.api.bodies import body_of
 from wardian.api.calling import called, kept_since, while_connected
-from wardian.api.dependencies import Host, Reader, holder_of
+from wardian.api.dependencies import Host, Reader, invoker_of
 from wardian.policy.usage import Usage
 from wardian.runtime.enhancements import OfferedFunction
 from wardian.runtime.host import CallOutcome
 from wardian.sandbox import to_json
-from wardian.tenants import Scope
 
 CALL_PATH = "/api/v1/plugins/{name}/functions/{function:path}"
 
@@ -65,7 +64,7 @@ call_route = Route(CALL_PATH, CallEndpoint(), methods=["POST"], name="call")
 
 
 async def _call(request: Request) -> Response:
-    caller = await holder_of(Scope.CALL, request)
+    caller = await invoker_of(request)
     wanted = await body_of(request, CallRequest)
     outcome = await while_connected(
         request.receive, called(request, caller, wanted.arguments, wanted.limits)

@@ -15,8 +15,9 @@ from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, Host, SettingsInForce
 from wardian.api.preconditions import KeysMatch, tag_of
 from wardian.errors import Forbidden
+from wardian.runtime.host import PluginHost
 from wardian.storage.revisions import Kind
-from wardian.tenants import KeyChange, KeyTerms, KeyView, NewKey
+from wardian.tenants import Caller, KeyChange, KeyTerms, KeyView, NewKey
 from wardian.tenants.keys import OVERLAP, OVERLAP_MAX
 from wardian.tenants.terms import LIFE_MAX, check_may_give
 
@@ -119,6 +120,7 @@ async def change_key(request: Request, host: Host, caller: Admin, key_id: str) -
 async def rotate_key(request: Request, host: Host, caller: Admin, key_id: str) -> Response:
     """Give a key another token; the one before holds beside it for a while."""
     wanted = await body_of(request, KeyRotation)
+    await _check_may_rotate(host, caller, key_id)
     made = await host.keys.rotate(
         key_id,
         caller.tenant,
@@ -134,6 +136,13 @@ async def revoke_key(host: Host, caller: Admin, _: KeysMatch, key_id: str) -> Re
     """Revoke a key; it is refused from the next request on. `If-Match` has the list's `ETag`."""
     await host.keys.revoke(key_id, caller.tenant, actor=caller.key_name)
     return Response(status_code=204)
+
+
+async def _check_may_rotate(host: PluginHost, caller: Caller, key_id: str) -> None:
+    """Check that nobody has a token of a key that it could not have made."""
+    found = [each for each in await host.keys.list(caller.tenant) if each.id == key_id]
+    for key in found:
+        check_may_give(caller, key.scopes, key.networks)
 
 
 def _seconds(life: float | None) -> timedelta | None:

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from wardian.api.answers import LARGE_OUTPUT, answer
 from wardian.api.bodies import body_of, received
 from wardian.api.calling import while_connected
-from wardian.api.dependencies import check_plugin, holder_of
+from wardian.api.dependencies import invoker_of
 from wardian.api.identity import trace_of
 from wardian.crypto.identifiers import new_id
 from wardian.errors import InvalidArguments
@@ -29,7 +29,6 @@ from wardian.runtime.served import (
 )
 from wardian.sandbox import to_json
 from wardian.tenants import Caller
-from wardian.tenants import Scope as KeyScope
 
 SERVED_PATH = "/api/v1/plugins/{name}/api/{path:path}"
 CALL_ID = "Wardian-Call-Id"
@@ -52,8 +51,7 @@ served_route = Route(SERVED_PATH, ServedEndpoint(), methods=list(METHODS), name=
 
 
 async def _serve(request: Request) -> Response:
-    caller = await holder_of(KeyScope.CALL, request)
-    check_plugin(caller, request.path_params["name"])
+    caller = await invoker_of(request)
     # Before anything is looked for, as for a call: what is no JSON is refused whatever there is.
     body = await _body(request)
     host: PluginHost = request.app.state.host

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from wardian.api.answers import LARGE_OUTPUT, answers, takes
 from wardian.api.bodies import body_of, decode
 from wardian.api.calling import while_connected
 from wardian.api.dependencies import Host, Invoker
-from wardian.api.guards import charge
+from wardian.api.guards import authenticated, charge
 from wardian.api.identity import trace_of
 from wardian.api.v2.outcomes import Outcome, call_answer, outcome_of_error
 from wardian.errors import InvalidArguments
@@ -143,6 +144,8 @@ def _order(request: Request, caller: Caller, asked: _Asked, calls: list[BatchCal
         scopes=caller.scopes,
         correlation_id=request.state.request_id,
         traceparent=trace_of(request.headers)[0],
+        # A batch may take long, and its key may be revoked meanwhile.
+        check=partial(authenticated, request),
     )
 
 

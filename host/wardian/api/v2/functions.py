@@ -17,7 +17,7 @@ from starlette.types import Scope as RequestScope
 from wardian.api.answers import LARGE_OUTPUT, answer
 from wardian.api.bodies import body_of
 from wardian.api.calling import called, kept_since, while_connected
-from wardian.api.dependencies import holder_of
+from wardian.api.dependencies import invoker_of
 from wardian.api.identity import trace_of
 from wardian.api.problems import described, respond
 from wardian.api.streams import HEARTBEAT_SECONDS, Streams
@@ -28,7 +28,7 @@ from wardian.errors import CallError, InvalidArguments, WardianError
 from wardian.runtime.call_lines import lines_of_call
 from wardian.runtime.host import CallOutcome, PluginHost
 from wardian.runtime.jobs import JobOrder
-from wardian.tenants import Caller, Scope
+from wardian.tenants import Caller
 
 CALL_PATH = "/api/v2/plugins/{name}/functions/{function:path}"
 JOB_PATH = "/api/v2/jobs/{id}"
@@ -59,7 +59,7 @@ call_route = Route(CALL_PATH, CallEndpoint(), methods=["POST"], name="call-v2")
 
 
 async def _respond(request: Request) -> Response:
-    caller = await holder_of(Scope.CALL, request)
+    caller = await invoker_of(request)
     wanted = await body_of(request, CallRequestV2)
     wish = wish_of(request.scope)
     if wish is Wish.QUEUED:
