@@ -79,6 +79,21 @@ async def test_a_job_runs_with_its_key_s_plugins_as_they_are_then(tmp_path: Path
         assert not made.executor.jobs
 
 
+async def test_one_key_cannot_fill_the_queue_of_jobs_for_the_others(tmp_path: Path) -> None:
+    async with hosting(tmp_path / "data", job_waiting_max=4) as (made, connect):
+        greedy, other = [
+            await made.host.keys.create(name, ["call"], "default") for name in ("greedy", "other")
+        ]
+
+        async def asked(token: str) -> int:
+            async with connect(token) as client:
+                answer = await client.post(call_of("stores", "v2"), json={}, headers=LATER)
+                return answer.status_code
+
+        assert [await asked(greedy.token) for _ in range(3)] == [202, 202, 429]
+        assert [await asked(other.token) for _ in range(2)] == [202, 202]
+
+
 async def test_a_plugin_cannot_require_a_scope_that_reads_as_another_plugin(
     tmp_path: Path,
 ) -> None:
