@@ -257,10 +257,11 @@ class Settings(BaseSettings):
     unless set it is half of `WARDIAN_WORKERS_MAX`."""
 
     job_waiting_max: _Count = 1_000
-    """Jobs of one tenant that may wait; the next are refused with status 429 and `Retry-After`."""
+    """Jobs of one tenant that may wait, half of them of one key; the next are refused with status
+    429 and `Retry-After`."""
 
     job_waiting_bytes_max: _Count = 64 * MIB
-    """What may be stored of what they were asked, together."""
+    """What may be stored of what they were asked, together; half of it of one key."""
 
     job_drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10.0
     """How long a host that stops lets its jobs go on. Those that have not ended by then are run

@@ -19,6 +19,7 @@ from wardian.api.app import app_over
 from wardian.errors import InvalidArguments
 from wardian.plugins.archive import write_archive
 from wardian.settings import Settings
+from wardian.storage.tenants import KeyRepository
 from wardian.tenants import KeyTerms
 
 pytestmark = pytest.mark.anyio
@@ -77,6 +78,21 @@ async def test_a_job_runs_with_its_key_s_plugins_as_they_are_then(tmp_path: Path
             ended = await jobbing.jobs.wait(view.id, seconds=30)
         assert (ended.state, ended.error) == ("failed", "forbidden")
         assert not made.executor.jobs
+
+
+async def test_one_key_cannot_fill_the_queue_of_jobs_for_the_others(tmp_path: Path) -> None:
+    async with hosting(tmp_path / "data", job_waiting_max=4) as (made, connect):
+        greedy, other = [
+            await made.host.keys.create(name, ["call"], "default") for name in ("greedy", "other")
+        ]
+
+        async def asked(token: str) -> int:
+            async with connect(token) as client:
+                answer = await client.post(call_of("stores", "v2"), json={}, headers=LATER)
+                return answer.status_code
+
+        assert [await asked(greedy.token) for _ in range(3)] == [202, 202, 429]
+        assert [await asked(other.token) for _ in range(2)] == [202, 202]
 
 
 async def test_a_plugin_cannot_require_a_scope_that_reads_as_another_plugin(
@@ -203,3 +219,17 @@ async def test_no_key_goes_by_a_name_of_the_host_s_own(tmp_path: Path, name: str
         answer = await admin.post(KEYS, json={"name": name, "scopes": ["admin"]})
         assert answer.status_code == 400, answer.text
         assert answer.json()["path"] == "name"
+
+
+async def test_a_key_from_before_that_is_named_like_the_host_leaves_its_trace(
+    tmp_path: Path,
+) -> None:
+    async with hosting(tmp_path / "data") as (made, connect):
+        key = await made.host.keys.create("old", ["admin"], "default")
+        async with made.parts.database.transaction() as connection:
+            await KeyRepository(connection, "default").change(key.id, {"name": "host"})
+        async with connect(key.token) as client:
+            gone = await client.delete("/api/v1/plugins/weather")
+            assert gone.is_success, gone.text
+        entry = (await made.host.audit.page(limit=1)).entries[0]
+        assert (entry.actor, entry.key_id, entry.layer) == ("host", key.id, "scope:admin")

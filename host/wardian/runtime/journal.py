@@ -153,9 +153,16 @@ class Change:
         await self._tell(topic, {noun: subject, "actor": self.actor, **detail})
 
     async def _write(self, action: str, subject: str, detail: Mapping[str, Any]) -> None:
-        # What the host does by itself comes from no request, though one may have led to it.
-        source = None if self.actor == HOST else origin()
-        await self._append(self._entry(action, subject, detail, source))
+        await self._append(self._entry(action, subject, detail, self._source()))
+
+    def _source(self) -> Origin | None:
+        """Return from where a change comes; what the host does by itself comes from no request,
+        though one may have led to it."""
+        found = origin()
+        if self.actor != HOST:
+            return found
+        # No key is given this name any more, and one from before does not pass for the host.
+        return found if found is not None and found.key_name == HOST else None
 
     def _entry(
         self, action: str, subject: str, detail: Mapping[str, Any], source: Origin | None

@@ -8,7 +8,7 @@ whatever else is to become of it is decided by whoever changes that first.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -39,8 +40,12 @@ _IS_OPEN = _J.state.in_([QUEUED, RUNNING])
 
 _FIND = select(*_ROW).where(mine(jobs, _J.id == OF_ID))
 _OUTCOME = select(_J.outcome).where(mine(jobs, _J.id == OF_ID))
+_OWN = _J.api_key_id == bindparam("of_key")
 _LOAD = select(
-    func.count(_J.id).label("count"), func.coalesce(func.sum(_J.request_bytes), 0).label("size")
+    func.count(_J.id).label("count"),
+    func.coalesce(func.sum(_J.request_bytes), 0).label("size"),
+    func.count(case((_OWN, 1))).label("own_count"),
+    func.coalesce(func.sum(case((_OWN, _J.request_bytes))), 0).label("own_size"),
 ).where(mine(jobs, _J.state == QUEUED))
 _MAY_BEGIN = and_(_J.state == QUEUED, _J.not_before <= AT)
 _WAITING = (
@@ -93,6 +98,17 @@ _RENEW = (
 _HELD = select(_J.call_id).where(_IS_HELD)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How many jobs of a tenant wait, and how many bytes of requests they have; ``own`` are those
+    of one key among them."""
+
+    count: int
+    size: int
+    own_count: int
+    own_size: int
+
+
 class JobRepository:
     """The jobs of one tenant, over one open transaction."""
 
@@ -100,11 +116,11 @@ class JobRepository:
         self._connection = connection.of(tenant)
         self._tenant = tenant
 
-    async def load(self) -> tuple[int, int]:
-        """Return how many jobs wait, and how many bytes of requests they have."""
-        found = await self._connection.execute(_LOAD, {"in_tenant": self._tenant})
-        row = found.mappings().one()
-        return int(row["count"]), int(row["size"])
+    async def load(self, api_key_id: str | None) -> Load:
+        """Return what waits, and what of it was asked for with a key."""
+        given = {"in_tenant": self._tenant, "of_key": api_key_id}
+        row = (await self._connection.execute(_LOAD, given)).mappings().one()
+        return Load(**{name: int(number) for name, number in row.items()})
 
     async def add(self, row: JobRow, request: bytes) -> None:
         """Queue a job."""

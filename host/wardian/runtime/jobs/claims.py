@@ -19,7 +19,7 @@ from wardian.runtime.jobs.orders import JobPolicy, JobState
 from wardian.runtime.jobs.stored import StoredOutcome, encode_outcome
 from wardian.runtime.journal import Change, Journal
 from wardian.storage import Database
-from wardian.storage.jobs import JobRepository
+from wardian.storage.jobs import JobRepository, Load
 from wardian.storage.rows import JobRow, QueuedRow
 
 PUT_OFF = timedelta(seconds=1)
@@ -67,11 +67,11 @@ class Claims:
 
         Raises:
             RateLimited: as many of the tenant wait as may, or as many bytes of what they were
-                asked.
+                asked; or half of that, all of the same key.
         """
         async with self._database.transaction() as connection:
             repository = JobRepository(connection, tenant)
-            self._check_room(*await repository.load(), len(request))
+            self._check_room(await repository.load(row.api_key_id), len(request))
             await repository.add(row, request)
 
     async def take(self, tenant: str, most: int) -> list[Claimed]:
@@ -141,20 +141,13 @@ class Claims:
             error = Cancelled(f"{actor} cancelled the job.")
             return await ending.end(row, JobState.CANCELLED, StoredOutcome.of_error(error))
 
-    def _check_room(self, count: int, size: int, more: int) -> None:
-        policy = self._policy
-        if count >= policy.waiting_max:
-            raise RateLimited(
-                f"{count:,} jobs of this tenant wait, which is as many as may "
-                "(WARDIAN_JOB_WAITING_MAX). Try again later.",
-                retry_after_seconds=RETRY_AFTER_SECONDS,
-            )
-        if size + more > policy.waiting_bytes_max:
-            raise RateLimited(
-                f"What was asked of jobs that wait has {size:,} bytes, with this one more than "
-                f"{policy.waiting_bytes_max:,} (WARDIAN_JOB_WAITING_BYTES_MAX). Try again later.",
-                retry_after_seconds=RETRY_AFTER_SECONDS,
-            )
+    def _check_room(self, load: Load, more: int) -> None:
+        most, bytes_most = self._policy.waiting_max, self._policy.waiting_bytes_max
+        _check_share("tenant", load.count, most, load.size + more, bytes_most)
+        # One key leaves room for the others, as it does for streams.
+        share, bytes_share = max(1, most // 2), bytes_most // 2
+        own = load.own_size + more if load.own_count else 0
+        _check_share("API key", load.own_count, share, own, bytes_share)
 
 
 class _Ending:
@@ -204,6 +197,21 @@ class _Ending:
         )
         await self._change.note_job(state.value, row.id, _told(ended))
         return ended
+
+
+def _check_share(whose: str, count: int, most: int, size: int, bytes_most: int) -> None:
+    if count >= most:
+        raise RateLimited(
+            f"{count:,} jobs of this {whose} wait, which is as many as may "
+            "(WARDIAN_JOB_WAITING_MAX). Try again later.",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
+    if size > bytes_most:
+        raise RateLimited(
+            f"What was asked of jobs of this {whose} that wait has, with this one, {size:,} bytes: "
+            f"more than {bytes_most:,} (WARDIAN_JOB_WAITING_BYTES_MAX). Try again later.",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
 
 
 def no_such_job(job_id: str) -> NotFound:
