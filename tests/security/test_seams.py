@@ -233,3 +233,20 @@ async def test_a_key_from_before_that_is_named_like_the_host_leaves_its_trace(
             assert gone.is_success, gone.text
         entry = (await made.host.audit.page(limit=1)).entries[0]
         assert (entry.actor, entry.key_id, entry.layer) == ("host", key.id, "scope:admin")
+
+
+async def test_a_package_is_not_read_of_a_key_that_may_install_nothing(tmp_path: Path) -> None:
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(8):
+            read += 1
+            yield b"x" * 65_536
+
+    async with hosting(tmp_path / "data") as (made, connect):
+        key = await made.host.keys.create("weak", ["call", "read"], "default")
+        headers = {"Idempotency-Key": "one", "Content-Type": "application/zip"}
+        async with connect(key.token) as client:
+            answer = await client.post("/api/v1/plugins", content=body(), headers=headers)
+        assert (answer.status_code, read) == (403, 0), answer.text

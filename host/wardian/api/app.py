@@ -128,7 +128,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     # The last one added is the outermost.
     app.add_middleware(RouteAhead, routes=calls)
     app.add_middleware(Validators)
-    app.add_middleware(OnceOnly)
+    app.add_middleware(OnceOnly, is_upload=_is_upload)
     app.add_middleware(BodyCap, bytes_max=_bytes_max(settings))
     app.add_middleware(UnhandledFaults)
     going = versions.deprecated(versions.VERSIONS)
@@ -186,11 +186,14 @@ def _v2() -> APIRouter:
     return api
 
 
+def _is_upload(scope: Scope) -> bool:
+    return scope["method"] == "POST" and UPLOAD_PATH.fullmatch(scope["path"]) is not None
+
+
 def _bytes_max(settings: Settings) -> Callable[[Scope], int]:
     def of(scope: Scope) -> int:
         if HOOK_PATH.fullmatch(scope["path"]):
             return settings.hook_bytes_max
-        is_upload = scope["method"] == "POST" and UPLOAD_PATH.fullmatch(scope["path"])
-        return settings.upload_bytes_max if is_upload else settings.body_bytes_max
+        return settings.upload_bytes_max if _is_upload(scope) else settings.body_bytes_max
 
     return of

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -24,6 +25,7 @@ from wardian.policy.secret import Secret
 from wardian.runtime.host import PluginHost
 from wardian.runtime.idempotency import Claim, Idempotency
 from wardian.runtime.sealed_answers import Asked, KeptAnswer
+from wardian.tenants import Scope as KeyScope
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -56,8 +58,10 @@ class OnceOnly:
     its client goes away: that is what the client has the key for.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, is_upload: Callable[[Scope], bool]) -> None:
+        """``is_upload`` tells of requests whose bodies are large, and for administrators alone."""
         self._app = app
+        self._is_upload = is_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _concerns(scope):
@@ -74,7 +78,10 @@ class OnceOnly:
         request = Request(scope, receive)
         # Before its body is read: what is answered from memory is a request, too.
         caller = await admitted(request)
-        if caller is None:  # which every route refuses in its own words
+        may_send = caller is not None and (
+            caller.holds(KeyScope.ADMIN) or not self._is_upload(scope)
+        )
+        if caller is None or not may_send:  # which every route refuses in its own words, unread
             await self._app(scope, receive, send)
             return
         body = await _received(receive)
