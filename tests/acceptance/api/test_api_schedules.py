@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import httpx
@@ -38,6 +39,9 @@ arguments = { a = 1, b = 0 }
 @pytest.fixture
 async def adding(host: PluginHost) -> AsyncIterator[str]:
     await host.install(package("adding", guest("calculator"), LINES))
+    async with asyncio.timeout(30):  # it is planned as soon as the scheduler hears of it
+        while (await host.schedules.find("adding", "adds")).next_run is None:
+            await asyncio.sleep(0.01)
     yield f"{SCHEDULES}/adding/adds"
     await host.uninstall("adding")
 
