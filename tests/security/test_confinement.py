@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,7 @@ from security.attacks import (
 from wardian.runtime.executor.zygote import Zygote
 from wardian.worker import kernel
 from wardian.worker.bpf import NEWEST_CALL
+from wardian.worker.confinement import MAX_DESCRIPTORS
 from wardian.worker.profiles import RULES, Profile
 from zygotes import NOBODY
 
@@ -184,6 +185,21 @@ async def test_a_worker_has_its_socket_and_nothing_else_of_the_broker(folder: Pa
 
     standard_three, socket_and_statm = 3, 2
     assert len(held) == standard_three + socket_and_statm
+
+
+async def test_a_worker_of_a_broker_with_many_descriptors_has_no_more(folder: Path) -> None:
+    with ExitStack() as held:
+        for _ in range(2 * MAX_DESCRIPTORS):
+            held.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        async with besieged(folder, "hostile") as (zygote, _), puppet_of(zygote) as puppet:
+            open_ones = [
+                number
+                for number in range(4 * MAX_DESCRIPTORS)
+                if await puppet.make(CALLS["fcntl"], number, 1) != Refused("EBADF")
+            ]
+
+    assert len(open_ones) == 5
+    assert max(open_ones) < MAX_DESCRIPTORS
 
 
 @root_only

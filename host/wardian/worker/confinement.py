@@ -32,6 +32,8 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 
 MAX_DESCRIPTORS = 64
+ALL_DESCRIPTORS = 1 << 20
+"""More than a process may have; the kernel closes a range at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,12 +152,12 @@ class Confinement:
 
 
 def _close_others(keep: set[int]) -> None:
-    """The limit on descriptors is low, so that ranges up to it are soon closed."""
+    """Close all that was inherited: one may be far above the limit, which came after it."""
     first = 3
     for descriptor in sorted(keep):
         os.closerange(first, descriptor)
         first = max(first, descriptor + 1)
-    os.closerange(first, MAX_DESCRIPTORS)
+    os.closerange(first, ALL_DESCRIPTORS)
 
 
 def _limit(which: int, value: int) -> None:

@@ -238,6 +238,8 @@ def _launch(
 
     def place_control() -> None:
         os.dup2(control_fd, child.CONTROL_DESCRIPTOR)
+        if control_fd != child.CONTROL_DESCRIPTOR:
+            os.set_inheritable(control_fd, False)  # else it has the socket by two numbers
 
     return subprocess.Popen(
         [sys.executable, "-I", "-c", program, paths, entry, str(code)],
