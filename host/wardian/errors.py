@@ -457,6 +457,18 @@ class Unavailable(WardianError):
     type = "unavailable"
 
 
+class AgentUnavailable(Unavailable):
+    """There are agents for it, and none of them answered or could be asked."""
+
+    type = "agent-unavailable"
+
+
+class BudgetExceeded(WardianError):
+    """The tenant has less left of what it may spend on agents than the question could cost."""
+
+    type = "budget-exceeded"
+
+
 class HostUnusable(WardianError):
     """The host cannot work with these settings on this machine."""
 

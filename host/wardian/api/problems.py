@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wardian.api.answers import LARGE_OUTPUT
 from wardian.errors import (
     AnswerNotKept,
+    BudgetExceeded,
     BuildFailed,
     CallError,
     Cancelled,
@@ -114,6 +115,7 @@ STATUS: dict[type[WardianError], int] = {
     WebhookRefused: 401,
     WebhookFailed: 500,
     Unavailable: 503,
+    BudgetExceeded: 402,
     HostUnusable: 503,
     BuildFailed: 422,
     Cancelled: 409,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from wardian.plugins.agents import Agent
 from wardian.plugins.documents import JsonObject
 from wardian.plugins.enhancements import ENHANCEMENTS_MAX, Enhancement
 from wardian.plugins.faults import refusal
@@ -139,6 +140,10 @@ class Manifest(Table):
             description="What the host does around its functions.",
         ),
     ] = ()
+    agent: Annotated[
+        Agent | None,
+        Field(description="What the host has to know to choose it, if it is an agent."),
+    ] = None
     health_check: Annotated[
         HealthCheck | None, Field(description="When the host asks whether it is well.")
     ] = None
