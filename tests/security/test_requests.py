@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from starlette.types import ASGIApp, Message
 
 from apis import clients, serving
 from hosts import FakeHost, fake_host, package
@@ -158,6 +159,68 @@ async def test_no_route_takes_what_is_compressed_or_larger_than_its_cap(tmp_path
 
 MIB = 1024**2
 GIGABYTE = 1024**3
+
+
+class Unended:
+    """A request of whose body the last byte never comes."""
+
+    def __init__(self, app: ASGIApp, key: str, size: int) -> None:
+        self.status: int | None = None
+        self.headers: dict[bytes, bytes] = {}
+        self._pieces = [b" " * size]
+        self._known = asyncio.Event()
+        authorization = (b"authorization", f"Bearer {key}".encode())
+        scope = {
+            "type": "http", "method": "POST", "path": CALL, "raw_path": CALL.encode(),
+            "query_string": b"", "root_path": "", "scheme": "http", "http_version": "1.1",
+            "headers": [authorization, (b"content-type", JSON.encode())],
+            "client": ("127.0.0.1", 1), "server": ("h", 80),
+        }  # fmt: skip
+        self._task = asyncio.create_task(app(scope, self._receive, self._send))  # type: ignore[arg-type]
+
+    async def outcome(self) -> int | None:
+        """Return what it was answered; None once the host waits for the rest."""
+        await self._known.wait()
+        return self.status
+
+    async def go_away(self) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _receive(self) -> Message:
+        if self._pieces:
+            return {"type": "http.request", "body": self._pieces.pop(), "more_body": True}
+        self._known.set()
+        return await asyncio.get_running_loop().create_future()
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = dict(message["headers"])
+
+
+async def test_whoever_ends_no_body_holds_a_bounded_part_of_the_memory(tmp_path: Path) -> None:
+    sizes = {"body_bytes_max": MIB, "upload_bytes_max": MIB, "bodies_bytes_max": 16 * MIB}
+    async with open_host_for(tmp_path / "data", **sizes) as (made, settings):
+        await made.host.install(package())
+        app = app_over(made.host, settings)
+        keys = [(await made.host.keys.create("k", ["call"], "default")).token for _ in range(3)]
+        opened: list[Unended] = []
+        # A key has a quarter, and a tenant a half; of each body what is small is not counted.
+        for key, held in zip(keys, (4, 4, 0), strict=True):
+            bodies = [Unended(app, key, MIB - 1) for _ in range(8)]
+            found = [await each.outcome() for each in bodies]
+            assert (found.count(None), found.count(503)) == (held, 8 - held)
+            assert all(b"retry-after" in each.headers for each in bodies if each.status)
+            opened += bodies
+        async with clients(made.host, settings)(keys[0]) as client:
+            assert (await client.post(CALL, json={})).status_code == 200
+        for each in opened:
+            await each.go_away()
+        again = Unended(app, keys[2], MIB - 1)
+        assert await again.outcome() is None
+        await again.go_away()
 
 
 async def pour(writer: asyncio.StreamWriter, piece: bytes) -> int:
