@@ -161,6 +161,49 @@ MIB = 1024**2
 GIGABYTE = 1024**3
 
 
+NO_VALUES = [
+    "\0",
+    "1e999",
+    "-1",
+    "18446744073709551616",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+]
+"""What one or the other kind of parameter, or a database, may have no place for."""
+
+
+@pytest.mark.usefixtures("on_both_databases")
+async def test_no_parameter_of_a_query_is_a_fault_of_the_host(tmp_path: Path) -> None:
+    found = []
+    async with (
+        open_host_for(tmp_path / "data") as (made, settings),
+        clients(made.host, settings)(key_of(made)) as client,
+    ):
+        await made.host.install(package())
+        for method, path, operation in operations():
+            if method != "GET" or path.endswith("/stream"):
+                continue
+            for parameter in operation.get("parameters", ()):
+                if parameter.get("in") != "query":
+                    continue
+                for value in NO_VALUES:
+                    query = {parameter["name"]: value}
+                    answer = await client.get(filled(path), params=query)
+                    if answer.status_code >= 500:
+                        found.append((path, query))
+    assert found == []
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_no_key_expires_at_a_moment_that_there_is_not_in_utc(
+    tmp_path: Path, moment: str
+) -> None:
+    async with administered(tmp_path / "data") as client:
+        body = {"name": "k", "scopes": ["call"], "expires_at": moment}
+        answer = await client.post("/api/v1/keys", json=body)
+    assert (answer.status_code, answer.json()["path"]) == (400, "expires_at")
+
+
 class Unended:
     """A request of whose body the last byte never comes."""
 
