@@ -166,6 +166,7 @@ NO_VALUES = [
     "1e999",
     "-1",
     "18446744073709551616",
+    "-18446744073709551616",
     "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:59:59-14:00",
 ]
@@ -192,6 +193,17 @@ async def test_no_parameter_of_a_query_is_a_fault_of_the_host(tmp_path: Path) ->
                     if answer.status_code >= 500:
                         found.append((path, query))
     assert found == []
+
+
+@pytest.mark.usefixtures("on_both_databases")
+@pytest.mark.parametrize("to", [2**63, 2**70, -(2**70)])
+async def test_no_number_of_a_change_is_a_fault_of_the_host(tmp_path: Path, to: int) -> None:
+    async with open_host_for(tmp_path / "data") as (made, settings):
+        await made.host.install(package())
+        async with clients(made.host, settings)(key_of(made)) as client:
+            for path in ("/api/v1/config", "/api/v1/plugins/stores/config"):
+                answer = await client.post(f"{path}/revert", json={"to": to})
+                assert answer.status_code in (400, 404), answer.text
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])

@@ -43,7 +43,6 @@ from wardian.storage.rows import ScopeRow
 from wardian.tenants.tenants import require_tenant
 
 PAGE_MAX = 100
-POSITIONS_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,9 +205,7 @@ class Configuration:
                 plugin = await read_installed(connection, tenant, name)
                 schema = plugin.manifest.config_schema
             repository = ConfigRepository(connection, tenant)
-            # Past what a position can be, every one is before it.
-            start = None if before is None or before > POSITIONS_MAX else before
-            rows = await repository.history(name or TENANT_WIDE, limit=limit + 1, before=start)
+            rows = await repository.history(name or TENANT_WIDE, limit=limit + 1, before=before)
         shown = rows[:limit]
         return HistoryPage(
             entries=await asyncio.to_thread(entries_of, shown, schema),
