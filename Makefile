@@ -66,7 +66,7 @@ contract: $(VENV)/dev.stamp ## Derive the contract's data from wit/.
 docs: $(VENV)/dev.stamp ## Write docs/reference from the code.
 	@$(BIN)/python docs/generate.py
 
-freeze: $(VENV)/dev.stamp ## Take what was added to the HTTP API into docs/reference/openapi-v1.json.
+freeze: $(VENV)/dev.stamp ## Take what was added to the HTTP API into docs/reference/openapi-v*.json.
 	@$(BIN)/python docs/freeze.py
 
 clean: ## Remove what was built and installed; the data directory stays.

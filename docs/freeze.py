@@ -1,8 +1,9 @@
 """Renew the frozen documents of the HTTP API: ``python docs/freeze.py``.
 
-docs/reference/openapi-v1.json is what version 1 promises: paths, parameters, schemas and statuses,
-without prose. A test compares it with the code. What was added is taken into it by this command;
-what breaks those who rely on it is told, and nothing is written, unless ``--breaking`` says so.
+docs/reference/openapi-v1.json is what version 1 promises, and so for each version: paths,
+parameters, schemas and statuses, without prose. A test compares it with the code. What was added is
+taken into it by this command; what breaks those who rely on it is told, and nothing is written,
+unless ``--breaking`` says so.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from wardian.api.openapi import static_document
 from wardian.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
-VERSIONS = ("v1",)
+VERSIONS = ("v1", "v2")
 
 _PROSE = ("description", "summary", "title", "tags", "operationId", "example", "examples")
 _NAMED = ("properties", "schemas", "parameters", "responses", "paths")

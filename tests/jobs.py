@@ -20,6 +20,7 @@ def jobbing_of(parts: HostParts, clock: Clock | None = None, **policy: Any) -> J
             journal=parts.journal,
             tenants=parts.tenants,
             entrance=parts.entrance,
+            telemetry=parts.telemetry,
             **time,
         ),
         JobPolicy(**({"drain": timedelta()} | policy)),

@@ -108,6 +108,10 @@ class Settings(BaseSettings):
     body_bytes_max: _Count = 16 * MIB
     """Size of any other request."""
 
+    bodies_bytes_max: _Count = 512 * MIB
+    """What the host holds at a time of the bodies of requests; half of it of one tenant, a quarter
+    with one key, and always one of the largest that there may be."""
+
     kv_bytes_max: _Count = 64 * MIB
     """What one plugin may keep in one tenant's key-value storage."""
 

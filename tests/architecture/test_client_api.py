@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 ELSEWHERE = {
     (method, "/api/v1/plugins/{name}/api/{path}"): "`request`: these are the plugin's own words"
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
-} | {("GET", "/api/v2/jobs/{job_id}/stream"): "`jobs.get(wait=…)` tells of its end"}
+}
 """Routes that the client has no method for, and why."""
 
 Json = dict[str, Any]

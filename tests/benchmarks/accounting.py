@@ -33,7 +33,7 @@ class _Nothing(Accounting):
     def __init__(self) -> None:
         pass
 
-    async def admitted(self, *arguments: object, **more: object) -> Any:
+    def at_once(self, *arguments: object, **more: object) -> Any:
         return _NO_ENTRY
 
 

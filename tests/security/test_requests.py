@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from starlette.types import ASGIApp, Message
 
 from apis import clients, serving
 from hosts import FakeHost, fake_host, package
@@ -158,6 +159,123 @@ async def test_no_route_takes_what_is_compressed_or_larger_than_its_cap(tmp_path
 
 MIB = 1024**2
 GIGABYTE = 1024**3
+
+
+NO_VALUES = [
+    "\0",
+    "1e999",
+    "-1",
+    "18446744073709551616",
+    "-18446744073709551616",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+]
+"""What one or the other kind of parameter, or a database, may have no place for."""
+
+
+@pytest.mark.usefixtures("on_both_databases")
+async def test_no_parameter_of_a_query_is_a_fault_of_the_host(tmp_path: Path) -> None:
+    found = []
+    async with (
+        open_host_for(tmp_path / "data") as (made, settings),
+        clients(made.host, settings)(key_of(made)) as client,
+    ):
+        await made.host.install(package())
+        for method, path, operation in operations():
+            if method != "GET" or path.endswith("/stream"):
+                continue
+            for parameter in operation.get("parameters", ()):
+                if parameter.get("in") != "query":
+                    continue
+                for value in NO_VALUES:
+                    query = {parameter["name"]: value}
+                    answer = await client.get(filled(path), params=query)
+                    if answer.status_code >= 500:
+                        found.append((path, query))
+    assert found == []
+
+
+@pytest.mark.usefixtures("on_both_databases")
+@pytest.mark.parametrize("to", [2**63, 2**70, -(2**70)])
+async def test_no_number_of_a_change_is_a_fault_of_the_host(tmp_path: Path, to: int) -> None:
+    async with open_host_for(tmp_path / "data") as (made, settings):
+        await made.host.install(package())
+        async with clients(made.host, settings)(key_of(made)) as client:
+            for path in ("/api/v1/config", "/api/v1/plugins/stores/config"):
+                answer = await client.post(f"{path}/revert", json={"to": to})
+                assert answer.status_code in (400, 404), answer.text
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_no_key_expires_at_a_moment_that_there_is_not_in_utc(
+    tmp_path: Path, moment: str
+) -> None:
+    async with administered(tmp_path / "data") as client:
+        body = {"name": "k", "scopes": ["call"], "expires_at": moment}
+        answer = await client.post("/api/v1/keys", json=body)
+    assert (answer.status_code, answer.json()["path"]) == (400, "expires_at")
+
+
+class Unended:
+    """A request of whose body the last byte never comes."""
+
+    def __init__(self, app: ASGIApp, key: str, size: int) -> None:
+        self.status: int | None = None
+        self.headers: dict[bytes, bytes] = {}
+        self._pieces = [b" " * size]
+        self._known = asyncio.Event()
+        authorization = (b"authorization", f"Bearer {key}".encode())
+        scope = {
+            "type": "http", "method": "POST", "path": CALL, "raw_path": CALL.encode(),
+            "query_string": b"", "root_path": "", "scheme": "http", "http_version": "1.1",
+            "headers": [authorization, (b"content-type", JSON.encode())],
+            "client": ("127.0.0.1", 1), "server": ("h", 80),
+        }  # fmt: skip
+        self._task = asyncio.create_task(app(scope, self._receive, self._send))  # type: ignore[arg-type]
+
+    async def outcome(self) -> int | None:
+        """Return what it was answered; None once the host waits for the rest."""
+        await self._known.wait()
+        return self.status
+
+    async def go_away(self) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _receive(self) -> Message:
+        if self._pieces:
+            return {"type": "http.request", "body": self._pieces.pop(), "more_body": True}
+        self._known.set()
+        return await asyncio.get_running_loop().create_future()
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = dict(message["headers"])
+
+
+async def test_whoever_ends_no_body_holds_a_bounded_part_of_the_memory(tmp_path: Path) -> None:
+    sizes = {"body_bytes_max": MIB, "upload_bytes_max": MIB, "bodies_bytes_max": 16 * MIB}
+    async with open_host_for(tmp_path / "data", **sizes) as (made, settings):
+        await made.host.install(package())
+        app = app_over(made.host, settings)
+        keys = [(await made.host.keys.create("k", ["call"], "default")).token for _ in range(3)]
+        opened: list[Unended] = []
+        # A key has a quarter, and a tenant a half; of each body what is small is not counted.
+        for key, held in zip(keys, (4, 4, 0), strict=True):
+            bodies = [Unended(app, key, MIB - 1) for _ in range(8)]
+            found = [await each.outcome() for each in bodies]
+            assert (found.count(None), found.count(503)) == (held, 8 - held)
+            assert all(b"retry-after" in each.headers for each in bodies if each.status)
+            opened += bodies
+        async with clients(made.host, settings)(keys[0]) as client:
+            assert (await client.post(CALL, json={})).status_code == 200
+        for each in opened:
+            await each.go_away()
+        again = Unended(app, keys[2], MIB - 1)
+        assert await again.outcome() is None
+        await again.go_away()
 
 
 async def pour(writer: asyncio.StreamWriter, piece: bytes) -> int:
@@ -458,7 +576,8 @@ async def test_a_key_for_some_plugins_has_to_do_with_nothing_else(tmp_path: Path
             for method, path, _ in operations():
                 if not path.startswith("/api/") or "{function}" in path:
                     continue
-                if path == "/api/versions":  # which is for everybody
+                # The first is for everybody; the others look at what each job or call is of.
+                if path == "/api/versions" or path.startswith(("/api/v2/jobs", "/api/v2/batch")):
                     continue
                 for named in (filled(path), filled(path).replace("stores", "weather")):
                     if named.startswith((mine, "/api/v1/schedules/weather/")):

@@ -66,6 +66,60 @@ async def test_a_key_for_one_plugin_has_no_job_call_another(tmp_path: Path) -> N
             assert other.status_code == 403, other.text
 
 
+async def test_a_key_for_one_plugin_has_to_do_with_the_jobs_of_that_one_alone(
+    tmp_path: Path,
+) -> None:
+    async with hosting(tmp_path / "data") as (made, connect):
+        keys = made.host.keys
+        whole = await keys.create("w", ["call"], "default")
+        limited = [
+            await keys.create("w", scopes, "default", KeyTerms(plugins=["weather"]))
+            for scopes in (["call"], ["call", "read"])
+        ]
+        async with connect(whole.token) as client:
+            asked = [
+                (await client.post(call_of(name, "v2"), json={}, headers=LATER)).json()["id"]
+                for name in ("stores", "weather")
+            ]
+        other, theirs = asked
+        for key in limited:
+            async with connect(key.token) as client:
+                mine = (await client.post(call_of("weather", "v2"), json={}, headers=LATER)).json()
+                shown = (await client.get("/api/v2/jobs")).json()["jobs"]
+                assert {each["plugin"] for each in shown} == {"weather"}
+                assert {mine["id"], theirs} <= {each["id"] for each in shown}
+                assert (await client.get("/api/v2/jobs?plugin=stores")).json()["jobs"] == []
+                assert (await client.get(f"/api/v2/jobs/{mine['id']}")).status_code == 200
+                for method, path in (
+                    ("GET", ""),
+                    ("GET", "?wait=1"),
+                    ("GET", "/result"),
+                    ("GET", "/stream"),
+                    ("DELETE", ""),
+                ):
+                    gone = await client.request(method, f"/api/v2/jobs/{other}{path}")
+                    assert gone.status_code == 404, (method, path, gone.text)
+                ended = await client.delete(f"/api/v2/jobs/{mine['id']}")
+                assert ended.json()["state"] == "cancelled"
+        async with connect(whole.token) as client:
+            assert (await client.get(f"/api/v2/jobs/{other}")).json()["state"] == "queued"
+
+
+async def test_a_key_for_one_plugin_batches_calls_of_that_one_alone(tmp_path: Path) -> None:
+    async with hosting(tmp_path / "data") as (made, connect):
+        terms = KeyTerms(plugins=["weather"])
+        key = await made.host.keys.create("w", ["call"], "default", terms)
+        calls = [{"plugin": name, "function": "run"} for name in ("weather", "stores", "none")]
+        async with connect(key.token) as client:
+            answer = await client.post("/api/v2/batch", json={"calls": calls})
+        assert answer.status_code == 200, answer.text
+        mine, *others = answer.json()["outcomes"]
+        assert "problem" not in mine
+        # Nor does it learn which others there are.
+        assert [each["problem"]["type"].rpartition("/")[2] for each in others] == ["forbidden"] * 2
+        assert len(made.executor.jobs) == 1
+
+
 async def test_a_job_runs_with_its_key_s_plugins_as_they_are_then(tmp_path: Path) -> None:
     async with hosting(tmp_path / "data") as (made, _):
         terms = KeyTerms(plugins=["weather"])

@@ -18,6 +18,7 @@ from wardian.api.ahead import RouteAhead
 from wardian.api.bodies import BodyCap
 from wardian.api.deprecations import Deprecations, are_declared
 from wardian.api.downloads import Downloads
+from wardian.api.held import Bodies
 from wardian.api.idempotency import OnceOnly
 from wardian.api.identity import RequestIdentity
 from wardian.api.mcp.route import mcp_route
@@ -129,7 +130,7 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None) -> FastAPI
     app.add_middleware(RouteAhead, routes=calls)
     app.add_middleware(Validators)
     app.add_middleware(OnceOnly, is_upload=_is_upload)
-    app.add_middleware(BodyCap, bytes_max=_bytes_max(settings))
+    app.add_middleware(BodyCap, bytes_max=_bytes_max(settings), bodies=_bodies(settings))
     app.add_middleware(UnhandledFaults)
     going = versions.deprecated(versions.VERSIONS)
     if are_declared(app.routes, going):
@@ -188,6 +189,11 @@ def _v2() -> APIRouter:
 
 def _is_upload(scope: Scope) -> bool:
     return scope["method"] == "POST" and UPLOAD_PATH.fullmatch(scope["path"]) is not None
+
+
+def _bodies(settings: Settings) -> Bodies:
+    largest = max(settings.upload_bytes_max, settings.body_bytes_max, settings.hook_bytes_max)
+    return Bodies(settings.bodies_bytes_max, one_bytes_max=largest)
 
 
 def _bytes_max(settings: Settings) -> Callable[[Scope], int]:

@@ -19,9 +19,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wardian.api.held import SMALL_BYTES, Bodies, HeldBody
 from wardian.api.problems import Problem, http_only_problem, problem_of, respond
 from wardian.api.strict import repeated_member
-from wardian.errors import InvalidArguments, PayloadTooLarge, SignatureInvalid
+from wardian.errors import InvalidArguments, PayloadTooLarge, SignatureInvalid, TryLater
 
 PACKAGE_TYPES = (
     "application/zip",
@@ -54,9 +55,19 @@ class _CapExceeded(Exception):
     """The body grew past its cap while it arrived."""
 
 
+class _NoRoom(Exception):
+    """The body grew past what the host holds of bodies while it arrived."""
+
+
 HEADERS_MAX = 100
 HEADERS_BYTES_MAX = 64 * 1024
 """What the headers of one request may be, all together."""
+
+
+_FULL = (
+    "The host holds as many bytes of requests as it may, of everybody or of this key "
+    "(WARDIAN_BODIES_BYTES_MAX); send this again in a moment."
+)
 
 
 class BodyCap:
@@ -67,9 +78,10 @@ class BodyCap:
     how large it is. Either way the connection is closed.
     """
 
-    def __init__(self, app: ASGIApp, *, bytes_max: Callable[[Scope], int]) -> None:
+    def __init__(self, app: ASGIApp, *, bytes_max: Callable[[Scope], int], bodies: Bodies) -> None:
         self._app = app
         self._bytes_max = bytes_max
+        self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,27 +90,37 @@ class BodyCap:
         cap = self._bytes_max(scope)
         problem = _objection(scope["headers"], cap)
         if problem is None:
+            held = self._bodies.of(scope)
             try:
-                await self._app(scope, _Counted(receive, cap), send)
+                await self._app(scope, _Counted(receive, cap, held), send)
                 return
             except _CapExceeded:
                 problem = _too_large(cap)
+            except _NoRoom:
+                problem = problem_of(TryLater(_FULL))
+            finally:
+                held.let_go()
         await _refuse(scope, receive, send, problem)
 
 
 class _Counted:
-    """A ``receive`` that raises once more than ``cap`` bytes came through it."""
+    """A ``receive`` that raises once more than ``cap`` bytes came through it, or more than there
+    is room for beside what is held of others."""
 
-    def __init__(self, receive: Receive, cap: int) -> None:
+    def __init__(self, receive: Receive, cap: int, held: HeldBody) -> None:
         self._receive = receive
-        self._left = cap
+        self._cap = cap
+        self._size = 0
+        self._held = held
 
     async def __call__(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
-            self._left -= len(message.get("body", b""))
-            if self._left < 0:
+            self._size += len(message.get("body", b""))
+            if self._size > self._cap:
                 raise _CapExceeded
+            if self._size > SMALL_BYTES and not self._held.holds(self._size):
+                raise _NoRoom
         return message
 
 

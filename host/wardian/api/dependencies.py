@@ -89,10 +89,13 @@ async def _optional_caller(request: Request, _: _Described) -> Caller | None:
     return await admitted(request)
 
 
-def _required(scope: Scope) -> Callable[[Request, _Described], Awaitable[Caller]]:
+def _required(
+    scope: Scope, *, of_any: bool = False
+) -> Callable[[Request, _Described], Awaitable[Caller]]:
     async def checked(request: Request, _: _Described) -> Caller:
         caller = await holder_of(scope, request)
-        _check_route(caller, request)
+        if not of_any:
+            _check_route(caller, request)
         _check_query(request)
         _check_condition(request)
         return caller
@@ -166,6 +169,9 @@ SettingsInForce = Annotated[Settings, Depends(_settings)]
 MaybeCaller = Annotated[Caller | None, Depends(_optional_caller)]
 Reader = Annotated[Caller, Depends(_required(Scope.READ))]
 Invoker = Annotated[Caller, Depends(_required(Scope.CALL))]
+InvokerOfAny = Annotated[Caller, Depends(_required(Scope.CALL, of_any=True))]
+"""An invoker on a route that names no plugin; it holds keys for some plugins to these itself."""
+
 Admin = Annotated[Caller, Depends(_required(Scope.ADMIN))]
 WebhookOwner = Annotated[Caller, Depends(_required(Scope.WEBHOOKS))]
 

@@ -452,6 +452,7 @@ def compose(
                 journal=journal,
                 tenants=tenants,
                 entrance=entrance,
+                telemetry=telemetry,
             ),
         ),
         batches=Batches(entrance, batch_policy(settings)),

@@ -86,6 +86,8 @@ class Awaiting:
                     async for piece in pieces:
                         for value in following.take(piece):
                             yield value
+                if following.is_over:
+                    return
                 raise ConnectionLost("The host ended the stream.")
             except ClientError as error:
                 wait = following.pause_after(error)

@@ -79,6 +79,8 @@ class Blocking:
             try:
                 for piece in self.pieces(following.request()):
                     yield from following.take(piece)
+                if following.is_over:
+                    return
                 raise ConnectionLost("The host ended the stream.")
             except ClientError as error:
                 wait = following.pause_after(error)

@@ -38,12 +38,15 @@ class Feed(Generic[T]):
         read: makes one value of one message's data.
         named: makes one of the data of a message of another kind, by its name; those that are not
             here are passed over.
+        is_last: tells of a value that the stream is over after it, as soon as the host ends it.
+            Without it no end is one: the stream is asked for again.
     """
 
     begin: Operation[str] | str
     request: Operation[None]
     read: Callable[[str], T]
     named: Mapping[str, Callable[[str], T]] = field(default_factory=dict)
+    is_last: Callable[[T], bool] | None = None
 
 
 class Lines:
@@ -80,9 +83,14 @@ class Lines:
 
 
 class Following(Generic[T]):
-    """One stream, over as many connections as it takes."""
+    """One stream, over as many connections as it takes.
+
+    Attributes:
+        is_over: whether its last value has come.
+    """
 
     def __init__(self, feed: Feed[T], options: Options) -> None:
+        self.is_over = False
         self._feed = feed
         self._options = options
         self._lines = Lines(options.answer_max_bytes)
@@ -175,6 +183,8 @@ class Following(Generic[T]):
             except msgspec.MsgspecError as error:
                 raise UnexpectedAnswer(f"The stream says what is no event: {error}.") from error
         self._reached(self._next_position)
+        if values and self._feed.is_last is not None:
+            self.is_over = self.is_over or self._feed.is_last(values[0])
         yield from values
 
     def _reached(self, position: str) -> None:

@@ -27,6 +27,7 @@ from wardian.policy.limits import MAX_WALL_SECONDS, MIB
 from wardian.policy.usage import Usage
 from wardian.runtime.calls import CallRequest
 from wardian.runtime.entrance import Entrance
+from wardian.runtime.scopes import check_plugin
 from wardian.runtime.views import CallOutcome
 
 GRACE_SECONDS = 0.25
@@ -280,6 +281,8 @@ class _Batch(Generic[T]):
                 traceparent=order.traceparent,
                 scopes=order.scopes,
             )
+            # First of all: a key for other plugins does not learn whether there is this one.
+            check_plugin(call.plugin, self._order.scopes)
             find = partial(self._entrance.named, self._tenant, call.plugin)
             return await self._entrance.call(find, request)
 

@@ -188,12 +188,12 @@ class Calls:
     async def _run(self, plugin: Installed, request: CallRequest) -> CallOutcome:
         function = plugin.description.resolve(request.function)
         _check_names(request.arguments)
-        entry = await self._services.accounting.admitted(
-            plugin.tenant,
-            partial(self._fuel_of, plugin, request),
-            counted=request.counted,
-            nested=request.caller is not None,
-        )
+        accounting, tenant = self._services.accounting, plugin.tenant
+        counted, nested = request.counted, request.caller is not None
+        entry = accounting.at_once(tenant, counted=counted, nested=nested)
+        if entry is None:
+            fuel = partial(self._fuel_of, plugin, request)
+            entry = await accounting.admitted(tenant, fuel, counted=counted, nested=nested)
         with entry:
             return await self._accounted(plugin, request, function, entry)
 

@@ -91,7 +91,6 @@ class Entrance:
             SignatureInvalid, Revoked: the tenant does not trust the plugin, or no more; it is
                 quarantined then.
             RateLimited: the function was called as often as the plugin's manifest lets it.
-            Forbidden: the key that all began with lacks scopes that the plugin requires.
             Forbidden: the key that all began with lacks scopes that the plugin requires, or is for
                 other plugins.
             Conflict: it would have to wait for an upgrade that waits for the calling plugin.
@@ -127,7 +126,7 @@ class Entrance:
         supervisor, gates = self._parts.supervisor, self._parts.gates
         plugin = await find()
         if request.caller is None:  # what that plugin calls is its own affair, and has its rights
-            check_plugin(plugin, request.scopes)
+            check_plugin(plugin.name, request.scopes)
         while supervisor.rests(plugin) or gates.is_closed(plugin):
             self._check_may_wait(plugin, request)
             await supervisor.rested(plugin)

@@ -9,14 +9,14 @@ from wardian.plugins import Installed
 from wardian.tenants.scopes import lacking, may_call
 
 
-def check_plugin(plugin: Installed, scopes: Collection[str] | None) -> None:
-    """Check that a key may have to do with a plugin; None is no key.
+def check_plugin(plugin: str, scopes: Collection[str] | None) -> None:
+    """Check that a key may have to do with a plugin of this name; None is no key.
 
     Raises:
         Forbidden: it is one for other plugins.
     """
-    if scopes is not None and not may_call(plugin.name, scopes):
-        raise Forbidden(f"This API key is for other plugins, and not for {plugin.name}.")
+    if scopes is not None and not may_call(plugin, scopes):
+        raise Forbidden(f"This API key is for other plugins, and not for {plugin[:80]}.")
 
 
 def check_scopes(plugin: Installed, scopes: Collection[str] | None) -> None:

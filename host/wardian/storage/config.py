@@ -25,6 +25,9 @@ DOCUMENT_COLUMNS = tuple(
 )
 """Of a query over `with_documents`, for `documents_of`."""
 
+POSITIONS_MAX = 2**63 - 1
+"""Of what comes from a stranger; no database can be asked for more."""
+
 
 def with_documents(of_plugins: FromClause) -> FromClause:
     """Join all that is configured for each plugin, whatever its scope and origin."""
@@ -158,7 +161,8 @@ class ConfigRepository:
         """Return the newest changes of a scope with their positions, the newest first."""
         query = select(config_history.c.position, *_HISTORY_COLUMNS).where(self._history_of(scope))
         if before is not None:
-            query = query.where(config_history.c.position < before)
+            start = max(0, min(before, POSITIONS_MAX))
+            query = query.where(config_history.c.position < start)
         found = await self._connection.execute(
             query.order_by(config_history.c.position.desc()).limit(limit)
         )
@@ -166,6 +170,8 @@ class ConfigRepository:
 
     async def change(self, scope: str, position: int) -> ConfigChangeRow | None:
         """Return one change of a scope."""
+        if not 0 <= position <= POSITIONS_MAX:
+            return None
         found = await self._connection.execute(
             select(config_history.c.position, *_HISTORY_COLUMNS).where(
                 self._history_of(scope), config_history.c.position == position

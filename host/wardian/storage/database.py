@@ -17,8 +17,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from wardian.errors import InvalidArguments, WardianError
+from wardian.errors import InvalidArguments, Unavailable, WardianError
 from wardian.storage import postgres
+from wardian.storage.away import is_away
 from wardian.storage.engines import Engines, engines_of
 from wardian.storage.postgres import Entered, Scope, is_of_nul, reason_of
 from wardian.storage.schema import SchemaFound, bring_up_to_date, look_up, root_keys_of
@@ -235,5 +236,6 @@ async def translated() -> AsyncIterator[None]:
         if is_of_nul(exc):
             # SQLite finds nothing by such a name, and PostgreSQL does not look.
             raise InvalidArguments("A name or id has a NUL, which none can have.") from exc
-        cause = reason_of(exc)
-        raise WardianError(f"The database did not answer as it should: {cause}.") from exc
+        # Who waits for a database that is away has met no fault of the host's.
+        kind = Unavailable if is_away(exc) else WardianError
+        raise kind(f"The database did not answer as it should: {reason_of(exc)}.") from exc

@@ -162,9 +162,10 @@ class JobRepository:
         states: Collection[str] = (),
         plugin: str | None = None,
         asker: str | None = None,
+        of: Collection[str] | None = None,
     ) -> list[JobRow]:
         """Return jobs, the newest first, those ``before`` a position if that is given; of an
-        ``asker``, those that keys of this name asked for."""
+        ``asker``, those that keys of this name asked for; calls ``of`` these plugins alone."""
         chosen = [_J.tenant == self._tenant]
         if before is not None:
             chosen.append(_J.position < before)
@@ -174,6 +175,8 @@ class JobRepository:
             chosen.append(_J.plugin == plugin)
         if asker is not None:
             chosen += _J.subject == asker, _J.api_key_id.is_not(None)
+        if of is not None:
+            chosen.append(_J.plugin.in_(sorted(of)))
         found = await self._connection.execute(
             select(*_ROW).where(*chosen).order_by(_J.position.desc()).limit(limit)
         )

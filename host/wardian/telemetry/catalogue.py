@@ -138,6 +138,12 @@ SCHEDULE_RUNS = Described(
     "Runs of plugins' schedules, by how they ended, and ticks that were 'missed'.",
     (*OF_PLUGIN, "outcome"),
 )
+JOBS_ENDED = Described(
+    "wardian_jobs_ended",
+    Kind.COUNTER,
+    "Jobs whose end this host wrote down: 'succeeded', 'failed', 'cancelled' or 'lost'.",
+    (*OF_PLUGIN, "state"),
+)
 KEY_REFUSALS = Described(
     "wardian_key_refusals",
     Kind.COUNTER,

@@ -66,6 +66,7 @@ class Telemetry:
         self._deliveries = self._counter(catalogue.EVENT_DELIVERIES)
         self._webhooks = self._counter(catalogue.WEBHOOK_DELIVERIES)
         self._scheduled = self._counter(catalogue.SCHEDULE_RUNS)
+        self._jobs = self._counter(catalogue.JOBS_ENDED)
         self._hooks = self._counter(catalogue.HOOK_REQUESTS)
         self._lines_dropped = self._counter(catalogue.LINES_DROPPED)
         self._key_refusals = self._counter(catalogue.KEY_REFUSALS)
@@ -82,6 +83,10 @@ class Telemetry:
     def schedule_ended(self, tenant: str, plugin: str, outcome: str, count: int = 1) -> None:
         """Count runs of a schedule. ``outcome`` is how they ended, or ``missed`` for none."""
         self._scheduled.add((*self._names.plugin(tenant, plugin), outcome), count)
+
+    def job_ended(self, tenant: str, plugin: str, state: str) -> None:
+        """Count a job that has ended; ``state`` is the one it ended in."""
+        self._jobs.add((*self._names.plugin(tenant, plugin), state))
 
     def event_dropped(self, tenant: str, plugin: str, reason: str) -> None:
         """Count an event that a plugin could not publish, or did not receive."""

@@ -6,9 +6,10 @@ import ipaddress
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from wardian.errors import Forbidden, InvalidArguments
+from wardian.policy.moments import in_utc
 from wardian.tenants.rates import parse_rate
 from wardian.tenants.scopes import Caller, Scope
 
@@ -69,7 +70,7 @@ def expiry_of(terms: KeyTerms, at: datetime, life_max: timedelta | None) -> date
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise InvalidArguments("A moment needs its offset from UTC, such as Z.", path="expires_at")
-    return moment.astimezone(UTC)
+    return in_utc(moment, "expires_at")
 
 
 def checked_description(text: str) -> str:

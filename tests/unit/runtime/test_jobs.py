@@ -27,7 +27,7 @@ from wardian.errors import (
 )
 from wardian.plugins.archive import write_archive
 from wardian.policy.limits import MIB
-from wardian.runtime.jobs import JobState
+from wardian.runtime.jobs import Asker, JobState
 from wardian.storage.audit import AuditRepository
 from wardian.storage.jobs import JobRepository
 from wardian.storage.tables import jobs as table
@@ -168,12 +168,30 @@ async def test_a_key_without_more_rights_has_only_what_keys_of_its_name_asked_fo
         without_a_key = await doing.jobs.submit(order("echo", subject="app"))
         another_s = await doing.jobs.submit(order("echo", subject="shop", key_id=key.id))
 
-        assert (await doing.jobs.find(mine.id, asker="app")).id == mine.id
-        assert [job.id for job in (await doing.jobs.list(asker="app")).jobs] == [mine.id]
+        assert (await doing.jobs.find(mine.id, asker=Asker("app"))).id == mine.id
+        assert [job.id for job in (await doing.jobs.list(asker=Asker("app"))).jobs] == [mine.id]
         for job in (without_a_key, another_s):
             for asked in (doing.jobs.find, doing.jobs.result, doing.jobs.cancel):
                 with pytest.raises(NotFound):
-                    await asked(job.id, asker="app")
+                    await asked(job.id, asker=Asker("app"))
+
+
+async def test_each_end_of_a_job_is_counted_once(tmp_path: Path) -> None:
+    async with fake_host(tmp_path, {"echo": echo}) as made:
+        await made.host.install(package())
+        doing = jobbing_of(made.parts)
+        gone = await doing.jobs.submit(order("echo"))
+        for _ in range(2):
+            await doing.jobs.cancel(gone.id)
+        async with doing.kept():
+            done = await doing.jobs.submit(order("echo"))
+            await doing.jobs.wait(done.id, seconds=30)
+
+        text = (await made.host.metrics()).decode()
+    ends = [line for line in text.splitlines() if line.startswith("wardian_jobs_ended_total{")]
+    assert len(ends) == 2
+    for state in ("cancelled", "succeeded"):
+        assert [line[-4:] for line in ends if f'state="{state}"' in line] == [" 1.0"]
 
 
 async def test_a_thousand_jobs_at_once_are_all_done_once_and_the_next_are_refused(

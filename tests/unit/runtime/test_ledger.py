@@ -22,6 +22,14 @@ from wardian.runtime.accounting.segments import segment_path, segments_in
 from wardian.runtime.accounting.sums import OTHERS, Names
 
 
+@pytest.fixture(params=["mapped", "written"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each of the two ways into a file, whatever file system the tests run on."""
+    system = "ext4" if request.param == "mapped" else "btrfs"
+    monkeypatch.setattr(segments, "_file_system", lambda file: system)
+    return str(request.param)
+
+
 def ledger(folder: Path, **bounds: int) -> Ledger:
     return Ledger(folder / "ledger", functions_max=200, **bounds)
 
@@ -62,7 +70,7 @@ def test_no_bit_of_a_record_can_change_unseen() -> None:
         assert list(read_records(names + bytes(spoilt) + bytes(200))) == []
 
 
-def test_a_call_is_in_its_file_when_finish_returns(tmp_path: Path) -> None:
+def test_a_call_is_in_its_file_when_finish_returns(tmp_path: Path, way: str) -> None:
     made = ledger(tmp_path)
     for number in range(3):
         add(made)
@@ -70,7 +78,9 @@ def test_a_call_is_in_its_file_when_finish_returns(tmp_path: Path) -> None:
         assert len(list(read_records(data))) == number + 1
 
 
-def test_names_are_written_once_a_segment_and_each_segment_has_its_own(tmp_path: Path) -> None:
+def test_names_are_written_once_a_segment_and_each_segment_has_its_own(
+    tmp_path: Path, way: str
+) -> None:
     room = RECORD_BYTES_MAX + 2 * CALL_BYTES
     made = ledger(tmp_path, segment_bytes=room)
     add(made, 100)
@@ -81,7 +91,7 @@ def test_names_are_written_once_a_segment_and_each_segment_has_its_own(tmp_path:
 
 
 def test_calls_that_run_have_room_for_their_records_whatever_comes_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     made = ledger(tmp_path, segment_bytes=4 * RECORD_BYTES_MAX)
     running = 4
@@ -118,6 +128,7 @@ def test_a_disk_without_room_refuses_calls_before_they_begin_and_takes_them_agai
 def test_a_record_that_cannot_be_written_still_counts_and_the_next_goes_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(segments, "_file_system", lambda file: None)
     made = ledger(tmp_path)
     made.begin()
 
@@ -133,6 +144,52 @@ def test_a_record_that_cannot_be_written_still_counts_and_the_next_goes_elsewher
     assert count is not None
     assert count.requests == 2
     assert len(content(made)) == 2
+
+
+def test_what_a_segment_has_no_room_for_is_an_error_and_spoils_nothing_in_it(
+    tmp_path: Path, way: str
+) -> None:
+    segment = segments.Segment(tmp_path, 1, 100)
+    segment.write(b"a" * 60)
+    for _ in range(2):
+        with pytest.raises(OSError, match="full"):
+            segment.write(b"b" * 60)
+    segment.write(b"c" * 40)
+    segment.close()
+
+    assert segment_path(tmp_path, 1).read_bytes() == b"a" * 60 + b"c" * 40
+
+
+@pytest.mark.parametrize("system", ["btrfs", "zfs", "nfs4", "overlay", "fuse", None])
+def test_only_a_file_that_keeps_its_room_is_mapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str | None
+) -> None:
+    monkeypatch.setattr(segments, "_file_system", lambda file: system)
+    segment = segments.Segment(tmp_path, 1)
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    segment.close()
+
+
+def test_no_process_that_is_forked_off_has_the_ledger_s_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "_file_system", lambda file: "ext4")
+    segment = segments.Segment(tmp_path, 1)
+    maps = Path("/proc/self/smaps").read_text()
+    segment.close()
+
+    _, _, ours = maps.partition(str(segment_path(tmp_path, 1)))
+    flags = next(line for line in ours.splitlines() if line.startswith("VmFlags:"))
+    assert "dc" in flags.split()  # proc_pid_smaps(5): do not copy the area on fork
+
+
+def test_all_of_a_mapped_segment_is_there_from_its_beginning(tmp_path: Path, way: str) -> None:
+    segment = segments.Segment(tmp_path, 1)
+    found = segment_path(tmp_path, 1).stat()
+    segment.close()
+
+    assert found.st_size == segment.size
+    assert found.st_blocks * 512 >= segment.size
 
 
 def test_a_ledger_whose_database_takes_nothing_grows_to_a_bound(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import postgres
 from rows import add_plugin, add_tenant, journal_of, plugin_row
 from skipping import needed
-from wardian.errors import InvalidArguments, WardianError
+from wardian.errors import InvalidArguments, Unavailable, WardianError
 from wardian.storage import Database, schema
 from wardian.storage import postgres as storage_postgres
 from wardian.storage.config import ConfigRepository
@@ -263,7 +263,7 @@ async def test_f4_a_server_that_goes_away_is_told_and_found_again_when_it_is_bac
 
         running.stop()
         assert not await database.answers()
-        with pytest.raises(WardianError, match="did not answer"):
+        with pytest.raises(Unavailable, match="did not answer"):
             await add_tenant(database, "acme")
 
         await running.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -15,6 +15,7 @@ from wardian.api.downloads import Downloads, FileAnswer
 from wardian.api.v1.events import Before
 from wardian.api.v1.kv import LINES_TYPE
 from wardian.crypto.chains import ChainReport, Head, parse_head
+from wardian.policy.moments import in_utc
 from wardian.runtime.audit import AuditPage
 from wardian.runtime.audit.trail import PAGE_MAX
 from wardian.storage.audit import WantedEntries
@@ -47,15 +48,10 @@ async def list_entries(  # noqa: PLR0913 -- what entries are looked for by
         subject=subject,
         decision=decision,
         layer=layer,
-        since=_in_utc(since),
-        until=_in_utc(until),
+        since=None if since is None else in_utc(since, "query.since"),
+        until=None if until is None else in_utc(until, "query.until"),
     )
     return answer(await host.audit.page(wanted, limit=limit, before=before, tenant=caller.tenant))
-
-
-def _in_utc(time: datetime | None) -> datetime | None:
-    """Take a time that does not say in which zone it is for one in UTC."""
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 
 @router.get("/head", responses=answers(Head))

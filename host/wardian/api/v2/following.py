@@ -17,7 +17,7 @@ from wardian.api.v2.outcomes import outcome_of_job
 from wardian.errors import NotFound
 from wardian.runtime.call_lines import CallLines, Told, lines_of_call
 from wardian.runtime.host import PluginHost
-from wardian.runtime.jobs import JobView
+from wardian.runtime.jobs import Asker, JobView
 from wardian.runtime.jobs.watching import Watch
 from wardian.tenants import Caller
 
@@ -27,13 +27,13 @@ class Followed:
     """Which job is followed, and for whom.
 
     Attributes:
-        asker: whose it must be for its result to be told; None takes any.
+        asker: whose it must be for its result to be told.
         holds: tells whether the key that it is followed with is one still.
     """
 
     job_id: str
     caller: Caller
-    asker: str | None
+    asker: Asker
     holds: Callable[[], Awaitable[bool]]
 
 

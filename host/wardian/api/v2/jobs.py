@@ -2,6 +2,7 @@
 
 Every route takes a key with ``call``, which sees the jobs that keys of its name asked for. With
 ``read`` it sees all of the tenant's, and with ``admin`` it has their results and cancels them, too.
+Of a key for some plugins, all that is about their jobs alone.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from starlette.responses import Response
 
 from wardian.api.answers import answer, answers
 from wardian.api.calling import while_connected
-from wardian.api.dependencies import Host, Invoker, still_holds
+from wardian.api.dependencies import Host, InvokerOfAny, still_holds
 from wardian.api.streams import Streams
 from wardian.api.v2.following import Followed, job_messages
 from wardian.api.v2.messages import MessageStream
 from wardian.api.v2.outcomes import Outcome, outcome_of_job
 from wardian.api.v2.preferences import STREAM_TYPE
 from wardian.runtime.host import PluginHost
-from wardian.runtime.jobs import JobsPage, JobState, JobView
+from wardian.runtime.jobs import Asker, JobsPage, JobState, JobView
 from wardian.runtime.jobs.jobs import PAGE_MAX, WAIT_SECONDS_MAX
 from wardian.runtime.jobs.watching import Watch
 from wardian.tenants import Caller, Scope
@@ -46,7 +47,7 @@ Wait = Annotated[
 @router.get("", responses=answers(JobsPage))
 async def list_jobs(
     host: Host,
-    caller: Invoker,
+    caller: InvokerOfAny,
     state: Annotated[
         list[JobState] | None, Query(description="Only those in this state; repeat it for more.")
     ] = None,
@@ -68,7 +69,7 @@ async def list_jobs(
 
 @router.get("/{job_id}", responses=answers(JobView))
 async def show_job(
-    request: Request, host: Host, caller: Invoker, job_id: str, wait: Wait = 0.0
+    request: Request, host: Host, caller: InvokerOfAny, job_id: str, wait: Wait = 0.0
 ) -> Response:
     """Show a job; with `wait`, once it has ended. While it has not, `Retry-After` says when to ask
     again."""
@@ -82,7 +83,7 @@ async def show_job(
 
 
 @router.get("/{job_id}/result", responses=answers(Outcome))
-async def job_result(request: Request, host: Host, caller: Invoker, job_id: str) -> Response:
+async def job_result(request: Request, host: Host, caller: InvokerOfAny, job_id: str) -> Response:
     """Return what came of a job that has ended: a `result`, or the `problem` that it failed with.
 
     `conflict` while it has not ended; `not-found` also when what came of it is not kept any more.
@@ -94,7 +95,7 @@ async def job_result(request: Request, host: Host, caller: Invoker, job_id: str)
 
 
 @router.delete("/{job_id}", responses=answers(JobView))
-async def cancel_job(host: Host, caller: Invoker, job_id: str) -> Response:
+async def cancel_job(host: Host, caller: InvokerOfAny, job_id: str) -> Response:
     """Cancel a job, whichever host runs it: it has ended when this answers, and its call is stopped
     in a moment. `conflict` if it has ended otherwise."""
     view = await host.jobs.cancel(
@@ -118,7 +119,7 @@ async def cancel_job(host: Host, caller: Invoker, job_id: str) -> Response:
         }
     },
 )
-async def stream_job(request: Request, host: Host, caller: Invoker, job_id: str) -> Response:
+async def stream_job(request: Request, host: Host, caller: InvokerOfAny, job_id: str) -> Response:
     """Stream what happens to a job, until it has ended.
 
     What its call logs is told by the host that runs it; others tell its states.
@@ -149,6 +150,6 @@ async def _visible(host: PluginHost, caller: Caller, job_id: str) -> JobView:
     return await host.jobs.find(job_id, tenant=caller.tenant, asker=asker)
 
 
-def _asker(caller: Caller, scope: Scope) -> str | None:
+def _asker(caller: Caller, scope: Scope) -> Asker:
     """Return whose jobs a caller has to do with: all of the tenant's, if it holds ``scope``."""
-    return None if caller.holds(scope) else caller.key_name
+    return Asker(None if caller.holds(scope) else caller.key_name, caller.plugins)

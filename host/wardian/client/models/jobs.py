@@ -117,6 +117,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     has_result: bool
 
 
+class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a job's call is, from 0 to 1, by its own account."""
+
+    progress: float
+    message: str
+
+
 class JobsPage(msgspec.Struct, frozen=True, kw_only=True):
     """Some jobs, the newest first; ``next`` asks for those before them."""
 

@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from wardian.client.answers import json_of
-from wardian.client.binding import Noun, S, operation
-from wardian.client.models import Batch, BatchCall, Job, JobsPage, Outcome
+import msgspec
+
+from wardian.client.answers import NOTHING, json_of
+from wardian.client.binding import Noun, S, operation, stream
+from wardian.client.feeds import Feed
+from wardian.client.models import (
+    Batch,
+    BatchCall,
+    DroppedLines,
+    Job,
+    JobProgress,
+    JobsPage,
+    LogLine,
+    Outcome,
+    Problem,
+)
 from wardian.client.operations import V2, Operation, asking, at, given
 from wardian.client.options import TIMEOUT_SECONDS
+
+JobNews: TypeAlias = Job | LogLine | JobProgress | DroppedLines | Outcome
+"""What a job's stream tells: its states, what its call logs, and at last what came of it."""
+
+_OUTCOME = msgspec.json.Decoder(Outcome)
+_PROBLEM = msgspec.json.Decoder(Problem)
+_STATE = msgspec.json.Decoder(Job)
+
+
+def _problem(text: str) -> JobNews:
+    return Outcome(problem=_PROBLEM.decode(text))
+
+
+def _is_last(told: JobNews) -> bool:
+    return isinstance(told, Job) and told.ended_at is not None
+
+
+_NEWS: Mapping[str, Callable[[str], JobNews]] = {
+    "state": _STATE.decode,
+    "line": msgspec.json.Decoder(LogLine).decode,
+    "progress": msgspec.json.Decoder(JobProgress).decode,
+    "dropped": msgspec.json.Decoder(DroppedLines).decode,
+    "result": _OUTCOME.decode,
+    "problem": _problem,
+}
 
 
 class Jobs(Noun[S]):
@@ -63,6 +101,18 @@ class Jobs(Noun[S]):
         """What came of a job that has ended; `Conflict` while it has not."""
         path = V2 + at("/jobs/{}/result", job_id)
         return asking("GET", path, None, {}, {}).reading(json_of(Outcome))
+
+    @stream
+    def stream(self, job_id: str) -> Feed[JobNews]:
+        """Follow a job until it has ended.
+
+        Its lines are told by the host that runs it. At the end comes an `Outcome`, if what came of
+        the job is kept and the key may have it; `wardian.client.value_of` returns its result, or
+        raises its problem. After a connection that was lost it begins anew: what was told may come
+        once more.
+        """
+        request = asking("GET", V2 + at("/jobs/{}/stream", job_id), None, {}, {}).reading(NOTHING)
+        return Feed("", request, _STATE.decode, _NEWS, _is_last)
 
     @operation
     def cancel(self, job_id: str) -> Operation[Job]:

@@ -59,6 +59,25 @@ class Accounting:
         self._ledger = parts.ledger
         self._quotas = parts.quotas
 
+    def at_once(self, tenant: str, *, counted: bool, nested: bool) -> Entry | None:
+        """Let a call in, or not, if nothing has to be waited for; None if `admitted` has to.
+
+        It is apart because most calls wait for nothing, and a coroutine for each would cost more
+        than what it does.
+
+        Args:
+            counted: it is no call of the host's own, which quotas never refuse.
+            nested: a plugin makes it, within a call that was let in.
+
+        Raises:
+            QuotaExceeded, TryLater: as `admitted`.
+        """
+        state = self._quotas.known(tenant)
+        asked = counted and not nested
+        if state is None or (asked and state.quotas.fuel is not None):
+            return None
+        return self._entry(state, counted=counted, asked=asked)
+
     async def admitted(
         self, tenant: str, fuel: Callable[[], int | None], *, counted: bool, nested: bool
     ) -> Entry:
@@ -66,8 +85,7 @@ class Accounting:
 
         Args:
             fuel: tells what the call may spend by its own limits; None if that is not metered.
-            counted: it is no call of the host's own, which quotas never refuse.
-            nested: a plugin makes it, within a call that was let in.
+            counted, nested: as for `at_once`.
 
         Raises:
             QuotaExceeded: the tenant has used up a quota of the day.
@@ -75,17 +93,25 @@ class Accounting:
             Overloaded: too many wait for fuel.
         """
         state = self._quotas.known(tenant) or await self._quotas.of(tenant)
-        self._ledger.begin()
-        entry = Entry(self._ledger, self._quotas, state, counted=counted)
-        if counted and not nested:
+        asked = counted and not nested
+        entry = self._entry(state, counted=counted, asked=asked)
+        if asked and state.quotas.fuel is not None:
             try:
-                entry.ask()
-                if state.quotas.fuel is not None:
-                    await entry.borrow(fuel())
+                await entry.borrow(fuel())
             except BaseException:
                 entry.abandon()
                 raise
         return entry
+
+    def _entry(self, state: TenantDay, *, counted: bool, asked: bool) -> Entry:
+        self._ledger.begin()
+        if asked:
+            try:
+                self._quotas.admit(state)
+            except BaseException:
+                self._ledger.withdraw()
+                raise
+        return Entry(self._ledger, self._quotas, state, counted=counted, asked=asked)
 
     async def answered(
         self, plugin: Installed, function: str, seconds: float, *, nested: bool
@@ -149,12 +175,14 @@ class Entry:
         state: TenantDay,
         *,
         counted: bool,
+        asked: bool,
     ) -> None:
+        """``asked`` tells that it was let in by the quotas."""
         self._ledger = ledger
         self._quotas = quotas
         self._state = state
         self._counted = counted
-        self._asked = False
+        self._asked = asked
         self._lent_fuel: int | None = None
         self._moved = 0
         self._open = True
@@ -181,11 +209,6 @@ class Entry:
             self.finish(usage, CANCELLED)
         else:
             self.abandon()
-
-    def ask(self) -> None:
-        """Ask to be let in; see `Accounting.admitted`."""
-        self._quotas.admit(self._state)
-        self._asked = True
 
     async def borrow(self, fuel: int | None) -> None:
         """Ask for what the call may spend of the day's fuel; of None it needs none."""
@@ -221,26 +244,36 @@ class Entry:
         plugin, call = self.plugin, self.call
         if plugin is None or call is None or not self._open:
             return
-        self._open = False
-        account, limits, asked = call.budget.account, call.budget.limits, self._asked
-        wall = max(0.0, usage.wall_seconds)
-        memory = max(0, min(usage.memory_bytes, limits.memory_bytes))
+        budget, asked = call.budget, self._asked
+        account, limits, wall = budget.account, budget.limits, usage.wall_seconds
+        # On the way of every call: conditions instead of `max` and `min`, and tuples made as they
+        # are, because a named tuple's own maker takes longer than the record is written in.
+        if wall < 0:
+            wall = 0.0
+        memory = usage.memory_bytes
+        if memory > limits.memory_bytes:
+            memory = limits.memory_bytes
         own_calls = usage.host_calls - account.host_calls_within
+        flags = ASKED if asked else 0
+        if self._counted and outcome != CANCELLED:
+            flags |= STATISTICS
         names = (plugin.tenant, plugin.id, plugin.name, plugin.version)
         self._ledger.finish(
-            Series(*names, self.function[:NAME_CHARACTERS_MAX], outcome),
-            Finished(
-                (ASKED if asked else 0)
-                | (STATISTICS if self._counted and outcome != CANCELLED else 0),
-                time.time_ns() // 1_000_000,
-                int(wall * 1_000_000),
-                _own_fuel(usage, outcome, limits, account.fuel_within),
-                memory,
-                -(-memory // 1024) * int(wall * 1_000 + 1) if asked else 0,
-                max(0, own_calls),
-                usage.http_requests,
-                account.sent,
-                account.received,
+            tuple.__new__(Series, (*names, self.function[:NAME_CHARACTERS_MAX], outcome)),
+            tuple.__new__(
+                Finished,
+                (
+                    flags,
+                    time.time_ns() // 1_000_000,
+                    int(wall * 1_000_000),
+                    _own_fuel(usage, outcome, limits, account.fuel_within),
+                    memory,
+                    -(-memory // 1024) * int(wall * 1_000 + 1) if asked else 0,
+                    own_calls if own_calls > 0 else 0,
+                    usage.http_requests,
+                    account.sent,
+                    account.received,
+                ),
             ),
         )
         # Nothing is awaited between: what was lent is in the ledger as spent, or still lent.
@@ -249,8 +282,9 @@ class Entry:
     def _release(self) -> None:
         self._open = False
         state = self._state
-        state.moving -= self._moved
-        self._moved = 0
+        if self._moved:
+            state.moving -= self._moved
+            self._moved = 0
         if self._asked:
             state.running -= 1
         if self._lent_fuel is not None:
@@ -302,7 +336,8 @@ def _sends(authority: Authority) -> bool:
 def _own_fuel(usage: Usage, outcome: str, limits: Limits, within: int) -> int:
     if limits.fuel is None:
         return 0
-    own = max(0, usage.fuel - within)
-    if outcome in _UNTOLD and own == 0:
-        own = int(max(0.0, usage.wall_seconds) * FUEL_PER_SECOND)
-    return min(own, limits.fuel)
+    own = usage.fuel - within
+    if own <= 0:
+        untold = outcome in _UNTOLD
+        own = int(max(0.0, usage.wall_seconds) * FUEL_PER_SECOND) if untold else 0
+    return own if own < limits.fuel else limits.fuel

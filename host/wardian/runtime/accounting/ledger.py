@@ -62,6 +62,17 @@ class _Written:
     segment: Segment
     names: dict[Series, int] = field(default_factory=dict)
 
+    def name(self, series: Series) -> int:
+        """Write names down, which calls refer to from then on.
+
+        Raises:
+            OSError: they could not be written.
+        """
+        number = len(self.names)
+        self.segment.write(names_record(number, series))
+        self.names[series] = number
+        return number
+
 
 class Ledger:
     """The records of one host's finished calls.
@@ -117,17 +128,25 @@ class Ledger:
     def finish(self, series: Series, call: Finished) -> None:
         """Write down a call; when this returns, nothing but the loss of the machine undoes it."""
         self._running -= 1
+        written = self._written
         try:
-            self._write(series, call)
+            if written is None:
+                raise OSError("no segment could be made")
+            number = written.names.get(series)
+            if number is None:
+                number = written.name(series)
+            written.segment.write(call_record(number, call))
         except OSError as error:
             # Its effects have happened and it is answered: it stays in memory, to be folded from
             # there, and the calls that come are refused until a segment takes records again.
             self._is_behind = True
             _log.error("A call could not be written to the ledger: %s", error)
-        self._unread.append((series, call))
+        unread = self._unread
+        unread.append((series, call))
         if call.flags & ASKED:
-            self._asked[series.tenant] = self._asked.get(series.tenant, 0) + 1
-        if len(self._unread) >= UNREAD_MAX:
+            tenant, asked = series.tenant, self._asked
+            asked[tenant] = asked.get(tenant, 0) + 1
+        if len(unread) >= UNREAD_MAX:
             self._add_up()
 
     def _add_up(self) -> None:
@@ -143,17 +162,6 @@ class Ledger:
                 place = self._book.place(key, series.plugin_id, call.ended_ms)
                 places[series, minute] = place
             place.count(call)
-
-    def _write(self, series: Series, call: Finished) -> None:
-        written = self._written
-        if written is None:
-            raise OSError("no segment could be made")
-        number = written.names.get(series)
-        if number is None:
-            number = len(written.names)
-            written.segment.write(names_record(number, series))
-            written.names[series] = number
-        written.segment.write(call_record(number, call))
 
     def _turn_over(self, needed: int) -> None:
         """Go on in a new segment."""

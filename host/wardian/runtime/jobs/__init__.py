@@ -6,12 +6,15 @@ waits, tenant by tenant, ``watching`` wakes who waits for a job, ``following`` t
 one, ``upkeep`` forgets old ones, and ``jobs`` is what callers see and change.
 """
 
+from wardian.runtime.jobs.askers import ANYBODY, Asker
 from wardian.runtime.jobs.jobs import Jobs
 from wardian.runtime.jobs.orders import JobOrder, JobPolicy, JobState
 from wardian.runtime.jobs.views import JobResult, JobsPage, JobView
 from wardian.runtime.jobs.working import Jobbing, JobsParts
 
 __all__ = [
+    "ANYBODY",
+    "Asker",
     "JobOrder",
     "JobPolicy",
     "JobResult",

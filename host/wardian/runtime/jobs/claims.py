@@ -56,10 +56,13 @@ class Claims:
         journal: Journal,
         policy: JobPolicy,
         now: Callable[[], datetime],
+        count: Callable[[str, str, str], None],
     ) -> None:
+        """``count`` is told the tenant, the plugin and the state of each job that has ended."""
         self._database = database
         self._journal = journal
         self._policy = policy
+        self._count = count
         self.now = now
 
     async def add(self, tenant: str, row: JobRow, request: bytes) -> None:
@@ -94,6 +97,7 @@ class Claims:
             row = await ending.held(claimed)
             if row is not None:
                 await ending.end(row, state, outcome)
+        self._counted(claimed.tenant, ending)
         return row is not None
 
     async def put_off(self, claimed: Claimed) -> None:
@@ -112,6 +116,7 @@ class Claims:
             row = await ending.held(claimed)
             if row is not None:
                 await ending.give_up(row)
+        self._counted(claimed.tenant, ending)
 
     async def take_back(self, tenant: str, job_id: str) -> None:
         """Give up for a host that is gone what it had begun."""
@@ -121,6 +126,7 @@ class Claims:
             row = await ending.repository.find(job_id)
             if row is not None and row.state == JobState.RUNNING and _is_over(row, at):
                 await ending.give_up(row)
+        self._counted(tenant, ending)
 
     async def cancel(self, tenant: str, job_id: str, actor: str) -> JobRow:
         """End a job, whichever host runs it.
@@ -139,7 +145,14 @@ class Claims:
             if JobState(row.state).has_ended:
                 raise Conflict(f"The job {job_id} has {row.state} already.")
             error = Cancelled(f"{actor} cancelled the job.")
-            return await ending.end(row, JobState.CANCELLED, StoredOutcome.of_error(error))
+            ended = await ending.end(row, JobState.CANCELLED, StoredOutcome.of_error(error))
+        self._counted(tenant, ending)
+        return ended
+
+    def _counted(self, tenant: str, ending: _Ending) -> None:
+        """Count what ended in a transaction, once that was committed."""
+        if ending.ended is not None:
+            self._count(tenant, ending.ended.plugin, ending.ended.state)
 
     def _check_room(self, load: Load, more: int) -> None:
         most, bytes_most = self._policy.waiting_max, self._policy.waiting_bytes_max
@@ -151,11 +164,16 @@ class Claims:
 
 
 class _Ending:
-    """What becomes of a job, within one transaction."""
+    """What becomes of a job, within one transaction.
+
+    Attributes:
+        ended: as it is now, if it has ended by that.
+    """
 
     def __init__(self, change: Change, at: datetime) -> None:
         self._change = change
         self._at = at
+        self.ended: JobRow | None = None
         self.repository = JobRepository(change.connection, change.tenant)
 
     async def held(self, claimed: Claimed) -> JobRow | None:
@@ -182,7 +200,7 @@ class _Ending:
     async def end(self, row: JobRow, state: JobState, outcome: StoredOutcome) -> JobRow:
         content = encode_outcome(outcome)
         error = "" if outcome.error is None else outcome.error.type
-        ended = replace(
+        self.ended = ended = replace(
             row, state=state.value, error=error, ended_at=self._at, outcome_bytes=len(content)
         )
         await self.repository.change(

@@ -15,6 +15,7 @@ from wardian.plugins import Installed
 from wardian.policy.levels import LEVELS
 from wardian.policy.limits import limits_from
 from wardian.runtime.entrance import Entrance
+from wardian.runtime.jobs.askers import ANYBODY, Asker
 from wardian.runtime.jobs.claims import Claims, no_such_job
 from wardian.runtime.jobs.orders import JobOrder, JobState
 from wardian.runtime.jobs.stored import decode_outcome, encode_request
@@ -71,9 +72,9 @@ class Jobs:
             SignatureInvalid, Revoked: the tenant does not trust the plugin.
         """
         async with self._turn(tenant):
+            check_plugin(order.plugin, order.scopes)
             plugin = await self._needs.entrance.named(tenant, order.plugin)
             function = plugin.description.resolve(order.function)
-            check_plugin(plugin, order.scopes)
             check_scopes(plugin, order.scopes)
             limits_from(order.limits or {}, LEVELS[plugin.level].limits)
             if order.notify is not None:
@@ -91,12 +92,12 @@ class Jobs:
         return turn
 
     async def find(
-        self, job_id: str, *, tenant: str = "default", asker: str | None = None
+        self, job_id: str, *, tenant: str = "default", asker: Asker = ANYBODY
     ) -> JobView:
         """Return a job.
 
         Args:
-            asker: the name of the keys, one of which must have asked for it; None takes any.
+            asker: whose jobs are looked for.
 
         Raises:
             NotFound: the tenant has no such job, or the asker has not.
@@ -111,7 +112,7 @@ class Jobs:
         limit: int = 50,
         before: str | None = None,
         tenant: str = "default",
-        asker: str | None = None,
+        asker: Asker = ANYBODY,
     ) -> JobsPage:
         """Return a page of jobs, the newest first; of one ``asker`` as for `find`.
 
@@ -123,7 +124,12 @@ class Jobs:
         start = None if before is None else _read_cursor(before)
         async with self._needs.database.reading() as connection:
             rows = await JobRepository(connection, tenant).page(
-                limit=limit + 1, before=start, states=states, plugin=plugin, asker=asker
+                limit=limit + 1,
+                before=start,
+                states=states,
+                plugin=plugin,
+                asker=asker.name,
+                of=asker.plugins,
             )
         is_more = len(rows) > limit
         return JobsPage(
@@ -132,7 +138,7 @@ class Jobs:
         )
 
     async def result(
-        self, job_id: str, *, tenant: str = "default", asker: str | None = None
+        self, job_id: str, *, tenant: str = "default", asker: Asker = ANYBODY
     ) -> JobResult:
         """Return what came of a job, one of the ``asker``'s as for `find`.
 
@@ -188,7 +194,7 @@ class Jobs:
         *,
         tenant: str = "default",
         actor: str = "host",
-        asker: str | None = None,
+        asker: Asker = ANYBODY,
     ) -> JobView:
         """End a job, whichever host runs it, one of the ``asker``'s as for `find`; its call is
         stopped in a moment.
@@ -204,7 +210,7 @@ class Jobs:
         """Be woken, while this is open, when something happens to a job."""
         return self._needs.watches.watched(job_id)
 
-    async def _found(self, tenant: str, job_id: str, asker: str | None) -> JobRow:
+    async def _found(self, tenant: str, job_id: str, asker: Asker) -> JobRow:
         async with self._needs.database.reading() as connection:
             return visible(await JobRepository(connection, tenant).find(job_id), job_id, asker)
 
@@ -234,13 +240,13 @@ class Jobs:
         )
 
 
-def visible(row: JobRow | None, job_id: str, asker: str | None) -> JobRow:
+def visible(row: JobRow | None, job_id: str, asker: Asker) -> JobRow:
     """Return a job to whom it is for.
 
     Raises:
-        NotFound: there is none, or it was asked for without a key, or by one of another name.
+        NotFound: there is none, or it is not for the asker.
     """
-    if row is None or asker not in (None, row.subject if row.api_key_id else None):
+    if row is None or not asker.may_see(row.plugin, row.subject if row.api_key_id else None):
         raise no_such_job(job_id)
     return row
 

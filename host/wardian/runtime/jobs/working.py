@@ -19,6 +19,7 @@ from wardian.runtime.jobs.watching import Watches
 from wardian.runtime.journal import Journal
 from wardian.storage import Database
 from wardian.storage.rows import now
+from wardian.telemetry import Telemetry
 from wardian.tenants import Tenants
 
 
@@ -27,6 +28,7 @@ class JobsParts:
     """What jobs are done with.
 
     Attributes:
+        telemetry: counts the jobs that ended.
         now: the wall clock.
     """
 
@@ -35,6 +37,7 @@ class JobsParts:
     journal: Journal
     tenants: Tenants
     entrance: Entrance
+    telemetry: Telemetry
     now: Callable[[], datetime] = now
 
 
@@ -47,7 +50,7 @@ class Jobbing:
 
     def __init__(self, parts: JobsParts, policy: JobPolicy) -> None:
         self._watches = Watches(is_shared=parts.database.is_shared)
-        claims = Claims(parts.database, parts.journal, policy, parts.now)
+        claims = Claims(parts.database, parts.journal, policy, parts.now, parts.telemetry.job_ended)
         self.upkeep = JobUpkeep(parts.database, parts.tenants, claims, policy)
         self.dispatcher = Dispatcher(
             DispatcherParts(
