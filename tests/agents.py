@@ -69,7 +69,7 @@ def question(does: str = "", *more: Any) -> list[Any]:
 
 
 @cache
-def agent_component(  # noqa: PLR0913 -- what an agent can be told to be, each with a default
+def agent_component(
     *,
     units: int = 3,
     confidence: float | None = None,
@@ -146,7 +146,7 @@ def agent_component(  # noqa: PLR0913 -- what an agent can be told to be, each w
   (export "wardian:plugin/agent@1.0.0" (instance $agent)))""")
 
 
-def agent(  # noqa: PLR0913 -- an agent has this much to say of itself, each with a default
+def agent(
     name: str,
     *capabilities: str,
     per_call: float = 0.0,
@@ -213,7 +213,8 @@ _ASK = f"""
           (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 64))
         (if (i32.load8_u (i32.const 64)) (then
           (return (call $refusal (i32.load (i32.const 76)) (i32.load (i32.const 80))))))
-        (return (call $output (i32.load (i32.const 80)) (i32.load (i32.const 84)) (f64.const 0)))))"""
+        (return (call $output
+          (i32.load (i32.const 80)) (i32.load (i32.const 84)) (f64.const 0)))))"""
 
 
 def _lowered(function: str, interface: str, there: bool) -> str:
