@@ -12,7 +12,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wardian.storage.database import Connection
@@ -63,7 +73,6 @@ class SpentRow:
 
 _OF_CAPABILITY: BindParameter[Any] = bindparam("of_capability")
 _OF_PERIOD: BindParameter[Any] = bindparam("of_period")
-_OF_HOST: BindParameter[Any] = bindparam("of_host")
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _IS_BUDGET = mine(agent_budgets, _B.capability == _OF_CAPABILITY, _B.period == _OF_PERIOD)
 
@@ -96,7 +105,13 @@ _HOLD = insert(agent_holds)
 _RELEASE = delete(agent_holds).where(mine(agent_holds, _H.id.in_(_IDS)))
 _RENEW = (
     update(agent_holds)
-    .where(_H.host == _OF_HOST, _H.lease_until >= bindparam("of_now"))
+    .where(
+        _H.id.in_(
+            select(_H.id)
+            .where(_H.id.in_(_IDS), _H.lease_until >= bindparam("of_now"))
+            .with_for_update(skip_locked=True)
+        )
+    )
     .values(lease_until=AT)
 )
 _ABANDONED = select(_H.tenant).where(_H.lease_until < AT).group_by(_H.tenant)
@@ -109,6 +124,20 @@ _FORGET = delete(agent_spending).where(
 )
 _FORGET_OLD = delete(agent_spending).where(
     mine(agent_spending, _S.period == _OF_PERIOD), _S.start < AT
+)
+
+_LESS = _S.spent_nanos + bindparam("more", type_=BigInteger)
+_REPAY = (
+    update(agent_spending)
+    .where(
+        mine(
+            agent_spending,
+            _S.capability == _OF_CAPABILITY,
+            _S.period == _OF_PERIOD,
+            _S.start == AT,
+        )
+    )
+    .values(spent_nanos=case((_LESS < 0, 0), else_=_LESS))
 )
 
 
@@ -143,7 +172,7 @@ class BudgetRepository:
         found = await self._connection.execute(_SPENT, given)
         return [SpentRow(row.capability, row.period, row.start, row.spent_nanos) for row in found]
 
-    async def held(self, starts: Mapping[str, datetime]) -> dict[tuple[str, str], int]:
+    async def held(self, starts: Mapping[Any, datetime]) -> dict[tuple[str, str], int]:
         """Return what is held by capability and period, for periods that begin at these moments."""
         given = {f"since_{name}": starts[name] for name in ("hour", "day", "month")}
         found = await self._connection.execute(_HELD, given | {"in_tenant": self._tenant})
@@ -169,7 +198,10 @@ class BudgetRepository:
         await self._connection.execute(_RELEASE, {"in_tenant": self._tenant, "ids": list(ids)})
 
     async def charge(self, rows: Sequence[SpentRow]) -> None:
-        """Add to what was spent; less than nothing takes away."""
+        """Add to what was spent, or take away from it, which leaves nothing at the least."""
+        for row in rows:
+            if row.nanos < 0:
+                await self._repay(row)
         values = [
             {
                 "tenant": self._tenant,
@@ -179,8 +211,10 @@ class BudgetRepository:
                 "spent_nanos": row.nanos,
             }
             for row in rows
+            if row.nanos > 0
         ]
-        await self._connection.execute(_CHARGE[self._connection.is_alone], values)
+        if values:
+            await self._connection.execute(_CHARGE[self._connection.is_alone], values)
 
     async def abandoned(self, at: datetime) -> list[HoldRow]:
         """Return the holds whose hosts have said nothing of them any more."""
@@ -209,14 +243,30 @@ class BudgetRepository:
         given = {"in_tenant": self._tenant, "of_period": period, "at": before}
         await self._connection.execute(_FORGET_OLD, given)
 
+    async def _repay(self, row: SpentRow) -> None:
+        given = {
+            "in_tenant": self._tenant,
+            "of_capability": row.capability,
+            "of_period": row.period,
+            "at": row.start,
+            "more": row.nanos,
+        }
+        await self._connection.execute(_REPAY, given)
+
     async def _remove(self, capability: str, period: str) -> int:
         given = {"in_tenant": self._tenant, "of_capability": capability, "of_period": period}
         return (await self._connection.execute(_REMOVE, given)).rowcount
 
 
-async def renew(connection: Connection, host: str, at: datetime, until: datetime) -> None:
-    """Have a host's holds, of every tenant, last longer; not those that are over already."""
-    given = {"of_host": host, "of_now": at, "at": until}
+async def renew(
+    connection: Connection, ids: Collection[str], at: datetime, until: datetime
+) -> None:
+    """Have holds, of every tenant, last longer that are not over at a moment.
+
+    What is being charged at this moment is left alone: to wait for it, with rows of others locked
+    already, would be a deadlock as soon as whoever charges it wants those.
+    """
+    given = {"ids": list(ids), "of_now": at, "at": until}
     await connection.of_every_tenant().execute(_RENEW, given)
 
 
