@@ -56,5 +56,4 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
             records=records,
         )
     )
-    parts.events.subscribe("budget.*", lambda event: budgets.forget(event.tenant))
     return Agents(AgentsParts(asking=asking, budgets=budgets, records=records))
