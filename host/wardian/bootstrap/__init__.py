@@ -459,6 +459,7 @@ def compose(
             ),
         ),
         batches=Batches(entrance, batch_policy(settings)),
+        asks=services.asks,
     ), statistics
 
 
