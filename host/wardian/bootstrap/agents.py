@@ -12,8 +12,9 @@ from wardian.agents.budget_book import AgentBudgets
 from wardian.agents.budgets import BudgetNeeds
 from wardian.agents.eligibility import Eligibility
 from wardian.agents.kept import KeptAnswers
-from wardian.agents.plain import AlwaysAdmits, InstalledAgents, NoTrials, PriorityRouter
+from wardian.agents.plain import AlwaysAdmits, NoTrials, PriorityRouter
 from wardian.agents.records import AskRecords, RecordNeeds
+from wardian.agents.registry import AgentRegistry, RegistryParts
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
 
@@ -29,11 +30,14 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
             age=timedelta(days=settings.ask_days_kept),
         )
     )
-    candidates, trials, allowances = InstalledAgents(parts.registry), NoTrials(), Allowances()
+    registry = AgentRegistry(
+        RegistryParts(database=parts.database, plugins=parts.registry, journal=parts.journal)
+    )
+    trials, allowances = NoTrials(), Allowances()
     attempts = Attempts(
         AttemptParts(
             entrance=parts.entrance,
-            candidates=candidates,
+            candidates=registry,
             breakers=AlwaysAdmits(),
             trials=trials,
             budgets=budgets,
@@ -44,7 +48,7 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
     )
     asking = Asking(
         AskingParts(
-            candidates=candidates,
+            candidates=registry,
             eligibility=Eligibility(parts.registry),
             router=PriorityRouter(),
             trials=trials,
@@ -56,4 +60,4 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
             records=records,
         )
     )
-    return Agents(AgentsParts(asking=asking, budgets=budgets, records=records))
+    return Agents(AgentsParts(asking=asking, registry=registry, budgets=budgets, records=records))
