@@ -16,7 +16,7 @@ from agents import ASK, agent, agent_component, asked, asker
 from hosts import WASM, FakeHost, fake_host
 from packages import package
 from wardian import Host, Settings, open_host
-from wardian.errors import AgentUnavailable, DeadlineExceeded, GuestError, OutOfFuel
+from wardian.errors import AgentUnavailable, DeadlineExceeded, GuestError, OutOfFuel, Trap
 from wardian.runtime.executor.job import HostCalls
 
 pytestmark = pytest.mark.anyio
@@ -178,6 +178,7 @@ class Deeds:
 
     calls: list[tuple[str, str, list[Any]]] = field(default_factory=list)
     answers: list[Any] = field(default_factory=list)
+    error: Exception | None = None
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -185,6 +186,8 @@ class Deeds:
         self.answers = [await answer(*each) for each in self.calls]
         self.reached.set()
         await self.go_on.wait()
+        if self.error is not None:
+            raise self.error
         return {"output": "1", "units": 1, "confidence": None, "cacheable": False}
 
     async def ask(self, arguments: Mapping[str, Any], answer: HostCalls) -> Any:
@@ -241,6 +244,22 @@ async def test_a_right_that_is_revoked_while_an_agent_answers_is_gone_for_the_ne
 
     assert first["tag"] == "ok"
     assert second["val"]["tag"] == "denied"
+
+
+async def test_a_right_that_is_revoked_while_an_agent_fails_has_nobody_asked_after_it(
+    tmp_path: Path,
+) -> None:
+    deeds = Deeds(error=Trap())
+    async with faked(tmp_path, deeds) as made:
+        await made.host.install(package("two", WASM, MAY_KEEP), grants="all")
+        asking = asyncio.create_task(made.host.call("asker", "ask", {}))
+        await deeds.reached.wait()
+        await made.host.set_grants("asker", [])
+        deeds.go_on.set()
+        refused = (await asking).result
+
+    assert refused["val"]["tag"] == "denied"
+    assert len(made.executor.jobs) == 2
 
 
 async def test_what_a_plugin_asked_ends_when_nobody_waits_for_the_plugin(tmp_path: Path) -> None:
