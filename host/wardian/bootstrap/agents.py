@@ -11,6 +11,7 @@ from wardian.agents.attempts import AttemptParts, Attempts
 from wardian.agents.budget_book import AgentBudgets
 from wardian.agents.budgets import BudgetNeeds
 from wardian.agents.eligibility import Eligibility
+from wardian.agents.from_plugins import PluginQuestions
 from wardian.agents.kept import KeptAnswers
 from wardian.agents.plain import AlwaysAdmits, NoTrials, PriorityRouter
 from wardian.agents.records import AskRecords, RecordNeeds
@@ -60,4 +61,5 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
             records=records,
         )
     )
+    parts.asks.connect(PluginQuestions(asking, depth_max=settings.chain_depth_max))
     return Agents(AgentsParts(asking=asking, registry=registry, budgets=budgets, records=records))
