@@ -196,7 +196,8 @@ class AgentRegistry:
             await self._grow_old()
 
     async def _agree(self) -> None:
-        await self._measures.flush()
+        for tenant, version in await self._measures.flush():
+            self._tell_version(tenant, version)
         if not self._parts.database.is_shared:
             return
         for tenant, version in await self._measures.pull():
