@@ -17,6 +17,7 @@ from hosts import fake_host
 from killed_asks import LIMIT
 from wardian.agents.budget_book import AgentBudgets
 from wardian.agents.budgets import BudgetNeeds
+from wardian.agents.money import nanos
 from wardian.errors import BudgetExceeded
 from wardian.storage.rows import now
 
@@ -53,7 +54,7 @@ async def test_what_a_killed_host_held_for_questions_is_spent_and_what_it_answer
         await later.tend()
         [after] = await later.get()
         with pytest.raises(BudgetExceeded):
-            await later.reserve("default", "summarize", int((LIMIT - after.spent) * 1e9) + 1)
+            await later.reserve("default", "summarize", nanos(LIMIT - after.spent) + 1)
         known = await made.host.agents.asks()
 
     assert before.held > 0, "it was killed while it answered"
