@@ -213,7 +213,10 @@ class Asking:
             arm=last.candidate.version if last is not None and last.candidate.is_trial else None,
             attempts=[msgspec.to_builtins(each.view()) for each in attempts],
         )
+        settling = [each.settling for each in attempts if each.settling is not None]
         await self._parts.records.add(question.tenant, row)
+        if settling:
+            await asyncio.wait(settling)  # which, unlike awaiting them, does not cancel them
         return row
 
 

@@ -13,8 +13,9 @@ from wardian.agents.budgets import BudgetNeeds
 from wardian.agents.eligibility import Eligibility
 from wardian.agents.from_plugins import PluginQuestions
 from wardian.agents.kept import KeptAnswers
-from wardian.agents.plain import AlwaysAdmits, InstalledAgents, NoTrials, PriorityRouter
+from wardian.agents.plain import AlwaysAdmits, NoTrials, PriorityRouter
 from wardian.agents.records import AskRecords, RecordNeeds
+from wardian.agents.registry import AgentRegistry, RegistryParts
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
 
@@ -30,11 +31,14 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
             age=timedelta(days=settings.ask_days_kept),
         )
     )
-    candidates, trials, allowances = InstalledAgents(parts.registry), NoTrials(), Allowances()
+    registry = AgentRegistry(
+        RegistryParts(database=parts.database, plugins=parts.registry, journal=parts.journal)
+    )
+    trials, allowances = NoTrials(), Allowances()
     attempts = Attempts(
         AttemptParts(
             entrance=parts.entrance,
-            candidates=candidates,
+            candidates=registry,
             breakers=AlwaysAdmits(),
             trials=trials,
             budgets=budgets,
@@ -45,7 +49,7 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
     )
     asking = Asking(
         AskingParts(
-            candidates=candidates,
+            candidates=registry,
             eligibility=Eligibility(parts.registry),
             router=PriorityRouter(),
             trials=trials,
@@ -58,4 +62,4 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
         )
     )
     parts.asks.connect(PluginQuestions(asking, depth_max=settings.chain_depth_max))
-    return Agents(AgentsParts(asking=asking, budgets=budgets, records=records))
+    return Agents(AgentsParts(asking=asking, registry=registry, budgets=budgets, records=records))
