@@ -290,7 +290,8 @@ def test_namespaces_are_asked_with_the_types_of_the_contract(
 ASKS = {
     "python": (
         "[answering.emit('Zo'), answering.emit('ë'),"
-        " *(lambda a: (a.agent, a.output['text'], a.cost))(agents.ask('summarize', {'text': 'ä'}, criteria={'fallback': 0}))]"
+        " *(lambda a: (a.agent, a.output['text'], a.cost))("
+        "agents.ask('summarize', {'text': 'ä'}, criteria={'fallback': 0}))]"
     ),
     "typescript": (
         "[answering.emit('Zo') ?? null, answering.emit('ë') ?? null, ...((a) => [a.agent,"
