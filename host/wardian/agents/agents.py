@@ -87,7 +87,7 @@ class Agents:
             Question(
                 tenant=tenant,
                 capability=capability,
-                input=input_text(input),
+                input=await input_text(input),
                 criteria=read_criteria(criteria),
                 subject=subject,
                 scopes=scopes,
@@ -120,7 +120,7 @@ class Agents:
         question = Question(
             tenant=tenant,
             capability=capability,
-            input=input_text(input),
+            input=await input_text(input),
             criteria=read_criteria(criteria),
             subject=subject,
             scopes=scopes,
