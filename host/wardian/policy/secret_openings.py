@@ -23,8 +23,8 @@ _BEGUN = re.compile(
     rb"|&(?:#[xX]?[0-9a-fA-F]{0,7}|[a-z]{0,4}))\Z"
 )
 
-
 COMPARED_BYTES = 64
+"""Of how a text ends, with what may go on behind it; see `_may_go_on`."""
 
 
 class Openings:

@@ -99,3 +99,33 @@ def test_a_long_text_is_said_in_pieces_of_any_length() -> None:
 
 def test_where_there_is_no_secret_nothing_waits() -> None:
     assert Leaks().begun(b"anything%") == (b"anything%", b"")
+
+
+ESCAPED = [
+    "%6e",
+    "\\n",
+    "\\x6e",
+    "\\u006e",
+    "\\ud83d\\ude00",
+    "&#110;",
+    "&#x6e;",
+    "&amp;",
+    "&quot;",
+]
+
+
+@pytest.mark.parametrize("escape", ESCAPED)
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_an_escape_that_has_begun_waits_whatever_it_may_become(escape: str, rounds: int) -> None:
+    leaks = Leaks(
+        ["nothing-else", "\nothing-else", "&othing-else", '"othing-else', "😀othing-else"]
+    )
+    for _ in range(rounds - 1):
+        escape = escape.replace("%", "%25").replace("\\", "\\\\").replace("&", "&amp;")
+    text = f"So: {escape}othing-else, so".encode()
+
+    assert leaks.found(text)
+    for at in range(len("So: ") + 1, len(text) - len("othing-else, so")):
+        ready, _ = leaks.begun(text[:at])
+        assert ready == b"So: "
+    assert said(leaks, cut(text, rounds, 3)) == leaks.redacted(text)
