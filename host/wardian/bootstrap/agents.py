@@ -15,7 +15,7 @@ from wardian.agents.from_plugins import PluginQuestions
 from wardian.agents.kept import KeptAnswers
 from wardian.agents.plain import AlwaysAdmits, NoTrials, PriorityRouter
 from wardian.agents.records import AskRecords, RecordNeeds
-from wardian.agents.registry import AgentRegistry, RegistryParts
+from wardian.bootstrap.agent_registry import make_agent_registry
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
 
@@ -31,9 +31,7 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
             age=timedelta(days=settings.ask_days_kept),
         )
     )
-    registry = AgentRegistry(
-        RegistryParts(database=parts.database, plugins=parts.registry, journal=parts.journal)
-    )
+    registry = make_agent_registry(settings, parts)
     trials, allowances = NoTrials(), Allowances()
     attempts = Attempts(
         AttemptParts(
