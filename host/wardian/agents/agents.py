@@ -16,6 +16,7 @@ from wardian.agents.explaining import explanation_view
 from wardian.agents.questions import ANY, OnPiece, Question, input_text
 from wardian.agents.records import AskRecords, AsksPage
 from wardian.agents.registry import AgentRegistry
+from wardian.agents.rule_book import RuleBook
 from wardian.agents.views import AgentView, AnswerView, AskView, ExplanationView
 from wardian.errors import InvalidArguments
 
@@ -29,6 +30,7 @@ class AgentsParts:
 
     asking: Asking
     registry: AgentRegistry
+    rules: RuleBook
     budgets: AgentBudgets
     records: AskRecords
 
@@ -38,6 +40,7 @@ class Agents:
 
     Attributes:
         registry: who they are, what they declare, and what was seen of them.
+        rules: by which rules one is chosen.
         budgets: what tenants may spend on them.
         asking: has them answer questions, also such as plugins have.
     """
@@ -45,7 +48,8 @@ class Agents:
     def __init__(self, parts: AgentsParts) -> None:
         self._parts = parts
         self.asking = parts.asking
-        self.registry, self.budgets = parts.registry, parts.budgets
+        self.registry, self.rules = parts.registry, parts.rules
+        self.budgets = parts.budgets
 
     async def ask(  # noqa: PLR0913 -- a question, and who has it, each with a default
         self,

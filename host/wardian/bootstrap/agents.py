@@ -15,7 +15,7 @@ from wardian.agents.from_plugins import PluginQuestions
 from wardian.agents.kept import KeptAnswers
 from wardian.agents.plain import AlwaysAdmits, NoTrials, PriorityRouter
 from wardian.agents.records import AskRecords, RecordNeeds
-from wardian.agents.registry import AgentRegistry, RegistryParts
+from wardian.bootstrap.agent_registry import make_agent_registry, make_rule_book
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
 
@@ -31,9 +31,8 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
             age=timedelta(days=settings.ask_days_kept),
         )
     )
-    registry = AgentRegistry(
-        RegistryParts(database=parts.database, plugins=parts.registry, journal=parts.journal)
-    )
+    rules = make_rule_book(parts)
+    registry = make_agent_registry(settings, parts, rules)
     trials, allowances = NoTrials(), Allowances()
     attempts = Attempts(
         AttemptParts(
@@ -62,4 +61,6 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
         )
     )
     parts.asks.connect(PluginQuestions(asking, depth_max=settings.chain_depth_max))
-    return Agents(AgentsParts(asking=asking, registry=registry, budgets=budgets, records=records))
+    return Agents(
+        AgentsParts(asking=asking, registry=registry, rules=rules, budgets=budgets, records=records)
+    )
