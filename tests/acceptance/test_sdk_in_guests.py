@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 
 WORLD = """package a:b;
 world probe {
+  import wardian:plugin/agents@1.0.0;
+  import wardian:plugin/answering@1.0.0;
   import wardian:plugin/config@1.0.0;
   import wardian:plugin/credentials@1.0.0;
   import wardian:plugin/http@1.0.0;
@@ -34,7 +36,8 @@ world probe {
 """
 PYTHON = """
 import json
-from wardian_sdk import Err, WardianError, config, credentials, http, kv_namespaces, logging
+from wardian_sdk import Err, WardianError, agents, answering, config, credentials, http
+from wardian_sdk import kv_namespaces, logging
 
 NAMES = globals()
 
@@ -50,6 +53,8 @@ class WitWorld:
 """
 TYPESCRIPT = """
 import { fail } from "@wardian/sdk";
+import * as agents from "@wardian/sdk/agents";
+import * as answering from "@wardian/sdk/answering";
 import * as config from "@wardian/sdk/config";
 import * as credentials from "@wardian/sdk/credentials";
 import * as http from "@wardian/sdk/http";
@@ -61,7 +66,7 @@ import * as readme from "./readme";
 interface Rule { label: string; keywords?: string[] }
 
 export const evaluate = logging.reportsFailures(async (expression: string): Promise<string> => {
-  const names = { http, config, kv, credentials, authors, readme };
+  const names = { agents, answering, http, config, kv, credentials, authors, readme };
   const run = new Function(...Object.keys(names), `return (async () => ${expression})()`);
   return JSON.stringify((await run(...Object.values(names))) ?? null);
 });
@@ -92,6 +97,8 @@ class Host:
         self.refusal: tuple[str, str] | None = None
         self.kept: dict[tuple[str, str], str] = {}
         self.ttls: list[int | None] = []
+        self.asked: list[Any] = []
+        self.said: list[str] = []
 
     @property
     def functions(self) -> dict[str, Any]:
@@ -101,6 +108,8 @@ class Host:
             f"{prefix}/http@{version}": {"send": self._send},
             f"{prefix}/logging@{version}": {"log": self._log},
             f"{prefix}/kv-namespaces@{version}": self._entries(),
+            f"{prefix}/agents@{version}": {"ask": self._ask},
+            f"{prefix}/answering@{version}": {"emit": lambda piece: _ok(self.said.append(piece))},
             f"{prefix}/config@{version}": {
                 "get": lambda key: _ok("7" if key == "limits.daily" else '"text"'),
                 "get-all": lambda: _ok('{"units": "metric"}'),
@@ -117,6 +126,11 @@ class Host:
     def _send(self, request: dict[str, Any]) -> dict[str, Any]:
         self.sent.append(request)
         return _err(*self.refusal) if self.refusal else _ok(self.answer)
+
+    def _ask(self, *asked: Any) -> dict[str, Any]:
+        self.asked.append(asked)
+        answer = {"agent": "lead", "output": '{"text": "kurz"}', "cost": 0.25}
+        return _err(*self.refusal) if self.refusal else _ok(answer)
 
     def _entries(self) -> dict[str, Any]:
         return {
@@ -271,6 +285,30 @@ def test_namespaces_are_asked_with_the_types_of_the_contract(
     ]
     assert guest.host.kept == {("a", "k"): "v", ("b", "k"): "of another"}
     assert guest.host.ttls == [2000, None]
+
+
+ASKS = {
+    "python": (
+        "[answering.emit('Zo'), answering.emit('ë'),"
+        " *(lambda a: (a.agent, a.output['text'], a.cost))("
+        "agents.ask('summarize', {'text': 'ä'}, criteria={'fallback': 0}))]"
+    ),
+    "typescript": (
+        "[answering.emit('Zo') ?? null, answering.emit('ë') ?? null, ...((a) => [a.agent,"
+        " a.output.text, a.cost])(agents.ask('summarize', { text: 'ä' }, { fallback: 0 }))]"
+    ),
+}
+
+
+@pytest.mark.parametrize("language", ["python", "typescript"])
+def test_agents_are_asked_and_answers_said_in_pieces(
+    language: str, request: pytest.FixtureRequest
+) -> None:
+    guest: Guest = request.getfixturevalue(language)
+
+    assert guest(ASKS[language]) == [None, None, "lead", "kurz", 0.25]
+    assert guest.host.said == ["Zo", "ë"]
+    assert guest.host.asked == [("summarize", '{"text":"ä"}', '{"fallback":0}')]
 
 
 # Python

@@ -8,11 +8,14 @@ from typing import Protocol
 from wardian.agents.candidates import Candidate, Outcome
 from wardian.agents.criteria import Criteria
 from wardian.agents.decisions import Decision, Explanation
+from wardian.plugins import Installed
 
 
 class Request(Protocol):
     """What strategies and the operator's rules see of a question."""
 
+    @property
+    def id(self) -> str: ...
     @property
     def tenant(self) -> str: ...
     @property
@@ -86,6 +89,14 @@ class Trials(Protocol):
 
     def arm(self, tenant: str, chosen: Candidate, key: str) -> Candidate:
         """Return which version of a chosen agent answers: itself where there is no trial."""
+        ...
+
+    async def installed(self, tenant: str, candidate: Candidate) -> Installed:
+        """Return the other version of an agent as it is called, of a candidate that ``is_trial``.
+
+        Raises:
+            NotFound, Conflict: the trial has ended, or its agent takes no calls.
+        """
         ...
 
 

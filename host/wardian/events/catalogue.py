@@ -53,6 +53,16 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "request actor layer name? count",
     ),
     "audit.exported": _told("The audit trail was exported.", "audit actor"),
+    "budget.removed": _told(
+        "A tenant may spend on agents for this capability (as `budget`, `*` for all) without this "
+        "bound.",
+        "budget actor period",
+    ),
+    "budget.set": _told(
+        "What a tenant may spend on agents for a capability (as `budget`, `*` for all) was set, in "
+        "the currency's unit.",
+        "budget actor period before limit",
+    ),
     "config.changed": _told(
         "A configuration was changed, of one plugin or of all of the tenant's: which paths of "
         "which layer, and for which `plugins` another one is in force.",
@@ -134,6 +144,10 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "key actor id scopes expires_at old_token_until",
     ),
     "plugin.active": _of_plugin("It takes calls, or does so without a reservation again.", _STATE),
+    "plugin.agent-changed": _of_plugin(
+        "Something of an agent was `set` in place of what its manifest says, or it was paused.",
+        "before set",
+    ),
     "plugin.configured": _of_plugin("Its own configuration was changed.", _LAYER),
     "plugin.degraded": _of_plugin("It takes calls, and does not do well.", _STATE),
     "plugin.disabled": _of_plugin("It takes no more calls.", _STATE),
@@ -229,6 +243,11 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     ),
     "tenant.created": _told(
         "A tenant was made; told in the tenant and in the default one.", "tenant actor"
+    ),
+    "tenant.agent-rules-set": _told(
+        "The rules were set by which the tenant's agents are chosen: how many, the digest of their "
+        "JSON text, and the rules themselves unless they are very long.",
+        "tenant actor default count sha256 rules?",
     ),
     "tenant.quotas-set": _told(
         "What the tenant may use in place of the host's own quotas was set.",
