@@ -50,7 +50,7 @@ class Eligibility:
             elif plugin is not None:
                 try:
                     if caller is None:  # what a plugin asks is its own affair, and has its rights
-                        check_plugin(plugin, question.scopes)
+                        check_plugin(plugin.name, question.scopes)
                     check_scopes(plugin, question.scopes)
                 except Forbidden as error:
                     refusals[candidate.agent] = error
