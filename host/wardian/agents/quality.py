@@ -3,8 +3,8 @@
 The quality of an agent is the mean of a Beta distribution over good and bad evidence, each with the
 prior of 1, so one of which nothing is known has 0.5. A score from an asker counts whole: 0.8 is 0.8
 good and 0.2 bad. That a question was answered says little of the answer, and counts a quarter of
-a score of `PRESUMED`, so that scores, where there are any, are what quality is made of, and
-nobody passes others by being judged by no one. No answer is as bad as an answer can be.
+a score of `PRESUMED`: scores, where there are any, are what quality is made of, and one whom nobody
+judges is taken for no better than that. No answer is as bad as an answer can be.
 """
 
 from __future__ import annotations
