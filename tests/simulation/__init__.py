@@ -1,0 +1,1 @@
+"""Played agents: the real router, breaker and evidence over a clock that only tests turn."""

@@ -1,0 +1,170 @@
+"""What is played: for each strategy what its name promises, and what everybody may rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from statistics import fmean
+
+from simulation.world import FOR_EVER, Agent, Played, Purse, Right, World, constant
+from wardian.agents.breaker import BreakerLimits
+from wardian.agents.decay import HalfLives
+from wardian.agents.money import CostModel
+
+QUESTIONS = 600
+SEEDS = range(1, 21)
+
+OUTAGE = (200.0, 400.0)
+BREAKER = BreakerLimits(open_seconds=5, open_seconds_max=40)
+
+DRIFT_AT = 300 * 60.0
+DRIFT_LIVES = HalfLives(quality=3_600.0, latency=3_600.0)
+
+BUDGET = 100_000
+
+TRADES = (
+    # Looks cheapest before it was asked, and turns out to take many units.
+    Played(
+        name="wordy",
+        quality=constant(0.5),
+        latency_ms=700.0,
+        cost=CostModel(per_unit=10),
+        units=4_000,
+        units_max=10_000,
+    ),
+    Played(
+        name="cheap",
+        quality=constant(0.4),
+        latency_ms=800.0,
+        cost=CostModel(per_unit=12),
+        units=1_000,
+        units_max=10_000,
+    ),
+    Played(
+        name="quick",
+        quality=constant(0.6),
+        latency_ms=50.0,
+        cost=CostModel(per_unit=40),
+        units=1_000,
+        units_max=10_000,
+    ),
+    Played(
+        name="good",
+        quality=constant(0.9),
+        latency_ms=900.0,
+        cost=CostModel(per_unit=60),
+        units=1_000,
+        units_max=10_000,
+    ),
+)
+
+
+def _least(measure: Callable[[Agent], float]) -> Right:
+    def right(world: World) -> set[str]:
+        least = min(measure(agent) for agent in world.agents.values())
+        return {name for name, agent in world.agents.items() if measure(agent) == least}
+
+    return right
+
+
+def _loaded(agent: Agent) -> float:
+    return agent.known.in_flight / agent.played.concurrent
+
+
+def _worth(agent: Agent) -> float:
+    """Return what the default weights make of what an agent is really like, idle and of the
+    default priority, beside the best of `TRADES`."""
+    played = agent.played
+    cost = 12_000 / played.cost.of(played.units)
+    latency = 50.0 / played.latency_ms
+    return (cost + latency + 2.0 * played.quality(0.0) + 1.0 + 0.25) / 5.5
+
+
+PROMISES: dict[str, Right] = {
+    "cheapest": _least(lambda agent: agent.played.cost.of(agent.played.units)),
+    "fastest": _least(lambda agent: agent.played.latency_ms),
+    "best-quality": _least(lambda agent: -agent.played.quality(0.0)),
+    "thompson": _least(lambda agent: -agent.played.quality(0.0)),
+    "weighted": _least(lambda agent: -_worth(agent)),
+    "round-robin": _least(lambda agent: agent.asked),
+    "least-loaded": _least(_loaded),
+}
+"""By strategy: who would be right to ask, by what the agents are really like."""
+
+
+def promise(strategy: str, seed: int) -> World:
+    """Have a strategy choose among agents of which each is the best at something else."""
+    right = PROMISES[strategy]
+    return World(TRADES, strategy, seed=seed, every_seconds=0.4, right=right).run(QUESTIONS)
+
+
+@cache
+def regret(strategy: str, seed: int) -> tuple[float, ...]:
+    """Return the regret up to each question, among ten agents of different quality."""
+    agents = [Played(name=f"a{n}", quality=constant(0.3 + 0.05 * n)) for n in range(10)]
+    total = 0.0
+    found: list[float] = []
+    for step in World(agents, strategy, seed=seed).run(QUESTIONS).steps:
+        total += step.regret
+        found.append(total)
+    return tuple(found)
+
+
+def outage(seed: int) -> World:
+    """Have the fastest of three fail for a while."""
+    agents = (
+        Played(name="quick", latency_ms=20.0, fails=lambda time: OUTAGE[0] <= time < OUTAGE[1]),
+        Played(name="second", latency_ms=200.0),
+        Played(name="third", latency_ms=400.0),
+    )
+    return World(agents, "fastest", seed=seed, limits=BREAKER).run(QUESTIONS)
+
+
+def drift(seed: int, lives: HalfLives = DRIFT_LIVES) -> World:
+    """Have the better of two agents become the worse one half of the way."""
+    agents = (
+        Played(name="fading", quality=lambda time: 0.9 if time < DRIFT_AT else 0.2),
+        Played(name="steady", quality=constant(0.6)),
+    )
+    right = _right_now
+    return World(agents, "thompson", seed=seed, every_seconds=60.0, lives=lives, right=right).run(
+        QUESTIONS
+    )
+
+
+def _right_now(world: World) -> set[str]:
+    return {
+        max(world.agents.values(), key=lambda agent: agent.played.quality(world.time)).played.name
+    }
+
+
+def drift_unaged(seed: int) -> World:
+    """The same, and nothing that was seen grows old."""
+    return drift(seed, FOR_EVER)
+
+
+def spending(strategy: str, seed: int) -> World:
+    """Have agents cost more than there is; some dozens of questions are under way at once."""
+    agents = [
+        Played(
+            name=f"a{n}",
+            latency_ms=3_000.0,
+            cost=CostModel(per_call=10, per_unit=3),
+            units=60,
+            units_max=100,
+        )
+        for n in range(5)
+    ]
+    return World(agents, strategy, seed=seed, every_seconds=0.1, purse=Purse(BUDGET)).run(
+        QUESTIONS * 2
+    )
+
+
+def share_right(world: World, since: int) -> float:
+    """Return the share of questions that were put to whom the strategy promises."""
+    return fmean(step.was_right for step in world.steps[since:])
+
+
+def over_time(values: Sequence[float], window: int = 30) -> list[float]:
+    """Return the mean of the last few values at each."""
+    return [fmean(values[max(0, end - window) : end]) for end in range(1, len(values) + 1)]
