@@ -20,6 +20,7 @@ RESERVED = (
     "api",
     "permission",
     "quota",
+    "agent",
 )
 """First words of the topics that only the host publishes to."""
 

@@ -14,7 +14,7 @@ from sqlalchemy import and_, bindparam, insert, or_, select, update
 
 from wardian.storage.database import Connection
 from wardian.storage.statements import AT, OF_PLUGIN, mine
-from wardian.storage.tables import agent_breakers
+from wardian.storage.tables import agent_breakers, plugins
 
 CLOSED = "closed"
 OPEN = "open"
@@ -58,7 +58,11 @@ _UNTIL = bindparam("of_until")
 
 _FIND = select(*_ROW).where(_MINE)
 _ALL = select(*_ROW).where(mine(agent_breakers))
-_NOT_CLOSED = select(_B.tenant, *_ROW).where(_B.state != CLOSED)
+_NOT_CLOSED = (
+    select(_B.tenant, plugins.c.name, *_ROW)
+    .join(plugins, and_(plugins.c.tenant == _B.tenant, plugins.c.id == _B.plugin_id))
+    .where(_B.state != CLOSED)
+)
 _CLAIM = (
     update(agent_breakers)
     .where(
@@ -149,12 +153,14 @@ class BreakerRepository:
         return await self._connection.execute(statement, {"in_tenant": self._tenant, **values})
 
 
-async def not_closed(connection: Connection) -> dict[tuple[str, str], BreakerRow]:
-    """Return the breakers of every tenant that are open, by tenant and the agent's id."""
+async def not_closed(connection: Connection) -> dict[tuple[str, str], tuple[str, BreakerRow]]:
+    """Return the breakers of every tenant that are not closed, by tenant and the agent's id; each
+    with the agent's name."""
     found = await connection.of_every_tenant().execute(_NOT_CLOSED)
     return {
-        (row["tenant"], row["plugin_id"]): BreakerRow(
-            **{name: row[name] for name in BreakerRow.__dataclass_fields__}
+        (row["tenant"], row["plugin_id"]): (
+            row["name"],
+            BreakerRow(**{name: row[name] for name in BreakerRow.__dataclass_fields__}),
         )
         for row in found.mappings()
     }

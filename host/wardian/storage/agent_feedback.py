@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, column, delete, func, insert, select, table
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from wardian.storage.database import Connection
-from wardian.storage.statements import IN_TENANT, mine
-from wardian.storage.tables import agent_feedback
+from wardian.storage.statements import OF_PLUGIN, mine
+from wardian.storage.tables import agent_feedback, asks, plugins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +42,16 @@ class AnsweredRow:
         subject: who asked.
         agent, plugin_id, version: who answered.
         ending: `answered`, or how it went wrong.
-        arm: of a trial that the answer belongs to; empty if it belongs to none.
     """
 
     id: str
+    at: datetime
     capability: str
     subject: str
     agent: str
     plugin_id: str
     version: str
     ending: str
-    cached: bool
-    arm: str
 
 
 _F = agent_feedback.c
@@ -61,10 +59,10 @@ _ROW = tuple(_F[name] for name in FeedbackRow.__dataclass_fields__)
 _OF_ASK = bindparam("of_ask")
 _OF_ASKER = bindparam("of_asker")
 
-_asks = table("asks", column("tenant"), *map(column, AnsweredRow.__dataclass_fields__))
-_ASK = select(*(_asks.c[name] for name in AnsweredRow.__dataclass_fields__)).where(
-    _asks.c.tenant == IN_TENANT, _asks.c.id == _OF_ASK
+_ASK = select(*(asks.c[name] for name in AnsweredRow.__dataclass_fields__)).where(
+    mine(asks, asks.c.id == _OF_ASK)
 )
+_AGENT = select(plugins.c.id).where(mine(plugins, plugins.c.id == OF_PLUGIN))
 _FIND = select(*_ROW).where(mine(agent_feedback, _F.ask == _OF_ASK, _F.by == _OF_ASKER))
 _FORGET = delete(agent_feedback).where(mine(agent_feedback, _F.ask == _OF_ASK, _F.by == _OF_ASKER))
 _LAST = (
@@ -87,11 +85,11 @@ class FeedbackRepository:
         """Return a question."""
         found = await self._execute(_ASK, of_ask=ask)
         row = found.mappings().one_or_none()
-        if row is None:
-            return None
-        values = dict(row)
-        values["arm"] = values["arm"] or ""
-        return AnsweredRow(**values)
+        return None if row is None else AnsweredRow(**row)
+
+    async def agent_exists(self, plugin_id: str) -> bool:
+        """Tell whether an agent is installed."""
+        return (await self._execute(_AGENT, of_plugin=plugin_id)).first() is not None
 
     async def put(self, row: FeedbackRow) -> FeedbackRow | None:
         """Write down an opinion; return the one of the same asker that it takes the place of."""
