@@ -21,6 +21,7 @@ RESERVED = (
     "permission",
     "quota",
     "agent",
+    "budget",
 )
 """First words of the topics that only the host publishes to."""
 

@@ -111,6 +111,10 @@ class Change:
         """Write down that ``agent.WHAT`` happened to a trial of two versions of an agent."""
         await self._note(f"agent.{what}", agent, detail)
 
+    async def note_budget(self, what: str, capability: str, detail: Mapping[str, Any]) -> None:
+        """Write down that ``budget.WHAT`` happened to what may be spent on a capability."""
+        await self._note(f"budget.{what}", capability, detail)
+
     async def note_config(
         self, plugin: str | None, detail: Mapping[str, Any], plugins: Sequence[str]
     ) -> None:

@@ -49,13 +49,14 @@ class ArmSums:
     """What came of the questions to one version, or is to be added to that.
 
     Attributes:
-        scored, total, squares: how many scores there are, their sum and that of their squares.
+        weight, total, squares: of scores; the sum of the scores by their weights, and that of
+            their squares.
         latency_ms, cost_nanos: the sums of those that were answered.
     """
 
     asked: int = 0
     answered: int = 0
-    scored: int = 0
+    weight: float = 0.0
     total: float = 0.0
     squares: float = 0.0
     latency_ms: float = 0.0

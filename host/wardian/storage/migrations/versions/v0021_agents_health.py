@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0021"
-down_revision = "0014"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
@@ -153,8 +153,8 @@ def _create_arms() -> None:
         _text("tenant", 64),
         _text("plugin_id", 36),
         _text("arm", 8),
-        *(_number(name, sa.BigInteger()) for name in ("asked", "answered", "scored")),
-        *(_number(name, sa.Float()) for name in ("total", "squares", "latency_ms")),
+        *(_number(name, sa.BigInteger()) for name in ("asked", "answered")),
+        *(_number(name, sa.Float()) for name in ("weight", "total", "squares", "latency_ms")),
         _number("cost_nanos", sa.BigInteger()),
         _of_tenant(table),
         _of_plugin(table, "agent_trials", "plugin_id"),
