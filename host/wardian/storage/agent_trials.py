@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, u
 
 from wardian.storage.database import Connection
 from wardian.storage.statements import AT, OF_ID, OF_PLUGIN, mine
-from wardian.storage.tables import agent_trial_arms, agent_trials
+from wardian.storage.tables import agent_trial_arms, agent_trials, plugins
 
 ACTIVE = "active"
 OTHER = "other"
@@ -60,7 +60,7 @@ class ArmSums:
     total: float = 0.0
     squares: float = 0.0
     latency_ms: float = 0.0
-    cost_nanos: int = 0
+    cost_nanos: float = 0.0
 
     def plus(self, other: ArmSums) -> ArmSums:
         """Return the two together."""
@@ -72,7 +72,11 @@ _T, _A = agent_trials.c, agent_trial_arms.c
 _TRIAL = tuple(_T[name] for name in TrialRow.__dataclass_fields__)
 _SUMS = tuple(_A[name] for name in ArmSums.__dataclass_fields__)
 
-_RUNNING = select(_T.tenant, *_TRIAL).where(_T.ended_at.is_(None))
+_RUNNING = (
+    select(_T.tenant, plugins.c.name, *_TRIAL)
+    .join(plugins, and_(plugins.c.tenant == _T.tenant, plugins.c.id == _T.plugin_id))
+    .where(_T.ended_at.is_(None))
+)
 _FIND = select(*_TRIAL).where(mine(agent_trials, _T.plugin_id == OF_PLUGIN))
 _ARMS = select(_A.arm, *_SUMS).where(mine(agent_trial_arms, _A.plugin_id == OF_PLUGIN))
 _IS_THE_TRIAL = (
@@ -145,12 +149,14 @@ class TrialRepository:
         return await self._connection.execute(statement, {"in_tenant": self._tenant, **values})
 
 
-async def running(connection: Connection) -> dict[tuple[str, str], TrialRow]:
-    """Return the trials of every tenant that have not ended, by tenant and the agent's id."""
+async def running(connection: Connection) -> dict[tuple[str, str], tuple[str, TrialRow]]:
+    """Return the trials of every tenant that have not ended, by tenant and the agent's id; each
+    with the agent's name."""
     found = await connection.of_every_tenant().execute(_RUNNING)
     return {
-        (row["tenant"], row["plugin_id"]): TrialRow(
-            **{name: row[name] for name in TrialRow.__dataclass_fields__}
+        (row["tenant"], row["plugin_id"]): (
+            row["name"],
+            TrialRow(**{name: row[name] for name in TrialRow.__dataclass_fields__}),
         )
         for row in found.mappings()
     }

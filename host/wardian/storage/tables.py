@@ -946,7 +946,7 @@ agent_trial_arms = Table(
     Column("total", Float, nullable=False),  # of scores by their weights, and of their squares
     Column("squares", Float, nullable=False),
     Column("latency_ms", Float, nullable=False),  # of all that were answered
-    Column("cost_nanos", BigInteger, nullable=False),
+    Column("cost_nanos", Float, nullable=False),  # together more than an integer may hold
     ForeignKeyConstraint(
         ["tenant", "plugin_id"],
         ["agent_trials.tenant", "agent_trials.plugin_id"],

@@ -155,7 +155,7 @@ def _create_arms() -> None:
         _text("arm", 8),
         *(_number(name, sa.BigInteger()) for name in ("asked", "answered")),
         *(_number(name, sa.Float()) for name in ("weight", "total", "squares", "latency_ms")),
-        _number("cost_nanos", sa.BigInteger()),
+        _number("cost_nanos", sa.Float()),
         _of_tenant(table),
         _of_plugin(table, "agent_trials", "plugin_id"),
         sa.PrimaryKeyConstraint("tenant", "plugin_id", "arm", name=f"pk_{table}"),
