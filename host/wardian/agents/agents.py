@@ -13,8 +13,11 @@ from wardian.agents.asking import Asking
 from wardian.agents.budget_book import AgentBudgets
 from wardian.agents.criteria import Criteria
 from wardian.agents.explaining import explanation_view
+from wardian.agents.feedback import AgentFeedback
+from wardian.agents.health import AgentHealth
 from wardian.agents.questions import ANY, OnPiece, Question, input_text
 from wardian.agents.records import AskRecords, AsksPage
+from wardian.agents.trials import AgentTrials
 from wardian.agents.views import AnswerView, AskView, ExplanationView
 from wardian.errors import InvalidArguments
 
@@ -29,6 +32,9 @@ class AgentsParts:
     asking: Asking
     budgets: AgentBudgets
     records: AskRecords
+    health: AgentHealth
+    feedback: AgentFeedback
+    trials: AgentTrials
 
 
 class Agents:
@@ -36,6 +42,9 @@ class Agents:
 
     Attributes:
         budgets: what tenants may spend on them.
+        health: how well they are.
+        feedback: takes what askers think of answers.
+        trials: has two versions of one answer by turns.
         asking: has them answer questions, also such as plugins have.
     """
 
@@ -43,6 +52,9 @@ class Agents:
         self._parts = parts
         self.asking = parts.asking
         self.budgets = parts.budgets
+        self.health = parts.health
+        self.feedback = parts.feedback
+        self.trials = parts.trials
 
     async def ask(  # noqa: PLR0913 -- a question, and who has it, each with a default
         self,
@@ -162,6 +174,7 @@ class Agents:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.budgets.kept())
             await stack.enter_async_context(self._parts.records.kept())
+            await stack.enter_async_context(self.health.kept())
             yield
 
 

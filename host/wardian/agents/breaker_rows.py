@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy.exc import NoResultFound
-
 from wardian.agents.breaker import Breaker, State, closed
 from wardian.agents.known_breakers import DEGRADED, Changed, Key, KnownBreakers
 from wardian.crypto.identifiers import new_id
@@ -92,13 +90,12 @@ class BreakerRows:
             return
         breaker, starts_anew = known.breaker, known.starts_anew
         async with self._parts.journal.change(key[0], HOST) as change:
-            try:
-                name = await change.plugins.name_of(key[1])
-            except NoResultFound:
+            repository = BreakerRepository(change.connection, key[0])
+            name = await repository.agent(key[1])
+            if name is None:
                 self._known.drop(key)
                 return
             known.agent = name
-            repository = BreakerRepository(change.connection, key[0])
             row = await repository.find(key[1]) or BreakerRow(plugin_id=key[1])
             is_mine = row.state == CLOSED or row.trial_by == self._parts.host or starts_anew
             if is_mine:

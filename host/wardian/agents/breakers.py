@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from wardian.agents.breaker import BreakerLimits
+from wardian.agents.breaker import BreakerLimits, State
 from wardian.agents.breaker_rows import BreakerRows, BreakerRowsParts
 from wardian.agents.candidates import Candidate, Outcome
 from wardian.agents.known_breakers import Key, KnownBreakers
@@ -56,6 +56,16 @@ class AgentBreakers:
     def unavailable(self, tenant: str, plugin_id: str) -> str:
         """Return why no question may be put to an agent, for people; empty if one may."""
         return self._known.why((tenant, plugin_id))
+
+    def may_try(self, tenant: str, plugin_id: str) -> bool:
+        """Tell whether the next question here would be the one that tries an agent again."""
+        known = self._known.get((tenant, plugin_id))
+        return known is not None and known.has_right
+
+    def is_closed(self, tenant: str, plugin_id: str) -> bool:
+        """Tell whether an agent's breaker is closed."""
+        known = self._known.get((tenant, plugin_id))
+        return known is None or known.breaker.state is State.CLOSED
 
     def states(self) -> list[tuple[str, str, str]]:
         """Return tenant, agent and state of each breaker that this host knows of."""

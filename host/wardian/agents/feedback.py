@@ -55,6 +55,14 @@ class Scored(Protocol):
         ...
 
 
+class Judged(Protocol):
+    """Counts feedback."""
+
+    def judged(self, tenant: str, agent: str) -> None:
+        """Count one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackParts:
     """What feedback is taken with.
@@ -67,6 +75,7 @@ class FeedbackParts:
     database: Database
     candidates: Candidates
     trials: Scored
+    metrics: Judged
     kept: int = 100_000
     lives: HalfLives = field(default_factory=HalfLives)
     now: Callable[[], datetime] = now
@@ -93,7 +102,7 @@ class AgentFeedback:
         self._parts = parts
         self._given = 0
 
-    async def give(  # noqa: PLR0913 -- an opinion has three parts, each with a default
+    async def give(
         self,
         tenant: str,
         ask_id: str,
@@ -129,14 +138,15 @@ class AgentFeedback:
             if self._given % _PRUNED_EVERY == 0:
                 await repository.forget_beyond(self._parts.kept)
         self._given += 1
+        self._parts.metrics.judged(tenant, answered.agent)
         await self._learn(tenant, answered, row, former)
         return _view(row)
 
-    async def of(self, tenant: str, asks: Sequence[str]) -> dict[str, list[FeedbackView]]:
-        """Return what was said of the answers to these questions, by the question's id."""
+    async def of(self, tenant: str, asks: Sequence[str]) -> list[FeedbackView]:
+        """Return what was said of the answers to these questions, the oldest first."""
         async with self._parts.database.reading() as connection:
             rows = await FeedbackRepository(connection, tenant).of_asks(list(asks))
-        return {ask: [_view(row) for row in found] for ask, found in rows.items()}
+        return [_view(row) for row in rows]
 
     def _row(self, answered: AnsweredRow, opinion: Opinion, by: str) -> FeedbackRow:
         return FeedbackRow(
@@ -165,9 +175,7 @@ class AgentFeedback:
             await self._tell(tenant, answered, row.score, SCORE_WEIGHT)
             self._parts.trials.scored(tenant, answered, row.score, SCORE_WEIGHT)
 
-    async def _tell(
-        self, tenant: str, answered: AnsweredRow, score: float, weight: float
-    ) -> None:
+    async def _tell(self, tenant: str, answered: AnsweredRow, score: float, weight: float) -> None:
         candidates = self._parts.candidates
         await candidates.refresh(tenant)
         for candidate in candidates.of(tenant, answered.capability):
@@ -197,9 +205,7 @@ def _checked(opinion: Opinion) -> Opinion:
 
 
 def _is_number(score: object) -> bool:
-    return (
-        isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score)
-    )
+    return isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score)
 
 
 async def _answered(repository: FeedbackRepository, ask_id: str) -> AnsweredRow:

@@ -55,9 +55,7 @@ class KnownBreakers:
         moved: those that changed here and are to be written down.
     """
 
-    def __init__(
-        self, limits: BreakerLimits, clock: Callable[[], float], changed: Changed
-    ) -> None:
+    def __init__(self, limits: BreakerLimits, clock: Callable[[], float], changed: Changed) -> None:
         self.limits = limits
         self.moved: dict[Key, None] = {}
         self._strict = replace(limits, failures_in_row=max(1, limits.failures_in_row // 2))
@@ -186,6 +184,4 @@ class KnownBreakers:
         self._changed(*key, known.why)
 
 
-_OF_STATES = frozenset(
-    {"plugin.active", "plugin.enabled", "plugin.disabled", "plugin.quarantined"}
-)
+_OF_STATES = frozenset({"plugin.active", "plugin.enabled", "plugin.disabled", "plugin.quarantined"})

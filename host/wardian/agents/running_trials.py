@@ -146,9 +146,7 @@ def candidate_beside(
 def cost_of(agent: Agent) -> CostModel:
     """Return what a manifest says of the cost of asking."""
     cost = agent.cost
-    return CostModel(
-        per_call=nanos(cost.per_call), per_unit=nanos(cost.per_unit), unit=cost.unit
-    )
+    return CostModel(per_call=nanos(cost.per_call), per_unit=nanos(cost.per_unit), unit=cost.unit)
 
 
 def _part(trial: str, key: str) -> float:

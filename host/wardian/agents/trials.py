@@ -39,9 +39,7 @@ CONFIDENCE_MIN, CONFIDENCE_MAX = 0.5, 0.9999
 Beside = Callable[[str, str, str], Awaitable[Installed]]
 """Returns a tenant's plugin as it would be at a kept version; see `Upgrader.beside`."""
 
-_ENDINGS = frozenset(
-    {"plugin.upgraded", "plugin.rolled-back", "plugin.uninstalled", "plugin.granted"}
-)
+_CHANGES = frozenset({"agent.trial-started", "agent.trial-ended"})
 _log = logging.getLogger("wardian.agents")
 
 
@@ -72,8 +70,7 @@ class AgentTrials:
         self._running: dict[tuple[str, str], RunningTrial] = {}
         self._is_outdated = True
         self._turn = asyncio.Lock()
-        for pattern in ("agent.*", "plugin.*"):
-            parts.events.subscribe(pattern, self._hear)
+        parts.events.subscribe("agent.*", self._hear)
 
     # -- what questions meet --
 
@@ -339,9 +336,7 @@ class AgentTrials:
         return row
 
     def _hear(self, event: Event) -> None:
-        if event.topic in ("agent.trial-started", "agent.trial-ended"):
-            self._is_outdated = True
-        elif event.topic in _ENDINGS and self._running:
+        if event.topic in _CHANGES:
             self._is_outdated = True
 
 

@@ -12,8 +12,9 @@ from wardian.agents.budget_book import AgentBudgets
 from wardian.agents.budgets import BudgetNeeds
 from wardian.agents.eligibility import Eligibility
 from wardian.agents.kept import KeptAnswers
-from wardian.agents.plain import AlwaysAdmits, InstalledAgents, NoTrials, PriorityRouter
+from wardian.agents.plain import InstalledAgents, PriorityRouter
 from wardian.agents.records import AskRecords, RecordNeeds
+from wardian.bootstrap.agents_health import make_health
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
 
@@ -21,20 +22,23 @@ from wardian.settings import Settings
 def make_agents(settings: Settings, parts: HostParts) -> Agents:
     lease = timedelta(seconds=settings.event_lease_seconds)
     budgets = AgentBudgets(parts.journal, BudgetNeeds(database=parts.database, lease=lease))
+    candidates, allowances = InstalledAgents(parts.registry), Allowances()
+    wellness = make_health(settings, parts, candidates)
+    trials = wellness.trials
     records = AskRecords(
         RecordNeeds(
             database=parts.database,
             tenants=parts.tenants,
             kept=settings.asks_kept,
             age=timedelta(days=settings.ask_days_kept),
+            feedback=wellness.feedback.of,
         )
     )
-    candidates, trials, allowances = InstalledAgents(parts.registry), NoTrials(), Allowances()
     attempts = Attempts(
         AttemptParts(
             entrance=parts.entrance,
             candidates=candidates,
-            breakers=AlwaysAdmits(),
+            breakers=wellness.health,
             trials=trials,
             budgets=budgets,
             allowances=allowances,
@@ -57,4 +61,14 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
         )
     )
     parts.events.subscribe("budget.*", lambda event: budgets.forget(event.tenant))
-    return Agents(AgentsParts(asking=asking, budgets=budgets, records=records))
+    wellness.probe_with(attempts, allowances)
+    return Agents(
+        AgentsParts(
+            asking=asking,
+            budgets=budgets,
+            records=records,
+            health=wellness.health,
+            feedback=wellness.feedback,
+            trials=trials,
+        )
+    )

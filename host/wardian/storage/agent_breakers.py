@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy import BindParameter, and_, bindparam, insert, or_, select, update
 
 from wardian.storage.database import Connection
 from wardian.storage.statements import AT, OF_PLUGIN, mine
@@ -53,10 +53,11 @@ class BreakerRow:
 _B = agent_breakers.c
 _ROW = tuple(_B[name] for name in BreakerRow.__dataclass_fields__)
 _MINE = mine(agent_breakers, _B.plugin_id == OF_PLUGIN)
-_BY = bindparam("of_holder")
-_UNTIL = bindparam("of_until")
+_BY: BindParameter[Any] = bindparam("of_holder")
+_UNTIL: BindParameter[Any] = bindparam("of_until")
 
 _FIND = select(*_ROW).where(_MINE)
+_NAME = select(plugins.c.name).where(mine(plugins, plugins.c.id == OF_PLUGIN))
 _ALL = select(*_ROW).where(mine(agent_breakers))
 _NOT_CLOSED = (
     select(_B.tenant, plugins.c.name, *_ROW)
@@ -83,7 +84,7 @@ _HEARD = (
     .where(_MINE, or_(_B.heard_at.is_(None), _B.heard_at < AT))
     .values(heard_at=AT)
 )
-_BEFORE = bindparam("of_before")
+_BEFORE: BindParameter[Any] = bindparam("of_before")
 _BEGIN_PROBE = (
     update(agent_breakers)
     .where(
@@ -93,7 +94,7 @@ _BEGIN_PROBE = (
     )
     .values(probed_at=AT)
 )
-_END_PROBE = update(agent_breakers).where(_MINE).values(probe=bindparam("of_probe"))
+_END_PROBE = update(agent_breakers).where(_MINE).values(probe=bindparam("of_probe"), probed_at=AT)
 
 
 class BreakerRepository:
@@ -108,6 +109,12 @@ class BreakerRepository:
         found = await self._execute(_FIND, of_plugin=plugin_id)
         row = found.mappings().one_or_none()
         return None if row is None else BreakerRow(**row)
+
+    async def agent(self, plugin_id: str) -> str | None:
+        """Return an agent's name; None if it is not installed any more."""
+        found = await self._execute(_NAME, of_plugin=plugin_id)
+        name: str | None = found.scalar_one_or_none()
+        return name
 
     async def all(self) -> dict[str, BreakerRow]:
         """Return all of the tenant's, by the agent's id."""
@@ -127,7 +134,7 @@ class BreakerRepository:
         """Have ``holder`` alone try an agent whose breaker is open, and tell whether it may."""
         values = {"of_plugin": plugin_id, "of_holder": holder, "at": at, "of_until": until}
         found = await self._execute(_CLAIM, **values)
-        return found.rowcount == 1
+        return bool(found.rowcount == 1)
 
     async def release(self, plugin_id: str, holder: str) -> None:
         """Let somebody else try it."""
@@ -143,11 +150,11 @@ class BreakerRepository:
             await self.set(plugin_id)
         values = {"of_plugin": plugin_id, "of_before": before, "at": at}
         found = await self._execute(_BEGIN_PROBE, **values)
-        return found.rowcount == 1
+        return bool(found.rowcount == 1)
 
-    async def end_probe(self, plugin_id: str, probe: str) -> None:
+    async def end_probe(self, plugin_id: str, probe: str, at: datetime) -> None:
         """Note what came of one."""
-        await self._execute(_END_PROBE, of_plugin=plugin_id, of_probe=probe)
+        await self._execute(_END_PROBE, of_plugin=plugin_id, of_probe=probe, at=at)
 
     async def _execute(self, statement: Any, **values: Any) -> Any:
         return await self._connection.execute(statement, {"in_tenant": self._tenant, **values})

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import BindParameter, bindparam, delete, func, insert, select
 
 from wardian.storage.database import Connection
 from wardian.storage.statements import OF_PLUGIN, mine
@@ -56,8 +56,8 @@ class AnsweredRow:
 
 _F = agent_feedback.c
 _ROW = tuple(_F[name] for name in FeedbackRow.__dataclass_fields__)
-_OF_ASK = bindparam("of_ask")
-_OF_ASKER = bindparam("of_asker")
+_OF_ASK: BindParameter[Any] = bindparam("of_ask")
+_OF_ASKER: BindParameter[Any] = bindparam("of_asker")
 
 _ASK = select(*(asks.c[name] for name in AnsweredRow.__dataclass_fields__)).where(
     mine(asks, asks.c.id == _OF_ASK)
@@ -109,15 +109,12 @@ class FeedbackRepository:
         )
         return int(found.scalar_one())
 
-    async def of_asks(self, asks: list[str]) -> dict[str, list[FeedbackRow]]:
-        """Return what was said of these answers, by the question's id, the oldest first."""
+    async def of_asks(self, asks: list[str]) -> list[FeedbackRow]:
+        """Return what was said of these answers, the oldest first."""
         found = await self._connection.execute(
             select(*_ROW).where(_F.tenant == self._tenant, _F.ask.in_(asks)).order_by(_F.at, _F.id)
         )
-        said: dict[str, list[FeedbackRow]] = {}
-        for row in found.mappings():
-            said.setdefault(row["ask"], []).append(FeedbackRow(**row))
-        return said
+        return [FeedbackRow(**row) for row in found.mappings()]
 
     async def forget_beyond(self, kept: int) -> None:
         """Remove the oldest beyond so many."""

@@ -128,9 +128,7 @@ class TrialRepository:
     async def add(self, trial: TrialRow, arm: str, sums: ArmSums) -> None:
         """Add to what came of an arm, unless the trial has ended."""
         by = {f"by_{name}": value for name, value in asdict(sums).items()}
-        await self._execute(
-            _ADD, of_plugin=trial.plugin_id, of_id=trial.id, of_arm=arm, **by
-        )
+        await self._execute(_ADD, of_plugin=trial.plugin_id, of_id=trial.id, of_arm=arm, **by)
 
     async def end(self, trial: TrialRow, at: datetime, why: str) -> bool:
         """End a trial, and tell whether it had not ended before."""

@@ -65,11 +65,11 @@ class AgentMetrics:
 
     def _breakers(self) -> Metric:
         """Count breakers by state: more than one only under the label that the rest share."""
-        counts: dict[tuple[str, ...], int] = {}
+        counts: dict[tuple[str, str, str], int] = {}
         for tenant, agent, state in self._states():
             whose = self._names.plugin(tenant, agent)
             for each in STATES:
-                key = (*whose, each)
+                key = whose[0], whose[1], each
                 counts[key] = counts.get(key, 0) + (each == state)
         found = gauge(catalogue.AGENT_BREAKERS)
         for labels, count in counts.items():
@@ -78,7 +78,7 @@ class AgentMetrics:
 
     def _quality(self) -> Metric:
         """Tell of each agent how good its answers are; of those that share a label, the mean."""
-        sums: dict[tuple[str, ...], tuple[float, int]] = {}
+        sums: dict[tuple[str, str, str], tuple[float, int]] = {}
         for tenant, agent, capability, quality in self._qualities():
             labels = self._names.function(tenant, agent, capability)
             total, count = sums.get(labels, (0.0, 0))
