@@ -60,7 +60,6 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
             records=records,
         )
     )
-    parts.events.subscribe("budget.*", lambda event: budgets.forget(event.tenant))
     wellness.probe_with(attempts, allowances)
     return Agents(
         AgentsParts(
