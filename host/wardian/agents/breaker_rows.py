@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from wardian.agents.breaker import Breaker, State, closed
 from wardian.agents.known_breakers import DEGRADED, Changed, Key, KnownBreakers
@@ -117,7 +118,7 @@ class BreakerRows:
     ) -> None:
         if row.state == CLOSED and breaker.state is State.CLOSED:
             return
-        await repository.set(row.plugin_id, **_columns(breaker))
+        await repository.set(row.plugin_id, **columns_of(breaker))
         if row.state == CLOSED:
             until = _moment(breaker.open_until)
             detail = {
@@ -199,7 +200,8 @@ def _breaker(row: BreakerRow) -> Breaker:
     )
 
 
-def _columns(breaker: Breaker) -> dict[str, object]:
+def columns_of(breaker: Breaker) -> dict[str, Any]:
+    """Return what of a breaker is written down."""
     return {
         "state": breaker.state.value,
         "reason": breaker.reason,

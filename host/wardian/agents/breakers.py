@@ -8,18 +8,19 @@ decided while a question waits is in memory, so `admit` asks nobody.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from wardian.agents.breaker import BreakerLimits, State
-from wardian.agents.breaker_rows import BreakerRows, BreakerRowsParts
+from wardian.agents.breaker_rows import BreakerRows, BreakerRowsParts, columns_of
 from wardian.agents.candidates import Candidate, Outcome
 from wardian.agents.known_breakers import Key, KnownBreakers
 from wardian.agents.views import HealthView
 from wardian.errors import WardianError
 from wardian.events import Event
-from wardian.runtime.flushing import flushed
 from wardian.storage.agent_breakers import BreakerRepository, BreakerRow
 
 TEND_SECONDS = 1.0
@@ -39,6 +40,7 @@ class AgentBreakers:
             limits or BreakerLimits(), lambda: parts.now().timestamp(), parts.changed
         )
         self._rows = BreakerRows(parts, self._known)
+        self._news = asyncio.Event()
         parts.events.subscribe("plugin.*", self._hear_plugin)
         parts.events.subscribe("agent.*", self._hear_agent)
 
@@ -51,7 +53,8 @@ class AgentBreakers:
 
     def ended(self, tenant: str, candidate: Candidate, outcome: Outcome) -> None:
         """Learn how it ended. Of the other version of a trial it says nothing of the agent."""
-        self._known.ended((tenant, candidate.plugin_id), candidate, outcome)
+        if self._known.ended((tenant, candidate.plugin_id), candidate, outcome):
+            self._news.set()
 
     def unavailable(self, tenant: str, plugin_id: str) -> str:
         """Return why no question may be put to an agent, for people; empty if one may."""
@@ -90,8 +93,13 @@ class AgentBreakers:
         """Agree with the other hosts while this is open."""
         await self._rows.survey()
         await self.tend()
-        async with flushed(self.tend, seconds=TEND_SECONDS, name="wardian-agent-breakers"):
+        task = asyncio.create_task(self._tend_forever(), name="wardian-agent-breakers")
+        try:
             yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self.tend()
 
     async def tend(self) -> None:
         """Write down what changed here, hear what changed elsewhere, and see who may be tried.
@@ -103,9 +111,19 @@ class AgentBreakers:
         except WardianError as error:
             _log.warning("Breakers of agents are agreed on later: %s", error)
 
+    async def _tend_forever(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TEND_SECONDS):
+                    await self._news.wait()
+            self._news.clear()
+            await self.tend()
+
     def _view(self, key: Key, row: BreakerRow | None) -> HealthView:
         known = self._known.get(key)
         row = row or BreakerRow(plugin_id=key[1])
+        if known is not None and key in self._known.moved:
+            row = replace(row, **columns_of(known.breaker))  # what is about to be written down
         failures = row.failures
         if row.state == "closed" and known is not None:
             failures = known.breaker.failures
@@ -132,6 +150,7 @@ class AgentBreakers:
     def _hear_agent(self, event: Event) -> None:
         if event.topic in ("agent.opened", "agent.recovered"):
             self._rows.outdated()
+            self._news.set()
 
 
 WELL = HealthView(

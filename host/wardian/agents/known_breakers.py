@@ -93,8 +93,8 @@ class KnownBreakers:
         self._tell(key, known)
         return True
 
-    def ended(self, key: Key, candidate: Candidate, outcome: Outcome) -> None:
-        """Learn how a question ended."""
+    def ended(self, key: Key, candidate: Candidate, outcome: Outcome) -> bool:
+        """Learn how a question ended; tell whether there is something to be written down."""
         # What the other version of a trial does is no sign of how well the agent is.
         ending = Ending.NOT_BEGUN if candidate.is_trial else outcome.ending
         known = self._known.get(key)
@@ -102,14 +102,16 @@ class KnownBreakers:
             known = self._known[key] = KnownBreaker(candidate.agent)
         before, now = known.breaker, self._clock()
         if before.state is State.HALF_OPEN and not known.is_trying:
-            return  # another host tries it, and this question is from before
+            return False  # another host tries it, and this question is from before
         latency = outcome.latency_ms if outcome.latency_ms > 0.0 else 0.0
         limits = self._limits(key[0], known.agent)
         known.breaker = breakers.ended(before, limits, now, ending, now - latency / 1_000)
-        if known.breaker.state is not before.state:
-            known.is_trying = False
-            self.moved[key] = None
-            self._tell(key, known)
+        if known.breaker.state is before.state:
+            return False
+        known.is_trying = False
+        self.moved[key] = None
+        self._tell(key, known)
+        return True
 
     def give_right(self, key: Key, trial_until: float, right_until: float) -> None:
         """Let one question through."""

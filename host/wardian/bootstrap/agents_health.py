@@ -57,6 +57,7 @@ def make_health(settings: Settings, parts: HostParts, candidates: Candidates) ->
         ),
         breaker_limits(settings),
     )
+    parts.telemetry.agents.watch_states(breakers.states)
     trials = AgentTrials(
         TrialsParts(
             database=parts.database,

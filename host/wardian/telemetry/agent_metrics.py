@@ -50,9 +50,13 @@ class AgentMetrics:
         """Count one piece of feedback."""
         self._scores.add(self._names.plugin(tenant, agent))
 
-    def watch(self, states: States, qualities: Qualities) -> None:
-        """Report what these say, each time the metrics are rendered."""
-        self._states, self._qualities = states, qualities
+    def watch_states(self, states: States) -> None:
+        """Report what this says, each time the metrics are rendered."""
+        self._states = states
+
+    def watch_qualities(self, qualities: Qualities) -> None:
+        """Report what this says, each time the metrics are rendered."""
+        self._qualities = qualities
 
     def families(self) -> Iterator[Metric]:
         """Return every metric as it is now."""
