@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, insert, select, text, update
+from sqlalchemy import BindParameter, Select, bindparam, delete, insert, select, text, update
 
 from wardian.storage.database import Connection
 from wardian.storage.rows import now
@@ -74,7 +74,7 @@ class LoadRow:
 _M = agent_measures.c
 _MEASURE = tuple(_M[each.name] for each in fields(MeasureRow))
 _LOAD = tuple(agent_loads.c[each.name] for each in fields(LoadRow))
-_HOST = bindparam("of_host")
+_HOST: BindParameter[Any] = bindparam("of_host")
 
 _FIND_SETTINGS = select(agents.c.plugin_id, agents.c.overrides, agents.c.paused).where(mine(agents))
 _FIND_SETTING = _FIND_SETTINGS.where(agents.c.plugin_id == OF_PLUGIN)
