@@ -17,6 +17,7 @@ from wardian.agents.feedback import AgentFeedback
 from wardian.agents.health import AgentHealth
 from wardian.agents.questions import ANY, OnPiece, Question, input_text
 from wardian.agents.records import AskRecords, AsksPage
+from wardian.agents.registry import AgentRegistry
 from wardian.agents.trials import AgentTrials
 from wardian.agents.views import AnswerView, AskView, ExplanationView
 from wardian.errors import InvalidArguments
@@ -32,6 +33,7 @@ class AgentsParts:
     asking: Asking
     budgets: AgentBudgets
     records: AskRecords
+    registry: AgentRegistry
     health: AgentHealth
     feedback: AgentFeedback
     trials: AgentTrials
@@ -41,6 +43,7 @@ class Agents:
     """Every tenant's agents: asks them, and says who they are and how they do.
 
     Attributes:
+        registry: who they are, and what was seen of them.
         budgets: what tenants may spend on them.
         health: how well they are.
         feedback: takes what askers think of answers.
@@ -52,6 +55,7 @@ class Agents:
         self._parts = parts
         self.asking = parts.asking
         self.budgets = parts.budgets
+        self.registry = parts.registry
         self.health = parts.health
         self.feedback = parts.feedback
         self.trials = parts.trials
@@ -178,6 +182,7 @@ class Agents:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.budgets.kept())
             await stack.enter_async_context(self._parts.records.kept())
+            await stack.enter_async_context(self.registry.kept())
             await stack.enter_async_context(self.health.kept())
             yield
 

@@ -82,7 +82,7 @@ class AgentBreakers:
 
     async def all(self, tenant: str) -> dict[str, HealthView]:
         """Return how well the tenant's agents are, by their ids; without those of which nothing
-        is known, which are `WELL`."""
+        is known."""
         async with self._parts.database.reading() as connection:
             rows = await BreakerRepository(connection, tenant).all()
         here = {key[1] for key, _ in self._known.items() if key[0] == tenant}
@@ -151,15 +151,3 @@ class AgentBreakers:
         if event.topic in ("agent.opened", "agent.recovered"):
             self._rows.outdated()
             self._news.set()
-
-
-WELL = HealthView(
-    state="closed",
-    reason="",
-    failures=0,
-    since=None,
-    open_until=None,
-    last_probe_at=None,
-    last_probe="",
-)
-"""The health of an agent of which nothing is known."""

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from wardian.agents.breakers import WELL, AgentBreakers
+from wardian.agents.agent_views import NEVER_ASKED
+from wardian.agents.breakers import AgentBreakers
 from wardian.agents.candidates import Candidate, Ending, Outcome
 from wardian.agents.money import amount
 from wardian.agents.probes import Probes
@@ -73,7 +74,7 @@ class AgentHealth:
         """Return how well the tenant's agents are, by name."""
         known = await self._parts.breakers.all(tenant)
         return {
-            plugin.name: known.get(plugin.id, WELL)
+            plugin.name: known.get(plugin.id, NEVER_ASKED)
             for plugin in await self._parts.registry.all(tenant)
             if plugin.manifest.category == "ai_agent"
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -16,6 +17,9 @@ from wardian.storage.agent_trials import ACTIVE, ARMS, OTHER, ArmSums, TrialRow
 FAILURES_IN_ROW_MAX = 5
 """So many questions to the other version that fail in a row end a trial: it was not tried to be
 suffered from, and the same in its agent's own breaker would keep all questions away."""
+
+Know = Callable[[str, Candidate], None]
+"""Has a tenant's candidate be known by what was seen of it."""
 
 _PARTS = 2**64
 
@@ -35,6 +39,7 @@ class RunningTrial:
     tenant: str
     agent: str
     row: TrialRow
+    know: Know
     present: Installed | None = None
     other: Installed | None = None
     offered: dict[str, str] = field(default_factory=dict)
@@ -120,6 +125,7 @@ class RunningTrial:
         source, made = self._candidates.get(chosen.capability, (None, None))
         if source is not chosen or made is None:
             made = candidate_beside(chosen, self.present, other, self.offered[chosen.capability])
+            self.know(self.tenant, made)
             self._candidates[chosen.capability] = chosen, made
         return made
 

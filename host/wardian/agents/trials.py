@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wardian.agents.candidates import Candidate, Outcome
-from wardian.agents.running_trials import RunningTrial
+from wardian.agents.running_trials import Know, RunningTrial
 from wardian.agents.trial_views import trial_view
 from wardian.agents.views import TrialView
 from wardian.crypto.identifiers import new_id
@@ -48,6 +48,7 @@ class TrialsParts:
     """What trials are made with.
 
     Attributes:
+        know: has a candidate of the other version be known by what was seen of it.
         is_well: tells whether an agent's breaker is closed; while it is not the active version
             answers, because it is that which is tried then.
     """
@@ -58,7 +59,8 @@ class TrialsParts:
     registry: Registry
     trust: Trust
     beside: Beside
-    is_well: Callable[[str, str], bool] = lambda tenant, plugin_id: True
+    know: Know
+    is_well: Callable[[str, str], bool]
     now: Callable[[], datetime] = now
 
 
@@ -229,7 +231,7 @@ class AgentTrials:
         for key, (name, row) in rows.items():
             there = self._running.get(key)
             if there is None or there.row.id != row.id:
-                self._running[key] = RunningTrial(key[0], name, row)
+                self._running[key] = RunningTrial(key[0], name, row, self._parts.know)
         for key in self._running.keys() - rows.keys():
             await self._flush(self._running.pop(key))
 

@@ -11,8 +11,8 @@ from wardian.agents.breaker_rows import BreakerRowsParts
 from wardian.agents.breakers import AgentBreakers
 from wardian.agents.feedback import AgentFeedback, FeedbackParts
 from wardian.agents.health import AgentHealth, HealthParts
-from wardian.agents.ports import Candidates
 from wardian.agents.probes import Probes, ProbesParts
+from wardian.agents.registry import AgentRegistry
 from wardian.agents.trials import AgentTrials, TrialsParts
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
@@ -26,7 +26,7 @@ class Wellness:
     trials: AgentTrials
     feedback: AgentFeedback
     health: AgentHealth
-    candidates: Candidates
+    candidates: AgentRegistry
     parts: HostParts
     settings: Settings
 
@@ -46,7 +46,7 @@ class Wellness:
         )
 
 
-def make_health(settings: Settings, parts: HostParts, candidates: Candidates) -> Wellness:
+def make_health(settings: Settings, parts: HostParts, candidates: AgentRegistry) -> Wellness:
     breakers = AgentBreakers(
         BreakerRowsParts(
             database=parts.database,
@@ -54,10 +54,17 @@ def make_health(settings: Settings, parts: HostParts, candidates: Candidates) ->
             journal=parts.journal,
             registry=parts.registry,
             tenants=parts.tenants,
+            changed=candidates.close,
         ),
         breaker_limits(settings),
     )
     parts.telemetry.agents.watch_states(breakers.states)
+    parts.telemetry.agents.watch_qualities(
+        lambda: (
+            (tenant, each.agent, each.capability, each.quality)
+            for tenant, each in candidates.known()
+        )
+    )
     trials = AgentTrials(
         TrialsParts(
             database=parts.database,
@@ -66,6 +73,7 @@ def make_health(settings: Settings, parts: HostParts, candidates: Candidates) ->
             registry=parts.registry,
             trust=parts.trust,
             beside=parts.upgrader.beside,
+            know=candidates.know,
             is_well=breakers.is_closed,
         )
     )

@@ -147,7 +147,7 @@ async def test_an_operator_stops_a_trial_and_its_outcome_stays(host: Host) -> No
     assert {answer.version for answer in await ask(host, 10)} == {"2.0.0"}
     with pytest.raises(NotFound, match="No trial"):
         await host.agents.trials.stop("default", "lead")
-    entries = await host.audit.list(limit=10)
+    entries = await host.audit.page(limit=10)
     assert {"agent.trial-started", "agent.trial-ended"} <= {each.action for each in entries.entries}
 
 
@@ -155,13 +155,9 @@ async def test_a_revoked_version_is_tried_no_more_and_its_agent_stays(host: Host
     await two_versions(host)
     (kept,) = (each for each in await host.versions("lead") if not each.in_use)
     await host.agents.trials.start("default", "lead", "1.0.0", share=0.9)
-    await host.revocations.revoke(kept.package_digest, reason="It is bad")
+    await host.revocations.add(sha256=kept.package_digest, reason="It is bad")
 
-    answers = [
-        answer
-        for place in range(20)
-        if (answer := await answered(host, place)) is not None
-    ]
+    answers = [answer for place in range(20) if (answer := await answered(host, place)) is not None]
 
     assert {answer.version for answer in answers} == {"2.0.0"}
     assert (await host.plugin("lead")).state == "active"
