@@ -80,7 +80,6 @@ class RunningTrial:
                 answered=int(is_answer),
                 weight=weight,
                 total=weight * score,
-                squares=weight * score * score,
                 latency_ms=evidence.latency_ms if is_answer else 0.0,
                 cost_nanos=float(outcome.cost_nanos) if is_answer else 0.0,
             ),
@@ -92,7 +91,7 @@ class RunningTrial:
         """Learn what somebody thinks of an answer of a version."""
         arms = {self.row.active_version: ACTIVE, self.row.other_version: OTHER}
         if version in arms and judged(score, weight, 0.0) is not None:
-            sums = ArmSums(weight=weight, total=weight * score, squares=weight * score * score)
+            sums = ArmSums(weight=weight, total=weight * score)
             self._add(arms[version], sums)
 
     def taken(self) -> dict[str, ArmSums]:

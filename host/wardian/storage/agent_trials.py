@@ -49,8 +49,7 @@ class ArmSums:
     """What came of the questions to one version, or is to be added to that.
 
     Attributes:
-        weight, total, squares: of scores; the sum of the scores by their weights, and that of
-            their squares.
+        weight, total: of scores, and the sum of the scores by their weights.
         latency_ms, cost_nanos: the sums of those that were answered.
     """
 
@@ -58,7 +57,6 @@ class ArmSums:
     answered: int = 0
     weight: float = 0.0
     total: float = 0.0
-    squares: float = 0.0
     latency_ms: float = 0.0
     cost_nanos: float = 0.0
 

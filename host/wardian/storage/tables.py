@@ -943,8 +943,7 @@ agent_trial_arms = Table(
     Column("asked", BigInteger, nullable=False),
     Column("answered", BigInteger, nullable=False),
     Column("weight", Float, nullable=False),  # of scores
-    Column("total", Float, nullable=False),  # of scores by their weights, and of their squares
-    Column("squares", Float, nullable=False),
+    Column("total", Float, nullable=False),  # of scores by their weights
     Column("latency_ms", Float, nullable=False),  # of all that were answered
     Column("cost_nanos", Float, nullable=False),  # together more than an integer may hold
     ForeignKeyConstraint(

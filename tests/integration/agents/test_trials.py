@@ -72,7 +72,7 @@ async def test_scores_decide_which_is_better_with_the_confidence_asked_for(host:
     assert view.other.mean > view.active.mean
     assert view.other_is_better >= 0.95
     assert view.decided
-    assert "95" in view.verdict
+    assert "0.95" in view.verdict
 
 
 async def test_a_trial_ends_by_itself_once_it_is_decided_if_it_shall(host: Host) -> None:

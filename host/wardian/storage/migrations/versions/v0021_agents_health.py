@@ -154,7 +154,7 @@ def _create_arms() -> None:
         _text("plugin_id", 36),
         _text("arm", 8),
         *(_number(name, sa.BigInteger()) for name in ("asked", "answered")),
-        *(_number(name, sa.Float()) for name in ("weight", "total", "squares", "latency_ms")),
+        *(_number(name, sa.Float()) for name in ("weight", "total", "latency_ms")),
         _number("cost_nanos", sa.Float()),
         _of_tenant(table),
         _of_plugin(table, "agent_trials", "plugin_id"),
