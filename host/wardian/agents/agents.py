@@ -19,7 +19,7 @@ from wardian.agents.questions import ANY, OnPiece, Question, input_text
 from wardian.agents.records import AskRecords, AsksPage
 from wardian.agents.registry import AgentRegistry
 from wardian.agents.trials import AgentTrials
-from wardian.agents.views import AnswerView, AskView, ExplanationView
+from wardian.agents.views import AgentView, AnswerView, AskView, ExplanationView
 from wardian.errors import InvalidArguments
 
 Wanted = Criteria | Mapping[str, Any] | None
@@ -31,9 +31,9 @@ class AgentsParts:
     """What agents are found, judged and asked with."""
 
     asking: Asking
+    registry: AgentRegistry
     budgets: AgentBudgets
     records: AskRecords
-    registry: AgentRegistry
     health: AgentHealth
     feedback: AgentFeedback
     trials: AgentTrials
@@ -43,7 +43,7 @@ class Agents:
     """Every tenant's agents: asks them, and says who they are and how they do.
 
     Attributes:
-        registry: who they are, and what was seen of them.
+        registry: who they are, what they declare, and what was seen of them.
         budgets: what tenants may spend on them.
         health: how well they are.
         feedback: takes what askers think of answers.
@@ -54,11 +54,8 @@ class Agents:
     def __init__(self, parts: AgentsParts) -> None:
         self._parts = parts
         self.asking = parts.asking
-        self.budgets = parts.budgets
-        self.registry = parts.registry
-        self.health = parts.health
-        self.feedback = parts.feedback
-        self.trials = parts.trials
+        self.registry, self.budgets = parts.registry, parts.budgets
+        self.health, self.feedback, self.trials = parts.health, parts.feedback, parts.trials
 
     async def ask(  # noqa: PLR0913 -- a question, and who has it, each with a default
         self,
@@ -140,6 +137,26 @@ class Agents:
         )
         return explanation_view(capability, await self.asking.explain(question))
 
+    async def get_best_agent_for_capability(
+        self,
+        capability: str,
+        criteria: Wanted = None,
+        *,
+        tenant: str = "default",
+        subject: str = "host",
+        scopes: Collection[str] | None = None,
+    ) -> AgentView | None:
+        """Return the agent that would be asked now; None if none can be. Nobody is asked.
+
+        Raises:
+            Forbidden: there are some, and none that the key may call.
+            InvalidArguments: the capability or the criteria.
+        """
+        found = await self.explain(
+            capability, criteria=criteria, tenant=tenant, subject=subject, scopes=scopes
+        )
+        return None if found.chosen is None else await self.registry.get(tenant, found.chosen)
+
     async def asked(self, tenant: str, ask_id: str) -> AskView:
         """Return one question that was asked.
 
@@ -180,9 +197,9 @@ class Agents:
     async def kept(self) -> AsyncIterator[None]:
         """Look after what agents are asked with, while this is open."""
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.registry.kept())
             await stack.enter_async_context(self.budgets.kept())
             await stack.enter_async_context(self._parts.records.kept())
-            await stack.enter_async_context(self.registry.kept())
             await stack.enter_async_context(self.health.kept())
             yield
 

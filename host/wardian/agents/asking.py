@@ -176,13 +176,16 @@ class Asking:
     async def _abandoned(self, asked: _Asked, pursuit: Pursuit) -> None:
         """Have what is being asked end, and be charged and written down, after its asker has gone.
 
-        It waits for nothing: who cancels a question wants to be gone.
+        It waits for nothing, as who cancels a question wants to be gone; but for agents that run
+        in the place of a plugin's call, and on what that has left: these end before it does.
         """
 
         async def ended() -> None:
             await pursuit.end()
             await self._record(asked, pursuit.attempts, None, "cancelled")
 
+        if asked.question.caller is not None:
+            await pursuit.end()
         self._parts.records.later(ended())
 
     async def _record(
@@ -216,7 +219,10 @@ class Asking:
             arm=last.candidate.version if last is not None and last.candidate.is_trial else None,
             attempts=[msgspec.to_builtins(each.view()) for each in attempts],
         )
+        settling = [each.settling for each in attempts if each.settling is not None]
         await self._parts.records.add(question.tenant, row)
+        if settling:
+            await asyncio.wait(settling)  # which, unlike awaiting them, does not cancel them
         return row
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from wardian.agents.agent_views import NEVER_ASKED, agent_view, measured_view
 from wardian.agents.candidates import Candidate, Outcome
 from wardian.agents.changes import AgentChange
-from wardian.agents.decay import HalfLives
+from wardian.agents.decay import Evidence, HalfLives
 from wardian.agents.declared import declared, is_agent
 from wardian.agents.loads import Loads
 from wardian.agents.measures import Measures
@@ -112,17 +112,11 @@ class AgentRegistry:
         """Count one that was begun as ended, and learn from how."""
         self._loads.move((tenant, candidate.plugin_id), -1)
         self._show_load(tenant, candidate.plugin_id, candidate)
-        evidence = seen(outcome, self._parts.now())
-        if evidence is not None:
-            self._measures.learn(tenant, _version(candidate), evidence)
-            self._tell(tenant, candidate)
+        self._learn(tenant, candidate, seen(outcome, self._parts.now()))
 
     def score(self, tenant: str, candidate: Candidate, score: float, weight: float) -> None:
         """Learn from a judgement of an answer, 0 to 1; see `wardian.agents.quality`."""
-        evidence = judged(score, weight, self._parts.now())
-        if evidence is not None:
-            self._measures.learn(tenant, _version(candidate), evidence)
-            self._tell(tenant, candidate)
+        self._learn(tenant, candidate, judged(score, weight, self._parts.now()))
 
     def know(self, tenant: str, candidate: Candidate) -> None:
         """Have a candidate that is in no list, the other version of a trial, be known by what was
@@ -202,11 +196,12 @@ class AgentRegistry:
             await self._grow_old()
 
     async def _agree(self) -> None:
-        await self._measures.flush()
+        for tenant, version in await self._measures.flush():
+            self._tell(tenant, version)
         if not self._parts.database.is_shared:
             return
         for tenant, version in await self._measures.pull():
-            self._tell_version(tenant, version)
+            self._tell(tenant, version)
         for tenant, plugin_id in await self._loads.agree():
             self._show_load(tenant, plugin_id)
 
@@ -265,16 +260,20 @@ class AgentRegistry:
             for candidate in agent.candidates:
                 candidate.is_available, candidate.unavailable = not why, why
 
-    def _tell(self, tenant: str, candidate: Candidate) -> None:
-        version = _version(candidate)
-        self._tell_version(tenant, version)
-        # One of a list before a change, or of a trial, is still looked at by who has it.
-        tell(candidate, self._measures.of(tenant, version))
+    def _learn(self, tenant: str, candidate: Candidate, evidence: Evidence | None) -> None:
+        if evidence is not None:
+            version = _version(candidate)
+            self._measures.learn(tenant, version, evidence)
+            self._tell(tenant, version, candidate)
 
-    def _tell_version(self, tenant: str, version: Version) -> None:
+    def _tell(self, tenant: str, version: Version, beside: Candidate | None = None) -> None:
+        evidence = self._measures.of(tenant, version)
         for candidate in self._roster(tenant).of(version[0][0]):
-            if _version(candidate) == version:
-                tell(candidate, self._measures.of(tenant, version))
+            if _version(candidate) == version and candidate is not beside:
+                tell(candidate, evidence)
+        # One of a list before a change, or of a trial, is still looked at by who has it.
+        if beside is not None:
+            tell(beside, evidence)
 
     async def _grow_old(self) -> None:
         if self._parts.now() - self._grown_old_at < GROWN_OLD_SECONDS:

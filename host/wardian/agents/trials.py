@@ -84,31 +84,34 @@ class AgentTrials:
         return trial.arm(chosen, key)
 
     async def installed(self, tenant: str, candidate: Candidate) -> Installed:
-        """Return the other version of an agent as it is called.
+        """Return the other version of an agent as it is called; the active one where the trial has
+        ended since the other was chosen, or the two do not go together any more.
 
         Raises:
-            NotFound: the trial has ended.
-            Conflict: its agent takes no calls, or the two do not go together any more; the trial
-                ends then.
+            NotFound: the agent is not installed any more.
+            Conflict: it takes no calls.
         """
-        trial = self._running.get((tenant, candidate.plugin_id))
-        if trial is None or trial.over or trial.row.other_version != candidate.version:
-            raise NotFound(f"{candidate.agent} {candidate.version} is not tried any more.")
-        present = await self._parts.registry.get(tenant, trial.agent)
+        present = await self._parts.registry.get(tenant, candidate.agent)
         if not present.is_callable:
-            raise Conflict(f"{trial.agent} is {present.state}.")
+            raise Conflict(f"{candidate.agent} is {present.state}.")
+        trial = self._running.get((tenant, candidate.plugin_id))
+        if trial is None or trial.row.other_version != candidate.version:
+            return present
         if present is not trial.present:
             await self._prepare(trial)
-        other = trial.other
-        if other is None or trial.over:
-            raise Conflict(f"{trial.agent} {trial.row.other_version} is not tried any more.")
+        other = None if trial.over else trial.other
+        if other is None or not await self._is_trusted(trial, other):
+            return present
+        return other
+
+    async def _is_trusted(self, trial: RunningTrial, other: Installed) -> bool:
         try:
-            # Found out here it ends the trial; found out by the call it would set the agent aside.
             await self._parts.trust.check_load(other)
         except WardianError as error:
+            # Found out by the call it would set the agent aside; here it ends the trial.
             trial.over = error.message.removesuffix(".")
-            raise Conflict(error.message) from error
-        return other
+            return False
+        return True
 
     def ended(self, tenant: str, candidate: Candidate, outcome: Outcome) -> None:
         """Learn how a question ended."""
@@ -238,8 +241,8 @@ class AgentTrials:
     async def _tend(self, trial: RunningTrial) -> None:
         if not trial.over:
             await self._prepare(trial)
-        if trial.has_news:
-            await self._flush(trial)
+        await self._flush(trial)
+        if trial.row.ends and not trial.over:
             await self._decide(trial)
         if trial.over:
             await self._end(trial.tenant, trial.agent, trial.row, trial.over, HOST)
@@ -264,6 +267,8 @@ class AgentTrials:
             trial.use(present, other)
 
     async def _flush(self, trial: RunningTrial) -> None:
+        if not trial.has_news:
+            return
         pending = trial.taken()
         try:
             async with self._parts.database.transaction() as connection:
@@ -275,10 +280,8 @@ class AgentTrials:
             raise
 
     async def _decide(self, trial: RunningTrial) -> None:
-        if not trial.row.ends:
-            return
         view = await self._view(trial.tenant, trial.agent, trial.row)
-        if view.decided and not trial.over:
+        if view.decided:
             trial.over = "It is decided"
 
     async def _begin(self, tenant: str, name: str, row: TrialRow, actor: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wardian.agents.allowances import Allowances
@@ -12,8 +13,9 @@ from wardian.agents.breakers import AgentBreakers
 from wardian.agents.feedback import AgentFeedback, FeedbackParts
 from wardian.agents.health import AgentHealth, HealthParts
 from wardian.agents.probes import Probes, ProbesParts
-from wardian.agents.registry import AgentRegistry
+from wardian.agents.registry import AgentRegistry, RegistryParts
 from wardian.agents.trials import AgentTrials, TrialsParts
+from wardian.agents.views import HealthView
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
 
@@ -22,11 +24,11 @@ from wardian.settings import Settings
 class Wellness:
     """What was made of it."""
 
+    registry: AgentRegistry
     breakers: AgentBreakers
     trials: AgentTrials
     feedback: AgentFeedback
     health: AgentHealth
-    candidates: AgentRegistry
     parts: HostParts
     settings: Settings
 
@@ -37,7 +39,7 @@ class Wellness:
                 database=self.parts.database,
                 registry=self.parts.registry,
                 tenants=self.parts.tenants,
-                candidates=self.candidates,
+                candidates=self.registry,
                 breakers=self.breakers,
                 attempts=attempts,
                 allowances=allowances,
@@ -46,7 +48,18 @@ class Wellness:
         )
 
 
-def make_health(settings: Settings, parts: HostParts, candidates: AgentRegistry) -> Wellness:
+def make_health(settings: Settings, parts: HostParts) -> Wellness:
+    async def health_of_all(tenant: str) -> Mapping[str, HealthView]:
+        return await breakers.all(tenant)
+
+    registry = AgentRegistry(
+        RegistryParts(
+            database=parts.database,
+            plugins=parts.registry,
+            journal=parts.journal,
+            health=health_of_all,
+        )
+    )
     breakers = AgentBreakers(
         BreakerRowsParts(
             database=parts.database,
@@ -54,15 +67,14 @@ def make_health(settings: Settings, parts: HostParts, candidates: AgentRegistry)
             journal=parts.journal,
             registry=parts.registry,
             tenants=parts.tenants,
-            changed=candidates.close,
+            changed=registry.close,
         ),
         breaker_limits(settings),
     )
     parts.telemetry.agents.watch_states(breakers.states)
     parts.telemetry.agents.watch_qualities(
         lambda: (
-            (tenant, each.agent, each.capability, each.quality)
-            for tenant, each in candidates.known()
+            (tenant, each.agent, each.capability, each.quality) for tenant, each in registry.known()
         )
     )
     trials = AgentTrials(
@@ -73,7 +85,7 @@ def make_health(settings: Settings, parts: HostParts, candidates: AgentRegistry)
             registry=parts.registry,
             trust=parts.trust,
             beside=parts.upgrader.beside,
-            know=candidates.know,
+            know=registry.know,
             is_well=breakers.is_closed,
         )
     )
@@ -88,7 +100,7 @@ def make_health(settings: Settings, parts: HostParts, candidates: AgentRegistry)
     feedback = AgentFeedback(
         FeedbackParts(
             database=parts.database,
-            candidates=candidates,
+            candidates=registry,
             trials=trials,
             metrics=parts.telemetry.agents,
             kept=settings.agent_feedback_kept,
@@ -99,7 +111,7 @@ def make_health(settings: Settings, parts: HostParts, candidates: AgentRegistry)
         trials=trials,
         feedback=feedback,
         health=health,
-        candidates=candidates,
+        registry=registry,
         parts=parts,
         settings=settings,
     )

@@ -113,9 +113,8 @@ async def test_an_agent_that_nobody_asks_is_probed_and_pays_from_the_budget(host
     await host.agents.budgets.set("default", "*", "ever", 100.0)
     await host.install(agent("lead", per_unit=1.0, limits="units = 10", more=probe), grants="all")
 
+    await probed(host)
     async with asyncio.timeout(HEARD_SECONDS):
-        while (await host.agents.health.find("default", "lead")).last_probe_at is None:
-            await asyncio.sleep(0.05)
         while not (await host.agents.budgets.get("default"))[0].spent:
             await asyncio.sleep(0.05)
 
@@ -125,10 +124,21 @@ async def test_an_agent_that_nobody_asks_is_probed_and_pays_from_the_budget(host
     assert (await host.agents.asks()).asks == []
 
 
+async def probed(host: Host) -> None:
+    """Wait until the first probe of an agent has been answered."""
+
+    def count() -> bool:
+        text = host._parts.telemetry.render().decode()
+        return 'wardian_agent_asks_total{ending="probe"' in text
+
+    await eventually(count)
+
+
 async def test_a_probe_tries_an_agent_again_though_nobody_asks_it(host: Host) -> None:
     told = Told(host)
     probe = '[agent.probe]\ncapability = "summarize"\ninput = "[\\"\\"]"\nseconds = 3600'
     await host.install(agent("lead", more=probe), grants="all")
+    await probed(host)  # its answer would be between failures that are to be in a row
     for _ in range(3):
         with pytest.raises(AgentUnavailable):
             await host.agents.ask("summarize", question("t"))
