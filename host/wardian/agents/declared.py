@@ -14,11 +14,10 @@ from wardian.agents.candidates import Candidate
 from wardian.agents.changes import AgentChange, CostChange, LimitsChange
 from wardian.agents.money import CostModel, nanos
 from wardian.plugins import Installed
-from wardian.plugins.agents import AGENT_ASK, Agent, AgentLimits
+from wardian.plugins.agents import Agent, AgentLimits
+from wardian.plugins.askable import is_askable
 from wardian.plugins.offers import offered
 from wardian.storage.agents import AgentRow
-
-CATEGORY = "ai_agent"
 
 PAUSED = "its operator has paused it"
 
@@ -110,8 +109,8 @@ class Declared:
 
 
 def is_agent(plugin: Installed) -> bool:
-    """Tell whether a plugin is an agent: it says so, and can be asked."""
-    return plugin.manifest.category == CATEGORY and AGENT_ASK in plugin.description.functions
+    """Tell whether a plugin is an agent."""
+    return is_askable(plugin.manifest, plugin.description.functions)
 
 
 def declared(plugin: Installed, row: AgentRow | None) -> Declared:
