@@ -97,7 +97,7 @@ class Agents:
             Question(
                 tenant=tenant,
                 capability=capability,
-                input=input_text(input),
+                input=await input_text(input),
                 criteria=read_criteria(criteria),
                 subject=subject,
                 scopes=scopes,
@@ -130,7 +130,7 @@ class Agents:
         question = Question(
             tenant=tenant,
             capability=capability,
-            input=input_text(input),
+            input=await input_text(input),
             criteria=read_criteria(criteria),
             subject=subject,
             scopes=scopes,
