@@ -106,7 +106,7 @@ async def test_a_version_that_does_not_answer_ends_its_trial_and_harms_nobody(ho
     await host.agents.trials.start("default", "lead", "1.0.0", share=0.9)
     await host.install(agent("second", priority=10), grants="all")
 
-    await ask(host, 20)
+    await ask(host, 20)  # the second answers where the version that is tried does not
     view = await ended(host)
 
     assert "5 questions in a row" in view.why_ended
