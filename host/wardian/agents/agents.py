@@ -13,10 +13,13 @@ from wardian.agents.asking import Asking
 from wardian.agents.budget_book import AgentBudgets
 from wardian.agents.criteria import Criteria
 from wardian.agents.explaining import explanation_view
+from wardian.agents.feedback import AgentFeedback
+from wardian.agents.health import AgentHealth
 from wardian.agents.questions import ANY, OnPiece, Question, input_text
 from wardian.agents.records import AskRecords, AsksPage
 from wardian.agents.registry import AgentRegistry
 from wardian.agents.rule_book import RuleBook
+from wardian.agents.trials import AgentTrials
 from wardian.agents.views import AgentView, AnswerView, AskView, ExplanationView
 from wardian.errors import InvalidArguments
 
@@ -33,6 +36,9 @@ class AgentsParts:
     rules: RuleBook
     budgets: AgentBudgets
     records: AskRecords
+    health: AgentHealth
+    feedback: AgentFeedback
+    trials: AgentTrials
 
 
 class Agents:
@@ -42,6 +48,9 @@ class Agents:
         registry: who they are, what they declare, and what was seen of them.
         rules: by which rules one is chosen.
         budgets: what tenants may spend on them.
+        health: how well they are.
+        feedback: takes what askers think of answers.
+        trials: has two versions of one answer by turns.
         asking: has them answer questions, also such as plugins have.
     """
 
@@ -49,7 +58,8 @@ class Agents:
         self._parts = parts
         self.asking = parts.asking
         self.registry, self.rules = parts.registry, parts.rules
-        self.budgets = parts.budgets
+        self.budgets, self.health = parts.budgets, parts.health
+        self.feedback, self.trials = parts.feedback, parts.trials
 
     async def ask(  # noqa: PLR0913 -- a question, and who has it, each with a default
         self,
@@ -194,6 +204,7 @@ class Agents:
             await stack.enter_async_context(self.registry.kept())
             await stack.enter_async_context(self.budgets.kept())
             await stack.enter_async_context(self._parts.records.kept())
+            await stack.enter_async_context(self.health.kept())
             yield
 
 

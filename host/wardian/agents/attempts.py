@@ -308,6 +308,7 @@ def _outcome(question: Question, attempt: Attempt) -> Outcome:
         cost_nanos=attempt.cost_nanos,
         units=0 if reply is None else reply.units,
         confidence=None if reply is None else reply.confidence,
+        is_probe=question.is_probe,
     )
 
 

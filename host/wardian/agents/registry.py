@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -178,6 +178,12 @@ class AgentRegistry:
         await self._operating.change(tenant, name, change, actor)
         return await self.get(tenant, name)
 
+    def known(self) -> Iterator[tuple[str, Candidate]]:
+        """Go through all candidates that are in memory, each with its tenant."""
+        for tenant, roster in self._rosters.items():
+            for candidate in roster.candidates():
+                yield tenant, candidate
+
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Agree with other hosts on what was seen, while this is open; and write down the last."""
@@ -287,13 +293,7 @@ class AgentRegistry:
         if self._parts.now() - self._grown_old_at < GROWN_OLD_SECONDS:
             return
         self._grown_old_at = self._parts.now()
-        await self._tell_all(
-            [
-                (tenant, _version(each))
-                for tenant, roster in self._rosters.items()
-                for each in roster.candidates()
-            ]
-        )
+        await self._tell_all([(tenant, _version(each)) for tenant, each in self.known()])
 
 
 def _version(candidate: Candidate) -> Version:

@@ -13,9 +13,10 @@ from wardian.agents.budgets import BudgetNeeds
 from wardian.agents.eligibility import Eligibility
 from wardian.agents.from_plugins import PluginQuestions
 from wardian.agents.kept import KeptAnswers
-from wardian.agents.plain import AlwaysAdmits, NoTrials, PriorityRouter
+from wardian.agents.plain import PriorityRouter
 from wardian.agents.records import AskRecords, RecordNeeds
-from wardian.bootstrap.agent_registry import make_agent_registry, make_rule_book
+from wardian.bootstrap.agent_registry import make_rule_book
+from wardian.bootstrap.agents_health import make_health
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
 
@@ -23,22 +24,23 @@ from wardian.settings import Settings
 def make_agents(settings: Settings, parts: HostParts) -> Agents:
     lease = timedelta(seconds=settings.event_lease_seconds)
     budgets = AgentBudgets(parts.journal, BudgetNeeds(database=parts.database, lease=lease))
+    rules, allowances = make_rule_book(parts), Allowances()
+    wellness = make_health(settings, parts, rules)
+    registry, trials = wellness.registry, wellness.trials
     records = AskRecords(
         RecordNeeds(
             database=parts.database,
             tenants=parts.tenants,
             kept=settings.asks_kept,
             age=timedelta(days=settings.ask_days_kept),
+            feedback=wellness.feedback.of,
         )
     )
-    rules = make_rule_book(parts)
-    registry = make_agent_registry(settings, parts, rules)
-    trials, allowances = NoTrials(), Allowances()
     attempts = Attempts(
         AttemptParts(
             entrance=parts.entrance,
             candidates=registry,
-            breakers=AlwaysAdmits(),
+            breakers=wellness.health,
             trials=trials,
             budgets=budgets,
             allowances=allowances,
@@ -60,7 +62,17 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
             records=records,
         )
     )
+    wellness.probe_with(attempts, allowances)
     parts.asks.connect(PluginQuestions(asking, depth_max=settings.chain_depth_max))
     return Agents(
-        AgentsParts(asking=asking, registry=registry, rules=rules, budgets=budgets, records=records)
+        AgentsParts(
+            asking=asking,
+            registry=registry,
+            rules=rules,
+            budgets=budgets,
+            records=records,
+            health=wellness.health,
+            feedback=wellness.feedback,
+            trials=trials,
+        )
     )
