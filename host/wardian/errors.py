@@ -22,6 +22,8 @@
   + KeyReused · OutcomeUnknown · AnswerNotKept    of requests that are carried out once
   + PreconditionFailed        what If-Match names is not what is there
   + Unavailable               somebody outside did not do their part, such as an OAuth provider
+    - AgentUnavailable        no agent answered, or could be asked; carries why each did not
+  + BudgetExceeded            the tenant has less left for agents than a question may cost
   + WebhookRefused · WebhookFailed
   + Cancelled · JobLost       somebody, or the end of a host, ended a call
   + HostUnusable              the host cannot work: data directory, port, kernel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -76,6 +77,7 @@ class Registry:
         self._database = database
         self._known: dict[tuple[str, str], Installed] = {}
         self._lists: dict[str, list[Installed]] = {}
+        self._reading: dict[str, asyncio.Lock] = {}
         self._changes = 0
 
     async def get(self, tenant: str, name: str) -> Installed:
@@ -102,6 +104,12 @@ class Registry:
         known = self._lists.get(tenant)
         if known is not None:
             return known
+        # One reads for all who ask meanwhile: a thousand calls after a change are one visit.
+        async with self._reading.setdefault(tenant, asyncio.Lock()):
+            known = self._lists.get(tenant)
+            return await self._read_all(tenant) if known is None else known
+
+    async def _read_all(self, tenant: str) -> list[Installed]:
         changes = -1
         while changes != self._changes:
             changes = self._changes
