@@ -65,6 +65,22 @@ class Meter(Protocol):
         ...
 
 
+class Speech(Protocol):
+    """Where a call says its answer piece by piece."""
+
+    async def say(self, piece: str, leaks: Leaks | None) -> None:
+        """Say one more piece.
+
+        Raises:
+            Refused: it was said as much as an answer may have.
+        """
+        ...
+
+    async def end(self) -> None:
+        """Say what was held back."""
+        ...
+
+
 async def as_it_is(held: Held) -> Held:
     """Use a credential as the vault has it."""
     return held
@@ -241,7 +257,7 @@ class Course:
 
 _FELL_SHORT = frozenset(("exhausted", "unavailable"))
 _MAY_HAVE_HAPPENED = frozenset(("ok", "unavailable"))
-_HARMLESS = frozenset(("context", "logging", "config", "metrics", "credentials"))
+_HARMLESS = frozenset(("context", "logging", "config", "metrics", "credentials", "answering"))
 _HARMLESS_IN = {
     "kv": frozenset(("get", "list-keys")),
     "kv-namespaces": frozenset(("get", "list-keys", "list-namespaces")),
@@ -266,6 +282,7 @@ class CallContext:
         is_kept: whether the host stores what the call answers, or why it failed.
         egress: what is left of the tenant's egress of today; None if nobody counts.
         course: where what the call does is noted, if somebody wants to know.
+        pieces: where it says its answer piece by piece; None unless it answers as an agent.
     """
 
     facts: CallFacts
@@ -279,6 +296,7 @@ class CallContext:
     is_kept: bool = False
     egress: Meter | None = None
     course: Course | None = None
+    pieces: Speech | None = None
 
     def require(self, permission: str | Permission) -> None:
         """Check that the call, and each that led to it, holds ``permission``.

@@ -65,6 +65,11 @@ class Leaks:
     def __repr__(self) -> str:
         return f"<Leaks of {len(self._numbers)} secrets>"
 
+    @property
+    def longest_bytes(self) -> int:
+        """How much of a text's end may be the beginning of a secret that goes on behind it."""
+        return self._longest + ESCAPE_BYTES_MAX if self._forms else 0
+
     def found(self, text: str | bytes, besides: Collection[Secret] = ()) -> bool:
         """Tell whether ``text`` has a secret other than ``besides`` in it."""
         raw, allowed = _raw(text), self._allowed(besides)

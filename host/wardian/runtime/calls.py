@@ -10,11 +10,13 @@ from functools import partial
 from typing import Any
 
 from wardian.capabilities import Budget, CallContext, CallFacts, Course
+from wardian.capabilities.answering import OnPiece, Pieces
 from wardian.capabilities.logging import write_output
 from wardian.config import configured
 from wardian.crypto.identifiers import new_id
 from wardian.errors import CallError, GuestError, InvalidArguments, WardianError
 from wardian.plugins import Installed
+from wardian.plugins.agents import AGENT_ASK
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.text import escaped
 from wardian.plugins.trust import Trust
@@ -69,6 +71,7 @@ class CallRequest:
         is_kept: whether the host writes down what it answers, or why it failed; then these have
             nothing of what the call was given by ``reveal``, either.
         course: where what the call does is noted, if somebody wants to know.
+        on_piece: hears what an agent says before its answer is whole.
     """
 
     function: str
@@ -86,6 +89,7 @@ class CallRequest:
     scopes: Collection[str] | None = None
     is_kept: bool = False
     course: Course | None = None
+    on_piece: OnPiece | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +214,8 @@ class Calls:
         plugin = settled.plugin
         limits = entry.bounded(_limits(settled, request), settled.authority)
         context = _context(settled, request, limits, leaks)
+        if function == AGENT_ASK:
+            context.pieces = Pieces(request.on_piece, limits.result_bytes)
         entry.begins(plugin, function, context)
         job = self._job(settled, context, function, request.arguments)
         if plugin.monitored:
@@ -474,6 +480,8 @@ class Calls:
             raise
         usage = _merged(outcome.usage, context.budget)
         entry.finish(usage, "ok")
+        if context.pieces is not None:
+            await context.pieces.end()
         result = await self._services.functions.sinks.result(context, outcome.result)
         self._record(plugin, job, usage, None)
         if isinstance(answer, Tape):
