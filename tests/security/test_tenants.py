@@ -19,6 +19,7 @@ import pytest
 from guests.handlers import HANDLE
 from hosts import FakeHost, fake_host, package
 from mcps import message
+from oracles import Oracles, echoes
 from signing import KEY, NEXT_KEY, list_of, rotation_of
 from wardian.api.app import app_over
 from wardian.api.openapi import static_document
@@ -185,6 +186,20 @@ NAMED: Mapping[tuple[str, str], Case] = {
     ("PUT", "/tenants/{name}/quotas"): Case(body={"quotas": {"calls": 0}}, status=403),
     ("GET", "/analytics"): Case(query={"tenant": VICTIM, "group": "function"}, status=403),
     ("GET", "/analytics/top"): Case(query={"tenant": "*"}, status=403),
+    ("GET", "/agents/{name}"): Case(),
+    ("PATCH", "/agents/{name}"): sent(paused=True),
+    ("GET", "/agents/{name}/trial"): Case(),
+    ("PUT", "/agents/{name}/trial"): sent(version="0.9.0"),
+    ("DELETE", "/agents/{name}/trial"): Case(),
+    ("GET", "/asks/{ask_id}"): Case(),
+    ("POST", "/asks/{ask_id}/feedback"): sent(score=0.0),
+    # It sets one of the caller's own, and the victim's stays as it is.
+    ("PUT", "/agent-budgets/{capability}/{period}"): Case({"limit": 0}, status=200),
+    ("DELETE", "/agent-budgets/{capability}/{period}"): Case(query={}, status=204),
+    # The capability that it asks for is one of the victim's agents alone.
+    ("POST", "/agents/ask"): sent(capability="summarize", input="x"),
+    ("POST", "/agents/explain"): sent(capability="summarize", input="x"),
+    ("POST", "/api/v2/agents/ask"): sent(capability="summarize", input="x"),
 }
 """Routes that take something by its name or id."""
 
@@ -192,7 +207,8 @@ LISTS = [
     "/plugins", "/config", "/config/explain", "/config/history", "/credentials", "/vault",
     "/events", "/events/subscribers", "/events/dead", "/publishers", "/trust/policy",
     "/revocations", "/keys", "/hooks", "/schedules", "/webhooks", "/audit", "/audit/head",
-    "/audit/verification", "/audit/export", "/quotas", "/logs", "/api/v2/jobs",
+    "/audit/verification", "/audit/export", "/quotas", "/logs", "/api/v2/jobs", "/agents", "/asks",
+    "/agent-rules", "/agent-budgets",
 ]  # fmt: skip
 """Routes that show what a tenant has: nothing of another's."""
 
@@ -205,6 +221,7 @@ OWN = [
     ("POST", "/credentials"), ("POST", "/vault/open"), ("POST", "/vault/rotate"),
     ("POST", "/events"), ("POST", "/publishers"), ("PUT", "/trust/policy"),
     ("POST", "/revocations"), ("POST", "/webhooks"), ("POST", "/api/v2/batch"),
+    ("PUT", "/agent-rules"),
 ]  # fmt: skip
 """Routes that change what is the caller's, and name nothing that could be another's."""
 
@@ -242,6 +259,8 @@ class Scene:
             kind="users",
             row="ann",
             plugin="stores",
+            capability="summarize",
+            period="day",
         )
 
     def of(self, case: Case) -> dict[str, Any]:
@@ -325,9 +344,11 @@ async def one_of_everything(made: FakeHost) -> dict[str, str]:
             fields={},
         ),
     )
+    ask_id = await one_of_every_agent(made)
     await host.analytics.query(tenant=VICTIM)  # which folds what its calls used
     await made.parts.recorder.flush()
     return {
+        "ask_id": ask_id,
         "job_id": job.id,
         "endpoint_id": endpoint.id,
         "call_id": call.call_id,
@@ -335,6 +356,18 @@ async def one_of_everything(made: FakeHost) -> dict[str, str]:
         "revocation_id": revoked.id,
         "letter": letters[0].id,
     }
+
+
+async def one_of_every_agent(made: FakeHost) -> str:
+    """Give the victim an agent, and what belongs to it; return the id of a question."""
+    agents = made.host.agents = Oracles()  # type: ignore[attr-defined]
+    agents.add("stores", echoes, "summarize", tenant=VICTIM)
+    asked = await agents.ask("summarize", CANARY, tenant=VICTIM, subject=CANARY)
+    await agents.feedback.give(VICTIM, asked.id, score=1.0, comment=CANARY, by=CANARY)
+    await agents.budgets.set(VICTIM, CANARY, "day", 1.0, "victim")
+    rule = {"name": CANARY, "strategy": "cheapest", "when": {}}
+    await agents.rules.set(VICTIM, {"rules": [rule], "default": "weighted"}, "victim")
+    return asked.id
 
 
 async def rows_of(made: FakeHost, tenant: str) -> dict[str, list[str]]:

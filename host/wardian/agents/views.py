@@ -120,7 +120,7 @@ class AnswerView(msgspec.Struct, frozen=True, kw_only=True):
         attempts: everybody who was asked, in order; the last answered, or the one that is not
             `cancelled` where two were asked at once.
         strategy, rule: who chose.
-        usage: of the call that answered; null of a kept answer.
+        usage, limits: of the call that answered; null of a kept answer.
     """
 
     id: str
@@ -139,6 +139,7 @@ class AnswerView(msgspec.Struct, frozen=True, kw_only=True):
     attempts: list[AttemptView]
     usage: dict[str, Any] | None = None
     call_id: str | None = None
+    limits: dict[str, Any] | None = None
 
 
 class AskView(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +180,13 @@ class FeedbackView(msgspec.Struct, frozen=True, kw_only=True):
     comment: str
     by: str
     at: datetime
+
+
+class AsksPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some questions, the newest first; `next` asks for those before them."""
+
+    asks: list[AskView]
+    next: str | None
 
 
 class CandidateView(msgspec.Struct, frozen=True, kw_only=True):

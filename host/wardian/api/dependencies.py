@@ -23,6 +23,8 @@ _BEARER = HTTPBearer(
 )
 
 _SHOWN_CHARS = 64
+_NAMING = ("/plugins/{name}", "/agents/{name}")
+"""What the paths of routes have whose ``name`` is a plugin's."""
 
 # For the API's description. What a request has is read in one place, below, for every route.
 _Described = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
@@ -89,10 +91,15 @@ async def _optional_caller(request: Request, _: _Described) -> Caller | None:
     return await admitted(request)
 
 
-def _required(scope: Scope) -> Callable[[Request, _Described], Awaitable[Caller]]:
+def _required(
+    scope: Scope, *, anywhere: bool = False
+) -> Callable[[Request, _Described], Awaitable[Caller]]:
+    """``anywhere`` lets keys for some plugins in, and the route itself holds them to these."""
+
     async def checked(request: Request, _: _Described) -> Caller:
         caller = await holder_of(scope, request)
-        _check_route(caller, request)
+        if not anywhere:
+            _check_route(caller, request)
         _check_query(request)
         _check_condition(request)
         return caller
@@ -105,7 +112,8 @@ def _check_route(caller: Caller, request: Request) -> None:
     if caller.plugins is None:
         return
     template, named = request.scope["route"].path, request.path_params
-    name = named.get("name") if "/plugins/{name}" in template else named.get("plugin")
+    is_named = any(each in template for each in _NAMING)
+    name = named.get("name") if is_named else named.get("plugin")
     check_plugin(caller, name)
 
 
@@ -167,6 +175,8 @@ MaybeCaller = Annotated[Caller | None, Depends(_optional_caller)]
 Reader = Annotated[Caller, Depends(_required(Scope.READ))]
 Invoker = Annotated[Caller, Depends(_required(Scope.CALL))]
 Admin = Annotated[Caller, Depends(_required(Scope.ADMIN))]
+AnyReader = Annotated[Caller, Depends(_required(Scope.READ, anywhere=True))]
+AnyInvoker = Annotated[Caller, Depends(_required(Scope.CALL, anywhere=True))]
 WebhookOwner = Annotated[Caller, Depends(_required(Scope.WEBHOOKS))]
 
 

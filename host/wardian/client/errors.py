@@ -295,6 +295,12 @@ class QuotaExceeded(RateLimited):
     type = "quota-exceeded"
 
 
+class BudgetExceeded(Refused):
+    """The tenant has less left of what it may spend on agents than the question could cost."""
+
+    type = "budget-exceeded"
+
+
 class PreconditionFailed(Refused):
     """What the change was made from is not what is there any more."""
 
@@ -365,6 +371,12 @@ class Unavailable(HostFault):
     """Somebody outside the host, on whom this depends, did not do their part."""
 
     type = "unavailable"
+
+
+class AgentUnavailable(Unavailable):
+    """There are agents for it, and none of them answered or could be asked."""
+
+    type = "agent-unavailable"
 
 
 class Overloaded(Unavailable):
