@@ -91,7 +91,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     measured: list[MeasuredView]
 
 
-class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
+class AskAttemptView(msgspec.Struct, frozen=True, kw_only=True):
     """One agent that a question was put to, or would have been.
 
     Attributes:
@@ -107,6 +107,10 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float
     cost: float
     hedge: bool = False
+
+
+AttemptView = AskAttemptView
+"""The API's description calls it otherwise, since attempts to post to endpoints are in it, too."""
 
 
 class AnswerView(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,8 @@
     - Refused                   nothing was done: one for each type, see below
     - HostFault                 the host could not
       CredentialDamaged · WebhookFailed
-      Unavailable               Overloaded (TryLater) · VaultSealed · HostUnusable
+      Unavailable               AgentUnavailable · Overloaded (TryLater) · VaultSealed ·
+                                HostUnusable
     - JobLost
 
 A class has the ``type`` of the problems that it stands for: the last segment of the problem's

@@ -38,12 +38,15 @@ class Feed(Generic[T]):
         read: makes one value of one message's data.
         named: makes one of the data of a message of another kind, by its name; those that are not
             here are passed over.
+        last: the same of kinds after which there is nothing more. A stream that has an end is of
+            one thing that was asked: it is not asked again when its connection is lost.
     """
 
     begin: Operation[str] | str
     request: Operation[None]
     read: Callable[[str], T]
     named: Mapping[str, Callable[[str], T]] = field(default_factory=dict)
+    last: Mapping[str, Callable[[str], T]] = field(default_factory=dict)
 
 
 class Lines:
@@ -80,10 +83,16 @@ class Lines:
 
 
 class Following(Generic[T]):
-    """One stream, over as many connections as it takes."""
+    """One stream, over as many connections as it takes.
+
+    Attributes:
+        is_over: whether all was said.
+    """
 
     def __init__(self, feed: Feed[T], options: Options) -> None:
+        self.is_over = False
         self._feed = feed
+        self._kinds = {**feed.named, **feed.last}
         self._options = options
         self._lines = Lines(options.answer_max_bytes)
         self._data: list[str] = []
@@ -133,7 +142,7 @@ class Following(Generic[T]):
         self._failures += 1
         wait = pause(retry, self._failures, error, clock.chance())
         failing = clock.monotonic() - self._failing_since
-        passes = was_not_begun(error) or may_pass(error)
+        passes = was_not_begun(error) or (may_pass(error) and not self._feed.last)
         if not passes or not retry.times or wait is None or failing > retry.total_seconds:
             raise error
         wait = max(wait, min(self._least_wait, retry.longest_seconds))
@@ -167,7 +176,7 @@ class Following(Generic[T]):
         self._data.clear()
         self._kind = ""
         self._size = 0
-        read = self._feed.read if kind in _UNNAMED else self._feed.named.get(kind)
+        read = self._feed.read if kind in _UNNAMED else self._kinds.get(kind)
         values: list[T] = []
         if spoke and read is not None:
             try:
@@ -175,6 +184,7 @@ class Following(Generic[T]):
             except msgspec.MsgspecError as error:
                 raise UnexpectedAnswer(f"The stream says what is no event: {error}.") from error
         self._reached(self._next_position)
+        self.is_over = spoke and kind in self._feed.last
         yield from values
 
     def _reached(self, position: str) -> None:
