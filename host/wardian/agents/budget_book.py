@@ -34,7 +34,6 @@ class AgentBudgets:
         self._journal = journal
         self._needs = needs
         self._holds = Holds(needs)
-        self.forget, self.forget_all = self._holds.forget, self._holds.forget_all
 
     async def reserve(self, tenant: str, capability: str, most_nanos: int) -> Spending:
         """Set aside the most that a question can cost.
@@ -47,6 +46,7 @@ class AgentBudgets:
 
     async def get(self, tenant: str = "default") -> list[BudgetView]:
         """Return a tenant's budgets with what is spent and held of them now."""
+        await self._holds.caught_up(tenant)
         at = self._needs.now()
         starts = starts_at(at)
         async with self._needs.database.reading() as connection:
@@ -89,7 +89,6 @@ class AgentBudgets:
                     "limit": amount(row.limit_nanos),
                 }
                 await change.note_budget("set", row.capability, detail)
-        self.forget(tenant)
         found = await self.get(tenant)
         return next(
             each for each in found if (each.capability, each.period) == (capability, period)
@@ -108,7 +107,10 @@ class AgentBudgets:
                     f"There is no budget for {capability[:200]!r} and the period {period[:20]!r}."
                 )
             await change.note_budget("removed", capability, {"period": period})
-        self.forget(tenant)
+
+    async def tend(self) -> None:
+        """Look after what is held now."""
+        await self._holds.tend()
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:

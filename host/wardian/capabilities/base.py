@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -68,7 +68,7 @@ class Meter(Protocol):
 class Speech(Protocol):
     """Where a call says its answer piece by piece."""
 
-    async def say(self, piece: str, leaks: Leaks | None) -> None:
+    async def say(self, call: CallContext, piece: str) -> None:
         """Say one more piece.
 
         Raises:
@@ -76,7 +76,7 @@ class Speech(Protocol):
         """
         ...
 
-    async def end(self) -> None:
+    async def end(self, call: CallContext) -> None:
         """Say what was held back."""
         ...
 
@@ -229,12 +229,15 @@ class Course:
     Attributes:
         fell_short: whether it was refused something only because its budget, or somebody else, had
             no more to give: it may have answered less than it can.
+        was_heard: whether somebody heard pieces of its answer, and would hear them once more if it
+            was made again.
     """
 
-    __slots__ = ("_happened", "_pending", "fell_short")
+    __slots__ = ("_happened", "_pending", "fell_short", "was_heard")
 
     def __init__(self) -> None:
         self.fell_short = False
+        self.was_heard = False
         self._happened = False
         self._pending = False
 
@@ -326,6 +329,11 @@ class CallContext:
         """
         if any(call.authority.refusal(permission) is not None for call in self.line()):
             self.require(permission)
+
+    @property
+    def answerable(self) -> Sequence[Secret]:
+        """The secrets that its caller may find in the answer: those that it was itself given."""
+        return () if self.is_kept else self.given_out
 
     def line(self) -> Iterator[CallContext]:
         """Return this call and those that led to it, the one that was made last first."""

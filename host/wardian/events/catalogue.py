@@ -144,6 +144,10 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "key actor id scopes expires_at old_token_until",
     ),
     "plugin.active": _of_plugin("It takes calls, or does so without a reservation again.", _STATE),
+    "plugin.agent-changed": _of_plugin(
+        "Something of an agent was `set` in place of what its manifest says, or it was paused.",
+        "before set",
+    ),
     "plugin.configured": _of_plugin("Its own configuration was changed.", _LAYER),
     "plugin.degraded": _of_plugin("It takes calls, and does not do well.", _STATE),
     "plugin.disabled": _of_plugin("It takes no more calls.", _STATE),

@@ -213,9 +213,7 @@ class Calls:
         # Nothing is awaited from here until the call is among those that are running.
         plugin = settled.plugin
         limits = entry.bounded(_limits(settled, request), settled.authority)
-        context = _context(settled, request, limits, leaks)
-        if function == AGENT_ASK:
-            context.pieces = Pieces(request.on_piece, limits.result_bytes)
+        context = _context(settled, request, limits, leaks, _pieces(function, request, limits))
         entry.begins(plugin, function, context)
         job = self._job(settled, context, function, request.arguments)
         if plugin.monitored:
@@ -481,7 +479,7 @@ class Calls:
         usage = _merged(outcome.usage, context.budget)
         entry.finish(usage, "ok")
         if context.pieces is not None:
-            await context.pieces.end()
+            await context.pieces.end(context)
         result = await self._services.functions.sinks.result(context, outcome.result)
         self._record(plugin, job, usage, None)
         if isinstance(answer, Tape):
@@ -584,8 +582,16 @@ def _version_of(plugin: Installed) -> tuple[str, str]:
     return plugin.id, plugin.package_digest
 
 
+def _pieces(function: str, request: CallRequest, limits: Limits) -> Pieces | None:
+    return Pieces(request.on_piece, limits.result_bytes) if function == AGENT_ASK else None
+
+
 def _context(
-    settled: _Settled, request: CallRequest, limits: Limits, leaks: Leaks | None = None
+    settled: _Settled,
+    request: CallRequest,
+    limits: Limits,
+    leaks: Leaks | None = None,
+    pieces: Pieces | None = None,
 ) -> CallContext:
     plugin, caller = settled.plugin, request.caller
     call_id = request.call_id or new_id()
@@ -614,6 +620,7 @@ def _context(
         given_out=[] if caller is None or leaks is None else caller.given_out,
         is_kept=request.is_kept,
         course=request.course,
+        pieces=pieces,
     )
 
 

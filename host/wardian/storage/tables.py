@@ -937,3 +937,60 @@ agent_holds = Table(
     Index(None, "host"),
     Index(None, "lease_until"),
 )
+
+# What an operator has set of an agent in place of what its manifest says.
+agents = Table(
+    "agents",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("overrides", JSON, nullable=False),  # priority, tags, cost, limits; see `agents.changes`
+    Column("paused", Boolean, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", String(200), nullable=False),
+    _of_plugin(),
+)
+
+# What was seen of the versions of agents, by capability: sums that decay; see decision 48.
+agent_measures = Table(
+    "agent_measures",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("version", String(64), primary_key=True),
+    Column("capability", String(200), primary_key=True),
+    Column("as_of", Float, nullable=False),  # seconds since 1970
+    Column("good", Float, nullable=False),
+    Column("bad", Float, nullable=False),
+    Column("answered", Float, nullable=False),
+    Column("failed", Float, nullable=False),
+    Column("units", Float, nullable=False),
+    Column("timed", Float, nullable=False),
+    Column("latency_ms", Float, nullable=False),
+    Column("asked", BigInteger, nullable=False),
+    Column("written_at", Float, nullable=False),  # by the database's clock
+    _of_plugin(),
+    Index(None, "written_at"),
+)
+
+# How many questions agents answer on each host.
+agent_loads = Table(
+    "agent_loads",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("host", String(36), primary_key=True),
+    Column("in_flight", Integer, nullable=False),
+    Column("at", Float, nullable=False),  # by the database's clock
+    _of_plugin(),
+)
+
+# By which rules tenants' agents are chosen.
+agent_rules = Table(
+    "agent_rules",
+    metadata,
+    _tenant(key=True),
+    Column("rules", JSON, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", String(200), nullable=False),
+)
