@@ -13,11 +13,11 @@ import msgspec
 from wardian.agents.changes import AgentChange
 from wardian.agents.criteria import Criteria
 from wardian.agents.questions import OnPiece
+from wardian.agents.records import AsksPage
 from wardian.agents.views import (
     AgentView,
     AnswerView,
     ArmView,
-    AsksPage,
     AskView,
     AttemptView,
     BudgetView,

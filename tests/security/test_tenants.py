@@ -360,7 +360,7 @@ async def one_of_everything(made: FakeHost) -> dict[str, str]:
 
 async def one_of_every_agent(made: FakeHost) -> str:
     """Give the victim an agent, and what belongs to it; return the id of a question."""
-    agents = made.host.agents = Oracles()  # type: ignore[attr-defined]
+    agents = made.host.agents = Oracles()  # type: ignore[assignment]
     agents.add("stores", echoes, "summarize", tenant=VICTIM)
     asked = await agents.ask("summarize", CANARY, tenant=VICTIM, subject=CANARY)
     await agents.feedback.give(VICTIM, asked.id, score=1.0, comment=CANARY, by=CANARY)

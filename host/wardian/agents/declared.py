@@ -14,11 +14,9 @@ from wardian.agents.candidates import Candidate
 from wardian.agents.changes import AgentChange, CostChange, LimitsChange
 from wardian.agents.money import CostModel, nanos
 from wardian.plugins import Installed
-from wardian.plugins.agents import AGENT_ASK, Agent, AgentLimits
+from wardian.plugins.agents import Agent, AgentLimits
 from wardian.plugins.offers import offered
 from wardian.storage.agents import AgentRow
-
-CATEGORY = "ai_agent"
 
 PAUSED = "its operator has paused it"
 
@@ -107,11 +105,6 @@ class Declared:
             )
             for capability, version in self.capabilities
         )
-
-
-def is_agent(plugin: Installed) -> bool:
-    """Tell whether a plugin is an agent: it says so, and can be asked."""
-    return plugin.manifest.category == CATEGORY and AGENT_ASK in plugin.description.functions
 
 
 def declared(plugin: Installed, row: AgentRow | None) -> Declared:

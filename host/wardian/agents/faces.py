@@ -8,10 +8,10 @@ from typing import Any, Protocol
 from wardian.agents.changes import AgentChange
 from wardian.agents.criteria import Criteria
 from wardian.agents.questions import OnPiece
+from wardian.agents.records import AsksPage
 from wardian.agents.views import (
     AgentView,
     AnswerView,
-    AsksPage,
     AskView,
     BudgetView,
     ExplanationView,

@@ -18,7 +18,7 @@ from wardian.agents.agent_views import NEVER_ASKED, agent_view, measured_view
 from wardian.agents.candidates import Candidate, Outcome
 from wardian.agents.changes import AgentChange
 from wardian.agents.decay import HalfLives
-from wardian.agents.declared import declared, is_agent
+from wardian.agents.declared import declared
 from wardian.agents.loads import Loads
 from wardian.agents.measures import Measures
 from wardian.agents.merging import Version
@@ -28,6 +28,7 @@ from wardian.agents.rosters import Agent, Roster
 from wardian.agents.views import AgentView, HealthView
 from wardian.errors import NotFound, WardianError
 from wardian.plugins import Registry
+from wardian.plugins.offers import is_agent
 from wardian.runtime.flushing import flushed
 from wardian.runtime.journal import Journal
 from wardian.storage import Database

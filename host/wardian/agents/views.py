@@ -186,13 +186,6 @@ class FeedbackView(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class AsksPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Some questions, the newest first; `next` asks for those before them."""
-
-    asks: list[AskView]
-    next: str | None
-
-
 class CandidateView(msgspec.Struct, frozen=True, kw_only=True):
     """One candidate as a decision saw it.
 

@@ -11,10 +11,10 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
 from wardian.agents.changes import AgentChange
+from wardian.agents.records import AsksPage
 from wardian.agents.views import (
     AgentView,
     AnswerView,
-    AsksPage,
     AskView,
     BudgetView,
     ExplanationView,
@@ -320,6 +320,11 @@ _PROBLEM: Json = {
         "layer": {"type": "string", "description": "Who refused it."},
         "quota": {"type": "string", "description": "The quota that is used up."},
         "payload": {"description": "The error value that the function itself answered."},
+        "attempts": {
+            "type": "array",
+            "items": {"$ref": SCHEMAS.format(name="AskAttemptView")},
+            "description": "Which agents were asked, and why each did not answer.",
+        },
     },
 }
 _IDEMPOTENCY_KEY: Json = {

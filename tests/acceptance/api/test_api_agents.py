@@ -47,7 +47,7 @@ class Scene:
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     async with fake_host(tmp_path) as made:
-        oracles = made.host.agents = Oracles()  # type: ignore[attr-defined]
+        oracles = made.host.agents = Oracles()  # type: ignore[assignment]
         oracles.add("lead", echoes, "summarize", "translate")
         oracles.add("rank", echoes, "summarize")
         yield Scene(made, oracles, clients(made.host, Settings(data_dir=tmp_path)))

@@ -46,7 +46,7 @@ async def stumbles(question: Any, on_piece: OnPiece | None) -> Any:
 async def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
     """The command line of an administrator of a host with agents."""
     async with fake_host(tmp_path) as made:
-        oracles = made.host.agents = Oracles()  # type: ignore[attr-defined]
+        oracles = made.host.agents = Oracles()  # type: ignore[assignment]
         for name, answers, capability in (
             ("lead", echoes, "summarize"),
             ("rank", echoes, "summarize"),

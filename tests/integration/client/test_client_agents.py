@@ -38,7 +38,7 @@ async def speaks(question: Any, on_piece: OnPiece | None) -> Any:
 @pytest.fixture(params=["sync", "async"])
 async def ask(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ask]:
     async with fake_host(tmp_path) as made:
-        oracles = made.host.agents = Oracles()  # type: ignore[attr-defined]
+        oracles = made.host.agents = Oracles()  # type: ignore[assignment]
         oracles.add("lead", echoes)
         oracles.add("rank", echoes)
         oracles.add("broken", breaks, "count")
@@ -127,7 +127,7 @@ async def test_rules_budgets_and_trials_are_set_and_ended(ask: Ask) -> None:
 
 async def test_an_answer_is_heard_while_it_is_made(follow: Follow, tmp_path: Path) -> None:
     async with fake_host(tmp_path) as made:
-        oracles = made.host.agents = Oracles()  # type: ignore[attr-defined]
+        oracles = made.host.agents = Oracles()  # type: ignore[assignment]
         oracles.add("speaker", speaks, "speak")
         key = (await made.host.keys.create("app", ["call"], "default")).token
         async with serving(made.host, Settings(data_dir=tmp_path)) as (address, port):

@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from wardian.agents.criteria import Share
 from wardian.agents.faces import Agents
-from wardian.agents.views import AsksPage, AskView, FeedbackView
+from wardian.agents.records import AsksPage
+from wardian.agents.views import AskView, FeedbackView
 from wardian.api.answers import answer, answers, takes
 from wardian.api.asking import AskedAgents, asker_of
 from wardian.api.bodies import body_of

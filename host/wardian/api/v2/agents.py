@@ -25,13 +25,11 @@ from wardian.api.v2.outcomes import UsageEnvelope, envelope
 from wardian.api.v2.pieces import Pieces
 from wardian.api.v2.preferences import STREAM_TYPE, Wish, wish_of
 from wardian.errors import WardianError
+from wardian.plugins.agents import AGENT_ASK
 from wardian.policy.limits import Limits
 from wardian.policy.terms import Terms
 from wardian.policy.usage import Usage
 from wardian.tenants import Caller
-
-FUNCTION = "wardian:plugin/agent@1.0.0#ask"
-"""What of an agent is called."""
 
 router = APIRouter(prefix="/agents", tags=["agents"])
 
@@ -96,7 +94,7 @@ def answer_v2(found: AnswerView) -> AnswerV2:
 def _envelope(found: AnswerView) -> UsageEnvelope | None:
     if found.usage is None or found.limits is None:
         return None
-    terms = Terms(found.agent, found.version, FUNCTION, msgspec.convert(found.limits, Limits))
+    terms = Terms(found.agent, found.version, AGENT_ASK, msgspec.convert(found.limits, Limits))
     spent = msgspec.convert(found.usage, Usage)
     return envelope(found.call_id or "", terms, spent, found.latency_ms / 1000)
 

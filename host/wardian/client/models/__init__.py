@@ -20,7 +20,6 @@ from wardian.client.models.accounting import (
 )
 from wardian.client.models.agents import (
     Agent,
-    AgentAttempt,
     AgentBounds,
     AgentBudget,
     AgentCandidate,
@@ -45,6 +44,7 @@ from wardian.client.models.agents import (
     Restarted,
     TrialArm,
 )
+from wardian.client.models.attempts import AgentAttempt
 from wardian.client.models.audit import AuditEntry, AuditHead, AuditPage, ChainFault, ChainReport
 from wardian.client.models.calls import CallResult, Function, Usage
 from wardian.client.models.config import (

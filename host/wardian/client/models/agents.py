@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from wardian.client.models.attempts import AgentAttempt
 from wardian.client.models.jobs import UsageEnvelope
 
 
@@ -156,25 +157,6 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int
     health: AgentHealth
     measured: list[Measured]
-
-
-class AgentAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One agent that a question was put to, or would have been.
-
-    Attributes:
-        ending: ``answered``, ``refused``, ``failed``, ``timed-out``, ``cancelled`` or
-            ``not-begun``.
-        reason: why it did not answer.
-        hedge: whether it was asked beside another that took long.
-    """
-
-    agent: str
-    version: str
-    ending: str
-    reason: str
-    latency_ms: float
-    cost: float
-    hedge: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
