@@ -13,9 +13,12 @@ from wardian.agents.asking import Asking
 from wardian.agents.budget_book import AgentBudgets
 from wardian.agents.criteria import Criteria
 from wardian.agents.explaining import explanation_view
+from wardian.agents.feedback import AgentFeedback
+from wardian.agents.health import AgentHealth
 from wardian.agents.questions import ANY, OnPiece, Question, input_text
 from wardian.agents.records import AskRecords, AsksPage
 from wardian.agents.registry import AgentRegistry
+from wardian.agents.trials import AgentTrials
 from wardian.agents.views import AgentView, AnswerView, AskView, ExplanationView
 from wardian.errors import InvalidArguments
 
@@ -31,6 +34,9 @@ class AgentsParts:
     registry: AgentRegistry
     budgets: AgentBudgets
     records: AskRecords
+    health: AgentHealth
+    feedback: AgentFeedback
+    trials: AgentTrials
 
 
 class Agents:
@@ -39,6 +45,9 @@ class Agents:
     Attributes:
         registry: who they are, what they declare, and what was seen of them.
         budgets: what tenants may spend on them.
+        health: how well they are.
+        feedback: takes what askers think of answers.
+        trials: has two versions of one answer by turns.
         asking: has them answer questions, also such as plugins have.
     """
 
@@ -46,6 +55,7 @@ class Agents:
         self._parts = parts
         self.asking = parts.asking
         self.registry, self.budgets = parts.registry, parts.budgets
+        self.health, self.feedback, self.trials = parts.health, parts.feedback, parts.trials
 
     async def ask(  # noqa: PLR0913 -- a question, and who has it, each with a default
         self,
@@ -190,6 +200,7 @@ class Agents:
             await stack.enter_async_context(self.registry.kept())
             await stack.enter_async_context(self.budgets.kept())
             await stack.enter_async_context(self._parts.records.kept())
+            await stack.enter_async_context(self.health.kept())
             yield
 
 

@@ -8,10 +8,10 @@ A mean is a ratio of two sums of the same half-life, and stays as it is until th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 CLOCKS_APART_SECONDS = 60.0
-"""Sums from so far in the future were written by a clock that is wrong, and are taken as of now."""
+"""Sums from so far in the future were written by a clock that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,8 @@ class Evidence:
     asked: int = 0
 
     def grow_old(self, moment: float, lives: HalfLives) -> None:
-        """Have the sums be as of the present moment; those of a later one stay, unless it is so
-        much later that a clock was wrong."""
+        """Have the sums be as of a moment; those of a later one stay."""
         age = moment - self.as_of
-        if age < -CLOCKS_APART_SECONDS:
-            self.as_of = moment
         if age <= 0.0:
             return
         self._count(share_left(age, lives.quality), share_left(age, lives.latency))
@@ -71,8 +68,7 @@ class Evidence:
 
     def add(self, other: Evidence, lives: HalfLives) -> None:
         """Add what another has, as of the later of both moments; the other stays as it is."""
-        if other.as_of > self.as_of:
-            self.grow_old(other.as_of, lives)
+        self.grow_old(other.as_of, lives)
         age = self.as_of - other.as_of
         quality, latency = share_left(age, lives.quality), share_left(age, lives.latency)
         self.good += other.good * quality
@@ -83,6 +79,10 @@ class Evidence:
         self.timed += other.timed * latency
         self.latency_ms += other.latency_ms * latency
         self.asked += other.asked
+
+    def no_later_than(self, moment: float) -> Evidence:
+        """Return the same as of a moment, if it says that it is of a later one."""
+        return self if self.as_of <= moment else replace(self, as_of=moment)
 
     def part(self, share: float) -> Evidence:
         """Return a share of the sums, of outcomes that were another's: nothing was asked."""

@@ -9,10 +9,10 @@ of the version before it; see `wardian.agents.quality`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from wardian.agents.decay import Evidence, HalfLives
+from wardian.agents.decay import CLOCKS_APART_SECONDS, Evidence, HalfLives
 from wardian.agents.merging import Merged, Place, Version, evidence_of, merged, newest
 from wardian.agents.quality import inherited
 from wardian.storage import Connection, Database
@@ -97,7 +97,7 @@ class Measures:
         moving, pending = (None, None) if measure is None else (measure.moving, measure.pending)
         for evidence in (written, moving, pending):
             if evidence is not None:
-                total.add(evidence, self._lives)
+                total.add(evidence.no_later_than(now + CLOCKS_APART_SECONDS), self._lives)
         total.grow_old(now, self._lives)
         return total
 
@@ -117,16 +117,20 @@ class Measures:
         for place in [place for place in known if place[0] not in there]:
             del known[place]
 
-    async def flush(self) -> None:
-        """Add what was seen here to the rows; what cannot be written stays in memory.
+    async def flush(self) -> list[tuple[str, Version]]:
+        """Add what was seen here to the rows; what cannot be written stays in memory. Returns of
+        what the rows may have had more than was known here.
 
         Raises:
             WardianError: the database did not answer.
         """
+        found: list[tuple[str, Version]] = []
         for tenant in sorted(self._dirty):
             plugin_ids = sorted({place[0] for place, _ in self._dirty[tenant]})
             for start in range(0, len(plugin_ids), PLUGINS_AT_ONCE):
-                await self._flush(tenant, plugin_ids[start : start + PLUGINS_AT_ONCE])
+                some = plugin_ids[start : start + PLUGINS_AT_ONCE]
+                found += [(tenant, version) for version in await self._flush(tenant, some)]
+        return found
 
     async def pull(self) -> list[tuple[str, Version]]:
         """Read what other hosts have written since the last time; returns of what.
@@ -150,7 +154,7 @@ class Measures:
                 found.append((row.tenant, (place, row.version)))
         return found
 
-    async def _flush(self, tenant: str, plugin_ids: Sequence[str]) -> None:
+    async def _flush(self, tenant: str, plugin_ids: Sequence[str]) -> Collection[Version]:
         taken = self._take(tenant, set(plugin_ids))
         connection: Connection | None = None
         result: Merged | None = None
@@ -163,6 +167,7 @@ class Measures:
                 self._take_back(tenant, taken)
             else:
                 self._settle(tenant, taken, result)
+        return taken.keys()
 
     def _take(self, tenant: str, plugin_ids: set[str]) -> Taken:
         dirty, known = self._dirty[tenant], self._known.get(tenant, {})
@@ -188,7 +193,7 @@ class Measures:
             if measure.moving is not None and version[0][0] in there
         }
         rows, at = await repository.of(ids), await clock(connection)
-        result = merged(tenant, rows, news, self._lives, now=self.now(), written_at=at)
+        result = merged(tenant, rows, news, self._lives, written_at=at)
         await repository.remove(result.removed)
         await repository.change(result.changed)
         await repository.add(result.added)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields, replace
 
-from wardian.agents.decay import Evidence, HalfLives
+from wardian.agents.decay import CLOCKS_APART_SECONDS, Evidence, HalfLives
 from wardian.agents.quality import inherited
 from wardian.storage.agents import MeasureRow
 
@@ -46,24 +46,24 @@ def merged(
     news: Mapping[Version, Evidence],
     lives: HalfLives,
     *,
-    now: float,
     written_at: float,
 ) -> Merged:
     """Return which rows to write, so that they have what there was and what is new.
 
     Args:
         rows: all that there are of the agents that there is news of.
+        written_at: the present moment by the database's clock. Nothing is taken to be much later,
+            because one host whose clock is ahead would have all that others saw be old.
     """
+    latest = written_at + CLOCKS_APART_SECONDS
     places: dict[Place, dict[str, MeasureRow]] = {}
     for row in rows:
         places.setdefault((row.plugin_id, row.capability), {})[row.version] = row
     result = Merged()
     for (place, number), evidence in sorted(news.items()):
         versions = places.setdefault(place, {})
-        total = _base(versions, number)
-        # One from a clock that was far ahead would have everything else be old for years.
-        total.grow_old(now, lives)
-        total.add(evidence, lives)
+        total = replace(_base(versions, number).no_later_than(latest))
+        total.add(evidence.no_later_than(latest), lives)
         row = _row((tenant, *place, number), total, written_at)
         if number in versions:
             result.changed.append(row)

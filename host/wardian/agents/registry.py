@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from wardian.agents.agent_views import NEVER_ASKED, agent_view, measured_view
 from wardian.agents.candidates import Candidate, Outcome
 from wardian.agents.changes import AgentChange
-from wardian.agents.decay import HalfLives
+from wardian.agents.decay import Evidence, HalfLives
 from wardian.agents.declared import declared
 from wardian.agents.loads import Loads
 from wardian.agents.measures import Measures
@@ -113,17 +113,11 @@ class AgentRegistry:
         """Count one that was begun as ended, and learn from how."""
         self._loads.move((tenant, candidate.plugin_id), -1)
         self._show_load(tenant, candidate.plugin_id, candidate)
-        evidence = seen(outcome, self._parts.now())
-        if evidence is not None:
-            self._measures.learn(tenant, _version(candidate), evidence)
-            self._tell(tenant, candidate)
+        self._learn(tenant, candidate, seen(outcome, self._parts.now()))
 
     def score(self, tenant: str, candidate: Candidate, score: float, weight: float) -> None:
         """Learn from a judgement of an answer, 0 to 1; see `wardian.agents.quality`."""
-        evidence = judged(score, weight, self._parts.now())
-        if evidence is not None:
-            self._measures.learn(tenant, _version(candidate), evidence)
-            self._tell(tenant, candidate)
+        self._learn(tenant, candidate, judged(score, weight, self._parts.now()))
 
     def know(self, tenant: str, candidate: Candidate) -> None:
         """Have a candidate that is in no list, the other version of a trial, be known by what was
@@ -177,6 +171,12 @@ class AgentRegistry:
         await self._operating.change(tenant, name, change, actor)
         return await self.get(tenant, name)
 
+    def known(self) -> Iterator[tuple[str, Candidate]]:
+        """Go through all candidates that are in memory, each with its tenant."""
+        for tenant, roster in self._rosters.items():
+            for candidate in roster.candidates():
+                yield tenant, candidate
+
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Agree with other hosts on what was seen, while this is open; and write down the last."""
@@ -197,11 +197,12 @@ class AgentRegistry:
             await self._grow_old()
 
     async def _agree(self) -> None:
-        await self._measures.flush()
+        for tenant, version in await self._measures.flush():
+            self._tell(tenant, version)
         if not self._parts.database.is_shared:
             return
         for tenant, version in await self._measures.pull():
-            self._tell_version(tenant, version)
+            self._tell(tenant, version)
         for tenant, plugin_id in await self._loads.agree():
             self._show_load(tenant, plugin_id)
 
@@ -260,26 +261,26 @@ class AgentRegistry:
             for candidate in agent.candidates:
                 candidate.is_available, candidate.unavailable = not why, why
 
-    def _tell(self, tenant: str, candidate: Candidate) -> None:
-        version = _version(candidate)
-        self._tell_version(tenant, version)
-        # One of a list before a change, or of a trial, is still looked at by who has it.
-        tell(candidate, self._measures.of(tenant, version))
+    def _learn(self, tenant: str, candidate: Candidate, evidence: Evidence | None) -> None:
+        if evidence is not None:
+            version = _version(candidate)
+            self._measures.learn(tenant, version, evidence)
+            self._tell(tenant, version, candidate)
 
-    def _tell_version(self, tenant: str, version: Version) -> None:
+    def _tell(self, tenant: str, version: Version, beside: Candidate | None = None) -> None:
+        evidence = self._measures.of(tenant, version)
         for candidate in self._roster(tenant).of(version[0][0]):
-            if _version(candidate) == version:
-                tell(candidate, self._measures.of(tenant, version))
+            if _version(candidate) == version and candidate is not beside:
+                tell(candidate, evidence)
+        # One of a list before a change, or of a trial, is still looked at by who has it.
+        if beside is not None:
+            tell(beside, evidence)
 
     async def _grow_old(self) -> None:
         if self._parts.now() - self._grown_old_at < GROWN_OLD_SECONDS:
             return
         self._grown_old_at = self._parts.now()
-        candidates = [
-            (tenant, each)
-            for tenant, roster in self._rosters.items()
-            for each in roster.candidates()
-        ]
+        candidates = list(self.known())
         for start in range(0, len(candidates), AT_ONCE):
             for tenant, candidate in candidates[start : start + AT_ONCE]:
                 tell(candidate, self._measures.of(tenant, _version(candidate)))

@@ -9,7 +9,7 @@ from dataclasses import astuple
 
 import pytest
 
-from wardian.agents.decay import CLOCKS_APART_SECONDS, Evidence, HalfLives, share_left
+from wardian.agents.decay import Evidence, HalfLives, share_left
 
 LIVES = HalfLives(quality=100.0, latency=10.0)
 NOW = 1_700_000_000.0
@@ -103,12 +103,11 @@ def test_a_clock_that_goes_back_a_little_takes_nothing_and_adds_nothing() -> Non
     assert evidence == Evidence(NOW, good=1.0)
 
 
-def test_sums_of_a_clock_that_was_far_ahead_are_taken_as_of_now_and_grow_old_again() -> None:
-    evidence = Evidence(NOW + 10 * CLOCKS_APART_SECONDS, good=1.0)
-    evidence.grow_old(NOW, LIVES)
-    evidence.grow_old(NOW + 100.0, LIVES)
+def test_what_says_that_it_is_of_a_later_moment_can_be_taken_as_of_an_earlier_one() -> None:
+    ahead = Evidence(NOW + 1e9, good=1.0)
 
-    assert evidence == Evidence(NOW + 100.0, good=0.5)
+    assert ahead.no_later_than(NOW) == Evidence(NOW, good=1.0)
+    assert ahead.no_later_than(NOW + 2e9) is ahead
 
 
 def test_a_part_is_of_all_sums_and_nothing_was_asked() -> None:
