@@ -17,13 +17,14 @@ import httpx
 import pytest
 
 from guests.handlers import HANDLE
-from hosts import FakeHost, fake_host, package
+from hosts import WASM, FakeHost, fake_host, package
 from mcps import message
-from oracles import Oracles, echoes
 from signing import KEY, NEXT_KEY, list_of, rotation_of
 from wardian.api.app import app_over
 from wardian.api.openapi import static_document
 from wardian.errors import GuestError
+from wardian.plugins.agents import AGENT_ASK
+from wardian.plugins.archive import write_archive
 from wardian.runtime.credentials import CredentialOrder
 from wardian.runtime.endpoints import EndpointOrder
 from wardian.runtime.jobs import JobOrder
@@ -61,6 +62,15 @@ credential = "pushes"
 [[row_data]]
 kind = "users"
 data_schema.properties.plan.type = "string"
+"""
+
+
+AGENT = """
+name = "answers"
+version = "1.0.0"
+description = "{canary}"
+category = "ai_agent"
+capabilities = ["summarize@1.0.0"]
 """
 
 
@@ -198,7 +208,8 @@ NAMED: Mapping[tuple[str, str], Case] = {
     ("DELETE", "/agent-budgets/{capability}/{period}"): Case(query={}, status=204),
     # The capability that it asks for is one of the victim's agents alone.
     ("POST", "/agents/ask"): sent(capability="summarize", input="x"),
-    ("POST", "/agents/explain"): sent(capability="summarize", input="x"),
+    # Nobody would be asked.
+    ("POST", "/agents/explain"): Case({"capability": "summarize", "input": "x"}, status=200),
     ("POST", "/api/v2/agents/ask"): sent(capability="summarize", input="x"),
 }
 """Routes that take something by its name or id."""
@@ -249,6 +260,7 @@ class Scene:
             "publishers": "acme",
             "schedules": "nightly",
             "tenants": VICTIM,
+            "agents": "answers",
         }
         return at(template).format(
             **self.ids,
@@ -281,13 +293,18 @@ async def answered(arguments: Mapping[str, Any], answer: Any) -> Any:
     return CANARY
 
 
+async def answering(arguments: Mapping[str, Any], answer: Any) -> Any:
+    text = json.dumps(CANARY)
+    return {"output": text, "units": 1, "confidence": None, "cacheable": False}
+
+
 async def rejected(arguments: Mapping[str, Any], answer: Any) -> Any:
     raise GuestError(payload={"tag": "reject", "val": CANARY})
 
 
 @asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Scene]:
-    functions = {"run": answered, HANDLE: rejected}
+    functions = {"run": answered, HANDLE: rejected, AGENT_ASK: answering}
     async with asyncio.timeout(120), fake_host(folder / "data", functions) as made:
         app = app_over(made.host, Settings(data_dir=folder / "data"))
         for tenant in (VICTIM, SPY):
@@ -360,13 +377,15 @@ async def one_of_everything(made: FakeHost) -> dict[str, str]:
 
 async def one_of_every_agent(made: FakeHost) -> str:
     """Give the victim an agent, and what belongs to it; return the id of a question."""
-    agents = made.host.agents = Oracles()  # type: ignore[assignment]
-    agents.add("stores", echoes, "summarize", tenant=VICTIM)
+    agents = made.host.agents
+    manifest = AGENT.format(canary=CANARY).encode()
+    await made.host.install(
+        write_archive({"plugin.toml": manifest, "plugin.wasm": WASM}), tenant=VICTIM
+    )
+    await agents.budgets.set(VICTIM, CANARY, "day", 1.0, "victim")
     asked = await agents.ask("summarize", CANARY, tenant=VICTIM, subject=CANARY)
     await agents.feedback.give(VICTIM, asked.id, score=1.0, comment=CANARY, by=CANARY)
-    await agents.budgets.set(VICTIM, CANARY, "day", 1.0, "victim")
-    rule = {"name": CANARY, "strategy": "cheapest", "when": {}}
-    await agents.rules.set(VICTIM, {"rules": [rule], "default": "weighted"}, "victim")
+    await agents.registry.sync()
     return asked.id
 
 

@@ -162,8 +162,46 @@ async def test_agents_are_shown_and_paused_and_explained(admin: httpx.AsyncClien
     assert [each["capability"] for each in shown["measured"]] == ["sum-up", "say"]
     assert (explained["chosen"], len(explained["candidates"])) == ("asked-dear", 2)
     assert explained["candidates"][0]["lost"] == ""
-    assert all(each["lost"] for each in explained["candidates"][1:])
     assert other["agent"] == "asked-cheap"
+
+
+@pytest.mark.usefixtures("agents")
+async def test_what_people_think_of_an_answer_is_learned(admin: httpx.AsyncClient) -> None:
+    async def quality() -> float:
+        shown = (await admin.get("/api/v1/agents/asked-dear")).json()
+        return float(shown["measured"][0]["quality"])
+
+    asked = (await admin.post(ASK, json=body("x"))).json()
+    before = await quality()
+    bad = {"score": 0.0, "comment": "It is wrong."}
+    given = (await admin.post(f"{ASKS}/{asked['id']}/feedback", json=bad)).json()
+    shown = (await admin.get(f"{ASKS}/{asked['id']}")).json()
+
+    assert shown["feedback"] == [given]
+    assert await quality() < before
+
+
+async def test_a_kept_version_is_tried_beside_the_active_one(
+    admin: httpx.AsyncClient, host: Host
+) -> None:
+    await host.install(agent("asked-tried", "try@1.0.0"))
+    await host.upgrade(agent("asked-tried", "try@1.0.0", version="1.1.0", id_=1))
+    trial = "/api/v1/agents/asked-tried/trial"
+    try:
+        begun = (await admin.put(trial, json={"version": "1.0.0", "share": 0.5})).json()
+        answered = set()
+        while len(answered) < 2:
+            asked = (await admin.post(ASK, json=body("x", capability="try"))).json()
+            answered.add(asked["version"])
+        ended = (await admin.delete(trial)).json()
+        missing = await admin.put(trial, json={"version": "0.9.0"})
+    finally:
+        await host.uninstall("asked-tried")
+
+    assert (begun["active"]["version"], begun["other"]["version"]) == ("1.1.0", "1.0.0")
+    assert answered == {"1.0.0", "1.1.0"}
+    assert ended["ended_at"] is not None
+    assert kind(missing) == (404, "not-found")
 
 
 @pytest.mark.parametrize("headers", [{}, STREAM])

@@ -358,6 +358,8 @@ class AgentTrial(msgspec.Struct, frozen=True, kw_only=True):
         share: of questions that go to ``other``.
         other_is_better: how sure it is that it is, from 0 to 1.
         verdict: in words, with the confidence.
+        ends: whether it ends by itself once it is decided.
+        ended_at, why_ended: of one that has.
     """
 
     agent: str
@@ -369,3 +371,6 @@ class AgentTrial(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     decided: bool
     since: datetime
+    ends: bool = False
+    ended_at: datetime | None = None
+    why_ended: str = ""
