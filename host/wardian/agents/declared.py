@@ -15,6 +15,7 @@ from wardian.agents.changes import AgentChange, CostChange, LimitsChange
 from wardian.agents.money import CostModel, nanos
 from wardian.plugins import Installed
 from wardian.plugins.agents import Agent, AgentLimits
+from wardian.plugins.askable import is_askable
 from wardian.plugins.offers import offered
 from wardian.storage.agents import AgentRow
 
@@ -105,6 +106,11 @@ class Declared:
             )
             for capability, version in self.capabilities
         )
+
+
+def is_agent(plugin: Installed) -> bool:
+    """Tell whether a plugin is an agent."""
+    return is_askable(plugin.manifest, plugin.description.functions)
 
 
 def declared(plugin: Installed, row: AgentRow | None) -> Declared:

@@ -18,7 +18,7 @@ from wardian.agents.quality import inherited
 from wardian.storage import Connection, Database
 from wardian.storage.agents import MeasureRepository, clock, measures_after
 
-PLUGINS_AT_ONCE = 100
+PLUGINS_AT_ONCE = 20
 """Agents whose rows are written in one transaction, so that none takes long."""
 
 WRITING_SECONDS = 5.0

@@ -8,9 +8,8 @@ import msgspec
 from msgspec import UNSET
 
 from wardian.agents.changes import AgentChange
-from wardian.agents.declared import read_overrides
+from wardian.agents.declared import is_agent, read_overrides
 from wardian.errors import InvalidArguments, NotFound
-from wardian.plugins.offers import is_agent
 from wardian.plugins.registry import read_installed
 from wardian.plugins.text import is_plain
 from wardian.runtime.journal import Journal

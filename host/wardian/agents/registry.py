@@ -18,7 +18,7 @@ from wardian.agents.agent_views import NEVER_ASKED, agent_view, measured_view
 from wardian.agents.candidates import Candidate, Outcome
 from wardian.agents.changes import AgentChange
 from wardian.agents.decay import Evidence, HalfLives
-from wardian.agents.declared import declared
+from wardian.agents.declared import declared, is_agent
 from wardian.agents.loads import Loads
 from wardian.agents.measures import Measures
 from wardian.agents.merging import Version
@@ -28,7 +28,6 @@ from wardian.agents.rosters import Agent, Roster
 from wardian.agents.views import AgentView, HealthView
 from wardian.errors import NotFound, WardianError
 from wardian.plugins import Registry
-from wardian.plugins.offers import is_agent
 from wardian.runtime.flushing import flushed
 from wardian.runtime.journal import Journal
 from wardian.storage import Database
@@ -41,7 +40,7 @@ as long, and one that is killed has lost no more."""
 GROWN_OLD_SECONDS = 60.0
 """How often it is looked at again how old all is that is known."""
 
-AT_ONCE = 500
+AT_ONCE = 100
 """So many are looked at before others have their turn."""
 
 HealthOfAll = Callable[[str], Awaitable[Mapping[str, HealthView]]]
@@ -198,14 +197,18 @@ class AgentRegistry:
             await self._grow_old()
 
     async def _agree(self) -> None:
-        for tenant, version in await self._measures.flush():
-            self._tell(tenant, version)
+        await self._tell_all(await self._measures.flush())
         if not self._parts.database.is_shared:
             return
-        for tenant, version in await self._measures.pull():
-            self._tell(tenant, version)
+        await self._tell_all(await self._measures.pull())
         for tenant, plugin_id in await self._loads.agree():
             self._show_load(tenant, plugin_id)
+
+    async def _tell_all(self, found: Sequence[tuple[str, Version]]) -> None:
+        for start in range(0, len(found), AT_ONCE):
+            for tenant, version in found[start : start + AT_ONCE]:
+                self._tell(tenant, version)
+            await asyncio.sleep(0)
 
     def _roster(self, tenant: str) -> Roster:
         return self._rosters.get(tenant, NOBODY)
@@ -270,9 +273,11 @@ class AgentRegistry:
 
     def _tell(self, tenant: str, version: Version, beside: Candidate | None = None) -> None:
         evidence = self._measures.of(tenant, version)
-        for candidate in self._roster(tenant).of(version[0][0]):
-            if _version(candidate) == version and candidate is not beside:
+        (plugin_id, capability), number = version
+        for candidate in self._roster(tenant).of(plugin_id):
+            if candidate.capability == capability and candidate.version == number:
                 tell(candidate, evidence)
+                beside = None if candidate is beside else beside
         # One of a list before a change, or of a trial, is still looked at by who has it.
         if beside is not None:
             tell(beside, evidence)
@@ -281,11 +286,7 @@ class AgentRegistry:
         if self._parts.now() - self._grown_old_at < GROWN_OLD_SECONDS:
             return
         self._grown_old_at = self._parts.now()
-        candidates = list(self.known())
-        for start in range(0, len(candidates), AT_ONCE):
-            for tenant, candidate in candidates[start : start + AT_ONCE]:
-                tell(candidate, self._measures.of(tenant, _version(candidate)))
-            await asyncio.sleep(0)
+        await self._tell_all([(tenant, _version(each)) for tenant, each in self.known()])
 
 
 def _version(candidate: Candidate) -> Version:

@@ -13,10 +13,9 @@ from wardian.storage.agent_trials import ACTIVE, OTHER, ArmSums, TrialRow
 
 def trial_view(agent: str, row: TrialRow, arms: Mapping[str, ArmSums]) -> TrialView:
     """Return how a trial stands, by what came of its arms."""
-    active = _arm(row.active_version, arms.get(ACTIVE, ArmSums()))
-    other = _arm(row.other_version, arms.get(OTHER, ArmSums()))
-    scores = [_scores(arms.get(arm, ArmSums())) for arm in (ACTIVE, OTHER)]
-    found = compare(*scores, row.confidence)
+    of_active, of_other = arms.get(ACTIVE, ArmSums()), arms.get(OTHER, ArmSums())
+    active, other = _arm(row.active_version, of_active), _arm(row.other_version, of_other)
+    found = compare(_scores(of_active), _scores(of_other), row.confidence)
     return TrialView(
         agent=agent,
         active=active,

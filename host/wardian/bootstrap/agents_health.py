@@ -13,9 +13,10 @@ from wardian.agents.breakers import AgentBreakers
 from wardian.agents.feedback import AgentFeedback, FeedbackParts
 from wardian.agents.health import AgentHealth, HealthParts
 from wardian.agents.probes import Probes, ProbesParts
-from wardian.agents.registry import AgentRegistry, RegistryParts
+from wardian.agents.registry import AgentRegistry
 from wardian.agents.trials import AgentTrials, TrialsParts
 from wardian.agents.views import HealthView
+from wardian.bootstrap.agent_registry import half_lives, make_agent_registry
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
 
@@ -52,14 +53,7 @@ def make_health(settings: Settings, parts: HostParts) -> Wellness:
     async def health_of_all(tenant: str) -> Mapping[str, HealthView]:
         return await breakers.all(tenant)
 
-    registry = AgentRegistry(
-        RegistryParts(
-            database=parts.database,
-            plugins=parts.registry,
-            journal=parts.journal,
-            health=health_of_all,
-        )
-    )
+    registry = make_agent_registry(settings, parts, health_of_all)
     breakers = AgentBreakers(
         BreakerRowsParts(
             database=parts.database,
@@ -104,6 +98,7 @@ def make_health(settings: Settings, parts: HostParts) -> Wellness:
             trials=trials,
             metrics=parts.telemetry.agents,
             kept=settings.agent_feedback_kept,
+            lives=half_lives(settings),
         )
     )
     return Wellness(

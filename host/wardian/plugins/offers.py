@@ -11,14 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wardian.errors import Conflict, NotFound
-from wardian.plugins.agents import AGENT_ASK
 from wardian.plugins.registry import Installed
 from wardian.plugins.versions import VersionRange, in_order
 
 SHOWN_MAX = 5
-
-AGENTS = "ai_agent"
-"""The category of plugins that answer questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +37,6 @@ def offerings(installed: Sequence[Installed], capability: str) -> list[Offering]
         for name, version in offered(plugin.manifest.capabilities)
         if name == capability
     ]
-
-
-def is_agent(plugin: Installed) -> bool:
-    """Tell whether a plugin is an agent: it says so, and can be asked."""
-    return plugin.manifest.category == AGENTS and AGENT_ASK in plugin.description.functions
 
 
 def offered(capabilities: Iterable[str]) -> list[tuple[str, str]]:

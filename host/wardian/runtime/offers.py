@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from wardian.plugins import Installed, Registry
-from wardian.plugins.offers import is_agent, offered
+from wardian.plugins.askable import is_askable
+from wardian.plugins.offers import offered
 from wardian.policy.levels import LEVELS, RunsIn
 from wardian.sandbox.description import FunctionDescription
 from wardian.tenants.scopes import lacking, may_call
@@ -81,6 +82,6 @@ def _offer(plugin: Installed) -> Offer:
 
 
 def _answers(plugin: Installed) -> tuple[str, ...]:
-    if not is_agent(plugin):
+    if not is_askable(plugin.manifest, plugin.description.functions):
         return ()
     return tuple(name for name, _ in offered(plugin.manifest.capabilities))

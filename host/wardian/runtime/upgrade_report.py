@@ -8,6 +8,7 @@ import msgspec
 
 from wardian.errors import Conflict, InvalidArguments
 from wardian.plugins import Installed
+from wardian.plugins.askable import unaskable
 from wardian.plugins.compatibility import Change, Compatibility, compare, next_version, reaches
 from wardian.plugins.demands import demands_of
 from wardian.plugins.dependencies import dependents
@@ -131,6 +132,7 @@ def report(plugin: Installed, candidate: Candidate, authority: Authority) -> Upg
         warnings=(
             *candidate.verdict.warnings,
             *imported_in_vain(manifest, candidate.description),
+            *unaskable(manifest, candidate.description.functions),
         ),
     )
 

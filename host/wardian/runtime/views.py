@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from wardian.plugins import Installed
+from wardian.plugins.askable import unaskable
 from wardian.plugins.demands import demands_of
 from wardian.plugins.enhancements import EnhancementAsked, enhancements_asked
 from wardian.plugins.imports import imported_in_vain
@@ -241,7 +242,12 @@ def plugin_view(
         publisher=plugin.signer.publisher if plugin.signer else None,
         key_id=plugin.signer.key_id if plugin.signer else None,
         webhooks=webhook_asks(manifest),
-        warnings=[*warnings, *imported_in_vain(manifest, plugin.description), *unheard(plugin)],
+        warnings=[
+            *warnings,
+            *imported_in_vain(manifest, plugin.description),
+            *unheard(plugin),
+            *unaskable(manifest, plugin.description.functions),
+        ],
     )
 
 

@@ -12,6 +12,9 @@ from wardian.storage.database import Connection
 from wardian.storage.statements import OF_PLUGIN, mine
 from wardian.storage.tables import agent_feedback, asks, plugins
 
+PART = "feedback"
+"""Who writes this waits for nobody who writes anything else of the tenant's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackRow:
@@ -78,7 +81,7 @@ class FeedbackRepository:
     """The feedback of one tenant, over one open transaction."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection.of(tenant)
+        self._connection = connection.of(tenant, PART)
         self._tenant = tenant
 
     async def answered(self, ask: str) -> AnsweredRow | None:

@@ -98,9 +98,22 @@ async def test_what_is_not_of_the_category_or_does_not_export_agent_is_none(
 
 async def test_what_exports_no_agent_is_none_whatever_its_category(tmp_path: Path) -> None:
     async with fake_host(tmp_path / "host") as made:
-        await made.host.install(agent_package("mute"))
+        view = await made.host.install(agent_package("mute"))
 
+        assert "does not export wardian:plugin/agent@1.0.0" in view.warnings[-1]
         assert await registry_of(made).list("default") == []
+
+
+async def test_who_installs_half_an_agent_is_told_that_nobody_asks_it(made: FakeHost) -> None:
+    whole = await made.host.install(agent_package("whole"))
+    uncalled = await made.host.install(agent_package("tool", category="integration"))
+    unable = await made.host.install(agent_package("empty", capabilities=[]))
+    report = await made.host.upgrade_report(agent_package("whole", "1.1.0", []))
+
+    assert "the category is not `ai_agent`" in uncalled.warnings[-1]
+    assert "the manifest lists none" in unable.warnings[-1]
+    assert "the manifest lists none" in report.warnings[-1]
+    assert not [each for each in whole.warnings if "agent" in each]
 
 
 async def test_candidates_and_their_tuples_are_the_same_until_something_changes(
