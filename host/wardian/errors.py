@@ -22,6 +22,8 @@
   + KeyReused · OutcomeUnknown · AnswerNotKept    of requests that are carried out once
   + PreconditionFailed        what If-Match names is not what is there
   + Unavailable               somebody outside did not do their part, such as an OAuth provider
+    - AgentUnavailable        there are agents, and none answered or could be asked
+  + BudgetExceeded            an agent could cost more than the tenant has left
   + WebhookRefused · WebhookFailed
   + Cancelled · JobLost       somebody, or the end of a host, ended a call
   + HostUnusable              the host cannot work: data directory, port, kernel
