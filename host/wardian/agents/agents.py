@@ -18,6 +18,7 @@ from wardian.agents.health import AgentHealth
 from wardian.agents.questions import ANY, OnPiece, Question, input_text
 from wardian.agents.records import AskRecords, AsksPage
 from wardian.agents.registry import AgentRegistry
+from wardian.agents.rule_book import RuleBook
 from wardian.agents.trials import AgentTrials
 from wardian.agents.views import AgentView, AnswerView, AskView, ExplanationView
 from wardian.errors import InvalidArguments
@@ -32,6 +33,7 @@ class AgentsParts:
 
     asking: Asking
     registry: AgentRegistry
+    rules: RuleBook
     budgets: AgentBudgets
     records: AskRecords
     health: AgentHealth
@@ -44,6 +46,7 @@ class Agents:
 
     Attributes:
         registry: who they are, what they declare, and what was seen of them.
+        rules: by which rules one is chosen.
         budgets: what tenants may spend on them.
         health: how well they are.
         feedback: takes what askers think of answers.
@@ -54,8 +57,9 @@ class Agents:
     def __init__(self, parts: AgentsParts) -> None:
         self._parts = parts
         self.asking = parts.asking
-        self.registry, self.budgets = parts.registry, parts.budgets
-        self.health, self.feedback, self.trials = parts.health, parts.feedback, parts.trials
+        self.registry, self.rules = parts.registry, parts.rules
+        self.budgets, self.health = parts.budgets, parts.health
+        self.feedback, self.trials = parts.feedback, parts.trials
 
     async def ask(  # noqa: PLR0913 -- a question, and who has it, each with a default
         self,
@@ -97,7 +101,7 @@ class Agents:
             Question(
                 tenant=tenant,
                 capability=capability,
-                input=input_text(input),
+                input=await input_text(input),
                 criteria=read_criteria(criteria),
                 subject=subject,
                 scopes=scopes,
@@ -130,7 +134,7 @@ class Agents:
         question = Question(
             tenant=tenant,
             capability=capability,
-            input=input_text(input),
+            input=await input_text(input),
             criteria=read_criteria(criteria),
             subject=subject,
             scopes=scopes,

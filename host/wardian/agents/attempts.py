@@ -197,13 +197,12 @@ class Attempts:
                 partial(self._found, question.tenant, attempt), request
             )
         attempt.outcome = outcome
+        attempt.cost_nanos = attempt.cost_of(outcome.result["units"])
         try:
             attempt.reply = await read_reply(outcome, attempt.candidate.units_max)
         except NoReply as error:
-            attempt.cost_nanos = attempt.cost_of(error.units)
             _end(attempt, Ending.FAILED, str(error))
         else:
-            attempt.cost_nanos = attempt.cost_of(attempt.reply.units)
             _end(attempt, Ending.ANSWERED, "")
 
     def _conclude(self, question: Question, attempt: Attempt, allowance: Allowance) -> None:

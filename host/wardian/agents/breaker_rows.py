@@ -135,8 +135,8 @@ class BreakerRows:
 
     async def _read(self) -> None:
         """Go by the rows, but for what is to be written into them."""
-        self._is_outdated = False
         async with self._parts.database.reading() as connection:
+            self._is_outdated = False
             rows = await not_closed(connection)
         for key, (name, row) in rows.items():
             if key not in self._known.moved and not self._is_tried_here(key, row):

@@ -108,8 +108,9 @@ class AgentBreakers:
         """
         try:
             await self._rows.agree()
-        except WardianError as error:
-            _log.warning("Breakers of agents are agreed on later: %s", error)
+        except Exception as error:  # noqa: BLE001 -- whoever stops here is deaf to all others
+            is_told = isinstance(error, WardianError)
+            _log.warning("Breakers are agreed on later: %s", error, exc_info=not is_told)
 
     async def _tend_forever(self) -> None:
         while True:

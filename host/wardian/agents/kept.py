@@ -16,7 +16,7 @@ import msgspec
 from wardian.agents.attempts import Attempt, Attempts, request_of
 from wardian.agents.candidates import Candidate
 from wardian.agents.questions import Question
-from wardian.agents.replies import OUTPUT_BYTES_MAX, Reply
+from wardian.agents.replies import Reply, read_output
 from wardian.capabilities import Course
 from wardian.crypto.identifiers import new_id
 from wardian.errors import WardianError
@@ -25,7 +25,6 @@ from wardian.plugins.agents import AGENT_ASK
 from wardian.runtime.calls import Answered, Calls
 from wardian.runtime.enhancements.answers import Answers
 from wardian.runtime.enhancements.keys import Keys, stamp_of
-from wardian.storage.documents import parse_json
 
 KEYS_MAX = 1_024
 """Of how many agents it is remembered which of their questions are equal; the last asked."""
@@ -87,7 +86,7 @@ class KeptAnswers:
             return None
         shelf.hits += 1
         await self._calls.answered(plugin, _answered(question, time.perf_counter() - began))
-        return Found(plugin, _reply(content))
+        return Found(plugin, await _reply(content))
 
     async def keep(self, question: Question, attempt: Attempt) -> None:
         """Keep an answer that its agent says may be given again, unless it is less than it could
@@ -132,10 +131,9 @@ def _answered(question: Question, seconds: float) -> Answered:
     return Answered(id=new_id(), function=AGENT_ASK, seconds=seconds, nested=nested)
 
 
-def _reply(content: _Content) -> Reply:
-    output = parse_json(content.output, max_bytes=OUTPUT_BYTES_MAX)
+async def _reply(content: _Content) -> Reply:
     return Reply(
-        output=output,
+        output=await read_output(content.output),
         text=content.output,
         units=0,
         confidence=content.confidence,

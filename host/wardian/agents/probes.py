@@ -120,11 +120,15 @@ class Probes:
 
     async def _begin_due(self) -> None:
         try:
+            there: set[_Key] = set()
             for tenant in await self._parts.tenants.list():
                 for plugin in await self._parts.registry.all(tenant.name):
                     agent = plugin.manifest.agent
                     if agent is not None and agent.probe is not None and plugin.is_callable:
+                        there.add((plugin.tenant, plugin.id))
                         await self._look(plugin, agent.probe)
+            for gone in self._known.keys() - there:
+                del self._known[gone]
         except Exception as error:  # noqa: BLE001 -- whoever stops looking finds nobody well again
             is_told = isinstance(error, WardianError)
             _log.warning("Agents are probed later: %s", error, exc_info=not is_told)

@@ -112,7 +112,8 @@ class Pursuit:
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            await asyncio.wait(list(self._tasks))
+            done, _ = await asyncio.wait(list(self._tasks))
+            list(self._ended(done))
 
     async def _race(self, first: Candidate) -> Attempt | None:
         """Ask one, and another beside it if that is wished and the first takes long."""
@@ -149,8 +150,11 @@ class Pursuit:
 
     def _ended(self, done: set[asyncio.Task[Attempt]]) -> Iterator[Attempt]:
         for task in done:
-            del self._tasks[task]
-            attempt = task.result()
+            attempt = self._tasks.pop(task)
+            if task.cancelled():  # before it had begun
+                attempt.ending = Ending.CANCELLED
+            else:
+                task.result()
             if budget_error(attempt) is not None:
                 self._too_dear = attempt.most_nanos
             yield attempt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +12,11 @@ from wardian.agents.criteria import Criteria
 from wardian.agents.views import AnswerView
 from wardian.capabilities import CallContext
 from wardian.crypto.identifiers import new_id
+from wardian.runtime.sinks import is_longer
 from wardian.storage.documents import check_json, dump_json, utf8_length
+
+LARGE = 16 * 1024
+"""An input of more characters is written in a thread: that takes longer than others are to wait."""
 
 ANY = Criteria()
 """The criteria of who wants nothing in particular."""
@@ -93,11 +98,15 @@ class Asks(Protocol):
         ...
 
 
-def input_text(value: Any) -> str:
+async def input_text(value: Any) -> str:
     """Return the JSON text of an input.
 
     Raises:
         InvalidArguments: it is not a JSON value; with the path of the fault.
     """
+    return await asyncio.to_thread(_text, value) if is_longer(value, LARGE) else _text(value)
+
+
+def _text(value: Any) -> str:
     check_json(value)
     return dump_json(value)

@@ -54,11 +54,16 @@ async def nothing_known(tenant: str) -> Mapping[str, HealthView]:
     return {}
 
 
+async def nothing_needed(tenant: str) -> None:
+    """Have nothing else in memory."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryParts:
     """What agents are known by.
 
     Attributes:
+        beside: has what else a tenant's questions need in memory; a look at a dict where it is.
         now: seconds since 1970.
     """
 
@@ -67,6 +72,7 @@ class RegistryParts:
     journal: Journal
     lives: HalfLives = HalfLives()  # noqa: RUF009 -- frozen
     health: HealthOfAll = nothing_known
+    beside: Callable[[str], Awaitable[None]] = nothing_needed
     now: Callable[[], float] = time.time
 
 
@@ -96,6 +102,7 @@ class AgentRegistry:
         if self._roster(tenant).installed is not installed:
             async with self._reading:
                 await self._read(tenant)
+        await self._parts.beside(tenant)
 
     def of(self, tenant: str, capability: str) -> Sequence[Candidate]:
         """Return the candidates for a capability; one tuple until a plugin of them changes.

@@ -36,15 +36,7 @@ class Reply:
 
 
 class NoReply(Exception):
-    """An agent answered what is no answer.
-
-    Attributes:
-        units: that it reports to have used for that.
-    """
-
-    def __init__(self, reason: str, units: int) -> None:
-        super().__init__(reason)
-        self.units = units
+    """An agent answered what is no answer; says what."""
 
 
 async def read_reply(outcome: CallOutcome, units_max: int) -> Reply:
@@ -57,13 +49,12 @@ async def read_reply(outcome: CallOutcome, units_max: int) -> Reply:
     units = min(found["units"], units_max)
     confidence = found["confidence"]
     if confidence is not None and not (math.isfinite(confidence) and 0 <= confidence <= 1):
-        raise NoReply(f"it is as sure of its answer as {confidence:g}, and not 0 to 1", units)
+        raise NoReply(f"it is as sure of its answer as {confidence:g}, and not 0 to 1")
     text = found["output"]
-    parse = partial(parse_json, text, max_bytes=OUTPUT_BYTES_MAX)
     try:
-        output = parse() if len(text) <= LARGE_CHARACTERS else await asyncio.to_thread(parse)
+        output = await read_output(text)
     except InvalidArguments as exc:
-        raise NoReply(f"its output is no JSON: {exc.message[:200]}", units) from exc
+        raise NoReply(f"its output is no JSON: {exc.message[:200]}") from exc
     return Reply(
         output=output,
         text=text,
@@ -71,3 +62,13 @@ async def read_reply(outcome: CallOutcome, units_max: int) -> Reply:
         confidence=confidence,
         cacheable=found["cacheable"],
     )
+
+
+async def read_output(text: str) -> Any:
+    """Return the JSON value that an output is.
+
+    Raises:
+        InvalidArguments: it is none.
+    """
+    parse = partial(parse_json, text, max_bytes=OUTPUT_BYTES_MAX)
+    return parse() if len(text) <= LARGE_CHARACTERS else await asyncio.to_thread(parse)

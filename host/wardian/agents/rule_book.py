@@ -1,19 +1,17 @@
-"""By which rules a tenant's agents are chosen: kept, checked, and known on every host.
-
-What rules mean is not known here: a parser takes a value from outside, or refuses it, and what it
-makes of it is what the router asks for.
-"""
+"""By which rules a tenant's agents are chosen: kept, checked, and known on every host."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
+from wardian.agents.rules import RuleSet, parse_rules
+from wardian.agents.strategies import DEFAULT, NAMES
 from wardian.agents.views import RulesView, RuleView
 from wardian.crypto.digests import sha256_hex
 from wardian.errors import InvalidArguments
@@ -24,57 +22,45 @@ from wardian.storage import Database
 from wardian.storage.agents import AgentRepository
 from wardian.tenants.tenants import require_tenant
 
-DEFAULT_STRATEGY = "weighted"
-
 TOLD_BYTES_MAX = 64 * 1024
 """Of rules that are longer, auditors and subscribers are told the digest alone."""
 
 CHANGED = "tenant.agent-rules-set"
 
-_Rules = TypeVar("_Rules")
-
-_NO_RULES: Mapping[str, Any] = {"rules": [], "default": DEFAULT_STRATEGY}
+_NO_RULES: Mapping[str, Any] = {"rules": [], "default": DEFAULT}
 
 _log = logging.getLogger("wardian.agents")
 
 
 @dataclass(frozen=True, slots=True)
-class RuleBookParts(Generic[_Rules]):
-    """What rules are kept with.
-
-    Attributes:
-        parse: returns what a value ``{"rules": […], "default": …}`` means, or raises
-            InvalidArguments with the path of the fault.
-        strategies: the names of those that there are.
-    """
+class RuleBookParts:
+    """What rules are kept with."""
 
     database: Database
     events: Events
     journal: Journal
     plugins: Registry
-    parse: Callable[[Any], _Rules]
-    strategies: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Known(Generic[_Rules]):
+class _Known:
     """A tenant's rules, and the list of its plugins when they were read.
 
     That list is another one after anything that may have been missed: a host that lost the
     database forgets all that it remembers, and those lists with it.
     """
 
-    rules: _Rules
+    rules: RuleSet
     installed: Sequence[object]
 
 
-class RuleBook(Generic[_Rules]):
+class RuleBook:
     """The rules of every tenant."""
 
-    def __init__(self, parts: RuleBookParts[_Rules]) -> None:
+    def __init__(self, parts: RuleBookParts) -> None:
         self._parts = parts
-        self._none = parts.parse(dict(_NO_RULES))
-        self._known: dict[str, _Known[_Rules]] = {}
+        self._none = RuleSet()
+        self._known: dict[str, _Known] = {}
         self._changes = 0
         self._reading = asyncio.Lock()
         parts.events.subscribe(CHANGED, self._hear)
@@ -90,14 +76,14 @@ class RuleBook(Generic[_Rules]):
             async with self._reading:
                 await self._read(tenant)
 
-    def of(self, tenant: str) -> _Rules:
+    def of(self, tenant: str) -> RuleSet:
         """Return a tenant's rules as they were when they were last refreshed."""
         known = self._known.get(tenant)
         return self._none if known is None else known.rules
 
     async def get(self, tenant: str) -> RulesView:
         """Return a tenant's rules as they were set; those of a tenant that has set none are none,
-        and the strategy `DEFAULT_STRATEGY`.
+        and the strategy `DEFAULT`.
 
         Raises:
             NotFound: no such tenant.
@@ -105,7 +91,7 @@ class RuleBook(Generic[_Rules]):
         async with self._parts.database.reading() as connection:
             await require_tenant(connection, tenant)
             stored = await AgentRepository(connection, tenant).rules()
-        return self._view(_NO_RULES if stored is None else stored)
+        return _view(_NO_RULES if stored is None else stored)
 
     async def set(self, tenant: str, value: Any, actor: str) -> RulesView:
         """Put rules in the place of a tenant's, all of them at once; None removes them.
@@ -136,12 +122,12 @@ class RuleBook(Generic[_Rules]):
             plain = msgspec.to_builtins(value, str_keys=True)
         except (TypeError, ValueError, RecursionError) as exc:
             raise InvalidArguments("Rules are a JSON object.", path="rules") from exc
-        self._parts.parse(plain)
+        parse_rules(plain)
         rules = [
             {"name": rule["name"], "strategy": rule["strategy"], "when": rule.get("when") or {}}
             for rule in plain.get("rules") or ()
         ]
-        return {"rules": rules, "default": plain.get("default") or DEFAULT_STRATEGY}
+        return {"rules": rules, "default": plain.get("default") or DEFAULT}
 
     def _is_known(self, tenant: str, installed: Sequence[object]) -> bool:
         known = self._known.get(tenant)
@@ -159,11 +145,11 @@ class RuleBook(Generic[_Rules]):
                 self._known[tenant] = _Known(self._understood(tenant, stored), installed)
             installed = await plugins.all(tenant)
 
-    def _understood(self, tenant: str, stored: Any) -> _Rules:
+    def _understood(self, tenant: str, stored: Any) -> RuleSet:
         if stored is None:
             return self._none
         try:
-            return self._parts.parse(stored)
+            return parse_rules(stored)
         except InvalidArguments as error:
             # A later version of the host has written them, and this one does not know them all.
             _log.warning("The agent rules of %s are not understood: %s", tenant, error)
@@ -173,12 +159,13 @@ class RuleBook(Generic[_Rules]):
         self._changes += 1
         self._known.pop(event.tenant, None)
 
-    def _view(self, stored: Mapping[str, Any]) -> RulesView:
-        return RulesView(
-            rules=msgspec.convert(stored["rules"], list[RuleView]),
-            default=stored["default"],
-            strategies=list(self._parts.strategies),
-        )
+
+def _view(stored: Mapping[str, Any]) -> RulesView:
+    return RulesView(
+        rules=msgspec.convert(stored["rules"], list[RuleView]),
+        default=stored["default"],
+        strategies=list(NAMES),
+    )
 
 
 def _told(rules: Mapping[str, Any]) -> dict[str, Any]:

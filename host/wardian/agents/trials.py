@@ -11,17 +11,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from wardian.agents.candidates import Candidate, Outcome
 from wardian.agents.running_trials import Know, RunningTrial
 from wardian.agents.trial_views import trial_view
 from wardian.agents.views import TrialView
 from wardian.crypto.identifiers import new_id
-from wardian.errors import Conflict, InvalidArguments, NotFound, WardianError
+from wardian.errors import (
+    CompileExceeded,
+    Conflict,
+    InvalidArguments,
+    InvalidComponent,
+    NotFound,
+    Revoked,
+    SignatureInvalid,
+    WardianError,
+)
 from wardian.events import Event, Events
 from wardian.plugins import Installed, Registry
 from wardian.plugins.agents import AGENT_ASK
@@ -38,6 +48,9 @@ CONFIDENCE_MIN, CONFIDENCE_MAX = 0.5, 0.9999
 
 Beside = Callable[[str, str, str], Awaitable[Installed]]
 """Returns a tenant's plugin as it would be at a kept version; see `Upgrader.beside`."""
+
+_FINAL = (NotFound, Conflict, SignatureInvalid, Revoked, InvalidComponent, CompileExceeded)
+"""Why two versions do not go together, and will not by waiting."""
 
 _CHANGES = frozenset({"agent.trial-started", "agent.trial-ended"})
 _log = logging.getLogger("wardian.agents")
@@ -218,18 +231,23 @@ class AgentTrials:
 
         What goes wrong is done the next time, and logged.
         """
+        async with self._turn:
+            if self._is_outdated or self._parts.database.is_shared:
+                await self._put_off(self._read())
+            for trial in list(self._running.values()):
+                await self._put_off(self._tend(trial))
+
+    async def _put_off(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something; if that fails, it is done the next time, and the others' all the same."""
         try:
-            async with self._turn:
-                if self._is_outdated or self._parts.database.is_shared:
-                    await self._read()
-                for trial in list(self._running.values()):
-                    await self._tend(trial)
-        except WardianError as error:
-            _log.warning("Trials of agents are looked after later: %s", error)
+            await work
+        except Exception as error:  # noqa: BLE001 -- a trial that nobody ends would go on for ever
+            is_told = isinstance(error, WardianError)
+            _log.warning("Trials are looked after later: %s", error, exc_info=not is_told)
 
     async def _read(self) -> None:
-        self._is_outdated = False
         async with self._parts.database.reading() as connection:
+            self._is_outdated = False
             rows = await running(connection)
         for key, (name, row) in rows.items():
             there = self._running.get(key)
@@ -258,7 +276,7 @@ class AgentTrials:
                 trial.over = f"{agent} is {present.version} now"
                 return
             other = await self._parts.beside(trial.tenant, agent, row.other_package)
-        except (NotFound, Conflict) as error:
+        except _FINAL as error:
             trial.over = error.message.removesuffix(".")
         except WardianError as error:
             _log.warning("The trial of %s waits: %s", agent, error)
@@ -319,7 +337,9 @@ class AgentTrials:
                     "verdict": view.verdict,
                 }
                 await change.note_trial("trial-ended", name, detail)
-        self._running.pop((tenant, row.plugin_id), None)
+        there = self._running.get((tenant, row.plugin_id))
+        if there is not None and there.row.id == row.id:
+            del self._running[tenant, row.plugin_id]
         return is_ended
 
     async def _view(self, tenant: str, name: str, row: TrialRow) -> TrialView:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from wardian.agents.decay import HalfLives
 from wardian.agents.registry import AgentRegistry, HealthOfAll, RegistryParts, nothing_known
+from wardian.agents.rule_book import RuleBook, RuleBookParts
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
 
 
 def make_agent_registry(
-    settings: Settings, parts: HostParts, health: HealthOfAll = nothing_known
+    settings: Settings, parts: HostParts, rules: RuleBook, health: HealthOfAll = nothing_known
 ) -> AgentRegistry:
     return AgentRegistry(
         RegistryParts(
@@ -18,8 +19,13 @@ def make_agent_registry(
             journal=parts.journal,
             lives=half_lives(settings),
             health=health,
+            beside=rules.refresh,
         )
     )
+
+
+def make_rule_book(parts: HostParts) -> RuleBook:
+    return RuleBook(RuleBookParts(parts.database, parts.events, parts.journal, parts.registry))
 
 
 def half_lives(settings: Settings) -> HalfLives:

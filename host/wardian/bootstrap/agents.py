@@ -15,6 +15,7 @@ from wardian.agents.from_plugins import PluginQuestions
 from wardian.agents.kept import KeptAnswers
 from wardian.agents.plain import PriorityRouter
 from wardian.agents.records import AskRecords, RecordNeeds
+from wardian.bootstrap.agent_registry import make_rule_book
 from wardian.bootstrap.agents_health import make_health
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
@@ -23,7 +24,8 @@ from wardian.settings import Settings
 def make_agents(settings: Settings, parts: HostParts) -> Agents:
     lease = timedelta(seconds=settings.event_lease_seconds)
     budgets = AgentBudgets(parts.journal, BudgetNeeds(database=parts.database, lease=lease))
-    wellness, allowances = make_health(settings, parts), Allowances()
+    rules, allowances = make_rule_book(parts), Allowances()
+    wellness = make_health(settings, parts, rules)
     registry, trials = wellness.registry, wellness.trials
     records = AskRecords(
         RecordNeeds(
@@ -66,6 +68,7 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
         AgentsParts(
             asking=asking,
             registry=registry,
+            rules=rules,
             budgets=budgets,
             records=records,
             health=wellness.health,

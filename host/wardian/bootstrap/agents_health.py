@@ -14,6 +14,7 @@ from wardian.agents.feedback import AgentFeedback, FeedbackParts
 from wardian.agents.health import AgentHealth, HealthParts
 from wardian.agents.probes import Probes, ProbesParts
 from wardian.agents.registry import AgentRegistry
+from wardian.agents.rule_book import RuleBook
 from wardian.agents.trials import AgentTrials, TrialsParts
 from wardian.agents.views import HealthView
 from wardian.bootstrap.agent_registry import half_lives, make_agent_registry
@@ -49,11 +50,11 @@ class Wellness:
         )
 
 
-def make_health(settings: Settings, parts: HostParts) -> Wellness:
+def make_health(settings: Settings, parts: HostParts, rules: RuleBook) -> Wellness:
     async def health_of_all(tenant: str) -> Mapping[str, HealthView]:
         return await breakers.all(tenant)
 
-    registry = make_agent_registry(settings, parts, health_of_all)
+    registry = make_agent_registry(settings, parts, rules, health_of_all)
     breakers = AgentBreakers(
         BreakerRowsParts(
             database=parts.database,

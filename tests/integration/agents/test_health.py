@@ -22,6 +22,9 @@ from wardian.events import Event
 
 pytestmark = pytest.mark.anyio
 
+BY_PRIORITY = {"cost": 0, "latency": 0, "quality": 0, "load": 0, "priority": 1}
+"""Weights by which the agent of more priority is asked first."""
+
 HEARD_SECONDS = 20.0
 """How long a test waits for what takes a second or two; the machine may be busy."""
 
@@ -96,7 +99,10 @@ async def test_another_is_asked_while_one_does_not_answer(host: Host) -> None:
     await host.install(agent("first", priority=90, always="t"), grants="all")
     await host.install(agent("second", priority=10), grants="all")
 
-    answers = [await host.agents.ask("summarize", question()) for _ in range(6)]
+    answers = [
+        await host.agents.ask("summarize", question(), criteria={"weights": BY_PRIORITY})
+        for _ in range(6)
+    ]
 
     assert {answer.agent for answer in answers} == {"second"}
     asked = [[each.agent for each in answer.attempts] for answer in answers]

@@ -12,9 +12,11 @@ import pytest
 
 from agents import agent, question
 from guests.lives import version as lives
+from telling import check_fields
 from wardian import Settings, open_host
 from wardian.agents.host import Host
 from wardian.errors import Conflict, InvalidArguments, NotFound
+from wardian.events import Event
 from wardian.runtime.host import HostParts
 
 pytestmark = pytest.mark.anyio
@@ -104,7 +106,7 @@ async def test_a_version_that_does_not_answer_ends_its_trial_and_harms_nobody(ho
     await host.agents.trials.start("default", "lead", "1.0.0", share=0.9)
     await host.install(agent("second", priority=10), grants="all")
 
-    await ask(host, 20)
+    await ask(host, 20)  # the second answers where the version that is tried does not
     view = await ended(host)
 
     assert "5 questions in a row" in view.why_ended
@@ -137,10 +139,15 @@ async def test_with_an_agent_its_trial_is_uninstalled(host: Host) -> None:
 
 async def test_an_operator_stops_a_trial_and_its_outcome_stays(host: Host) -> None:
     await two_versions(host)
+    told: list[Event] = []
+    host._parts.events.subscribe("agent.*", told.append)
     await host.agents.trials.start("default", "lead", "1.0.0")
     await ask(host, 10)
 
     view = await host.agents.trials.stop("default", "lead", actor="ada")
+    assert [event.topic for event in told] == ["agent.trial-started", "agent.trial-ended"]
+    for event in told:
+        check_fields(event)
 
     assert view.ended_at is not None
     assert view.active.asked + view.other.asked == 10
@@ -214,3 +221,20 @@ async def test_a_trial_outlives_the_host(on_both_databases: None, tmp_path: Path
 
     assert versions == {"1.0.0", "2.0.0"}
     assert view.active.asked + view.other.asked == 50
+
+
+async def test_a_version_that_was_revoked_while_no_host_ran_ends_its_trial(
+    on_both_databases: None, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, workers_max=2)
+    async with open_host(settings) as host:
+        await two_versions(host)
+        (kept,) = (each for each in await host.versions("lead") if not each.in_use)
+        await host.agents.trials.start("default", "lead", "1.0.0")
+        await host.revocations.add(sha256=kept.package_digest, reason="It is bad")
+    async with open_host(settings) as host:
+        view = await ended(host)
+        answers = await ask(host, 5)
+
+    assert view.why_ended
+    assert {answer.version for answer in answers} == {"2.0.0"}

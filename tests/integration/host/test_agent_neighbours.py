@@ -261,23 +261,14 @@ async def test_what_is_set_of_an_agent_on_one_host_holds_on_the_other(pair: Pair
 
 async def test_rules_set_on_one_host_are_gone_by_on_the_other(pair: Pair) -> None:
     books = [
-        RuleBook(
-            RuleBookParts(
-                database=each.made.parts.database,
-                events=each.made.parts.events,
-                journal=each.made.parts.journal,
-                plugins=each.made.parts.registry,
-                parse=dict,
-                strategies=("cheapest", "weighted"),
-            )
-        )
-        for each in pair
+        RuleBook(RuleBookParts(parts.database, parts.events, parts.journal, parts.registry))
+        for parts in (each.made.parts for each in pair)
     ]
     await books[1].refresh("default")
     await books[0].set("default", {"rules": [], "default": "cheapest"}, "key:ops")
 
     async def is_heard() -> bool:
         await books[1].refresh("default")
-        return books[1].of("default")["default"] == "cheapest"
+        return books[1].of("default").default == "cheapest"
 
     await until(is_heard)

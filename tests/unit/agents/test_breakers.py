@@ -12,6 +12,7 @@ import pytest
 from hosts import WASM, FakeHost, fake_host
 from packages import package
 from schedules import Clock
+from telling import check_fields
 from wardian.agents.breaker import BreakerLimits
 from wardian.agents.breaker_rows import BreakerRowsParts
 from wardian.agents.breakers import AgentBreakers
@@ -158,6 +159,8 @@ async def test_an_agent_that_answers_its_trial_is_asked_again_by_everybody(
     assert all(watched.ask(Ending.ANSWERED) for _ in range(10))
     assert (await watched.view()).state == "closed"
     assert [event.topic for event in watched.told] == ["agent.opened", "agent.recovered"]
+    for event in watched.told:
+        check_fields(event)
     assert watched.told[-1].value()["seconds"] == pytest.approx(11, abs=0.1)
     assert watched.availability[-1] == ""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import math
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +11,24 @@ import pytest
 
 from hosts import FakeHost, fake_host
 from wardian.agents.rule_book import RuleBook, RuleBookParts
+from wardian.agents.rules import RULES_MAX, RuleSet
+from wardian.agents.strategies import NAMES
 from wardian.errors import InvalidArguments, NotFound
 from wardian.events import Event
 from wardian.storage.agents import AgentRepository
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
 
-STRATEGIES = ("cheapest", "weighted")
-
-NIGHT = {"name": "night", "strategy": "cheapest", "when": {"hours": [22, 6]}}
-
-
-def parsed(value: Any) -> Mapping[str, Any]:
-    """The least that a parser does."""
-    if not isinstance(value, dict) or not value.keys() <= {"rules", "default"}:
-        raise InvalidArguments("No rules.", path="rules")
-    for number, rule in enumerate(value.get("rules", ())):
-        if rule.get("strategy") not in STRATEGIES:
-            raise InvalidArguments("No strategy.", path=f"rules[{number}].strategy")
-    return dict(value)
+NIGHT = {
+    "name": "night",
+    "strategy": "cheapest",
+    "when": {"hours": {"from": "22:00", "to": "06:00"}},
+}
 
 
-def book_of(made: FakeHost) -> RuleBook[Mapping[str, Any]]:
+def book_of(made: FakeHost) -> RuleBook:
     parts = made.parts
-    return RuleBook(
-        RuleBookParts(
-            database=parts.database,
-            events=parts.events,
-            journal=parts.journal,
-            plugins=parts.registry,
-            parse=parsed,
-            strategies=STRATEGIES,
-        )
-    )
+    return RuleBook(RuleBookParts(parts.database, parts.events, parts.journal, parts.registry))
 
 
 @pytest.fixture
@@ -55,9 +41,9 @@ async def test_a_tenant_that_has_set_none_has_none_and_the_default(made: FakeHos
     book = book_of(made)
     await book.refresh("default")
 
-    assert book.of("default") == {"rules": [], "default": "weighted"}
+    assert book.of("default") == RuleSet()
     view = await book.get("default")
-    assert (view.rules, view.default, view.strategies) == ([], "weighted", list(STRATEGIES))
+    assert (view.rules, view.default, view.strategies) == ([], "weighted", list(NAMES))
 
 
 async def test_rules_are_what_they_were_set_to_and_a_restart_knows_them(made: FakeHost) -> None:
@@ -65,12 +51,13 @@ async def test_rules_are_what_they_were_set_to_and_a_restart_knows_them(made: Fa
     view = await book.set("default", {"rules": [NIGHT], "default": "cheapest"}, "key:ops")
 
     assert [each.name for each in view.rules] == ["night"]
-    assert view.rules[0].when == {"hours": [22, 6]}
-    assert book.of("default") == {"rules": [NIGHT], "default": "cheapest"}
+    assert view.rules[0].when == NIGHT["when"]
+    assert [each.name for each in book.of("default").rules] == ["night"]
+    assert book.of("default").default == "cheapest"
     anew = book_of(made)
     await anew.refresh("default")
-    assert anew.of("default") == book.of("default")
-    assert book.of("other") == {"rules": [], "default": "weighted"}
+    assert anew.of("default").default == "cheapest"
+    assert book.of("other") == RuleSet()
 
 
 async def test_what_is_left_out_is_as_if_it_were_said(made: FakeHost) -> None:
@@ -91,7 +78,9 @@ async def test_rules_that_cannot_be_change_nothing_and_say_where_they_fail(
         ({"rules": [NIGHT, {"name": "x", "strategy": "none"}]}, "rules[1].strategy"),
         ([], "rules"),
         ({"rulez": []}, "rules"),
+        ({"default": "none"}, "default"),
         ({"rules": object()}, "rules"),
+        ({"rules": [{**NIGHT, "when": {"share": math.nan}}]}, "rules[0].when.share"),
     ):
         with pytest.raises(InvalidArguments) as refused:
             await book.set("default", value, "key:ops")
@@ -134,12 +123,16 @@ async def test_who_set_rules_is_told_once_and_nobody_of_no_change(made: FakeHost
 async def test_of_very_long_rules_the_digest_is_told(made: FakeHost) -> None:
     told: list[Event] = []
     made.parts.events.subscribe("tenant.*", told.append)
-    long = [{**NIGHT, "name": f"{number}" * 100} for number in range(1_000)]
+    tags = [f"{number}" * 100 for number in range(10, 64)]
+    long = [
+        {"name": f"{number}", "strategy": "cheapest", "when": {"tags": tags}}
+        for number in range(RULES_MAX)
+    ]
 
     await book_of(made).set("default", {"rules": long}, "key:ops")
 
     (event,) = told
-    assert event.value()["count"] == 1_000
+    assert event.value()["count"] == RULES_MAX
     assert len(event.value()["sha256"]) == 64
     assert "rules" not in event.value()
 
@@ -153,7 +146,7 @@ async def test_rules_that_a_later_version_wrote_are_left_alone_and_not_gone_by(
     book = book_of(made)
     await book.refresh("default")
 
-    assert book.of("default") == {"rules": [], "default": "weighted"}
+    assert book.of("default") == RuleSet()
     assert (await book.get("default")).rules[0].strategy == "of-next-year"
 
 
@@ -167,4 +160,4 @@ async def test_a_host_that_may_have_missed_something_reads_rules_anew(made: Fake
     made.parts.registry.forget_all()
     await book.refresh("default")
 
-    assert book.of("default") == stored
+    assert book.of("default").default == "cheapest"

@@ -49,6 +49,7 @@ OF_OTHERS = (
     "job.",
     "function.",
     "quota.",
+    "agent.",
 )
 ELSEWHERE = {topic for topic in SYSTEM_EVENTS if topic.startswith(OF_OTHERS)} | {
     "config.file-refused",

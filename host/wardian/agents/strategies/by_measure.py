@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from wardian.agents.candidates import Candidate
+from wardian.agents.money import NANOS
 from wardian.agents.ports import Request
 from wardian.agents.strategies.qualities import cost_parts, latency_parts, load_parts
 from wardian.agents.strategies.strategy import Turns
@@ -23,8 +24,8 @@ class Cheapest:
     def scores(
         self, request: Request, candidates: Sequence[Candidate], turns: Turns
     ) -> Sequence[float]:
-        """Return the costs, below 0."""
-        return [-each.cost_nanos for each in candidates]
+        """Return the costs in the currency, below 0."""
+        return [0.0 - each.cost_nanos / NANOS for each in candidates]
 
     def parts(
         self, request: Request, candidates: Sequence[Candidate], turns: Turns
@@ -49,8 +50,8 @@ class Fastest:
         """Return the mean latencies, below 0."""
         if turns.number % LOOK_EVERY == LOOK_EVERY - 1:
             taken = turns.taken
-            return [-float(taken.get(each, 0)) for each in candidates]
-        return [-each.latency_ms if each.asked else 0.0 for each in candidates]
+            return [0.0 - taken.get(each, 0) for each in candidates]
+        return [0.0 - each.latency_ms if each.asked else 0.0 for each in candidates]
 
     def parts(
         self, request: Request, candidates: Sequence[Candidate], turns: Turns
@@ -98,7 +99,7 @@ class LeastLoaded:
         self, request: Request, candidates: Sequence[Candidate], turns: Turns
     ) -> Sequence[float]:
         """Return the loads, below 0."""
-        return [-each.in_flight / each.concurrent_max for each in candidates]
+        return [0.0 - each.in_flight / each.concurrent_max for each in candidates]
 
     def parts(
         self, request: Request, candidates: Sequence[Candidate], turns: Turns

@@ -15,6 +15,9 @@ NORMALS = 1 << 14
 
 STRIDES = 128
 
+LESS = 0.25
+"""Of good and bad evidence, each of which has a prior of 1 in it."""
+
 _MIXED = 0x9E3779B97F4A7C15
 """2^64 by the golden ratio: multiples of it are spread evenly (Knuth, *TAOCP* 3, 6.4)."""
 
@@ -26,9 +29,10 @@ class Thompson:
     them takes longer than a decision may. So the draw is made on the scale of ``asin(sqrt(x))``,
     on which a share of ``n`` outcomes is nearly normal with a variance of ``1 / 4n`` wherever it
     lies (Bartlett 1936; Anscombe 1948). That scale grows with ``x``, so the greatest draw on it
-    is the greatest altogether, and no draw need be turned back. What is left of an error is
-    greatest where least is known: of Beta(1, 1), which is flat, the standard deviation is 0.354
-    instead of 0.342 on that scale; a test compares how often each is chosen with exact draws.
+    is the greatest altogether, and no draw need be turned back. Where little is known a quarter
+    less of good and of bad gives the means and variances that are nearest to the exact ones; each
+    agent is then chosen as often as by exact draws, to within two in a hundred of all questions
+    where most are known least, and far less where more is known. A test compares the two.
 
     The normal ones come from a table, filled once: a question reads it from a place and with a
     step that its turn determines, so a decision's draws are different places of the table, and
@@ -52,8 +56,8 @@ class Thompson:
         atan2, sqrt = math.atan2, math.sqrt
         found: list[float] = []
         for each, normal in zip(candidates, drawn, strict=True):
-            good, bad = each.alpha, each.beta
-            found.append(atan2(sqrt(good), sqrt(bad)) + normal * 0.5 / sqrt(good + bad))
+            good, bad = each.alpha - LESS, each.beta - LESS
+            found.append(atan2(sqrt(good), sqrt(bad)) + normal * 0.5 / sqrt(good + bad + LESS))
         return found
 
     def parts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from wardian.agents.candidates import Candidate
@@ -35,23 +36,22 @@ class Weighted:
         """
         weights = request.criteria.weights
         cost, latency, quality, load, priority = _shares(weights)
-        # A weight by its least value, so that a part needs one division and no product more.
-        least_cost = min([each.cost_nanos for each in candidates])
+        # A weight by the least value, so that a part needs one division and no product more.
+        costs, cost_of = _costs(candidates, cost)
         latencies = latencies_of(candidates)
-        least = max(min(latencies), LATENCY_LEAST_MS)
-        cost_of, latency_of, priority_of = cost * least_cost, latency * least, priority / 100.0
-        found: list[float] = []
-        for each, took in zip(candidates, latencies, strict=True):
-            good, costs = each.alpha + BENEFIT, each.cost_nanos
-            busy = each.in_flight / each.concurrent_max
-            found.append(
-                (cost_of / costs if costs > 0.0 else cost)
-                + (latency_of / took if took > least else latency)
-                + quality * good / (good + each.beta)
-                + (load - load * busy if busy < 1.0 else 0.0)
-                + priority_of * each.priority
-            )
-        return found
+        least = min(latencies)
+        if least < LATENCY_LEAST_MS:
+            least = LATENCY_LEAST_MS
+            latencies = [max(each, least) for each in latencies]
+        latency_of, priority_of = latency * least, priority / 100.0
+        return [
+            cost_of / price
+            + latency_of / took
+            + quality * (good := each.alpha + BENEFIT) / (good + each.beta)
+            + (load - load * each.in_flight / each.concurrent_max if each.in_flight else load)
+            + priority_of * each.priority
+            for each, price, took in zip(candidates, costs, latencies, strict=True)
+        ]
 
     def parts(
         self, request: Request, candidates: Sequence[Candidate], turns: Turns
@@ -67,6 +67,15 @@ class Weighted:
         )
         names = ("cost", "latency", "quality", "load", "priority")
         return [dict(zip(names, parts, strict=True)) for parts in columns]
+
+
+def _costs(candidates: Sequence[Candidate], weight: float) -> tuple[list[float], float]:
+    """Return by what to divide a number for each one's part of the cost, and the number."""
+    costs = [each.cost_nanos for each in candidates]
+    least = min(costs)
+    if least > 0.0:
+        return costs, weight * least
+    return [math.inf if each > 0.0 else 1.0 for each in costs], weight
 
 
 def _shares(weights: Weights) -> tuple[float, float, float, float, float]:
