@@ -23,7 +23,15 @@ from wardian.client.answers import error_types
 from wardian.client.api import Api, NamedPlugin
 from wardian.client.binding import Method, Noun, Stream
 from wardian.client.exchange import named as identified
-from wardian.client.models import BatchCall, Problem, Tenant
+from wardian.client.models import (
+    AgentBounds,
+    AgentCriteria,
+    AgentPrice,
+    AgentRule,
+    BatchCall,
+    Problem,
+    Tenant,
+)
 from wardian.client.models.pages import Tagged
 from wardian.client.operations import Operation
 from wardian.client.options import Options
@@ -34,6 +42,8 @@ ROOT = Path(__file__).parents[2]
 ELSEWHERE = {
     (method, "/api/v1/plugins/{name}/api/{path}"): "`request`: these are the plugin's own words"
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+} | {
+    ("POST", "/api/v1/agents/ask"): "`agents.ask` asks version 2: the same, with more of usage",
 }
 """Routes that the client has no method for, and why."""
 
@@ -84,12 +94,16 @@ METHODS = methods()
 
 EXAMPLES: dict[Any, Any] = {
     int: 7,
-    float: 7.5,
+    float: 0.5,
     bool: True,
     str: "x",
     bytes: b"{}",
     Any: "any",
     datetime: datetime(2030, 1, 2, tzinfo=UTC),
+    AgentBounds: AgentBounds(units=1),
+    AgentCriteria: AgentCriteria(ceilings={"cost": 1.0}, weights={"quality": 2.0}, hedge=True),
+    AgentPrice: AgentPrice(per_call=1.0, per_unit=0.0),
+    AgentRule: AgentRule(name="r", strategy="cheapest"),
     BatchCall: BatchCall("p", "f", {"a": 1}, {"wall_seconds": 1.0}),
 }
 
@@ -196,7 +210,7 @@ def test_a_method_can_say_every_parameter_of_its_route_and_no_other(name: str) -
     said = {key.lower() for key, _ in operation.query}
     wanted = parameters(route, "query")
     assert said | (ALWAYS_SAID.get(name, set()) & wanted) == wanted
-    own = {"content-type", "content-length", "last-event-id"}
+    own = {"content-type", "content-length", "last-event-id", "accept"}
     headers = {key.lower() for key in operation.headers} - own
     wanted = parameters(route, "header")
     assert headers | (ALWAYS_SAID.get(name, set()) & wanted) == wanted

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Generator
 from typing import assert_type
 
 from wardian.client import AsyncClient, CallResult, Client
-from wardian.client.models import CloudEvent, Page, Plugin
+from wardian.client.models import Agent, Answer, CloudEvent, Page, Plugin
 
 
 async def app(client: Client, later: AsyncClient) -> None:
@@ -23,6 +23,8 @@ async def app(client: Client, later: AsyncClient) -> None:
     assert_type(client.plugin("p").call("f", city="Oslo").usage.fuel, int)
     assert_type(client.plugins.install(b"PK", grant="all").granted, list[str])
     assert_type(client.events.stream("a.*"), Generator[CloudEvent, None, None])
+    assert_type(client.agents.list(), Page[Agent])
+    assert_type(client.agents.ask("s", 1, criteria={"ceilings": {"cost": 1.0}}), Answer)
     assert_type(client.with_options(timeout=1.0), Client)
 
     assert_type(await later.plugins.get("p"), Plugin)
@@ -39,6 +41,7 @@ async def app(client: Client, later: AsyncClient) -> None:
     client.plugins.install(b"PK", grand="all")
     client.plugins.gett("p")
     client.with_options(timeouts=1.0)
+    client.agents.ask("s", 1, criteria={"ceiling": {}})
     later.plugins.get("p")
     await client.plugins.get("p")
 """
@@ -61,5 +64,5 @@ def test_type_checkers_know_what_is_right_and_what_is_wrong(tmp_path: Path) -> N
     )
     errors = [line.split(":")[:2] for line in run.stdout.splitlines() if ": error:" in line]
     assert [(Path(path).name, int(line)) for path, line in errors] == [
-        ("wrong.py", number) for number in range(6, 12)
+        ("wrong.py", number) for number in range(6, 13)
     ], run.stdout + run.stderr

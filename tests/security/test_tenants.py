@@ -17,12 +17,14 @@ import httpx
 import pytest
 
 from guests.handlers import HANDLE
-from hosts import FakeHost, fake_host, package
+from hosts import WASM, FakeHost, fake_host, package
 from mcps import message
 from signing import KEY, NEXT_KEY, list_of, rotation_of
 from wardian.api.app import app_over
 from wardian.api.openapi import static_document
 from wardian.errors import GuestError
+from wardian.plugins.agents import AGENT_ASK
+from wardian.plugins.archive import write_archive
 from wardian.runtime.credentials import CredentialOrder
 from wardian.runtime.endpoints import EndpointOrder
 from wardian.runtime.jobs import JobOrder
@@ -60,6 +62,15 @@ credential = "pushes"
 [[row_data]]
 kind = "users"
 data_schema.properties.plan.type = "string"
+"""
+
+
+AGENT = """
+name = "answers"
+version = "1.0.0"
+description = "{canary}"
+category = "ai_agent"
+capabilities = ["summarize@1.0.0"]
 """
 
 
@@ -185,6 +196,21 @@ NAMED: Mapping[tuple[str, str], Case] = {
     ("PUT", "/tenants/{name}/quotas"): Case(body={"quotas": {"calls": 0}}, status=403),
     ("GET", "/analytics"): Case(query={"tenant": VICTIM, "group": "function"}, status=403),
     ("GET", "/analytics/top"): Case(query={"tenant": "*"}, status=403),
+    ("GET", "/agents/{name}"): Case(),
+    ("PATCH", "/agents/{name}"): sent(paused=True),
+    ("GET", "/agents/{name}/trial"): Case(),
+    ("PUT", "/agents/{name}/trial"): sent(version="0.9.0"),
+    ("DELETE", "/agents/{name}/trial"): Case(),
+    ("GET", "/asks/{ask_id}"): Case(),
+    ("POST", "/asks/{ask_id}/feedback"): sent(score=0.0),
+    # It sets one of the caller's own, and the victim's stays as it is.
+    ("PUT", "/agent-budgets/{capability}/{period}"): Case({"limit": 0}, status=200),
+    ("DELETE", "/agent-budgets/{capability}/{period}"): Case(query={}, status=204),
+    # The capability that it asks for is one of the victim's agents alone.
+    ("POST", "/agents/ask"): sent(capability="summarize", input="x"),
+    # Nobody would be asked.
+    ("POST", "/agents/explain"): Case({"capability": "summarize", "input": "x"}, status=200),
+    ("POST", "/api/v2/agents/ask"): sent(capability="summarize", input="x"),
 }
 """Routes that take something by its name or id."""
 
@@ -192,7 +218,8 @@ LISTS = [
     "/plugins", "/config", "/config/explain", "/config/history", "/credentials", "/vault",
     "/events", "/events/subscribers", "/events/dead", "/publishers", "/trust/policy",
     "/revocations", "/keys", "/hooks", "/schedules", "/webhooks", "/audit", "/audit/head",
-    "/audit/verification", "/audit/export", "/quotas", "/logs", "/api/v2/jobs",
+    "/audit/verification", "/audit/export", "/quotas", "/logs", "/api/v2/jobs", "/agents", "/asks",
+    "/agent-rules", "/agent-budgets",
 ]  # fmt: skip
 """Routes that show what a tenant has: nothing of another's."""
 
@@ -205,6 +232,7 @@ OWN = [
     ("POST", "/credentials"), ("POST", "/vault/open"), ("POST", "/vault/rotate"),
     ("POST", "/events"), ("POST", "/publishers"), ("PUT", "/trust/policy"),
     ("POST", "/revocations"), ("POST", "/webhooks"), ("POST", "/api/v2/batch"),
+    ("PUT", "/agent-rules"),
 ]  # fmt: skip
 """Routes that change what is the caller's, and name nothing that could be another's."""
 
@@ -232,6 +260,7 @@ class Scene:
             "publishers": "acme",
             "schedules": "nightly",
             "tenants": VICTIM,
+            "agents": "answers",
         }
         return at(template).format(
             **self.ids,
@@ -242,6 +271,8 @@ class Scene:
             kind="users",
             row="ann",
             plugin="stores",
+            capability="summarize",
+            period="day",
         )
 
     def of(self, case: Case) -> dict[str, Any]:
@@ -262,13 +293,18 @@ async def answered(arguments: Mapping[str, Any], answer: Any) -> Any:
     return CANARY
 
 
+async def answering(arguments: Mapping[str, Any], answer: Any) -> Any:
+    text = json.dumps(CANARY)
+    return {"output": text, "units": 1, "confidence": None, "cacheable": False}
+
+
 async def rejected(arguments: Mapping[str, Any], answer: Any) -> Any:
     raise GuestError(payload={"tag": "reject", "val": CANARY})
 
 
 @asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Scene]:
-    functions = {"run": answered, HANDLE: rejected}
+    functions = {"run": answered, HANDLE: rejected, AGENT_ASK: answering}
     async with asyncio.timeout(120), fake_host(folder / "data", functions) as made:
         app = app_over(made.host, Settings(data_dir=folder / "data"))
         for tenant in (VICTIM, SPY):
@@ -325,9 +361,11 @@ async def one_of_everything(made: FakeHost) -> dict[str, str]:
             fields={},
         ),
     )
+    ask_id = await one_of_every_agent(made)
     await host.analytics.query(tenant=VICTIM)  # which folds what its calls used
     await made.parts.recorder.flush()
     return {
+        "ask_id": ask_id,
         "job_id": job.id,
         "endpoint_id": endpoint.id,
         "call_id": call.call_id,
@@ -335,6 +373,20 @@ async def one_of_everything(made: FakeHost) -> dict[str, str]:
         "revocation_id": revoked.id,
         "letter": letters[0].id,
     }
+
+
+async def one_of_every_agent(made: FakeHost) -> str:
+    """Give the victim an agent, and what belongs to it; return the id of a question."""
+    agents = made.host.agents
+    manifest = AGENT.format(canary=CANARY).encode()
+    await made.host.install(
+        write_archive({"plugin.toml": manifest, "plugin.wasm": WASM}), tenant=VICTIM
+    )
+    await agents.budgets.set(VICTIM, CANARY, "day", 1.0, "victim")
+    asked = await agents.ask("summarize", CANARY, tenant=VICTIM, subject=CANARY)
+    await agents.feedback.give(VICTIM, asked.id, score=1.0, comment=CANARY, by=CANARY)
+    await agents.registry.sync()
+    return asked.id
 
 
 async def rows_of(made: FakeHost, tenant: str) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from wardian.agents.allowances import Allowance, Allowances
-from wardian.agents.attempts import Attempt, Attempts, usage_of
+from wardian.agents.attempts import Attempt, Attempts, limits_of, usage_of
 from wardian.agents.candidates import Candidate, Ending
 from wardian.agents.decisions import Decision, Explanation
 from wardian.agents.eligibility import Eligibility
@@ -173,6 +173,7 @@ class Asking:
             rule=row.rule,
             attempts=[each.view() for each in attempts],
             usage=usage_of(outcome),
+            limits=limits_of(outcome),
             call_id=None if outcome is None else outcome.call_id,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -322,3 +322,8 @@ def usage_of(outcome: CallOutcome | None) -> dict[str, Any] | None:
     if outcome is None:
         return None
     return {name: getattr(outcome.usage, name) for name in outcome.usage.__dataclass_fields__}
+
+
+def limits_of(outcome: CallOutcome | None) -> dict[str, Any] | None:
+    """Return which limits the call that answered had."""
+    return None if outcome is None else asdict(outcome.terms.limits)

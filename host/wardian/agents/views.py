@@ -91,7 +91,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     measured: list[MeasuredView]
 
 
-class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
+class AskAttemptView(msgspec.Struct, frozen=True, kw_only=True):
     """One agent that a question was put to, or would have been.
 
     Attributes:
@@ -109,6 +109,10 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     hedge: bool = False
 
 
+AttemptView = AskAttemptView
+"""The API's description calls it otherwise, since attempts to post to endpoints are in it, too."""
+
+
 class AnswerView(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a question.
 
@@ -120,7 +124,7 @@ class AnswerView(msgspec.Struct, frozen=True, kw_only=True):
         attempts: everybody who was asked, in order; the last answered, or the one that is not
             `cancelled` where two were asked at once.
         strategy, rule: who chose.
-        usage: of the call that answered; null of a kept answer.
+        usage, limits: of the call that answered; null of a kept answer.
     """
 
     id: str
@@ -139,6 +143,7 @@ class AnswerView(msgspec.Struct, frozen=True, kw_only=True):
     attempts: list[AttemptView]
     usage: dict[str, Any] | None = None
     call_id: str | None = None
+    limits: dict[str, Any] | None = None
 
 
 class AskView(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,7 +28,11 @@ from wardian.api.rates import Rates
 from wardian.api.streams import Streams
 from wardian.api.tails import Tails
 from wardian.api.v1 import (
+    agent_budgets,
+    agent_rules,
+    agents,
     analytics,
+    asks,
     audit,
     config,
     credentials,
@@ -57,6 +61,7 @@ from wardian.api.v1 import (
     vault,
     webhooks,
 )
+from wardian.api.v2 import agents as agents_v2
 from wardian.api.v2 import batch, jobs
 from wardian.api.v2 import functions as functions_v2
 from wardian.api.watching import Watching
@@ -172,6 +177,10 @@ def _v1() -> APIRouter:
         tenants,
         analytics,
         quotas,
+        agents,
+        asks,
+        agent_rules,
+        agent_budgets,
     )
     for noun in nouns:
         api.include_router(noun.router)
@@ -182,7 +191,7 @@ def _v1() -> APIRouter:
 
 def _v2() -> APIRouter:
     api = APIRouter(prefix="/api/v2")
-    for noun in (batch, jobs):
+    for noun in (batch, jobs, agents_v2):
         api.include_router(noun.router)
     return api
 

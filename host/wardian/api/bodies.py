@@ -322,12 +322,11 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 def _misfit(text: str) -> InvalidArguments:
     at = _AT_PATH.search(text)
     where = [at[1]] if at and at[1] else []
-    unknown = _UNKNOWN.search(text)
+    said = _AT_PATH.sub("", text)
+    unknown = _UNKNOWN.search(said)
     path = ".".join(where + ([unknown[1]] if unknown else []))
     place = f", at {path!r}" if path else ""
-    return InvalidArguments(
-        f"The request's body does not fit: {_AT_PATH.sub('', text)}{place}.", path=path or None
-    )
+    return InvalidArguments(f"The request's body does not fit: {said}{place}.", path=path or None)
 
 
 def _given(found: msgspec.Struct) -> dict[str, Any]:

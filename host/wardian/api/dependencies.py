@@ -23,6 +23,8 @@ _BEARER = HTTPBearer(
 )
 
 _SHOWN_CHARS = 64
+_NAMING = ("/plugins/{name}", "/agents/{name}")
+"""What the paths of routes have whose ``name`` is a plugin's."""
 
 # For the API's description. What a request has is read in one place, below, for every route.
 _Described = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
@@ -90,11 +92,13 @@ async def _optional_caller(request: Request, _: _Described) -> Caller | None:
 
 
 def _required(
-    scope: Scope, *, of_any: bool = False
+    scope: Scope, *, anywhere: bool = False
 ) -> Callable[[Request, _Described], Awaitable[Caller]]:
+    """``anywhere`` lets keys for some plugins in, and the route itself holds them to these."""
+
     async def checked(request: Request, _: _Described) -> Caller:
         caller = await holder_of(scope, request)
-        if not of_any:
+        if not anywhere:
             _check_route(caller, request)
         _check_query(request)
         _check_condition(request)
@@ -108,7 +112,8 @@ def _check_route(caller: Caller, request: Request) -> None:
     if caller.plugins is None:
         return
     template, named = request.scope["route"].path, request.path_params
-    name = named.get("name") if "/plugins/{name}" in template else named.get("plugin")
+    is_named = any(each in template for each in _NAMING)
+    name = named.get("name") if is_named else named.get("plugin")
     check_plugin(caller, name)
 
 
@@ -169,10 +174,12 @@ SettingsInForce = Annotated[Settings, Depends(_settings)]
 MaybeCaller = Annotated[Caller | None, Depends(_optional_caller)]
 Reader = Annotated[Caller, Depends(_required(Scope.READ))]
 Invoker = Annotated[Caller, Depends(_required(Scope.CALL))]
-InvokerOfAny = Annotated[Caller, Depends(_required(Scope.CALL, of_any=True))]
-"""An invoker on a route that names no plugin; it holds keys for some plugins to these itself."""
 
 Admin = Annotated[Caller, Depends(_required(Scope.ADMIN))]
+AnyReader = Annotated[Caller, Depends(_required(Scope.READ, anywhere=True))]
+AnyInvoker = Annotated[Caller, Depends(_required(Scope.CALL, anywhere=True))]
+"""An invoker on a route that names no plugin; it holds keys for some plugins to these itself."""
+
 WebhookOwner = Annotated[Caller, Depends(_required(Scope.WEBHOOKS))]
 
 

@@ -10,13 +10,30 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
+from wardian.agents.changes import AgentChange
+from wardian.agents.records import AsksPage
+from wardian.agents.views import (
+    AgentView,
+    AnswerView,
+    AskView,
+    BudgetView,
+    ExplanationView,
+    FeedbackView,
+    RulesView,
+    TrialView,
+)
 from wardian.api.answers import SCHEMAS, answer, answers, takes
+from wardian.api.asking import AskRequest
 from wardian.api.dependencies import Host, MaybeCaller, SettingsInForce
 from wardian.api.deprecations import mark
 from wardian.api.exposure import describes_publicly
 from wardian.api.idempotency import HEADER, KEY_CHARS_MAX
 from wardian.api.problems import MEDIA_TYPE
 from wardian.api.statuses import problem_statuses
+from wardian.api.v1.agent_budgets import BudgetRequest
+from wardian.api.v1.agent_rules import RulesRequest
+from wardian.api.v1.agents import TrialRequest
+from wardian.api.v1.asks import FeedbackRequest
 from wardian.api.v1.config_requests import ConfigEdit, ConfigProposal, RevertRequest
 from wardian.api.v1.credentials import CredentialRequest, CredentialValue
 from wardian.api.v1.dependencies import Uninstalled
@@ -44,6 +61,7 @@ from wardian.api.v1.webhooks import (
     SecretRequest,
 )
 from wardian.api.v2 import description as v2
+from wardian.api.v2.agents import AnswerV2
 from wardian.api.v2.batch import BatchAnswer, BatchRequest
 from wardian.api.v2.functions import CallRequestV2
 from wardian.api.v2.outcomes import CallAnswerV2, Outcome, UsageEnvelope
@@ -243,6 +261,22 @@ _SHAPES = (
     JobsPage,
     Outcome,
     UsageEnvelope,
+    AgentView,
+    AgentChange,
+    AnswerView,
+    AnswerV2,
+    AskRequest,
+    AskView,
+    AsksPage,
+    BudgetRequest,
+    BudgetView,
+    ExplanationView,
+    FeedbackRequest,
+    FeedbackView,
+    RulesRequest,
+    RulesView,
+    TrialRequest,
+    TrialView,
 )
 
 _PROBLEM: Json = {
@@ -286,6 +320,11 @@ _PROBLEM: Json = {
         "layer": {"type": "string", "description": "Who refused it."},
         "quota": {"type": "string", "description": "The quota that is used up."},
         "payload": {"description": "The error value that the function itself answered."},
+        "attempts": {
+            "type": "array",
+            "items": {"$ref": SCHEMAS.format(name="AskAttemptView")},
+            "description": "Which agents were asked, and why each did not answer.",
+        },
     },
 }
 _IDEMPOTENCY_KEY: Json = {

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wardian.api.answers import LARGE_OUTPUT
 from wardian.errors import (
+    AgentUnavailable,
     AnswerNotKept,
     BudgetExceeded,
     BuildFailed,
@@ -115,6 +116,7 @@ STATUS: dict[type[WardianError], int] = {
     WebhookRefused: 401,
     WebhookFailed: 500,
     Unavailable: 503,
+    AgentUnavailable: 503,
     BudgetExceeded: 402,
     HostUnusable: 503,
     BuildFailed: 422,

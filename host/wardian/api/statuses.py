@@ -22,7 +22,12 @@ JUDGING = (422,)
 CALLING = (409, 422, 502, 504)
 """What can become of a call: the function's own error, a plugin that fails, or takes too long."""
 
-_CALLS = re.compile(r"/functions/|/plugins/[^/]+/api/|/replay$|/health$|/run$|/upgrade$|/rollback$")
+ASKING = (402,)
+"""What a tenant may spend is used up."""
+
+_CALLS = re.compile(
+    r"/functions/|/plugins/[^/]+/api/|/replay$|/health$|/run$|/upgrade$|/rollback$|/agents/ask$"
+)
 _NAMES = ("plugin", "name", "tenant", "key")
 """Parameters that name something, which may not be there."""
 
@@ -56,3 +61,5 @@ def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[
         yield from JUDGING
     if _CALLS.search(path):
         yield from CALLING
+    if path.endswith("/agents/ask"):
+        yield from ASKING

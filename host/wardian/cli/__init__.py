@@ -237,6 +237,23 @@ _GROUPS = (
         },
     ),
     (
+        "agents",
+        "Agents: plugins that answer questions; asked, judged, and what they may cost.",
+        _PLUGINS,
+        {
+            "list": "agents.list_agents",
+            "show": "agents.show",
+            "set": "agents.set_agent",
+            "ask": "asking.ask",
+            "explain": "asking.explain",
+            "asks": "asks.list_asks",
+            "feedback": "asks.feedback",
+            "rules": "agent_policies.rules",
+            "budget": "agent_policies.budget",
+            "trial": "trials.trial",
+        },
+    ),
+    (
         "hooks",
         "Webhooks that plugins receive: their addresses, and what came of requests.",
         _PLUGINS,

@@ -20,9 +20,31 @@ def json_object(text: str, option: str) -> dict[str, Any]:
         InvalidArguments: no such file, not JSON, not an object, a name that stands twice, or an
             integer of more than 64 bits; with the path of the last two.
     """
+    found: dict[str, Any] = _decoded(text, option, dict[str, Any])
+    return found
+
+
+def json_value(text: str, option: str) -> Any:
+    """Read any JSON value, otherwise as `json_object`."""
+    return _decoded(text, option, Any)
+
+
+def text_value(text: str, option: str) -> str:
+    """Read text as it is, from ``@FILE``, or from standard input for ``-``.
+
+    Raises:
+        InvalidArguments: no such file, or it is not text in UTF-8.
+    """
+    try:
+        return _content(text, option).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidArguments(f"{option} is not text in UTF-8: {error}.") from error
+
+
+def _decoded(text: str, option: str, kind: Any) -> Any:
     content = _content(text, option)
     try:
-        found = msgspec.json.decode(content, type=dict[str, Any])
+        found = msgspec.json.decode(content, type=kind)
         twice = repeated_member(content, found)
     except msgspec.ValidationError as error:
         raise InvalidArguments(f"{option} must be a JSON object: {error}.") from error
@@ -43,7 +65,8 @@ def pairs(items: list[str], option: str) -> dict[str, Any]:
         if not name or not equals:
             raise InvalidArguments(f"{option} takes NAME=VALUE, not {item!r}.")
         found[name] = json_or_text(value)
-    return _of_64_bits(found, option)
+    checked: dict[str, Any] = _of_64_bits(found, option)
+    return checked
 
 
 def json_or_text(text: str) -> Any:
@@ -54,7 +77,7 @@ def json_or_text(text: str) -> Any:
         return text
 
 
-def _of_64_bits(members: dict[str, Any], option: str) -> dict[str, Any]:
+def _of_64_bits(members: Any, option: str) -> Any:
     """Refuse an integer that neither a component nor a host could be handed."""
     pending: list[tuple[str, Any]] = [("", members)]
     while pending:

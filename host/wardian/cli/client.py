@@ -21,7 +21,7 @@ from wardian.client.errors import (
     NotConnected,
     UnexpectedAnswer,
 )
-from wardian.client.feeds import SILENCE_SECONDS, Lines
+from wardian.client.feeds import SILENCE_SECONDS, STREAM_TYPE, Lines
 from wardian.client.operations import V1, V2, Operation, asking
 from wardian.client.options import DEFAULT_URL, Options, Place, Retry
 from wardian.client.uploads import Source, form, one
@@ -114,10 +114,19 @@ class Client:
         Raises:
             Failure: the host refused, there is none, or it has been silent for long.
         """
-        asked = replace(
-            Operation("GET", self._base + path, NOTHING, headers=headers or {}),
-            timeout=SILENCE_SECONDS,
-        )
+        return self._told(Operation("GET", self._base + path, NOTHING, headers=headers or {}))
+
+    def told(self, path: str, body: Any) -> Iterator[str]:
+        """POST ``body`` as JSON and return the lines of the stream that it is answered with.
+
+        Raises:
+            Failure: as `lines`.
+        """
+        headers = {"Accept": STREAM_TYPE}
+        return self._told(asking("POST", self._base + path, body, {}, headers).reading(NOTHING))
+
+    def _told(self, operation: Operation[None]) -> Iterator[str]:
+        asked = replace(operation, timeout=SILENCE_SECONDS)
         lines = Lines(self._sender.options.answer_max_bytes)
         with _failing(self.url), closing(self._sender.pieces(asked)) as pieces:
             for piece in pieces:

@@ -101,7 +101,7 @@ def stream(job: Job, json: Json = False) -> None:
     terminal = Terminal(json=json)
     state = ""
     with connect() as client:
-        for event, told in _messages(client.v2.lines(_path(job, "/stream"))):
+        for event, told in messages(client.v2.lines(_path(job, "/stream"))):
             state = told["state"] if event == "state" else state
             terminal.answer({"event": event, event: told}, partial(_tell, terminal, event, told))
     if state not in _ENDED:
@@ -156,7 +156,7 @@ def _conclude(terminal: Terminal, outcome: dict[str, Any]) -> None:
         terminal.spent(usage["spent"])
 
 
-def _messages(lines: Iterable[str]) -> Iterator[tuple[str, Any]]:
+def messages(lines: Iterable[str]) -> Iterator[tuple[str, Any]]:
     """Read Server-Sent Events of one line of data each."""
     event = ""
     for line in lines:

@@ -57,6 +57,11 @@ class Terminal:
         """Print one line of the answer for people."""
         self.out.print(Text(visible_lines(text), style=style))
 
+    def piece(self, text: str) -> None:
+        """Print text that comes piece by piece, at once and where the last one ended."""
+        self.out.print(Text(visible_lines(text)), end="")
+        self.out.file.flush()
+
     def note(self, text: str, style: str = "dim") -> None:
         """Tell people something beside the answer."""
         self.err.print(Text(visible_lines(text), style=style))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -177,6 +177,18 @@ def problem_of(answer: Answer) -> HostError | UnexpectedAnswer:
     kind = problem.type.rpartition("/")[2]
     raised = error_types().get(kind) or error_of_status(answer.status)
     return raised(problem, members, retry_after(answer.headers))
+
+
+def raising(text: str) -> NoReturn:
+    """Raise the problem that a stream says in its place.
+
+    Raises:
+        HostError: always.
+    """
+    members = msgspec.json.decode(text)
+    problem = msgspec.convert(members, Problem)
+    kind = problem.type.rpartition("/")[2]
+    raise (error_types().get(kind) or error_of_status(problem.status))(problem, members)
 
 
 def value_of(outcome: Outcome) -> Any:

@@ -24,6 +24,7 @@ from wardian.client.models import (
     Versions,
 )
 from wardian.client.nouns.accounting import Analytics, Quotas
+from wardian.client.nouns.agents import Agents, Asks, Budgets
 from wardian.client.nouns.audit import Audit
 from wardian.client.nouns.config import Config
 from wardian.client.nouns.credentials import Credentials, OAuth, Vault
@@ -97,6 +98,9 @@ class Api(Noun[S], Generic[S]):
         self.recordings = Recordings(sender)
         self.rows = Rows(sender)
         self.jobs = Jobs(sender)
+        self.agents = Agents(sender)
+        self.asks = Asks(sender)
+        self.agent_budgets = Budgets(sender)
         self.logs = Logs(sender)
         self.audit = Audit(sender)
         self.analytics = Analytics(sender)

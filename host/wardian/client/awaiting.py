@@ -72,7 +72,7 @@ class Awaiting:
                 return value
 
     async def follow(self, feed: Feed[T]) -> AsyncGenerator[T, None]:
-        """Return what a feed tells, from now on and until the generator is closed.
+        """Return what a feed tells, from now on and until its end, or the generator is closed.
 
         Raises:
             ClientError: the stream cannot be had, or not any more.
@@ -86,7 +86,9 @@ class Awaiting:
                     async for piece in pieces:
                         for value in following.take(piece):
                             yield value
-                if following.is_over:
+                        if following.is_over:
+                            return
+                if following.may_end:
                     return
                 raise ConnectionLost("The host ended the stream.")
             except ClientError as error:

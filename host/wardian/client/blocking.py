@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 import httpx
@@ -67,7 +67,7 @@ class Blocking:
                 return value
 
     def follow(self, feed: Feed[T]) -> Generator[T, None, None]:
-        """Return what a feed tells, from now on and until the generator is closed.
+        """Return what a feed tells, from now on and until its end, or the generator is closed.
 
         Raises:
             ClientError: the stream cannot be had, or not any more.
@@ -77,9 +77,12 @@ class Blocking:
         following.begin(begin)
         while True:
             try:
-                for piece in self.pieces(following.request()):
-                    yield from following.take(piece)
-                if following.is_over:
+                with closing(self.pieces(following.request())) as pieces:
+                    for piece in pieces:
+                        yield from following.take(piece)
+                        if following.is_over:
+                            return
+                if following.may_end:
                     return
                 raise ConnectionLost("The host ended the stream.")
             except ClientError as error:

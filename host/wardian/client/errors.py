@@ -16,7 +16,8 @@
     - Refused                   nothing was done: one for each type, see below
     - HostFault                 the host could not
       CredentialDamaged · WebhookFailed
-      Unavailable               Overloaded (TryLater) · VaultSealed · HostUnusable
+      Unavailable               AgentUnavailable · Overloaded (TryLater) · VaultSealed ·
+                                HostUnusable
     - JobLost
 
 A class has the ``type`` of the problems that it stands for: the last segment of the problem's
@@ -295,6 +296,12 @@ class QuotaExceeded(RateLimited):
     type = "quota-exceeded"
 
 
+class BudgetExceeded(Refused):
+    """The tenant has less left of what it may spend on agents than the question could cost."""
+
+    type = "budget-exceeded"
+
+
 class PreconditionFailed(Refused):
     """What the change was made from is not what is there any more."""
 
@@ -365,6 +372,12 @@ class Unavailable(HostFault):
     """Somebody outside the host, on whom this depends, did not do their part."""
 
     type = "unavailable"
+
+
+class AgentUnavailable(Unavailable):
+    """There are agents for it, and none of them answered or could be asked."""
+
+    type = "agent-unavailable"
 
 
 class Overloaded(Unavailable):

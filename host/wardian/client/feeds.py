@@ -38,14 +38,17 @@ class Feed(Generic[T]):
         read: makes one value of one message's data.
         named: makes one of the data of a message of another kind, by its name; those that are not
             here are passed over.
-        is_last: tells of a value that the stream is over after it, as soon as the host ends it.
-            Without it no end is one: the stream is asked for again.
+        last: the same of kinds after which there is nothing more. A stream that has an end is of
+            one thing that was asked: it is not asked again when its connection is lost.
+        is_last: tells of a value that the stream may end after it, and is not asked for again when
+            the host ends it. Without it, and without ``last``, no end is one.
     """
 
     begin: Operation[str] | str
     request: Operation[None]
     read: Callable[[str], T]
     named: Mapping[str, Callable[[str], T]] = field(default_factory=dict)
+    last: Mapping[str, Callable[[str], T]] = field(default_factory=dict)
     is_last: Callable[[T], bool] | None = None
 
 
@@ -86,12 +89,15 @@ class Following(Generic[T]):
     """One stream, over as many connections as it takes.
 
     Attributes:
-        is_over: whether its last value has come.
+        is_over: whether all was said.
+        may_end: whether the end of a connection is that of the stream.
     """
 
     def __init__(self, feed: Feed[T], options: Options) -> None:
         self.is_over = False
+        self.may_end = False
         self._feed = feed
+        self._kinds = {**feed.named, **feed.last}
         self._options = options
         self._lines = Lines(options.answer_max_bytes)
         self._data: list[str] = []
@@ -141,7 +147,7 @@ class Following(Generic[T]):
         self._failures += 1
         wait = pause(retry, self._failures, error, clock.chance())
         failing = clock.monotonic() - self._failing_since
-        passes = was_not_begun(error) or may_pass(error)
+        passes = was_not_begun(error) or (may_pass(error) and not self._feed.last)
         if not passes or not retry.times or wait is None or failing > retry.total_seconds:
             raise error
         wait = max(wait, min(self._least_wait, retry.longest_seconds))
@@ -175,7 +181,7 @@ class Following(Generic[T]):
         self._data.clear()
         self._kind = ""
         self._size = 0
-        read = self._feed.read if kind in _UNNAMED else self._feed.named.get(kind)
+        read = self._feed.read if kind in _UNNAMED else self._kinds.get(kind)
         values: list[T] = []
         if spoke and read is not None:
             try:
@@ -183,8 +189,9 @@ class Following(Generic[T]):
             except msgspec.MsgspecError as error:
                 raise UnexpectedAnswer(f"The stream says what is no event: {error}.") from error
         self._reached(self._next_position)
+        self.is_over = spoke and kind in self._feed.last
         if values and self._feed.is_last is not None:
-            self.is_over = self.is_over or self._feed.is_last(values[0])
+            self.may_end = self.may_end or self._feed.is_last(values[0])
         yield from values
 
     def _reached(self, position: str) -> None:

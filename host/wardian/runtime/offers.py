@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from wardian.plugins import Installed, Registry
+from wardian.plugins.askable import is_askable
+from wardian.plugins.offers import offered
 from wardian.policy.levels import LEVELS, RunsIn
 from wardian.sandbox.description import FunctionDescription
 from wardian.tenants.scopes import lacking, may_call
@@ -24,6 +26,7 @@ class Offer:
         may_change: whether a call can change anything that outlives it. It is not what the plugin
             says: without such a permission the host refuses to.
         reaches_out: whether a call can have a request sent, or another plugin or an agent asked.
+        answers: the capabilities that questions are asked for, if it is an agent.
     """
 
     plugin: str
@@ -33,6 +36,7 @@ class Offer:
     functions: Mapping[str, FunctionDescription]
     may_change: bool
     reaches_out: bool
+    answers: tuple[str, ...] = ()
 
 
 class Offers:
@@ -73,4 +77,11 @@ def _offer(plugin: Installed) -> Offer:
         functions=plugin.description.functions,
         may_change=is_free or not actions.isdisjoint(_CHANGES),
         reaches_out=is_free or not actions.isdisjoint(_REACHES_OUT),
+        answers=_answers(plugin),
     )
+
+
+def _answers(plugin: Installed) -> tuple[str, ...]:
+    if not is_askable(plugin.manifest, plugin.description.functions):
+        return ()
+    return tuple(name for name, _ in offered(plugin.manifest.capabilities))

@@ -171,6 +171,23 @@ ROUTES = [
     ("POST", "/api/v1/keys/nothing/rotate", "admin"),
     ("GET", "/api/v1/tenants/nothing/limits", "admin"),
     ("PUT", "/api/v1/tenants/nothing/limits", "admin"),
+    ("GET", "/api/v1/agents", "read"),
+    ("POST", "/api/v1/agents/ask", "call"),
+    ("POST", "/api/v1/agents/explain", "call"),
+    ("GET", "/api/v1/agents/nothing", "read"),
+    ("PATCH", "/api/v1/agents/nothing", "admin"),
+    ("GET", "/api/v1/agents/nothing/trial", "read"),
+    ("PUT", "/api/v1/agents/nothing/trial", "admin"),
+    ("DELETE", "/api/v1/agents/nothing/trial", "admin"),
+    ("GET", "/api/v1/asks", "call"),
+    ("GET", "/api/v1/asks/nothing", "call"),
+    ("POST", "/api/v1/asks/nothing/feedback", "call"),
+    ("GET", "/api/v1/agent-rules", "read"),
+    ("PUT", "/api/v1/agent-rules", "admin"),
+    ("GET", "/api/v1/agent-budgets", "read"),
+    ("PUT", "/api/v1/agent-budgets/nothing/day", "admin"),
+    ("DELETE", "/api/v1/agent-budgets/nothing/day", "admin"),
+    ("POST", "/api/v2/agents/ask", "call"),
 ]
 
 MCP_ROUTES = [(method, "/mcp", "call") for method in METHODS]

@@ -31,10 +31,11 @@ def loaded_by(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "call", "pack", "keys", "replay", "record", "top", "analytics"]
+    "command", ["run", "call", "pack", "keys", "replay", "record", "top", "analytics", "agents"]
 )
 def test_a_command_that_serves_nothing_loads_neither_a_server_nor_a_database(command: str) -> None:
-    member = {"keys": ["create"], "jobs": ["wait"]}.get(command, [])
+    members = {"keys": ["create"], "jobs": ["wait"], "agents": ["ask"]}
+    member = members.get(command, [])
     assert loaded_by(command, *member, "--help").isdisjoint({"fastapi", "sqlalchemy", "uvicorn"})
 
 

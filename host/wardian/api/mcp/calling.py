@@ -10,6 +10,7 @@ from mcp_types import INVALID_PARAMS, SERVER_INFO_META_KEY
 from mcp_types.methods import validate_client_request
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from wardian.api.mcp import agents as ask_agent
 from wardian.api.mcp.exchange import exchange_of
 from wardian.api.mcp.naming import NAME_CHARS_MAX, plugin_of
 from wardian.api.mcp.results import failed_result, tool_result
@@ -50,6 +51,13 @@ class Calling:
 
     async def _call(self, ctx: _Context, params: dict[str, Any]) -> dict[str, Any]:
         exchange = exchange_of(ctx)
+        if params["name"] == ask_agent.NAME and await _has_agents(exchange.visit):
+            return await ask_agent.answered(
+                exchange,
+                params,
+                ctx.protocol_version,
+                exchange.visit.traceparent or _traceparent(params),
+            )
         tool = await find_tool(self._catalogue, exchange.visit, params["name"])
         visit, call_id = exchange.visit, new_id()
         try:
@@ -69,6 +77,11 @@ class Calling:
         except WardianError as error:
             return await failed_result(error, call_id)
         return await tool_result(outcome, wraps=tool.wraps, version=ctx.protocol_version)
+
+
+async def _has_agents(visit: Visit) -> bool:
+    offers = await visit.host.offers.all(visit.caller.tenant, visit.caller.scopes)
+    return any(offer.answers for offer in offers)
 
 
 def _traceparent(params: dict[str, Any]) -> str | None:

@@ -29,7 +29,7 @@ async def tool_result(outcome: CallOutcome, *, wraps: bool, version: str) -> dic
     return _result(outcome, wraps, version)
 
 
-async def failed_result(error: WardianError, call_id: str) -> dict[str, Any]:
+async def failed_result(error: WardianError, call_id: str | None) -> dict[str, Any]:
     """Return why a call failed, in the words of its problem; a large one is encoded in a thread."""
     usage = error.usage if isinstance(error, CallError) else None
     if usage is not None and usage.output_bytes > LARGE_OUTPUT:
@@ -37,7 +37,7 @@ async def failed_result(error: WardianError, call_id: str) -> dict[str, Any]:
     return _failed(error, call_id)
 
 
-def _failed(error: WardianError, call_id: str) -> dict[str, Any]:
+def _failed(error: WardianError, call_id: str | None) -> dict[str, Any]:
     problem = problem_of(error)
     text = f"{problem.title} ({problem.type}) {problem.detail}"
     if isinstance(error, GuestError):
@@ -45,9 +45,9 @@ def _failed(error: WardianError, call_id: str) -> dict[str, Any]:
     facts = {"type": problem.type, "title": problem.title, "detail": problem.detail}
     told = Raw(msgspec.json.encode({**facts, **problem.members}))
     return {
-        "content": _content(text),
+        "content": content_of(text),
         "isError": True,
-        "_meta": {"call_id": call_id, "problem": told},
+        "_meta": {"problem": told} | ({} if call_id is None else {"call_id": call_id}),
     }
 
 
@@ -55,7 +55,7 @@ def _result(outcome: CallOutcome, wraps: bool, version: str) -> dict[str, Any]:
     encoded = _encoded(outcome.result)
     is_text = isinstance(outcome.result, str)
     found: dict[str, Any] = {
-        "content": _content(outcome.result if is_text else encoded.decode()),
+        "content": content_of(outcome.result if is_text else encoded.decode()),
         "isError": False,
         "_meta": {"call_id": outcome.call_id, "usage": outcome.usage},
     }
@@ -73,5 +73,6 @@ def _encoded(value: Any) -> bytes:
     return msgspec.json.encode(to_json(value))
 
 
-def _content(text: str) -> Raw:
+def content_of(text: str) -> Raw:
+    """Return a result's content: one text."""
     return Raw(msgspec.json.encode([{"type": "text", "text": text}]))

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from wardian.api.answers import LARGE_OUTPUT, answers, takes
 from wardian.api.bodies import body_of, decode
 from wardian.api.calling import while_connected
-from wardian.api.dependencies import Host, InvokerOfAny
+from wardian.api.dependencies import AnyInvoker, Host
 from wardian.api.guards import authenticated, charge
 from wardian.api.identity import trace_of
 from wardian.api.v2.outcomes import Outcome, call_answer, outcome_of_error
@@ -82,7 +82,7 @@ class _Made(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @router.post("", responses=answers(BatchAnswer), openapi_extra=takes(BatchRequest))
-async def batch(request: Request, host: Host, caller: InvokerOfAny) -> Response:
+async def batch(request: Request, host: Host, caller: AnyInvoker) -> Response:
     """Make many calls, of any plugins and functions, side by side.
 
     Each has an outcome of its own, in order: a `result`, or a `problem`; one that fails does not

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from wardian.api.answers import answer, answers
 from wardian.api.calling import while_connected
-from wardian.api.dependencies import Host, InvokerOfAny, still_holds
+from wardian.api.dependencies import AnyInvoker, Host, still_holds
 from wardian.api.streams import Streams
 from wardian.api.v2.following import Followed, job_messages
 from wardian.api.v2.messages import MessageStream
@@ -47,7 +47,7 @@ Wait = Annotated[
 @router.get("", responses=answers(JobsPage))
 async def list_jobs(
     host: Host,
-    caller: InvokerOfAny,
+    caller: AnyInvoker,
     state: Annotated[
         list[JobState] | None, Query(description="Only those in this state; repeat it for more.")
     ] = None,
@@ -69,7 +69,7 @@ async def list_jobs(
 
 @router.get("/{job_id}", responses=answers(JobView))
 async def show_job(
-    request: Request, host: Host, caller: InvokerOfAny, job_id: str, wait: Wait = 0.0
+    request: Request, host: Host, caller: AnyInvoker, job_id: str, wait: Wait = 0.0
 ) -> Response:
     """Show a job; with `wait`, once it has ended. While it has not, `Retry-After` says when to ask
     again."""
@@ -83,7 +83,7 @@ async def show_job(
 
 
 @router.get("/{job_id}/result", responses=answers(Outcome))
-async def job_result(request: Request, host: Host, caller: InvokerOfAny, job_id: str) -> Response:
+async def job_result(request: Request, host: Host, caller: AnyInvoker, job_id: str) -> Response:
     """Return what came of a job that has ended: a `result`, or the `problem` that it failed with.
 
     `conflict` while it has not ended; `not-found` also when what came of it is not kept any more.
@@ -95,7 +95,7 @@ async def job_result(request: Request, host: Host, caller: InvokerOfAny, job_id:
 
 
 @router.delete("/{job_id}", responses=answers(JobView))
-async def cancel_job(host: Host, caller: InvokerOfAny, job_id: str) -> Response:
+async def cancel_job(host: Host, caller: AnyInvoker, job_id: str) -> Response:
     """Cancel a job, whichever host runs it: it has ended when this answers, and its call is stopped
     in a moment. `conflict` if it has ended otherwise."""
     view = await host.jobs.cancel(
@@ -119,7 +119,7 @@ async def cancel_job(host: Host, caller: InvokerOfAny, job_id: str) -> Response:
         }
     },
 )
-async def stream_job(request: Request, host: Host, caller: InvokerOfAny, job_id: str) -> Response:
+async def stream_job(request: Request, host: Host, caller: AnyInvoker, job_id: str) -> Response:
     """Stream what happens to a job, until it has ended.
 
     What its call logs is told by the host that runs it; others tell its states.

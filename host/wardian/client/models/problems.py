@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from wardian.client.models.attempts import AgentAttempt
 from wardian.client.models.calls import Usage
 
 
@@ -40,6 +41,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename={"imported": "im
         permission, layer: what was lacking, and who refused it.
         quota: the quota that is used up.
         payload: the error value that the function itself answered.
+        attempts: which agents were asked, and why each did not answer.
         retry_after_seconds: when to try again.
     """
 
@@ -62,4 +64,5 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename={"imported": "im
     layer: str | None = None
     quota: str | None = None
     payload: Any = None
+    attempts: list[AgentAttempt] = []
     retry_after_seconds: float | None = None

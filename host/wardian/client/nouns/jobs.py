@@ -112,7 +112,7 @@ class Jobs(Noun[S]):
         once more.
         """
         request = asking("GET", V2 + at("/jobs/{}/stream", job_id), None, {}, {}).reading(NOTHING)
-        return Feed("", request, _STATE.decode, _NEWS, _is_last)
+        return Feed("", request, _STATE.decode, _NEWS, is_last=_is_last)
 
     @operation
     def cancel(self, job_id: str) -> Operation[Job]:

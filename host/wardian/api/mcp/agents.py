@@ -1,0 +1,136 @@
+"""`ask_agent`: a tool that has a question answered by the best agent that a key may call.
+
+It is there where there are such agents. The capabilities that can be asked for are one of its
+parameters' choices; they are names that a manifest may have, and no prose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from mcp_types import Tool, ToolAnnotations
+from mcp_types.version import is_version_at_least
+
+from wardian.agents.criteria import Criteria, Word
+from wardian.agents.faces import Agents
+from wardian.agents.questions import Piece
+from wardian.agents.views import AnswerView
+from wardian.api.bodies import decode
+from wardian.api.mcp.exchange import Exchange
+from wardian.api.mcp.results import STRUCTURED_SINCE, content_of, failed_result
+from wardian.api.mcp.tools import OfferedTool
+from wardian.errors import WardianError
+from wardian.runtime.host import Offer
+
+NAME = "ask_agent"
+"""No function's tool is called so: there is no `__` in it."""
+
+CAPABILITIES_MAX = 200
+_TEXT = "What the agent must be able to do."
+
+_Json = dict[str, Any]
+
+
+class _Asked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    capability: Word
+    input: Any
+    criteria: Criteria = Criteria()
+
+
+def ask_tool(offers: Iterable[Offer]) -> list[OfferedTool]:
+    """Return the tool, if there is an agent among what a key may call."""
+    found = sorted({name for offer in offers for name in offer.answers})
+    if not found:
+        return []
+    tool = Tool(
+        name=NAME,
+        title="Ask an agent",
+        description=(
+            "Has a question answered by the best agent of this host for a capability, and by "
+            "another if that does not answer. The answer is the agent's word, and costs what "
+            "`cost` says."
+        ),
+        input_schema=_schema(found[:CAPABILITIES_MAX], is_whole=len(found) <= CAPABILITIES_MAX),
+        annotations=ToolAnnotations(open_world_hint=any(each.reaches_out for each in offers)),
+    )
+    return [OfferedTool(tool, "", NAME, wraps=False, size=len(tool.model_dump_json()))]
+
+
+async def answered(
+    exchange: Exchange, params: _Json, version: str, traceparent: str | None
+) -> _Json:
+    """Answer a call of the tool, for a client that speaks this version of MCP."""
+    visit = exchange.visit
+    agents: Agents = visit.host.agents  # type: ignore[attr-defined]  # of the layer above its own
+    wants_progress = exchange.progress_token is not None
+    try:
+        wanted = decode(msgspec.json.encode(params.get("arguments") or {}), _Asked)
+        answer = await agents.ask(
+            wanted.capability,
+            wanted.input,
+            criteria=wanted.criteria,
+            tenant=visit.caller.tenant,
+            subject=visit.caller.key_name,
+            scopes=visit.caller.scopes,
+            correlation_id=visit.correlation_id,
+            traceparent=traceparent,
+            tracestate=visit.tracestate,
+            on_piece=_Telling(exchange).hear if wants_progress else None,
+        )
+    except WardianError as error:
+        return await failed_result(error, None)
+    return await asyncio.to_thread(_result, answer, version)
+
+
+class _Telling:
+    """Tells a client that wants to know of progress what an agent says."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._count = 0
+
+    async def hear(self, piece: Piece) -> None:
+        """Take what an agent said."""
+        self._count += 1
+        said = f"{piece.agent} answers from the start." if piece.restarted else piece.text
+        await self._exchange.progress(self._count, message=said)
+
+
+def _result(answer: AnswerView, version: str) -> _Json:
+    is_text = isinstance(answer.output, str)
+    text = answer.output if is_text else msgspec.json.encode(answer.output).decode()
+    meta = {"ask": answer.id, "call_id": answer.call_id, "usage": answer.usage}
+    found: _Json = {"content": content_of(text), "isError": False, "_meta": meta}
+    if is_version_at_least(version, STRUCTURED_SINCE):
+        found["structuredContent"] = {
+            "output": answer.output,
+            "agent": answer.agent,
+            "version": answer.version,
+            "cost": answer.cost,
+            "confidence": answer.confidence,
+            "ask": answer.id,
+        }
+    return found
+
+
+def _schema(capabilities: list[str], *, is_whole: bool) -> _Json:
+    capability: _Json = {"type": "string", "description": _TEXT}
+    # What is not among the choices could not be asked for, by clients that hold to them.
+    capability |= {"enum": capabilities} if is_whole else {"examples": capabilities}
+    return {
+        "type": "object",
+        "properties": {
+            "capability": capability,
+            "input": {"description": "What it is to do that to: any JSON value."},
+            "criteria": {
+                "type": "object",
+                "description": "What is wanted of the agent, such as "
+                '{"ceilings": {"cost": 0.01, "latency_ms": 2000}}.',
+            },
+        },
+        "required": ["capability", "input"],
+        "additionalProperties": False,
+    }
