@@ -106,7 +106,11 @@ def _measured(
             continue
         with console.status(rows[0].name):
             try:
-                yield from (each for each in measurement.run(bench) if each.row in rows)
+                for figure in measurement.run(bench):
+                    if figure.row not in measurement.rows:
+                        raise ValueError(f"{figure.row.name} is not among its measurement's rows")
+                    if figure.row in rows:
+                        yield figure
             except Skipped as reason:
                 console.print(f"{rows[0].name}: skipped. {reason}", style="yellow")
             except Exception:  # noqa: BLE001 -- the other rows are still worth having

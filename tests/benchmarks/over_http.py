@@ -136,6 +136,6 @@ def _line(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 MEASUREMENTS = (
-    Measurement((CALLS, CALLS_REUSED, CALLS_V2), calls),
+    Measurement((CALLS, CALLS_REUSED, CALLS_V2, CACHED), calls),
     Measurement((BATCH,), batches),
 )
