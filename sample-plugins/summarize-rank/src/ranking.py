@@ -97,7 +97,9 @@ def _chosen(
         if not fitting and chosen:
             break
         # The best one even if it is too long, where there is no shorter: better than nothing.
-        best = max(fitting or open_, key=lambda index: (_worth(index, chosen, ranks, joined), -index))
+        best = max(
+            fitting or open_, key=lambda index: (_worth(index, chosen, ranks, joined), -index)
+        )
         open_.remove(best)
         chosen.append(best)
         left -= lengths[best]

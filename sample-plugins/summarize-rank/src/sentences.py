@@ -2,10 +2,10 @@
 
 import re
 
-_ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st sr jr vs etc e.g i.e cf no vol fig gen col sen rep gov hon rev u.s u.k "
-    "z.b d.h bzw ca".split()
-)
+_ABBREVIATIONS = {
+    "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "e.g", "i.e", "cf", "no", "vol",
+    "fig", "gen", "col", "sen", "rep", "gov", "hon", "rev", "u.s", "u.k", "z.b", "d.h", "bzw", "ca",
+}  # fmt: skip
 """They end with a full stop and no sentence."""
 
 _END = re.compile(r"""[.!?。！？]+["'”’)\]]*""")
