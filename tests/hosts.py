@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from fakes import Body, FakeExecutor
+from wardian.agents.host import Host
 from wardian.bootstrap import compose, root_keys
+from wardian.bootstrap.agents import make_agents
 from wardian.bootstrap.neighbours import halts_of, relay_of
 from wardian.events import Events
 from wardian.events.relay import Relay
 from wardian.plugins.archive import write_archive
 from wardian.runtime.calls import CallPolicy
-from wardian.runtime.host import HostParts, PluginHost
+from wardian.runtime.host import HostParts
 from wardian.runtime.journal import Journal
 from wardian.settings import Settings
 from wardian.storage import Database
@@ -63,9 +65,7 @@ def package(name: str = "stores", wasm: bytes = WASM, more: str = "") -> bytes:
 class FakeHost:
     """A host whose plugins are Python functions."""
 
-    def __init__(
-        self, host: PluginHost, parts: HostParts, executor: FakeExecutor, relay: Relay
-    ) -> None:
+    def __init__(self, host: Host, parts: HostParts, executor: FakeExecutor, relay: Relay) -> None:
         self.relay = relay
         self.host = host
         self.parts = parts
@@ -90,7 +90,8 @@ async def fake_host(
         token = await bootstrap(Journal(database, Events(database)), tenant="default")
         policy = replace(policy or CallPolicy(), environment=chosen.environment)
         parts, statistics = compose(chosen, policy, database, executor, folder, root_keys(chosen))
-        relay = relay_of(parts)
+        agents = make_agents(chosen, parts)
+        relay = relay_of(parts, agents)
         await stack.enter_async_context(halts_of(parts).kept())
         await stack.enter_async_context(relay.kept())
         await parts.vault.open()
@@ -109,7 +110,8 @@ async def fake_host(
         await stack.enter_async_context(parts.connections.kept(parts.tenants))
         await stack.enter_async_context(parts.bus.kept())
         await stack.enter_async_context(parts.key_upkeep.kept())
-        yield FakeHost(PluginHost(parts, bootstrap_token=token), parts, executor, relay)
+        await stack.enter_async_context(agents.kept())
+        yield FakeHost(Host(parts, agents, bootstrap_token=token), parts, executor, relay)
 
 
 async def _nothing(arguments: Mapping[str, Any], answer: Any) -> None:

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wardian.agents.host import Host
     from wardian.bootstrap import open_host
     from wardian.events import EventBus, PluginEvent, PluginObserver, SystemEvent, observes
     from wardian.settings import Settings
@@ -14,6 +15,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "EventBus",
+    "Host",
     "PluginEvent",
     "PluginObserver",
     "Settings",
@@ -25,6 +27,7 @@ __all__ = [
 
 _HOMES = {
     "open_host": "wardian.bootstrap",
+    "Host": "wardian.agents.host",
     "Settings": "wardian.settings",
     "EventBus": "wardian.events",
     "PluginEvent": "wardian.events",

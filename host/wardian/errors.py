@@ -34,7 +34,7 @@ and a docstring that is its title and its default message. HTTP status codes liv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -461,6 +461,12 @@ class AgentUnavailable(Unavailable):
     """There are agents for it, and none of them answered or could be asked."""
 
     type = "agent-unavailable"
+
+    attempts: Sequence[Mapping[str, Any]] = ()
+    """Who was asked, or would have been, and why each did not answer."""
+
+    def details(self) -> dict[str, Any]:
+        return {"attempts": list(self.attempts)} if self.attempts else {}
 
 
 class BudgetExceeded(WardianError):

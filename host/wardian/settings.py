@@ -280,6 +280,18 @@ class Settings(BaseSettings):
     job_days_kept: _Count = 7
     """How long a job is kept after it has ended."""
 
+    agent_answers_seconds: Annotated[float, Field(ge=0, le=604_800)] = 3_600.0
+    """For how long an agent's answer is given again to equal questions, if the agent says that it
+    may be; at most until anything about the agent changes. With 0 none is. They are kept among the
+    answers that `WARDIAN_CACHE_BYTES_MAX` bounds."""
+
+    asks_kept: _Count = 100_000
+    """Questions to agents of one tenant that are known of afterwards, without what was asked and
+    answered; the oldest go first."""
+
+    ask_days_kept: _Count = 30
+    """How long a question is known of."""
+
     batch_calls_max: _Count = 100
     """Calls that one request to `/api/v2/batch` may have."""
 

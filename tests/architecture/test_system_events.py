@@ -27,6 +27,7 @@ NOTES = {
     "note_endpoint": "endpoint.",
     "note_denied": "",
     "note_job": "job.",
+    "note_budget": "budget.",
 }
 """The methods of a change that write something down, and what they put before its name."""
 

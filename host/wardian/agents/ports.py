@@ -8,6 +8,7 @@ from typing import Protocol
 from wardian.agents.candidates import Candidate, Outcome
 from wardian.agents.criteria import Criteria
 from wardian.agents.decisions import Decision, Explanation
+from wardian.plugins import Installed
 
 
 class Request(Protocol):
@@ -86,6 +87,14 @@ class Trials(Protocol):
 
     def arm(self, tenant: str, chosen: Candidate, key: str) -> Candidate:
         """Return which version of a chosen agent answers: itself where there is no trial."""
+        ...
+
+    async def installed(self, tenant: str, candidate: Candidate) -> Installed:
+        """Return the other version of an agent as it is called, of a candidate that ``is_trial``.
+
+        Raises:
+            NotFound, Conflict: the trial has ended, or its agent takes no calls.
+        """
         ...
 
 

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from wardian.agents.host import Host
 from wardian.bootstrap.accounting import make_accounts
+from wardian.bootstrap.agents import make_agents
 from wardian.bootstrap.enhancements import make_enhancements
 from wardian.bootstrap.events import delivering_policy, make_bus, make_events, publish_limits
 from wardian.bootstrap.folder import (
@@ -57,7 +59,7 @@ from wardian.runtime.executor import Executor
 from wardian.runtime.gates import Gates
 from wardian.runtime.health import Health, HealthParts
 from wardian.runtime.hooks import Hooks, HooksParts
-from wardian.runtime.host import HostParts, PluginHost
+from wardian.runtime.host import HostParts
 from wardian.runtime.host_calls import HostFunctions
 from wardian.runtime.installs import Installer
 from wardian.runtime.intake import Intake, IntakePolicy
@@ -101,7 +103,7 @@ __all__ = ["COMPILED", "DATABASE_NAME", "compose", "open_host", "root_keys"]
 
 
 @asynccontextmanager
-async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
+async def open_host(settings: Settings) -> AsyncIterator[Host]:
     """Open a host; everything it holds is closed in reverse at the end.
 
     Raises:
@@ -125,9 +127,10 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             Executor(executor_settings(settings, folder), contract().offer())
         )
         parts, statistics = compose(settings, policy, database, executor, folder, roots)
+        agents = make_agents(settings, parts)
         await stack.enter_async_context(traced(settings, parts.telemetry.tracing))
         await stack.enter_async_context(halts_of(parts).kept())
-        await stack.enter_async_context(relay_of(parts).kept())
+        await stack.enter_async_context(relay_of(parts, agents).kept())
         await parts.vault.open()
         stack.callback(parts.calls.log.flush)
         stack.callback(parts.telemetry.access.flush)
@@ -154,13 +157,14 @@ async def open_host(settings: Settings) -> AsyncIterator[PluginHost]:
             parts.watches,
             parts.jobbing,
             parts.key_upkeep,
+            agents,
         ):
             await stack.enter_async_context(kept.kept())
         refresh = Refresh(parts.tenants, parts.publishers, parts.revocations)
         await stack.enter_async_context(
             refresh.kept(settings.revocations_dir, settings.revocations_seconds)
         )
-        yield PluginHost(parts, bootstrap_token=token)
+        yield Host(parts, agents, bootstrap_token=token)
 
 
 async def _resume(parts: HostParts) -> None:
@@ -455,6 +459,7 @@ def compose(
             ),
         ),
         batches=Batches(entrance, batch_policy(settings)),
+        asks=services.asks,
     ), statistics
 
 

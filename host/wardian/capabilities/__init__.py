@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wardian.capabilities.agents import Agents
+from wardian.capabilities.agents import Agents, AskDoor
+from wardian.capabilities.answering import Answering
 from wardian.capabilities.base import (
     Budget,
     CallContext,
@@ -57,6 +58,7 @@ class Services:
     watch: Watch
     fresh: Fresh = as_it_is
     plugins: PluginCalls | None = None
+    asks: AskDoor = field(default_factory=AskDoor)
     publish_limits: PublishLimits | None = None
     lines: Lines = field(default_factory=Lines)
     metrics: PluginMetrics = field(default_factory=lambda: PluginMetrics(Names()))
@@ -77,6 +79,7 @@ def build(services: Services) -> dict[str, object]:
             services.egress, CredentialGuards(services.vault, services.watch, services.fresh)
         ),
         "plugins": Plugins(services.plugins),
-        "agents": Agents(),
+        "agents": Agents(services.asks),
+        "answering": Answering(),
         "metrics": Metrics(services.metrics),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -62,6 +62,22 @@ class Meter(Protocol):
         Raises:
             Refused: there are none.
         """
+        ...
+
+
+class Speech(Protocol):
+    """Where a call says its answer piece by piece."""
+
+    async def say(self, call: CallContext, piece: str) -> None:
+        """Say one more piece.
+
+        Raises:
+            Refused: it was said as much as an answer may have.
+        """
+        ...
+
+    async def end(self, call: CallContext) -> None:
+        """Say what was held back."""
         ...
 
 
@@ -213,12 +229,15 @@ class Course:
     Attributes:
         fell_short: whether it was refused something only because its budget, or somebody else, had
             no more to give: it may have answered less than it can.
+        was_heard: whether somebody heard pieces of its answer, and would hear them once more if it
+            was made again.
     """
 
-    __slots__ = ("_happened", "_pending", "fell_short")
+    __slots__ = ("_happened", "_pending", "fell_short", "was_heard")
 
     def __init__(self) -> None:
         self.fell_short = False
+        self.was_heard = False
         self._happened = False
         self._pending = False
 
@@ -241,7 +260,7 @@ class Course:
 
 _FELL_SHORT = frozenset(("exhausted", "unavailable"))
 _MAY_HAVE_HAPPENED = frozenset(("ok", "unavailable"))
-_HARMLESS = frozenset(("context", "logging", "config", "metrics", "credentials"))
+_HARMLESS = frozenset(("context", "logging", "config", "metrics", "credentials", "answering"))
 _HARMLESS_IN = {
     "kv": frozenset(("get", "list-keys")),
     "kv-namespaces": frozenset(("get", "list-keys", "list-namespaces")),
@@ -266,6 +285,7 @@ class CallContext:
         is_kept: whether the host stores what the call answers, or why it failed.
         egress: what is left of the tenant's egress of today; None if nobody counts.
         course: where what the call does is noted, if somebody wants to know.
+        pieces: where it says its answer piece by piece; None unless it answers as an agent.
     """
 
     facts: CallFacts
@@ -279,6 +299,7 @@ class CallContext:
     is_kept: bool = False
     egress: Meter | None = None
     course: Course | None = None
+    pieces: Speech | None = None
 
     def require(self, permission: str | Permission) -> None:
         """Check that the call, and each that led to it, holds ``permission``.
@@ -308,6 +329,11 @@ class CallContext:
         """
         if any(call.authority.refusal(permission) is not None for call in self.line()):
             self.require(permission)
+
+    @property
+    def answerable(self) -> Sequence[Secret]:
+        """The secrets that its caller may find in the answer: those that it was itself given."""
+        return () if self.is_kept else self.given_out
 
     def line(self) -> Iterator[CallContext]:
         """Return this call and those that led to it, the one that was made last first."""

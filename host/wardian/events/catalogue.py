@@ -53,6 +53,16 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "request actor layer name? count",
     ),
     "audit.exported": _told("The audit trail was exported.", "audit actor"),
+    "budget.removed": _told(
+        "A tenant may spend on agents for this capability (as `budget`, `*` for all) without this "
+        "bound.",
+        "budget actor period",
+    ),
+    "budget.set": _told(
+        "What a tenant may spend on agents for a capability (as `budget`, `*` for all) was set, in "
+        "the currency's unit.",
+        "budget actor period before limit",
+    ),
     "config.changed": _told(
         "A configuration was changed, of one plugin or of all of the tenant's: which paths of "
         "which layer, and for which `plugins` another one is in force.",

@@ -9,6 +9,9 @@ from pydantic import Field
 from wardian.plugins.tables import Table
 from wardian.plugins.text import Line, Name
 
+AGENT_ASK = "wardian:plugin/agent@1.0.0#ask"
+"""What an agent exports, by its full name."""
+
 AMOUNT_MAX = 1_000_000.0
 UNITS_MAX = 1_000_000_000
 

@@ -17,6 +17,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "logging": (),
     "config": (),
     "metrics": (),
+    "answering": (),
     "kv": ("kv:read", "kv:write"),
     "kv-namespaces": ("kv:read", "kv:write"),
     "events": ("events:publish",),

@@ -18,6 +18,7 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation
 from wardian.policy.secret import SHOWN, Secret
 from wardian.policy.secret_forms import ESCAPE_BYTES_MAX, Form, forms_of
 from wardian.policy.secret_layers import Layer
+from wardian.policy.secret_openings import Openings
 
 BLOCK_BYTES = 128 * 1024
 """What is looked at in one go, unless a secret is so long that it takes more."""
@@ -25,6 +26,8 @@ BLOCK_BYTES = 128 * 1024
 _BLOCK_PER_BYTE = 32  # of the longest form, so that it fits in half a block with every byte escaped
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 _TAIL = re.compile(rb"[A-Za-z0-9+/_-]?={0,2}")
+TAIL_BYTES_MAX = 3
+"""As many bytes behind a secret may tell bits of it, or pad it."""
 
 Span = tuple[int, int]
 
@@ -35,7 +38,15 @@ class Leaks:
     Secrets of fewer than `SHORTEST_CHARS` are not looked for.
     """
 
-    __slots__ = ("_automaton", "_block_bytes", "_forms", "_longest", "_numbers", "_owners")
+    __slots__ = (
+        "_automaton",
+        "_block_bytes",
+        "_forms",
+        "_longest",
+        "_numbers",
+        "_openings",
+        "_owners",
+    )
 
     def __init__(self, secrets: Iterable[Secret | str | bytes] = ()) -> None:
         self._forms: list[Form] = []
@@ -57,6 +68,7 @@ class Leaks:
         self._automaton = BytesAhoCorasick(
             [form.pattern for form in self._forms], implementation=Implementation.ContiguousNFA
         )
+        self._openings: Openings | None = None
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to look for."""
@@ -94,6 +106,16 @@ class Leaks:
             return text
         return clean if isinstance(text, bytes) else clean.decode(errors="replace")
 
+    def begun(self, text: bytes, besides: Collection[Secret] = ()) -> tuple[bytes, bytes]:
+        """Take secrets out of the beginning of a text that goes on, as much of it as can be said.
+
+        Returns what can be no part of a secret whatever follows, clean; and the rest as it was,
+        which is to stand before what follows.
+        """
+        stream = self.stream(besides)
+        ready = stream.feed(text)
+        return ready + stream.ready(), stream.rest()
+
     def stream(self, besides: Collection[Secret] = (), *, mark: str = SHOWN) -> LeakStream:
         """Return what takes secrets out of a text that comes in pieces."""
         return LeakStream(self, self._allowed(besides), mark)
@@ -101,6 +123,16 @@ class Leaks:
     def _allowed(self, besides: Collection[Secret]) -> frozenset[int]:
         known = (self._numbers.get(each.reveal()) for each in besides)
         return frozenset(number for number in known if number is not None)
+
+    def _opens(self, block: bytes) -> int:
+        """Return from where on a block may become a secret, or tell bits of one, with what follows.
+
+        Which is decided by all secrets, also by those that are allowed.
+        """
+        if self._openings is None:
+            self._openings = Openings(form.pattern for form in self._forms)
+        at = self._openings.earliest(block)
+        return at - 1 if at > 0 and block[at - 1] in _BASE64 else at
 
     def _hits(self, block: bytes, allowed: frozenset[int]) -> Iterator[_Hit]:
         """Find the forms in a block: as it stands, and decoded once, twice and so on."""
@@ -155,6 +187,23 @@ class LeakStream:
         while len(self._waiting) >= self._leaks._block_bytes:
             ready.append(self._next(bytes(self._waiting[: self._leaks._block_bytes])))
         return b"".join(ready)
+
+    def ready(self) -> bytes:
+        """Return what else can be no part of a secret any more, though it is less than a block."""
+        if not self._leaks:
+            return b""
+        block = bytes(self._waiting)
+        end = self._leaks._opens(block)
+        spans = self._spans(block)
+        # A secret at the very end may go on in characters that tell bits of it.
+        settled = min(end, len(block) - TAIL_BYTES_MAX)
+        kept = min([end, *(start for start, stop in spans if stop > settled)])
+        del self._waiting[:kept]
+        return self._without(block[:kept], [span for span in spans if span[0] < kept])
+
+    def rest(self) -> bytes:
+        """Return what waits, as it came."""
+        return bytes(self._waiting)
 
     def close(self) -> bytes:
         """Return the rest; nothing may come after it."""

@@ -44,6 +44,14 @@ class Layer:
         found = decoded(self.raw) if self._depth < ROUNDS else None
         return None if found is None else Layer(found, self)
 
+    def until(self, end: int) -> Layer:
+        """Return its beginning, as a part of the same block."""
+        return Layer(self.raw[:end], self._outer)
+
+    def outside(self, at: int) -> int:
+        """Return where a place in ``raw`` stands in the block as it came."""
+        return self._in_outermost(at, at + 1)[0]
+
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """Return where a part of the folded text stands in the block as it came."""
         if self._breaks is None:

@@ -10,11 +10,13 @@ from functools import partial
 from typing import Any
 
 from wardian.capabilities import Budget, CallContext, CallFacts, Course
+from wardian.capabilities.answering import OnPiece, Pieces
 from wardian.capabilities.logging import write_output
 from wardian.config import configured
 from wardian.crypto.identifiers import new_id
 from wardian.errors import CallError, GuestError, InvalidArguments, WardianError
 from wardian.plugins import Installed
+from wardian.plugins.agents import AGENT_ASK
 from wardian.plugins.ceiling import LevelCeiling
 from wardian.plugins.text import escaped
 from wardian.plugins.trust import Trust
@@ -69,6 +71,7 @@ class CallRequest:
         is_kept: whether the host writes down what it answers, or why it failed; then these have
             nothing of what the call was given by ``reveal``, either.
         course: where what the call does is noted, if somebody wants to know.
+        on_piece: hears what an agent says before its answer is whole.
     """
 
     function: str
@@ -86,6 +89,7 @@ class CallRequest:
     scopes: Collection[str] | None = None
     is_kept: bool = False
     course: Course | None = None
+    on_piece: OnPiece | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +213,7 @@ class Calls:
         # Nothing is awaited from here until the call is among those that are running.
         plugin = settled.plugin
         limits = entry.bounded(_limits(settled, request), settled.authority)
-        context = _context(settled, request, limits, leaks)
+        context = _context(settled, request, limits, leaks, _pieces(function, request, limits))
         entry.begins(plugin, function, context)
         job = self._job(settled, context, function, request.arguments)
         if plugin.monitored:
@@ -474,6 +478,8 @@ class Calls:
             raise
         usage = _merged(outcome.usage, context.budget)
         entry.finish(usage, "ok")
+        if context.pieces is not None:
+            await context.pieces.end(context)
         result = await self._services.functions.sinks.result(context, outcome.result)
         self._record(plugin, job, usage, None)
         if isinstance(answer, Tape):
@@ -576,8 +582,16 @@ def _version_of(plugin: Installed) -> tuple[str, str]:
     return plugin.id, plugin.package_digest
 
 
+def _pieces(function: str, request: CallRequest, limits: Limits) -> Pieces | None:
+    return Pieces(request.on_piece, limits.result_bytes) if function == AGENT_ASK else None
+
+
 def _context(
-    settled: _Settled, request: CallRequest, limits: Limits, leaks: Leaks | None = None
+    settled: _Settled,
+    request: CallRequest,
+    limits: Limits,
+    leaks: Leaks | None = None,
+    pieces: Pieces | None = None,
 ) -> CallContext:
     plugin, caller = settled.plugin, request.caller
     call_id = request.call_id or new_id()
@@ -606,6 +620,7 @@ def _context(
         given_out=[] if caller is None or leaks is None else caller.given_out,
         is_kept=request.is_kept,
         course=request.course,
+        pieces=pieces,
     )
 
 

@@ -76,7 +76,7 @@ class Exchange:
         """
         if self._entrance is None:
             raise Refused("unavailable", "This host does not offer calls between plugins.")
-        self._check_depth(caller, wanted)
+        check_depth(caller, self._depth_max, f"{wanted.capability} is not called")
         accepts = _range(wanted.version)
         arguments = await _arguments(caller, wanted.arguments)
         request = CallRequest(
@@ -125,13 +125,19 @@ class Exchange:
             )
         return plugin
 
-    def _check_depth(self, caller: CallContext, wanted: Wanted) -> None:
-        if sum(1 for _ in caller.line()) >= self._depth_max:
-            raise Refused(
-                "exhausted",
-                f"A chain of calls has no more than {self._depth_max} plugins, and "
-                f"{caller.chain()} has as many; {wanted.capability} is not called.",
-            )
+
+def check_depth(caller: CallContext, depth_max: int, consequence: str) -> None:
+    """Check that a chain may have one more plugin.
+
+    Raises:
+        Refused: it has as many as it may; says so, and the ``consequence``.
+    """
+    if sum(1 for _ in caller.line()) >= depth_max:
+        raise Refused(
+            "exhausted",
+            f"A chain of calls has no more than {depth_max} plugins, and {caller.chain()} has as "
+            f"many; {consequence}.",
+        )
 
 
 def _range(text: str) -> VersionRange:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wardian import __version__
+from wardian.capabilities.agents import AskDoor
 from wardian.egress import Egress
 from wardian.errors import (
     WardianError,
@@ -191,6 +192,7 @@ class HostParts:
     idempotency: Idempotency
     jobbing: Jobbing
     batches: Batches
+    asks: AskDoor
 
 
 class PluginHost:

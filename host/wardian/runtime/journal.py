@@ -102,6 +102,10 @@ class Change:
         answered; it is a call's end, so auditors have no entry."""
         await self._tell(f"job.{state}", {"job": job, **detail})
 
+    async def note_budget(self, what: str, capability: str, detail: Mapping[str, Any]) -> None:
+        """Write down that ``budget.WHAT`` happened to what may be spent on a capability."""
+        await self._note(f"budget.{what}", capability, detail)
+
     async def note_config(
         self, plugin: str | None, detail: Mapping[str, Any], plugins: Sequence[str]
     ) -> None:

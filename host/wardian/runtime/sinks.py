@@ -7,9 +7,10 @@ permission of the kind ``credentials:…``. Plugins that ask for none never meet
 * Log lines, output and texts of errors are redacted: the operator still wants to read them.
 * What is stored or passed on (KV, events, metrics, other plugins, agents) is refused, because a
   plugin must not find later that something else was kept than it gave.
-* Results and errors are redacted for the caller, except for what this very call was given by
-  ``reveal``: that is the plugin's to use. It is not the plugin's to store; so nothing is excepted
-  where the host writes them down, as it does for its own calls: ``init``, ``health``, ``migrate``.
+* Results, what an agent says of one before, and errors are redacted for the caller, except for what
+  this very call was given by ``reveal``: that is the plugin's to use. It is not the plugin's to
+  store; so nothing is excepted where the host writes them down, as it does for its own calls:
+  ``init``, ``health``, ``migrate``.
 
 Requests and responses are looked through at egress. What of them a permission is made of is looked
 at here, before it is judged, because monitor mode writes down which permissions were needed.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
@@ -102,7 +103,7 @@ class Sinks:
         """Return a call's result as its caller gets it."""
         if not call.leaks:
             return result
-        clean = await _aside(result, partial(without, call.leaks, result, _answerable(call)))
+        clean = await _aside(result, partial(without, call.leaks, result, call.answerable))
         if clean != result:
             self._tell(call, "result")
         return clean
@@ -111,7 +112,7 @@ class Sinks:
         """Take credentials out of how a call failed."""
         if not call.leaks:
             return
-        answerable = _answerable(call)
+        answerable = call.answerable
         message = call.leaks.redacted(error.message, answerable)
         if message != error.message:
             error.reword(message)
@@ -150,11 +151,6 @@ class Sinks:
             facts.version,
             sink,
         )
-
-
-def _answerable(call: CallContext) -> Sequence[Secret]:
-    """Return the secrets that a call may answer with."""
-    return () if call.is_kept else call.given_out
 
 
 def without(leaks: Leaks, value: T, besides: Iterable[Secret] = ()) -> T:

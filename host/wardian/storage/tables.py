@@ -870,3 +870,70 @@ jobs = Table(
     Index(None, "state", "lease_until"),
     sqlite_autoincrement=True,
 )
+
+# What tenants asked agents, without what was asked and answered.
+asks = Table(
+    "asks",
+    metadata,
+    Column("position", _POSITION, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("capability", String(200), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("agent", String(64), nullable=False),  # who answered, or was asked last; may be empty
+    Column("plugin_id", String(36), nullable=False),  # no reference: an ask outlives its agent
+    Column("version", String(64), nullable=False),
+    Column("capability_version", String(64), nullable=False),
+    Column("ending", String(32), nullable=False),  # `answered`, or the type of the error
+    Column("strategy", String(64), nullable=False),
+    Column("rule", String(200)),
+    Column("cost_nanos", BigInteger, nullable=False),  # of all attempts
+    Column("units", BigInteger, nullable=False),
+    Column("latency_ms", Float, nullable=False),
+    Column("cached", Boolean, nullable=False),
+    Column("arm", String(64)),  # the version that a trial chose; NULL if there was none
+    Column("attempts", JSON, nullable=False),
+    Index(None, "tenant", "position"),
+    Index(None, "tenant", "at"),
+    sqlite_autoincrement=True,
+)
+
+# What tenants may spend on agents.
+agent_budgets = Table(
+    "agent_budgets",
+    metadata,
+    _tenant(key=True),
+    Column("capability", String(200), primary_key=True),  # `*` is all
+    Column("period", String(8), primary_key=True),  # hour, day, month or ever
+    Column("limit_nanos", BigInteger, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", String(200), nullable=False),
+)
+
+# What they have spent, by budget and period.
+agent_spending = Table(
+    "agent_spending",
+    metadata,
+    _tenant(key=True),
+    Column("capability", String(200), primary_key=True),
+    Column("period", String(8), primary_key=True),
+    Column("start", UtcDateTime, primary_key=True),
+    Column("spent_nanos", BigInteger, nullable=False),
+)
+
+# What is set aside for questions under way. A hold whose host says nothing of it any more has
+# become spent: nobody knows what the question cost.
+agent_holds = Table(
+    "agent_holds",
+    metadata,
+    _tenant(key=True),
+    Column("id", String(36), primary_key=True),
+    Column("host", String(36), nullable=False),
+    Column("capability", String(200), nullable=False),
+    Column("nanos", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("lease_until", UtcDateTime, nullable=False),
+    Index(None, "host"),
+    Index(None, "lease_until"),
+)

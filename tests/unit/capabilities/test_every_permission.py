@@ -94,6 +94,7 @@ FREE = {
     ("config", "get-all"),
     ("metrics", "count"),
     ("metrics", "observe"),
+    ("answering", "emit"),
 }
 """What every plugin may do: it concerns the plugin itself, and is bounded by its budget."""
 
@@ -204,6 +205,7 @@ async def test_what_is_free_is_denied_to_nobody(
         "get": ["step"],
         "count": ["n", 1, []],
         "observe": ["n", 0.5, []],
+        "emit": ["a piece"],
     }
     interface, function = interface_and_function
     call = calling(configuration={"step": 1})

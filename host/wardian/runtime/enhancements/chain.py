@@ -91,6 +91,11 @@ class Chains:
         self._parts = parts
         self._known: OrderedDict[int, tuple[Installed, Mapping[str, Chain]]] = OrderedDict()
 
+    @property
+    def answers(self) -> Answers:
+        """What is kept, for who keeps more among it: all of it goes when chains are forgotten."""
+        return self._parts.answers
+
     def of(self, plugin: Installed) -> Mapping[str, Chain]:
         """Return what is around each function of a plugin that anything is around."""
         # By identity: what is remembered of a plugin is another value once anything has changed.

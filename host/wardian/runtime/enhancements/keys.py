@@ -36,7 +36,7 @@ HARMLESS_LIMITS = frozenset(("wall_seconds", "fuel", "memory_bytes"))
 """Limits that may make a call fail, and never make it answer otherwise."""
 
 _PACKAGE = "wardian:plugin/"
-_FREE = frozenset(("context", "logging", "config", "metrics"))
+_FREE = frozenset(("context", "logging", "config", "metrics", "answering"))
 _ONWARD = frozenset(("plugins", "agents"))
 
 # MessagePack tells true, 1, 1.0, "1" and the bytes of "1" apart, and knows NaN; JSON does not.

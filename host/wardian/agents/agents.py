@@ -1,0 +1,186 @@
+"""Agents, as API, command line and host apps see them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from wardian.agents.asking import Asking
+from wardian.agents.budget_book import AgentBudgets
+from wardian.agents.criteria import Criteria
+from wardian.agents.explaining import explanation_view
+from wardian.agents.questions import ANY, OnPiece, Question, input_text
+from wardian.agents.records import AskRecords, AsksPage
+from wardian.agents.views import AnswerView, AskView, ExplanationView
+from wardian.errors import InvalidArguments
+
+Wanted = Criteria | Mapping[str, Any] | None
+"""Criteria, or the same as a JSON object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentsParts:
+    """What agents are found, judged and asked with."""
+
+    asking: Asking
+    budgets: AgentBudgets
+    records: AskRecords
+
+
+class Agents:
+    """Every tenant's agents: asks them, and says who they are and how they do.
+
+    Attributes:
+        budgets: what tenants may spend on them.
+        asking: has them answer questions, also such as plugins have.
+    """
+
+    def __init__(self, parts: AgentsParts) -> None:
+        self._parts = parts
+        self.asking = parts.asking
+        self.budgets = parts.budgets
+
+    async def ask(  # noqa: PLR0913 -- a question, and who has it, each with a default
+        self,
+        capability: str,
+        input: Any,  # noqa: A002 -- what the WIT and the API call it
+        *,
+        criteria: Wanted = None,
+        tenant: str = "default",
+        subject: str = "host",
+        scopes: Collection[str] | None = None,
+        correlation_id: str | None = None,
+        traceparent: str | None = None,
+        tracestate: str | None = None,
+        on_piece: OnPiece | None = None,
+    ) -> AnswerView:
+        """Have the best agent for a capability answer, and others if it does not.
+
+        Whoever cancels this ends the question.
+
+        Args:
+            input: a JSON value; agents get it as text.
+            criteria: ceilings that no agent passes, weights that rank them, and who is asked how;
+                see `wardian.agents.criteria.Criteria`.
+            scopes: of the key that asks; None for no key. Only agents that it may call are asked.
+            on_piece: hears what the agent says before its answer is whole. The answer is whole,
+                whatever was heard.
+
+        Raises:
+            NotFound: no agent for it, or none in such a version or with such tags.
+            Forbidden: there are, and none that the key may call.
+            AgentUnavailable: none of those that could be asked answered; says why each did not.
+            GuestError: all that were asked said why they do not answer; what the first said.
+            Overloaded: every worker is busy and the queue is full.
+            BudgetExceeded: the tenant has less left than the question may cost.
+            InvalidArguments: the capability, the input or the criteria; with the path of the fault.
+            QuotaExceeded: the tenant has used up its calls of the day.
+        """
+        return await self.asking.ask(
+            Question(
+                tenant=tenant,
+                capability=capability,
+                input=input_text(input),
+                criteria=read_criteria(criteria),
+                subject=subject,
+                scopes=scopes,
+                correlation_id=correlation_id,
+                traceparent=traceparent,
+                tracestate=tracestate,
+                on_piece=on_piece,
+            )
+        )
+
+    route_request = ask
+    """Choose an agent, and have it answer."""
+
+    async def explain(
+        self,
+        capability: str,
+        input: Any = None,  # noqa: A002 -- as of `ask`
+        *,
+        criteria: Wanted = None,
+        tenant: str = "default",
+        subject: str = "host",
+        scopes: Collection[str] | None = None,
+    ) -> ExplanationView:
+        """Say who would be asked, how each candidate fares and why it lost; nobody is asked.
+
+        Raises:
+            Forbidden: there are some, and none that the key may call.
+            InvalidArguments: as of `ask`.
+        """
+        question = Question(
+            tenant=tenant,
+            capability=capability,
+            input=input_text(input),
+            criteria=read_criteria(criteria),
+            subject=subject,
+            scopes=scopes,
+        )
+        return explanation_view(capability, await self.asking.explain(question))
+
+    async def asked(self, tenant: str, ask_id: str) -> AskView:
+        """Return one question that was asked.
+
+        Raises:
+            NotFound: the tenant has not asked it, or it is not kept any more.
+        """
+        return await self._parts.records.find(tenant, ask_id)
+
+    async def asks(
+        self,
+        tenant: str = "default",
+        *,
+        limit: int = 50,
+        before: str | None = None,
+        agent: str | None = None,
+        capability: str | None = None,
+        subject: str | None = None,
+    ) -> AsksPage:
+        """Return a page of questions that were asked, the newest first.
+
+        Raises:
+            InvalidArguments: no page of this size, or ``before`` is no `AsksPage.next`.
+        """
+        return await self._parts.records.page(
+            tenant,
+            limit=limit,
+            before=before,
+            agent=agent,
+            capability=capability,
+            subject=subject,
+        )
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Look after what agents are asked with, while this is open."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.budgets.kept())
+            await stack.enter_async_context(self._parts.records.kept())
+            yield
+
+
+def read_criteria(wanted: Wanted) -> Criteria:
+    """Return criteria that came as a JSON object, checked.
+
+    Raises:
+        InvalidArguments: they are none; with the path of the fault.
+    """
+    if wanted is None:
+        return ANY
+    try:
+        return msgspec.convert(
+            msgspec.to_builtins(wanted) if isinstance(wanted, Criteria) else wanted,
+            Criteria,
+        )
+    except msgspec.ValidationError as exc:
+        reason, _, path = str(exc).partition(" - at `$")
+        raise InvalidArguments(
+            f"The criteria cannot be met as they are: {reason}.",
+            path=f"criteria{path.rstrip('`')}",
+        ) from exc

@@ -1,0 +1,73 @@
+"""What agents reply, which may be anything that the interface has a type for."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from wardian.errors import InvalidArguments
+from wardian.runtime.views import CallOutcome
+from wardian.storage.documents import parse_json
+
+LARGE_CHARACTERS = 16 * 1024
+"""Longer JSON text is read in a thread: it takes longer than others are to wait."""
+
+OUTPUT_BYTES_MAX = 64 * 1024 * 1024
+"""No level lets a result be longer, and a call's own limit has been kept by now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer that is one.
+
+    Attributes:
+        output: a JSON value; ``text`` is what it was read from.
+        units: no more than the agent may use.
+    """
+
+    output: Any
+    text: str
+    units: int
+    confidence: float | None
+    cacheable: bool
+
+
+class NoReply(Exception):
+    """An agent answered what is no answer.
+
+    Attributes:
+        units: that it reports to have used for that.
+    """
+
+    def __init__(self, reason: str, units: int) -> None:
+        super().__init__(reason)
+        self.units = units
+
+
+async def read_reply(outcome: CallOutcome, units_max: int) -> Reply:
+    """Read what an agent's `ask` returned.
+
+    Raises:
+        NoReply: the output is no JSON, or the confidence is no share.
+    """
+    found = outcome.result
+    units = min(found["units"], units_max)
+    confidence = found["confidence"]
+    if confidence is not None and not (math.isfinite(confidence) and 0 <= confidence <= 1):
+        raise NoReply(f"it is as sure of its answer as {confidence:g}, and not 0 to 1", units)
+    text = found["output"]
+    parse = partial(parse_json, text, max_bytes=OUTPUT_BYTES_MAX)
+    try:
+        output = parse() if len(text) <= LARGE_CHARACTERS else await asyncio.to_thread(parse)
+    except InvalidArguments as exc:
+        raise NoReply(f"its output is no JSON: {exc.message[:200]}", units) from exc
+    return Reply(
+        output=output,
+        text=text,
+        units=units,
+        confidence=confidence,
+        cacheable=found["cacheable"],
+    )
