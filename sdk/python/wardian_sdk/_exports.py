@@ -66,7 +66,7 @@ def checked(plugin: ModuleType, declared: dict[str, list[str]]) -> dict[str, Any
 
 
 def _adopt(plugin: ModuleType, name: str, base: type) -> None:
-    """Take the plugin's one class that derives from ``base`` for ``name``, whatever it is called."""
+    """Take the plugin's one class that derives from ``base`` for ``name``, however it is called."""
     own = [
         thing
         for thing in vars(plugin).values()
