@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from guests import component
 from packages import package
+from wardian import Host, Settings, open_host
 from wardian.policy.levels import Level
 
 ASK = "wardian:plugin/agent@1.0.0#ask"
@@ -156,11 +159,12 @@ def agent(
     tags: Sequence[str] = (),
     version: str = "1.0.0",
     level: Level = Level.RESTRICTED,
+    above: str = "",
     more: str = "",
     **what: Any,
 ) -> bytes:
     """The package of an agent; ``what`` is for `agent_component`, and ``limits`` are lines of
-    ``[agent.limits]``."""
+    ``[agent.limits]``. ``above`` are lines before the first table, ``more`` such after the last."""
     return package(
         name,
         agent_component(**what),
@@ -168,6 +172,7 @@ def agent(
             capabilities=json.dumps(capabilities or [CAPABILITY]),
             tags=json.dumps(list(tags)),
             level=level,
+            above=above,
             priority=priority,
             per_call=float(per_call),
             per_unit=float(per_unit),
@@ -183,6 +188,7 @@ category = "ai_agent"
 capabilities = {capabilities}
 tags = {tags}
 sandbox_level = "{level}"
+{above}
 
 [agent]
 priority = {priority}
@@ -242,3 +248,12 @@ def asked(does: str, *more: Any, capability: str = "summarize") -> dict[str, Any
     """The arguments with which an agent, or an `asker`, is called as any function."""
     text = json.dumps(question(does, *more))
     return {"question": {"capability": capability, "input": text}}
+
+
+@asynccontextmanager
+async def agents_host(folder: Path, *packages: bytes, **settings: Any) -> AsyncIterator[Host]:
+    """A host with these agents installed."""
+    async with open_host(Settings(data_dir=folder, **settings)) as host:
+        for each in packages:
+            await host.install(each)
+        yield host

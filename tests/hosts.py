@@ -91,7 +91,7 @@ async def fake_host(
         policy = replace(policy or CallPolicy(), environment=chosen.environment)
         parts, statistics = compose(chosen, policy, database, executor, folder, root_keys(chosen))
         agents = make_agents(chosen, parts)
-        relay = relay_of(parts, agents)
+        relay = relay_of(parts)
         await stack.enter_async_context(halts_of(parts).kept())
         await stack.enter_async_context(relay.kept())
         await parts.vault.open()

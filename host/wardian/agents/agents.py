@@ -156,6 +156,10 @@ class Agents:
             subject=subject,
         )
 
+    async def idle(self) -> None:
+        """Wait until questions that nobody waits for any more have ended, and are written down."""
+        await self._parts.records.idle()
+
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Look after what agents are asked with, while this is open."""

@@ -32,6 +32,7 @@ from wardian.errors import (
 from wardian.plugins import Installed
 from wardian.plugins.agents import AGENT_ASK
 from wardian.plugins.text import escaped
+from wardian.policy.permissions import parse_permission
 from wardian.runtime.calls import CallRequest
 from wardian.runtime.enhancements.answers import Answers, Shelf
 from wardian.runtime.entrance import Entrance
@@ -180,6 +181,9 @@ class Attempts:
     async def _put(
         self, question: Question, attempt: Attempt, allowance: Allowance, say: Say | None
     ) -> None:
+        if question.caller is not None:
+            # Because the operator may have taken it away while another was asked.
+            question.caller.confirm(parse_permission(f"agents:ask:{question.capability}"))
         call_id = new_id()
         request = request_of(question, call_id=call_id, course=attempt.course, say=say)
         with self._parts.allowances.answering(call_id, allowance):

@@ -34,7 +34,6 @@ class AgentBudgets:
         self._journal = journal
         self._needs = needs
         self._holds = Holds(needs)
-        self.forget, self.forget_all = self._holds.forget, self._holds.forget_all
 
     async def reserve(self, tenant: str, capability: str, most_nanos: int) -> Spending:
         """Set aside the most that a question can cost.
@@ -89,7 +88,6 @@ class AgentBudgets:
                     "limit": amount(row.limit_nanos),
                 }
                 await change.note_budget("set", row.capability, detail)
-        self.forget(tenant)
         found = await self.get(tenant)
         return next(
             each for each in found if (each.capability, each.period) == (capability, period)
@@ -108,7 +106,10 @@ class AgentBudgets:
                     f"There is no budget for {capability[:200]!r} and the period {period[:20]!r}."
                 )
             await change.note_budget("removed", capability, {"period": period})
-        self.forget(tenant)
+
+    async def tend(self) -> None:
+        """Look after what is held now."""
+        await self._holds.tend()
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:

@@ -27,7 +27,6 @@ from wardian.runtime.flushing import flushed
 from wardian.storage import Database
 from wardian.storage.agent_budgets import (
     BudgetRepository,
-    BudgetRow,
     HoldRow,
     abandoned,
     renew,
@@ -62,10 +61,9 @@ class Holds:
 
     def __init__(self, needs: BudgetNeeds) -> None:
         self._needs = needs
-        self._known: dict[str, list[BudgetRow]] = {}
-        self._forgotten = 0
         self._held: set[str] = set()
         self._together: Together[_Change, BudgetExceeded | None] = Together(self._change)
+        self._bound: Together[str, bool] = Together(self._read_bound)
 
     async def reserve(self, tenant: str, capability: str, most_nanos: int) -> Spending:
         """Set aside the most that a question can cost.
@@ -103,16 +101,6 @@ class Holds:
             await self._together.do(held.tenant, held.settled(cost_nanos))
         except WardianError as error:
             _log.warning("What a question cost was not written down: %s", error)
-
-    def forget(self, tenant: str) -> None:
-        """Read a tenant's budgets anew."""
-        self._forgotten += 1
-        self._known.pop(tenant, None)
-
-    def forget_all(self) -> None:
-        """Read every tenant's budgets anew."""
-        self._forgotten += 1
-        self._known.clear()
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -154,15 +142,14 @@ class Holds:
             return False
 
     async def _is_bound(self, tenant: str, capability: str) -> bool:
-        """Tell whether a budget is for this; in memory but for the first time after a change."""
-        known = self._known.get(tenant)
-        while known is None:
-            forgotten = self._forgotten
-            async with self._needs.database.reading() as connection:
-                found = await BudgetRepository(connection, tenant).all()
-            if forgotten == self._forgotten:
-                known = self._known[tenant] = found
-        return any(is_for(row, capability) for row in known)
+        """Tell whether a budget is for this. It is read every time, though for all who ask at once:
+        what another host has just been told must hold for the next question here."""
+        return await self._bound.do(tenant, capability)
+
+    async def _read_bound(self, tenant: str, capabilities: Sequence[str]) -> Sequence[bool]:
+        async with self._needs.database.reading() as connection:
+            rows = await BudgetRepository(connection, tenant).all()
+        return [any(is_for(row, each) for row in rows) for each in capabilities]
 
     async def _change(
         self, tenant: str, changes: Sequence[_Change]

@@ -138,6 +138,10 @@ class AskRecords:
         """Remove old questions now and then while this is open; at the end have all written."""
         async with flushed(self.prune, seconds=PRUNES_SECONDS, name="wardian-asks"):
             yield
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Wait until all is done that was to be done later, and written."""
         while self._later:
             await asyncio.wait(list(self._later))
         await self._together.idle()

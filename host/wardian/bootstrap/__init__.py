@@ -130,7 +130,7 @@ async def open_host(settings: Settings) -> AsyncIterator[Host]:
         agents = make_agents(settings, parts)
         await stack.enter_async_context(traced(settings, parts.telemetry.tracing))
         await stack.enter_async_context(halts_of(parts).kept())
-        await stack.enter_async_context(relay_of(parts, agents).kept())
+        await stack.enter_async_context(relay_of(parts).kept())
         await parts.vault.open()
         stack.callback(parts.calls.log.flush)
         stack.callback(parts.telemetry.access.flush)

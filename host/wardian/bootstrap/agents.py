@@ -57,6 +57,5 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
             records=records,
         )
     )
-    parts.events.subscribe("budget.*", lambda event: budgets.forget(event.tenant))
     parts.asks.connect(PluginQuestions(asking, depth_max=settings.chain_depth_max))
     return Agents(AgentsParts(asking=asking, budgets=budgets, records=records))

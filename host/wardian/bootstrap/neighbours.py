@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from wardian.agents.agents import Agents
 from wardian.events.relay import Relay
 from wardian.runtime.halts import Halts
 from wardian.runtime.host import HostParts
 from wardian.runtime.neighbours import Neighbours
 
 
-def relay_of(parts: HostParts, agents: Agents) -> Relay:
+def relay_of(parts: HostParts) -> Relay:
     """Return what follows the other hosts' changes, for the parts that remember something."""
 
     def forget() -> None:
         for rememberer in (parts.registry, parts.trust, parts.vault, parts.keys, parts.chains):
             rememberer.forget_all()
-        agents.budgets.forget_all()
 
     neighbours = Neighbours(parts.registry, parts.calls, parts.recall)
     return Relay(

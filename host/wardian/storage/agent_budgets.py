@@ -112,7 +112,7 @@ _RENEW = (
             .with_for_update(skip_locked=True)
         )
     )
-    .values(lease_until=AT)
+    .values(lease_until=bindparam("until"))
 )
 _ABANDONED = select(_H.tenant).where(_H.lease_until < AT).group_by(_H.tenant)
 _ABANDONED_OF = select(*(_H[name] for name in HoldRow.__dataclass_fields__)).where(
@@ -266,7 +266,7 @@ async def renew(
     What is being charged at this moment is left alone: to wait for it, with rows of others locked
     already, would be a deadlock as soon as whoever charges it wants those.
     """
-    given = {"ids": list(ids), "of_now": at, "at": until}
+    given = {"ids": list(ids), "of_now": at, "until": until}
     await connection.of_every_tenant().execute(_RENEW, given)
 
 
