@@ -1,0 +1,93 @@
+"""Budgets of hosts that share a database, with more questions at once than they allow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents import ASK, agent
+from hosts import FakeHost, fake_host
+from wardian.errors import BudgetExceeded
+
+pytestmark = pytest.mark.anyio
+
+ASKS = 1_000
+LIMIT = 150.0
+
+
+async def _answer(arguments: Mapping[str, Any], answer: Any) -> Any:
+    """Answer with the question, and use as many units as it says."""
+    text = arguments["question"]["input"]
+    await asyncio.sleep(0)
+    return {"output": text, "units": int(text), "confidence": None, "cacheable": False}
+
+
+PACKAGE = agent("one", per_unit=0.1, limits="units = 10\nconcurrent = 10000")
+"""A question may cost 1."""
+
+
+async def _opened(stack: AsyncExitStack, folder: Path, **settings: Any) -> FakeHost:
+    return await stack.enter_async_context(fake_host(folder, {ASK: _answer}, **settings))
+
+
+async def test_no_budget_is_exceeded_by_a_thousand_questions_at_once_on_one_host(
+    tmp_path: Path,
+) -> None:
+    async with AsyncExitStack() as stack:
+        await _check_never_exceeded([await _opened(stack, tmp_path)])
+
+
+async def test_no_budget_is_exceeded_by_a_thousand_questions_at_once_on_two_hosts(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        hosts = [
+            await _opened(stack, tmp_path / name, database_url=postgres_url)
+            for name in ("one", "other")
+        ]
+        await _check_never_exceeded(hosts)
+
+
+async def _check_never_exceeded(hosts: list[FakeHost]) -> None:
+    await hosts[0].host.install(PACKAGE)
+    await hosts[0].host.agents.budgets.set("default", "summarize", "day", LIMIT)
+    seen: list[float] = []
+
+    async def ask(number: int) -> float | None:
+        agents = hosts[number % len(hosts)].host.agents
+        if number % 100 == 99:
+            [budget] = await agents.budgets.get()
+            seen.append(budget.spent + budget.held)
+        try:
+            return (await agents.ask("summarize", number % 10)).cost
+        except BudgetExceeded:
+            return None
+
+    ended = await asyncio.gather(*(ask(number) for number in range(ASKS)))
+    costs = [cost for cost in ended if cost is not None]
+    [budget] = await hosts[0].host.agents.budgets.get()
+
+    assert round(sum(costs), 6) == round(budget.spent, 6) <= LIMIT
+    assert LIMIT <= len(costs) < ASKS // 2, "as many as there was room for, and most were refused"
+    assert budget.held == 0
+    assert seen
+    assert max(seen) <= LIMIT
+
+
+async def test_budget_set_on_one_host_holds_for_the_next_question_on_another(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        one = await _opened(stack, tmp_path / "one", database_url=postgres_url)
+        other = await _opened(stack, tmp_path / "other", database_url=postgres_url)
+        await one.host.install(PACKAGE)
+        await other.host.agents.ask("summarize", 1)
+        await one.host.agents.budgets.set("default", "*", "day", 0.05)
+
+        with pytest.raises(BudgetExceeded):
+            await other.host.agents.ask("summarize", 1)
