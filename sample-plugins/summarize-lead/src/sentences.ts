@@ -12,8 +12,9 @@ const ABBREVIATIONS = new Set([
   "fig", "gen", "col", "sen", "rep", "gov", "hon", "rev", "u.s", "u.k", "z.b", "d.h", "bzw", "ca",
 ]); // prettier-ignore
 
-// What closes the sentence, and quotation marks and brackets after it.
-const END = /[.!?。！？]+["'”’)\]]*/g;
+// What closes a sentence, with quotation marks and brackets after it; or an empty line.
+const END = /[.!?。！？]+["'”’)\]]*|\n\s*\n/g;
+const LOWER_NEXT = /[\s("'“‘[]*\p{Ll}/uy;
 
 /** Go through the sentences of a text as far as somebody wants to read. */
 export function* sentences(text: string): Generator<Sentence> {
@@ -30,6 +31,9 @@ export function* sentences(text: string): Generator<Sentence> {
 }
 
 function ends(text: string, start: number, mark: number, end: number): boolean {
+  if (text[mark] === "\n") return true;
+  LOWER_NEXT.lastIndex = end;
+  if (LOWER_NEXT.test(text)) return false;
   const next = text[end];
   if (next !== undefined && !/\s/.test(next) && !/[。！？]/.test(text[mark]!)) return false;
   if (text[mark] !== ".") return true;

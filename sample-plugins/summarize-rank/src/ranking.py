@@ -16,6 +16,9 @@ ROUNDS = 30
 REDUNDANCY = 0.5
 """How much of a sentence's rank is lost that another, chosen before, says all of."""
 
+SAME = 0.7
+"""Sentences that resemble one another as much say the same: there is never room for both."""
+
 SHORTEST = 4
 """Sentences with fewer words that count say little on their own."""
 
@@ -89,25 +92,18 @@ def _chosen(
     ranks: list[float], joined: list[dict[int, float]], lengths: list[int], words: int
 ) -> list[int]:
     """Choose one after the other, the best for now, as long as one fits."""
+    # The best one even if it is too long, where there is no shorter: better than nothing.
+    short = [index for index, length in enumerate(lengths) if length <= words]
+    open_ = set(short or [max(range(len(ranks)), key=lambda index: (ranks[index], -index))])
     chosen: list[int] = []
+    said = [0.0] * len(ranks)
     left = words
-    open_ = set(range(len(ranks)))
     while open_:
-        fitting = [index for index in open_ if lengths[index] <= left]
-        if not fitting and chosen:
-            break
-        # The best one even if it is too long, where there is no shorter: better than nothing.
-        best = max(
-            fitting or open_, key=lambda index: (_worth(index, chosen, ranks, joined), -index)
-        )
-        open_.remove(best)
+        best = max(open_, key=lambda index: (ranks[index] * (1 - REDUNDANCY * said[index]), -index))
         chosen.append(best)
         left -= lengths[best]
+        for index, likeness in joined[best].items():
+            said[index] = max(said[index], likeness)
+        open_.remove(best)
+        open_ = {each for each in open_ if lengths[each] <= left and said[each] < SAME}
     return chosen
-
-
-def _worth(
-    index: int, chosen: list[int], ranks: list[float], joined: list[dict[int, float]]
-) -> float:
-    said = max((joined[index].get(other, 0.0) for other in chosen), default=0.0)
-    return ranks[index] * (1 - REDUNDANCY * said)

@@ -8,7 +8,10 @@ _ABBREVIATIONS = {
 }  # fmt: skip
 """They end with a full stop and no sentence."""
 
-_END = re.compile(r"""[.!?。！？]+["'”’)\]]*""")
+_END = re.compile(r"""[.!?。！？]+["'”’)\]]*|\n\s*\n""")
+"""What closes a sentence, with quotation marks and brackets after it; or an empty line."""
+
+_NEXT = re.compile(r"""[\s("'“‘\[]*(\S)""")
 _LAST_WORD = re.compile(r"""[^\s(\["“]*\Z""")
 
 
@@ -25,6 +28,11 @@ def sentences(text: str) -> list[str]:
 
 def _ends(text: str, start: int, match: re.Match[str]) -> bool:
     mark, end = text[match.start()], match.end()
+    if mark == "\n":
+        return True
+    following = _NEXT.match(text, end)
+    if following and following[1].islower():
+        return False
     if end < len(text) and not text[end].isspace() and mark not in "。！？":
         return False
     if mark != ".":
