@@ -14,7 +14,7 @@ const ABBREVIATIONS = new Set([
 
 // What closes a sentence, with quotation marks and brackets after it; or an empty line.
 const END = /[.!?。！？]+["'”’)\]]*|\n\s*\n/g;
-const LOWER_NEXT = /[\s("'“‘[]*\p{Ll}/uy;
+const NEXT = /[\s("'“‘[]*(\S)/y;
 
 /** Go through the sentences of a text as far as somebody wants to read. */
 export function* sentences(text: string): Generator<Sentence> {
@@ -32,8 +32,9 @@ export function* sentences(text: string): Generator<Sentence> {
 
 function ends(text: string, start: number, mark: number, end: number): boolean {
   if (text[mark] === "\n") return true;
-  LOWER_NEXT.lastIndex = end;
-  if (LOWER_NEXT.test(text)) return false;
+  NEXT.lastIndex = end;
+  const following = NEXT.exec(text)?.[1];
+  if (following !== undefined && following !== following.toUpperCase()) return false;
   const next = text[end];
   if (next !== undefined && !/\s/.test(next) && !/[。！？]/.test(text[mark]!)) return false;
   if (text[mark] !== ".") return true;
