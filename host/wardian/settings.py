@@ -285,6 +285,27 @@ class Settings(BaseSettings):
     may be; at most until anything about the agent changes. With 0 none is. They are kept among the
     answers that `WARDIAN_CACHE_BYTES_MAX` bounds."""
 
+    agent_failures_max: _Count = 5
+    """An agent that did not answer so many questions in a row is asked no more for a while; half as
+    many if its plugin is degraded."""
+
+    agent_failure_rate_max: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """The share of an agent's last questions that may fail before it is asked no more for a
+    while."""
+
+    agent_open_seconds: Annotated[float, Field(gt=0, le=86_400)] = 5.0
+    """For how long it is not asked then, before one question tries it again; twice as long after
+    each that fails."""
+
+    agent_open_seconds_max: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    """But never longer."""
+
+    agent_probes: bool = True
+    """Whether agents whose manifest has a probe are asked on schedule, at the tenant's cost."""
+
+    agent_feedback_kept: _Count = 100_000
+    """Judgements of agents' answers that are kept of one tenant; the oldest go first."""
+
     asks_kept: _Count = 100_000
     """Questions to agents of one tenant that are known of afterwards, without what was asked and
     answered; the oldest go first."""

@@ -27,6 +27,8 @@ NOTES = {
     "note_endpoint": "endpoint.",
     "note_denied": "",
     "note_job": "job.",
+    "note_agent_state": "agent.",
+    "note_trial": "agent.",
     "note_budget": "budget.",
 }
 """The methods of a change that write something down, and what they put before its name."""

@@ -230,5 +230,7 @@ async def test_a_secret_moved_to_another_endpoint_signs_nothing(tmp_path: Path) 
         assert told(first.secret, receiver.heard) == [1]
         anew = await made.host.webhooks.endpoints.rotate(second.id, caller=caller)
         await made.host.webhooks.endpoints.ping(second.id, caller=caller)
-        assert (receiver.heard[-1].header("webhook-signature") or "").count("v1,") == 1
-        assert verified(anew.secret, receiver.heard[-1])["type"] == "endpoint.ping"
+        # What failed above may be sent once more, before the ping or after it.
+        later = [(verified(anew.secret, each)["type"], each) for each in receiver.heard[1:]]
+        (ping,) = (each for kind, each in later if kind == "endpoint.ping")
+        assert (ping.header("webhook-signature") or "").count("v1,") == 1

@@ -13,9 +13,13 @@ from wardian.agents.asking import Asking
 from wardian.agents.budget_book import AgentBudgets
 from wardian.agents.criteria import Criteria
 from wardian.agents.explaining import explanation_view
+from wardian.agents.feedback import AgentFeedback
+from wardian.agents.health import AgentHealth
 from wardian.agents.questions import ANY, OnPiece, Question, input_text
 from wardian.agents.records import AskRecords, AsksPage
-from wardian.agents.views import AnswerView, AskView, ExplanationView
+from wardian.agents.registry import AgentRegistry
+from wardian.agents.trials import AgentTrials
+from wardian.agents.views import AgentView, AnswerView, AskView, ExplanationView
 from wardian.errors import InvalidArguments
 
 Wanted = Criteria | Mapping[str, Any] | None
@@ -27,22 +31,31 @@ class AgentsParts:
     """What agents are found, judged and asked with."""
 
     asking: Asking
+    registry: AgentRegistry
     budgets: AgentBudgets
     records: AskRecords
+    health: AgentHealth
+    feedback: AgentFeedback
+    trials: AgentTrials
 
 
 class Agents:
     """Every tenant's agents: asks them, and says who they are and how they do.
 
     Attributes:
+        registry: who they are, what they declare, and what was seen of them.
         budgets: what tenants may spend on them.
+        health: how well they are.
+        feedback: takes what askers think of answers.
+        trials: has two versions of one answer by turns.
         asking: has them answer questions, also such as plugins have.
     """
 
     def __init__(self, parts: AgentsParts) -> None:
         self._parts = parts
         self.asking = parts.asking
-        self.budgets = parts.budgets
+        self.registry, self.budgets = parts.registry, parts.budgets
+        self.health, self.feedback, self.trials = parts.health, parts.feedback, parts.trials
 
     async def ask(  # noqa: PLR0913 -- a question, and who has it, each with a default
         self,
@@ -124,6 +137,26 @@ class Agents:
         )
         return explanation_view(capability, await self.asking.explain(question))
 
+    async def get_best_agent_for_capability(
+        self,
+        capability: str,
+        criteria: Wanted = None,
+        *,
+        tenant: str = "default",
+        subject: str = "host",
+        scopes: Collection[str] | None = None,
+    ) -> AgentView | None:
+        """Return the agent that would be asked now; None if none can be. Nobody is asked.
+
+        Raises:
+            Forbidden: there are some, and none that the key may call.
+            InvalidArguments: the capability or the criteria.
+        """
+        found = await self.explain(
+            capability, criteria=criteria, tenant=tenant, subject=subject, scopes=scopes
+        )
+        return None if found.chosen is None else await self.registry.get(tenant, found.chosen)
+
     async def asked(self, tenant: str, ask_id: str) -> AskView:
         """Return one question that was asked.
 
@@ -164,8 +197,10 @@ class Agents:
     async def kept(self) -> AsyncIterator[None]:
         """Look after what agents are asked with, while this is open."""
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.registry.kept())
             await stack.enter_async_context(self.budgets.kept())
             await stack.enter_async_context(self._parts.records.kept())
+            await stack.enter_async_context(self.health.kept())
             yield
 
 

@@ -17,7 +17,7 @@ from wardian.agents.candidates import Candidate, Ending
 from wardian.agents.decisions import Decision, Explanation
 from wardian.agents.eligibility import Eligibility
 from wardian.agents.kept import Found, KeptAnswers
-from wardian.agents.money import amount
+from wardian.agents.money import amount, nanos
 from wardian.agents.ports import Candidates, Router, Trials
 from wardian.agents.pursuit import HedgeAfter, Pursuit, hedge_after
 from wardian.agents.questions import Question
@@ -123,8 +123,14 @@ class Asking:
     def _arms(self, asked: _Asked) -> list[Candidate]:
         """Return the versions that are asked, where two of an agent answer by turns."""
         question = asked.question
-        arm = self._parts.trials.arm
-        return [arm(question.tenant, each, question.id) for each in asked.decision.ranked]
+        arm, ceiling = self._parts.trials.arm, question.criteria.ceilings.cost
+        arms = []
+        for each in asked.decision.ranked:
+            other = arm(question.tenant, each, question.id)
+            # Another version may be dearer, and it was the chosen one that keeps the ceiling.
+            is_too_dear = ceiling is not None and other.cost.of(other.units_max) > nanos(ceiling)
+            arms.append(each if is_too_dear else other)
+        return arms
 
     async def _found(self, asked: _Asked, candidate: Candidate) -> Found | None:
         if asked.question.criteria.fresh:
@@ -213,7 +219,10 @@ class Asking:
             arm=last.candidate.version if last is not None and last.candidate.is_trial else None,
             attempts=[msgspec.to_builtins(each.view()) for each in attempts],
         )
+        settling = [each.settling for each in attempts if each.settling is not None]
         await self._parts.records.add(question.tenant, row)
+        if settling:
+            await asyncio.wait(settling)  # which, unlike awaiting them, does not cancel them
         return row
 
 

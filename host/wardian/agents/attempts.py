@@ -56,7 +56,7 @@ class Attempt:
         ending: None while it has not ended.
         reason: why there is no reply, for people.
         was_put: whether it came as far as the agent's call.
-        spending: what it holds of the tenant's budgets.
+        spending: what it holds of the tenant's budgets; ``settling`` charges it.
         error: what kept it from being answered, as it was raised.
         course: what the agent did.
         shelf: where its answer is kept if it may be; as it was before the agent was called.
@@ -70,6 +70,7 @@ class Attempt:
     latency_ms: float = 0.0
     was_put: bool = False
     spending: Spending | None = None
+    settling: asyncio.Future[None] | None = None
     reply: Reply | None = None
     outcome: CallOutcome | None = None
     error: Exception | None = None
@@ -146,9 +147,7 @@ class Attempts:
             _fail(attempt, error)
         finally:
             attempt.latency_ms = (parts.clock() - began) * 1_000
-            settling = self._conclude(question, attempt, allowance)
-        if settling is not None:
-            await self._settled(settling)
+            self._conclude(question, attempt, allowance)
         return attempt
 
     async def find(self, tenant: str, candidate: Candidate) -> Installed:
@@ -200,33 +199,22 @@ class Attempts:
             attempt.cost_nanos = attempt.candidate.cost.of(attempt.reply.units)
             _end(attempt, Ending.ANSWERED, "")
 
-    def _conclude(
-        self, question: Question, attempt: Attempt, allowance: Allowance
-    ) -> asyncio.Future[None] | None:
-        """Tell everybody how it ended; return what charges it."""
+    def _conclude(self, question: Question, attempt: Attempt, allowance: Allowance) -> None:
+        """Tell everybody how it ended, and have it charged, which goes on beside what is next."""
         parts, tenant, candidate = self._parts, question.tenant, attempt.candidate
         attempt.cost_nanos = _cost(attempt)
         allowance.give_back(attempt.most_nanos - attempt.cost_nanos)
         learnt = _outcome(question, attempt)
         parts.candidates.end(tenant, candidate, learnt)
         parts.breakers.ended(tenant, candidate, learnt)
-        if attempt.spending is None:
-            return None
-        return parts.later(attempt.spending.settle(attempt.cost_nanos))
+        if attempt.spending is not None:
+            attempt.settling = parts.later(attempt.spending.settle(attempt.cost_nanos))
 
     async def _found(self, tenant: str, attempt: Attempt) -> Installed:
         plugin = attempt.plugin = await self.find(tenant, attempt.candidate)
         attempt.shelf = self._parts.answers.shelf(tenant, plugin.name)
         attempt.was_put = True
         return plugin
-
-    async def _settled(self, settling: asyncio.Future[None]) -> None:
-        try:
-            await asyncio.shield(settling)
-        except asyncio.CancelledError:
-            # It goes on; who cancels an attempt that has ended wants no more than its end.
-            if settling.cancelled():
-                raise
 
 
 def request_of(
@@ -313,6 +301,7 @@ def _outcome(question: Question, attempt: Attempt) -> Outcome:
         cost_nanos=attempt.cost_nanos,
         units=0 if reply is None else reply.units,
         confidence=None if reply is None else reply.confidence,
+        is_probe=question.is_probe,
     )
 
 

@@ -46,6 +46,7 @@ class AgentBudgets:
 
     async def get(self, tenant: str = "default") -> list[BudgetView]:
         """Return a tenant's budgets with what is spent and held of them now."""
+        await self._holds.caught_up(tenant)
         at = self._needs.now()
         starts = starts_at(at)
         async with self._needs.database.reading() as connection:

@@ -34,6 +34,7 @@ from wardian.storage.agent_budgets import (
 from wardian.storage.rows import now
 
 RENEWED_AT_ONCE = 500
+BOUND_MAX = 10_000
 
 _log = logging.getLogger("wardian.agents")
 
@@ -63,7 +64,8 @@ class Holds:
         self._needs = needs
         self._held: set[str] = set()
         self._together: Together[_Change, BudgetExceeded | None] = Together(self._change)
-        self._bound: Together[str, bool] = Together(self._read_bound)
+        self._reads: Together[str, bool] = Together(self._read_bound)
+        self._bound: set[tuple[str, str]] = set()
 
     async def reserve(self, tenant: str, capability: str, most_nanos: int) -> Spending:
         """Set aside the most that a question can cost.
@@ -142,9 +144,21 @@ class Holds:
             return False
 
     async def _is_bound(self, tenant: str, capability: str) -> bool:
-        """Tell whether a budget is for this. It is read every time, though for all who ask at once:
-        what another host has just been told must hold for the next question here."""
-        return await self._bound.do(tenant, capability)
+        """Tell whether a budget is for this, or was when it was asked last.
+
+        That none is, is read every time, though for all who ask at once: what another host has just
+        been told must hold for the next question here.
+        """
+        key = tenant, capability
+        if key not in self._bound and await self._reads.do(tenant, capability):
+            if len(self._bound) >= BOUND_MAX:
+                self._bound.clear()
+            self._bound.add(key)
+        return key in self._bound
+
+    async def caught_up(self, tenant: str) -> None:
+        """Wait until what this host has charged up to now is written down."""
+        await self._together.caught_up(tenant)
 
     async def _read_bound(self, tenant: str, capabilities: Sequence[str]) -> Sequence[bool]:
         async with self._needs.database.reading() as connection:

@@ -84,6 +84,7 @@ class Outcome:
         cost_nanos: what was charged.
         units: what it reported, no more than it may use.
         confidence: what it said of its own answer, 0 to 1; never taken for quality.
+        is_probe: whether the host asked by itself, which says how fast it is, and not how good.
     """
 
     ending: Ending
@@ -91,3 +92,4 @@ class Outcome:
     cost_nanos: int = 0
     units: int = 0
     confidence: float | None = None
+    is_probe: bool = False

@@ -29,7 +29,7 @@ class Eligibility:
         if not refusals:
             return candidates
         eligible = [each for each in candidates if each.agent not in refusals]
-        if not eligible:
+        if not any(each.is_available for each in eligible):
             raise next(iter(refusals.values()))
         return eligible
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from wardian.agents.candidates import Candidate, Outcome
 from wardian.agents.decisions import Decision, Explanation, Judged
-from wardian.agents.money import CostModel, nanos
+from wardian.agents.money import nanos
 from wardian.agents.ports import Request
 from wardian.errors import AgentUnavailable, NotFound
-from wardian.plugins import Installed, Registry
-from wardian.plugins.agents import Agent
+from wardian.plugins import Installed
 
 
 class AlwaysAdmits:
@@ -34,78 +33,6 @@ class NoTrials:
     async def installed(self, tenant: str, candidate: Candidate) -> Installed:
         """Return nothing, as no other version is ever chosen."""
         raise NotFound(f"No version of {candidate.agent} is tried beside its active one.")
-
-
-class InstalledAgents:
-    """Agents as they are installed; implements `wardian.agents.ports.Candidates`."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._seen: dict[str, list[Installed]] = {}
-        self._known: dict[tuple[str, str], list[Candidate]] = {}
-
-    async def refresh(self, tenant: str) -> None:
-        """Have a tenant's agents in memory."""
-        installed = await self._registry.all(tenant)
-        if self._seen.get(tenant) is installed:
-            return
-        self._seen[tenant] = installed
-        known = {
-            (each.plugin_id, each.version, each.capability): each
-            for (of, _), candidates in self._known.items()
-            if of == tenant
-            for each in candidates
-        }
-        for key in [key for key in self._known if key[0] == tenant]:
-            del self._known[key]
-        for plugin in installed:
-            for candidate in _candidates(plugin):
-                found = known.get((plugin.id, plugin.version, candidate.capability), candidate)
-                self._known.setdefault((tenant, candidate.capability), []).append(found)
-
-    def of(self, tenant: str, capability: str) -> Sequence[Candidate]:
-        """Return the candidates for a capability."""
-        return self._known.get((tenant, capability), ())
-
-    def begin(self, tenant: str, candidate: Candidate) -> None:
-        """Count a question that is under way."""
-        candidate.in_flight += 1
-
-    def end(self, tenant: str, candidate: Candidate, outcome: Outcome) -> None:
-        """Count one that was begun as ended."""
-        candidate.in_flight -= 1
-
-    def score(self, tenant: str, candidate: Candidate, score: float, weight: float) -> None:
-        """Learn nothing."""
-
-
-def _candidates(plugin: Installed) -> list[Candidate]:
-    manifest = plugin.manifest
-    agent = manifest.agent or Agent()
-    if not plugin.is_callable or manifest.category != "ai_agent":
-        return []
-    cost = CostModel(
-        per_call=nanos(agent.cost.per_call),
-        per_unit=nanos(agent.cost.per_unit),
-        unit=agent.cost.unit,
-    )
-    return [
-        Candidate(
-            agent=plugin.name,
-            version=plugin.version,
-            plugin_id=plugin.id,
-            capability=name,
-            capability_version=version or plugin.version,
-            priority=agent.priority,
-            tags=frozenset(manifest.tags),
-            cost=cost,
-            units_max=agent.limits.units,
-            concurrent_max=agent.limits.concurrent,
-            input_bytes_max=agent.limits.input_bytes,
-            cost_nanos=cost.of(1),
-        )
-        for name, _, version in (offered.partition("@") for offered in manifest.capabilities)
-    ]
 
 
 class PriorityRouter:

@@ -92,8 +92,10 @@ class Trials(Protocol):
     async def installed(self, tenant: str, candidate: Candidate) -> Installed:
         """Return the other version of an agent as it is called, of a candidate that ``is_trial``.
 
+        Where the trial has ended meanwhile it is the active one.
+
         Raises:
-            NotFound, Conflict: the trial has ended, or its agent takes no calls.
+            NotFound, Conflict: its agent is not installed any more, or takes no calls.
         """
         ...
 

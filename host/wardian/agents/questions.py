@@ -52,6 +52,7 @@ class Question:
             another.
         on_piece: hears pieces of the answer.
         id: of the question; feedback names it.
+        is_probe: whether the host asks by itself, to know whether an agent is well.
     """
 
     tenant: str
@@ -66,6 +67,7 @@ class Question:
     caller: CallContext | None = None
     on_piece: OnPiece | None = None
     id: str = field(default_factory=new_id)
+    is_probe: bool = False
 
     @cached_property
     def input_bytes(self) -> int:

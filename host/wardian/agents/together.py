@@ -30,12 +30,14 @@ class Together(Generic[Item, Done]):
         self._work = work
         self._waiting: dict[str, deque[tuple[Item, asyncio.Future[Done]]]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._last: dict[str, asyncio.Future[Done]] = {}
 
     def submit(self, tenant: str, item: Item) -> asyncio.Future[Done]:
         """Have an item done; whoever stops waiting for it does not keep it from being done."""
         future: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         future.add_done_callback(_look_at)
         self._waiting.setdefault(tenant, deque()).append((item, future))
+        self._last[tenant] = future
         if tenant not in self._running:
             name = f"wardian-together-{tenant}"
             self._running[tenant] = asyncio.create_task(self._run(tenant), name=name)
@@ -44,6 +46,12 @@ class Together(Generic[Item, Done]):
     async def do(self, tenant: str, item: Item) -> Done:
         """Have an item done, and return what came of it."""
         return await asyncio.shield(self.submit(tenant, item))
+
+    async def caught_up(self, tenant: str) -> None:
+        """Wait until what a tenant has submitted up to now is done, or cannot be."""
+        last = self._last.get(tenant)
+        if last is not None:
+            await asyncio.wait([last])
 
     async def idle(self) -> None:
         """Wait until all is done."""
@@ -58,7 +66,7 @@ class Together(Generic[Item, Done]):
                 await self._do(tenant, batch)
         finally:
             del self._waiting[tenant]
-            del self._running[tenant]
+            del self._running[tenant], self._last[tenant]
 
     async def _do(self, tenant: str, batch: list[tuple[Item, asyncio.Future[Done]]]) -> None:
         done: Sequence[Done | Exception]

@@ -279,6 +279,8 @@ class TrialView(msgspec.Struct, frozen=True, kw_only=True):
         share: of questions that go to ``other``.
         other_is_better: how sure it is that ``other`` is better, 0 to 1.
         verdict: in words, with the confidence; says so when there is not enough to tell.
+        ends: whether it ends by itself once it is decided.
+        ended_at, why_ended: of one that has; what came of it stays to be looked at.
     """
 
     agent: str
@@ -290,3 +292,6 @@ class TrialView(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     decided: bool
     since: datetime
+    ends: bool = False
+    ended_at: datetime | None = None
+    why_ended: str = ""

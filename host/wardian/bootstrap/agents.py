@@ -13,8 +13,9 @@ from wardian.agents.budgets import BudgetNeeds
 from wardian.agents.eligibility import Eligibility
 from wardian.agents.from_plugins import PluginQuestions
 from wardian.agents.kept import KeptAnswers
-from wardian.agents.plain import AlwaysAdmits, InstalledAgents, NoTrials, PriorityRouter
+from wardian.agents.plain import PriorityRouter
 from wardian.agents.records import AskRecords, RecordNeeds
+from wardian.bootstrap.agents_health import make_health
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
 
@@ -22,20 +23,22 @@ from wardian.settings import Settings
 def make_agents(settings: Settings, parts: HostParts) -> Agents:
     lease = timedelta(seconds=settings.event_lease_seconds)
     budgets = AgentBudgets(parts.journal, BudgetNeeds(database=parts.database, lease=lease))
+    wellness, allowances = make_health(settings, parts), Allowances()
+    registry, trials = wellness.registry, wellness.trials
     records = AskRecords(
         RecordNeeds(
             database=parts.database,
             tenants=parts.tenants,
             kept=settings.asks_kept,
             age=timedelta(days=settings.ask_days_kept),
+            feedback=wellness.feedback.of,
         )
     )
-    candidates, trials, allowances = InstalledAgents(parts.registry), NoTrials(), Allowances()
     attempts = Attempts(
         AttemptParts(
             entrance=parts.entrance,
-            candidates=candidates,
-            breakers=AlwaysAdmits(),
+            candidates=registry,
+            breakers=wellness.health,
             trials=trials,
             budgets=budgets,
             allowances=allowances,
@@ -45,7 +48,7 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
     )
     asking = Asking(
         AskingParts(
-            candidates=candidates,
+            candidates=registry,
             eligibility=Eligibility(parts.registry),
             router=PriorityRouter(),
             trials=trials,
@@ -57,5 +60,16 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
             records=records,
         )
     )
+    wellness.probe_with(attempts, allowances)
     parts.asks.connect(PluginQuestions(asking, depth_max=settings.chain_depth_max))
-    return Agents(AgentsParts(asking=asking, budgets=budgets, records=records))
+    return Agents(
+        AgentsParts(
+            asking=asking,
+            registry=registry,
+            budgets=budgets,
+            records=records,
+            health=wellness.health,
+            feedback=wellness.feedback,
+            trials=trials,
+        )
+    )

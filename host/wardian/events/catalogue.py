@@ -47,6 +47,25 @@ _JOB = "plugin function state error attempt link notify?"
 _LAYER = "layer environment origin paths further_paths version"
 
 SYSTEM_EVENTS: Mapping[str, Told] = {
+    "agent.opened": _told(
+        "An agent did not answer as often as its circuit breaker lets it, and is asked nothing "
+        "`until` a question may try it again.",
+        "agent reason failures until",
+    ),
+    "agent.recovered": _told(
+        "An agent that was asked nothing for `seconds` answers, or begins anew, and is asked "
+        "again.",
+        "agent seconds reason",
+    ),
+    "agent.trial-ended": _told(
+        "A trial of two versions of an agent ended: why as `reason`, and what it shows as "
+        "`verdict`.",
+        "agent actor active other reason verdict",
+    ),
+    "agent.trial-started": _told(
+        "A kept version of an agent answers a `share` of its questions beside the active one.",
+        "agent actor active other share confidence",
+    ),
     "api.denied": _told(
         "A key was refused what it asked for: the `request`, the type of the error as `name`, and "
         "how often within the hour.",
@@ -144,6 +163,10 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "key actor id scopes expires_at old_token_until",
     ),
     "plugin.active": _of_plugin("It takes calls, or does so without a reservation again.", _STATE),
+    "plugin.agent-changed": _of_plugin(
+        "Something of an agent was `set` in place of what its manifest says, or it was paused.",
+        "before set",
+    ),
     "plugin.configured": _of_plugin("Its own configuration was changed.", _LAYER),
     "plugin.degraded": _of_plugin("It takes calls, and does not do well.", _STATE),
     "plugin.disabled": _of_plugin("It takes no more calls.", _STATE),

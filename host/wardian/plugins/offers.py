@@ -7,7 +7,7 @@ installed, removed, upgraded or switched on or off.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wardian.errors import Conflict, NotFound
@@ -34,9 +34,15 @@ def offerings(installed: Sequence[Installed], capability: str) -> list[Offering]
     return [
         Offering(plugin, version or plugin.version)
         for plugin in installed
-        for name, _, version in (offered.partition("@") for offered in plugin.manifest.capabilities)
+        for name, version in offered(plugin.manifest.capabilities)
         if name == capability
     ]
+
+
+def offered(capabilities: Iterable[str]) -> list[tuple[str, str]]:
+    """Return what a manifest lists, each by its name and its version, empty for the plugin's."""
+    parts = (capability.partition("@") for capability in capabilities)
+    return [(name, version) for name, _, version in parts]
 
 
 def choose(

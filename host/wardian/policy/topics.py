@@ -20,6 +20,7 @@ RESERVED = (
     "api",
     "permission",
     "quota",
+    "agent",
     "budget",
 )
 """First words of the topics that only the host publishes to."""

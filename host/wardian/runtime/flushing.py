@@ -18,7 +18,9 @@ async def flushed(flush: Flush, *, seconds: float, name: str) -> AsyncIterator[N
         while not ending.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(ending.wait(), seconds)
+                break
             await flush()
+        await flush()  # what came while another was under way, too
 
     task = asyncio.create_task(until_the_end(), name=name)
     try:

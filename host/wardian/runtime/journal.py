@@ -102,6 +102,15 @@ class Change:
         answered; it is a call's end, so auditors have no entry."""
         await self._tell(f"job.{state}", {"job": job, **detail})
 
+    async def note_agent_state(self, what: str, agent: str, detail: Mapping[str, Any]) -> None:
+        """Tell subscribers how well an agent is, as `agent.WHAT`; nobody changed it, so auditors
+        have no entry."""
+        await self._tell(f"agent.{what}", {"agent": agent, **detail})
+
+    async def note_trial(self, what: str, agent: str, detail: Mapping[str, Any]) -> None:
+        """Write down that ``agent.WHAT`` happened to a trial of two versions of an agent."""
+        await self._note(f"agent.{what}", agent, detail)
+
     async def note_budget(self, what: str, capability: str, detail: Mapping[str, Any]) -> None:
         """Write down that ``budget.WHAT`` happened to what may be spent on a capability."""
         await self._note(f"budget.{what}", capability, detail)

@@ -204,6 +204,28 @@ class Upgrader:
                 present = await self._parts.transitions.make(plugin, target, order.actor)
                 return await self._parts.lifecycle.start(present, order.actor)
 
+    async def beside(self, tenant: str, name: str, version: str) -> Installed:
+        """Return a plugin as it would be at a kept version, to run that beside the present one.
+
+        It has the grants that it would have if it was gone back to.
+
+        Raises:
+            NotFound: no such plugin, or no such version of it.
+            Conflict: stored data was migrated between them, or it does not fit what is configured
+                or installed.
+            SignatureInvalid, Revoked: it may not run any more.
+        """
+        plugin = await self._parts.registry.get(tenant, name)
+        row, left = await self._kept(plugin, version)
+        if first_migrated(left) is not None:
+            raise Conflict(
+                f"Stored data of {name} was migrated between {row.plugin_version} and "
+                f"{plugin.version}, so the two cannot run side by side."
+            )
+        order = RollbackOrder(name=name, tenant=tenant, actor="host", to=version)
+        target = await self._back(plugin, row, left, order)
+        return target.of(plugin)
+
     async def recover(self, tenant: str) -> None:
         """Undo, or finish, what was under way when the host was killed."""
         await self._parts.transitions.recover(tenant)

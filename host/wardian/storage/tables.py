@@ -871,6 +871,88 @@ jobs = Table(
     sqlite_autoincrement=True,
 )
 
+# How well each agent is, as far as hosts have to agree on it; see decision 50.
+agent_breakers = Table(
+    "agent_breakers",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("state", String(16), nullable=False),  # closed, open or half-open
+    Column("reason", ToldText, nullable=False, default=""),
+    Column("failures", Integer, nullable=False, default=0),  # in a row, when it opened
+    Column("opens", Integer, nullable=False, default=0),  # in a row, without an answer between
+    Column("since", UtcDateTime),
+    Column("open_until", UtcDateTime),
+    Column("trial_by", String(36)),  # who alone may ask it once
+    Column("trial_until", UtcDateTime),
+    Column("heard_at", UtcDateTime),  # when somebody's question to it last ended, about
+    Column("probed_at", UtcDateTime),
+    Column("probe", ToldText, nullable=False, default=""),  # what came of that; empty is well
+    _of_plugin(),
+    Index(None, "state"),
+)
+
+# What askers think of answers; of one answer each has one opinion.
+agent_feedback = Table(
+    "agent_feedback",
+    metadata,
+    _tenant(key=True),
+    Column("id", String(36), primary_key=True),
+    Column("ask", String(36), nullable=False),
+    Column("plugin_id", String(36), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("capability", String(200), nullable=False),
+    Column("score", Float),
+    Column("label", String(64), nullable=False),
+    Column("comment", ToldText, nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    _of_plugin(),
+    UniqueConstraint("tenant", "ask", "by"),
+    Index(None, "tenant", "at"),
+    Index(None, "tenant", "plugin_id"),
+)
+
+# Two versions of an agent that answer by turns.
+agent_trials = Table(
+    "agent_trials",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("id", String(36), nullable=False),
+    Column("active_version", String(64), nullable=False),
+    Column("active_package", String(64), nullable=False),
+    Column("other_version", String(64), nullable=False),
+    Column("other_package", String(64), nullable=False),
+    Column("share", Float, nullable=False),  # of questions that go to the other version
+    Column("confidence", Float, nullable=False),  # with which it is decided
+    Column("ends", Boolean, nullable=False),  # by itself, as soon as it is decided
+    Column("since", UtcDateTime, nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("why", Text, nullable=False, default=""),  # it ended
+    _of_plugin(),
+)
+
+agent_trial_arms = Table(
+    "agent_trial_arms",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("arm", String(8), primary_key=True),  # active or other
+    Column("asked", BigInteger, nullable=False),
+    Column("answered", BigInteger, nullable=False),
+    Column("weight", Float, nullable=False),  # of scores
+    Column("total", Float, nullable=False),  # of scores by their weights
+    Column("latency_ms", Float, nullable=False),  # of all that were answered
+    Column("cost_nanos", Float, nullable=False),  # together more than an integer may hold
+    ForeignKeyConstraint(
+        ["tenant", "plugin_id"],
+        ["agent_trials.tenant", "agent_trials.plugin_id"],
+        ondelete="CASCADE",
+    ),
+)
+
 # What tenants asked agents, without what was asked and answered.
 asks = Table(
     "asks",
@@ -936,4 +1018,61 @@ agent_holds = Table(
     Column("lease_until", UtcDateTime, nullable=False),
     Index(None, "host"),
     Index(None, "lease_until"),
+)
+
+# What an operator has set of an agent in place of what its manifest says.
+agents = Table(
+    "agents",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("overrides", JSON, nullable=False),  # priority, tags, cost, limits; see `agents.changes`
+    Column("paused", Boolean, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", String(200), nullable=False),
+    _of_plugin(),
+)
+
+# What was seen of the versions of agents, by capability: sums that decay; see decision 48.
+agent_measures = Table(
+    "agent_measures",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("version", String(64), primary_key=True),
+    Column("capability", String(200), primary_key=True),
+    Column("as_of", Float, nullable=False),  # seconds since 1970
+    Column("good", Float, nullable=False),
+    Column("bad", Float, nullable=False),
+    Column("answered", Float, nullable=False),
+    Column("failed", Float, nullable=False),
+    Column("units", Float, nullable=False),
+    Column("timed", Float, nullable=False),
+    Column("latency_ms", Float, nullable=False),
+    Column("asked", BigInteger, nullable=False),
+    Column("written_at", Float, nullable=False),  # by the database's clock
+    _of_plugin(),
+    Index(None, "written_at"),
+)
+
+# How many questions agents answer on each host.
+agent_loads = Table(
+    "agent_loads",
+    metadata,
+    _tenant(key=True),
+    Column("plugin_id", String(36), primary_key=True),
+    Column("host", String(36), primary_key=True),
+    Column("in_flight", Integer, nullable=False),
+    Column("at", Float, nullable=False),  # by the database's clock
+    _of_plugin(),
+)
+
+# By which rules tenants' agents are chosen.
+agent_rules = Table(
+    "agent_rules",
+    metadata,
+    _tenant(key=True),
+    Column("rules", JSON, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", String(200), nullable=False),
 )

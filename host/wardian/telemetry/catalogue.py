@@ -201,6 +201,40 @@ SERVED_SECONDS = Described(
     ("method", "route"),
     SECONDS,
 )
+AGENT_ASKS = Described(
+    "wardian_agent_asks",
+    Kind.COUNTER,
+    "Questions put to agents, by how they ended; those that the host asks by itself are 'probe'.",
+    (*OF_PLUGIN, "ending"),
+)
+AGENT_SECONDS = Described(
+    "wardian_agent_seconds",
+    Kind.HISTOGRAM,
+    "Until an agent's answer, of questions that were answered.",
+    OF_PLUGIN,
+    SECONDS,
+)
+AGENT_COST = Described(
+    "wardian_agent_cost",
+    Kind.COUNTER,
+    "What agents cost, in the operator's currency.",
+    OF_PLUGIN,
+)
+AGENT_FEEDBACK = Described(
+    "wardian_agent_feedback", Kind.COUNTER, "Answers of agents that somebody judged.", OF_PLUGIN
+)
+AGENT_BREAKERS = Described(
+    "wardian_agent_breakers",
+    Kind.GAUGE,
+    "Agents, by the state of their circuit breaker ('closed', 'open', 'half-open').",
+    (*OF_PLUGIN, "state"),
+)
+AGENT_QUALITY = Described(
+    "wardian_agent_quality",
+    Kind.GAUGE,
+    "How good an agent's answers are, 0 to 1, by what they were asked for.",
+    (*OF_PLUGIN, "capability"),
+)
 SPANS_DROPPED = Described(
     "wardian_spans_dropped",
     Kind.COUNTER,

@@ -15,6 +15,7 @@ from wardian import __version__
 from wardian.policy.distribution import Distribution
 from wardian.storage.rows import SurveyRow
 from wardian.telemetry import catalogue
+from wardian.telemetry.agent_metrics import AgentMetrics
 from wardian.telemetry.call_metrics import CallMetrics
 from wardian.telemetry.held import HeldLines
 from wardian.telemetry.labels import Names
@@ -45,6 +46,7 @@ class Telemetry:
         calls: what is counted of calls.
         served: what is counted of requests to the API.
         of_plugins: what plugins count themselves.
+        agents: what is counted of questions to agents.
     """
 
     def __init__(self) -> None:
@@ -55,6 +57,7 @@ class Telemetry:
         self.calls = CallMetrics(self._names)
         self.served = ServedRequests()
         self.of_plugins = PluginMetrics(self._names)
+        self.agents = AgentMetrics(self._names)
         self._lags = Distributions(catalogue.DELIVERY_LAG)
         self._process = ProcessCollector(registry=CollectorRegistry())
         self._counts: list[Counts] = []
@@ -157,6 +160,7 @@ class Telemetry:
         yield self._lags.family()
         yield from self.served.families()
         yield from self.of_plugins.families()
+        yield from self.agents.families()
         for watched in self._watched:
             yield from watched()
         yield from plugin_families(self._names, plugins)

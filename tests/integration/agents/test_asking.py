@@ -114,7 +114,7 @@ async def test_key_without_what_an_agent_requires_does_not_have_it_asked(tmp_pat
     async with agents_host(tmp_path, strict, agent("two", id_=2)) as host:
         without = await _ask(host, scopes=["call"])
         with_it = await _ask(host, scopes=["call", "texts"], criteria={"agents": ["strict"]})
-        await host.disable("two")
+        await host.uninstall("two")
         with pytest.raises(Forbidden, match="texts"):
             await host.agents.explain("summarize", scopes=["call"])
 

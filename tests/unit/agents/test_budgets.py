@@ -95,13 +95,13 @@ async def test_thousand_questions_at_once_on_two_hosts_never_spend_more_than_the
 
     async def ask(number: int) -> bool:
         host, cost = hosts[number % 2], chosen.randrange(ONE)
+        if number % 50 == 0:
+            budget = await _only(host)
+            seen.append(budget.spent + budget.held)
         try:
             spending = await host.reserve("default", "summarize", ONE)
         except BudgetExceeded:
             return False
-        if number % 50 == 0:
-            budget = await _only(host)
-            seen.append(budget.spent + budget.held)
         if number % 7:
             await spending.settle(cost)
         else:
