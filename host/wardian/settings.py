@@ -449,6 +449,13 @@ class Settings(BaseSettings):
     analytics_days_kept_days: Annotated[int, Field(ge=31, le=4_000)] = 400
     """For how long what was used is known to the day."""
 
+    agent_half_life_hours: Annotated[float, Field(ge=0.01, le=87_600)] = 168.0
+    """How long it takes until what was seen of an agent counts half: scores, outcomes, units. The
+    same on all hosts of a database."""
+
+    agent_latency_half_life_seconds: Annotated[float, Field(ge=1, le=604_800)] = 1_800.0
+    """How long it takes until how long an agent's answers took counts half."""
+
     access_log: bool = True
     """Write a line to the log for each request: its route and status, how long it took, and whose
     key it had. It has no address that was asked for and no headers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -45,6 +45,7 @@ class AskingParts:
     """What questions are answered with.
 
     Attributes:
+        refresh: what else must know of a tenant before there is a decision, such as its rules.
         after: how long an agent has before another is asked beside it, where that is wished.
     """
 
@@ -56,6 +57,7 @@ class AskingParts:
     allowances: Allowances
     kept: KeptAnswers
     records: AskRecords
+    refresh: Sequence[Callable[[str], Awaitable[None]]] = ()
     after: HedgeAfter = hedge_after
     clock: Callable[[], float] = time.perf_counter
     now: Callable[[], datetime] = now
@@ -116,7 +118,8 @@ class Asking:
     async def _candidates(self, question: Question) -> Sequence[Candidate]:
         _check_capability(question.capability)
         parts = self._parts
-        await parts.candidates.refresh(question.tenant)
+        for refresh in (parts.candidates.refresh, *parts.refresh):
+            await refresh(question.tenant)
         found = parts.candidates.of(question.tenant, question.capability)
         return await parts.eligibility.of(question, found)
 

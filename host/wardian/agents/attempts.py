@@ -11,7 +11,7 @@ from typing import Any
 
 from wardian.agents.allowances import Allowance, Allowances
 from wardian.agents.candidates import Candidate, Ending, Outcome
-from wardian.agents.money import amount
+from wardian.agents.money import amount, nanos
 from wardian.agents.ports import Breakers, Budgets, Candidates, Spending, Trials
 from wardian.agents.questions import Question
 from wardian.agents.replies import NoReply, Reply, read_reply
@@ -39,6 +39,9 @@ from wardian.runtime.entrance import Entrance
 from wardian.runtime.views import CallOutcome
 
 REASON_CHARACTERS_MAX = 300
+
+COST_NANOS_MAX = nanos(1_000_000.0)
+"""No question costs more, whatever a manifest says: sums of such amounts stay numbers."""
 
 _OF_ITS_BUDGET = (DeadlineExceeded, OutOfFuel, MemoryExceeded, ResultTooLarge)
 
@@ -80,7 +83,11 @@ class Attempt:
 
     @property
     def most_nanos(self) -> int:
-        return self.candidate.cost.of(self.candidate.units_max)
+        return min(COST_NANOS_MAX, self.candidate.cost.of(self.candidate.units_max))
+
+    def cost_of(self, units: int) -> int:
+        """Return what so many units cost, in billionths; no more than `most_nanos`."""
+        return min(self.most_nanos, self.candidate.cost.of(units))
 
     @property
     def is_final(self) -> bool:
@@ -193,10 +200,10 @@ class Attempts:
         try:
             attempt.reply = await read_reply(outcome, attempt.candidate.units_max)
         except NoReply as error:
-            attempt.cost_nanos = attempt.candidate.cost.of(error.units)
+            attempt.cost_nanos = attempt.cost_of(error.units)
             _end(attempt, Ending.FAILED, str(error))
         else:
-            attempt.cost_nanos = attempt.candidate.cost.of(attempt.reply.units)
+            attempt.cost_nanos = attempt.cost_of(attempt.reply.units)
             _end(attempt, Ending.ANSWERED, "")
 
     def _conclude(self, question: Question, attempt: Attempt, allowance: Allowance) -> None:
@@ -231,6 +238,7 @@ def request_of(
         tracestate=question.tracestate,
         caller=question.caller,
         scopes=question.scopes,
+        is_kept=True,  # why an agent did not answer is written down
         course=course,
         on_piece=say,
     )
@@ -270,10 +278,10 @@ def _cost(attempt: Attempt) -> int:
     if attempt.spending is None or not attempt.was_put:
         return 0
     if attempt.ending is Ending.REFUSED:
-        return attempt.candidate.cost.per_call
+        return attempt.cost_of(0)
     if _may_have_effects(attempt):
         return attempt.most_nanos
-    return 0 if attempt.ending is Ending.NOT_BEGUN else attempt.candidate.cost.per_call
+    return 0 if attempt.ending is Ending.NOT_BEGUN else attempt.cost_of(0)
 
 
 def _may_have_effects(attempt: Attempt) -> bool:

@@ -10,6 +10,7 @@ from wardian.agents.money import nanos
 from wardian.agents.ports import Request
 from wardian.errors import AgentUnavailable, NotFound
 from wardian.plugins import Installed
+from wardian.plugins.versions import parse_range
 
 
 class AlwaysAdmits:
@@ -41,8 +42,9 @@ class PriorityRouter:
     def decide(self, request: Request, candidates: Sequence[Candidate]) -> Decision:
         """Choose among candidates."""
         explanation = self.explain(request, candidates)
-        if not candidates:
-            raise NotFound(f"No agent here offers {request.capability}.")
+        accepts = parse_range(request.criteria.version)
+        if not any(each.capability_version in accepts for each in candidates):
+            raise NotFound(f"No agent here offers {request.capability} in such a version.")
         if explanation.decision is None:
             raise AgentUnavailable(explanation.why_none)
         return explanation.decision
@@ -65,6 +67,7 @@ def _lost(request: Request, candidate: Candidate) -> str:
     reasons = {
         "it is not among those asked for": criteria.agents
         and candidate.agent not in criteria.agents,
+        "it has another version": candidate.capability_version not in parse_range(criteria.version),
         "it is excluded": candidate.agent in criteria.exclude,
         "it lacks a tag": not candidate.tags.issuperset(criteria.tags),
         "the input is too long": request.input_bytes > candidate.input_bytes_max,

@@ -93,14 +93,18 @@ class Pursuit:
         At most as many are asked after the first as the question's criteria say; those that could
         not be asked at all do not count.
         """
-        for candidate in self._left:
-            if self._is_too_dear(candidate):
-                continue
-            answered = await self._race(candidate)
-            if answered is not None:
-                return answered
-            if any(each.is_final for each in self.attempts) or self._asked_enough():
-                return None
+        try:
+            for candidate in self._left:
+                if self._is_too_dear(candidate):
+                    continue
+                answered = await self._race(candidate)
+                if answered is not None:
+                    return answered
+                if any(each.is_final for each in self.attempts) or self._asked_enough():
+                    return None
+        except Exception:
+            await self.end()
+            raise
         return None
 
     async def end(self) -> None:
@@ -173,6 +177,4 @@ class Pursuit:
 
     def _is_too_dear(self, candidate: Candidate) -> bool:
         """Tell whether the budget has just refused as much as this may cost."""
-        return (
-            self._too_dear is not None and candidate.cost.of(candidate.units_max) >= self._too_dear
-        )
+        return self._too_dear is not None and Attempt(candidate).most_nanos >= self._too_dear

@@ -49,7 +49,8 @@ HealthOfAll = Callable[[str], Awaitable[Mapping[str, HealthView]]]
 _log = logging.getLogger("wardian.agents")
 
 
-async def _nobody(tenant: str) -> Mapping[str, HealthView]:
+async def nothing_known(tenant: str) -> Mapping[str, HealthView]:
+    """Return that every agent is as one that was never asked."""
     return {}
 
 
@@ -65,7 +66,7 @@ class RegistryParts:
     plugins: Registry
     journal: Journal
     lives: HalfLives = HalfLives()  # noqa: RUF009 -- frozen
-    health: HealthOfAll = _nobody
+    health: HealthOfAll = nothing_known
     now: Callable[[], float] = time.time
 
 

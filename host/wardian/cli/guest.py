@@ -24,6 +24,9 @@ class Listener(Protocol):
     def event(self, topic: str, data: str) -> None:
         """Hear of an event that the guest published."""
 
+    def piece(self, text: str) -> None:
+        """Hear a piece of an agent's answer."""
+
     def output(self, written: bytes) -> None:
         """Hear what the guest wrote to its standard output or error."""
 
@@ -43,6 +46,10 @@ class GuestLines:
     def event(self, topic: str, data: str) -> None:
         """Print an event."""
         self._print("event", f"{topic} {data}")
+
+    def piece(self, text: str) -> None:
+        """Print a piece of an answer."""
+        self._print("piece", text)
 
     def output(self, written: bytes) -> None:
         """Print the lines that are complete; a write need not be a line."""

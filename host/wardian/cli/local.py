@@ -1,8 +1,8 @@
 """One call, or one look, at a component on this machine: a worker process, no server, no database.
 
-Host functions that need a host behind them answer ``unavailable``. Log lines and events are handed
-to the caller, the configuration is what the command line gave, the context says ``local``, and
-what the manifest asks for counts as granted.
+Host functions that need a host behind them answer ``unavailable``. Log lines, events and pieces of
+answers are handed to the caller, the configuration is what the command line gave, the context says
+``local``, and what the manifest asks for counts as granted.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from wardian.cli.guest import Listener
 from wardian.cli.sources import Source
 from wardian.crypto.digests import sha256_hex
 from wardian.crypto.identifiers import new_id
-from wardian.errors import CallError, InvalidArguments, Trap
+from wardian.errors import CallError, InvalidArguments, NotFound, Trap
 from wardian.plugins import Manifest
+from wardian.plugins.agents import AGENT_ASK
 from wardian.plugins.ceiling import stricter
 from wardian.policy.grants import Authority
 from wardian.policy.json_text import dump_json
@@ -85,7 +86,7 @@ async def run_once(call: LocalCall, listener: Listener) -> Outcome:
     )
     async with Executor(_settings(), contract().offer()) as executor:
         description = await executor.admit(call.component, wasi=LEVELS[call.level].wasi)
-        host = LocalHost(call, job.call_id, listener)
+        host = LocalHost(call, job.call_id, listener, is_asked=_is_asked(description, call))
         try:
             outcome = await executor.call(job, host)
         except CallError as error:
@@ -95,6 +96,13 @@ async def run_once(call: LocalCall, listener: Listener) -> Outcome:
             raise
         host.complete(outcome.usage)
         return outcome
+
+
+def _is_asked(description: Description, call: LocalCall) -> bool:
+    try:
+        return description.resolve(call.function) == AGENT_ASK
+    except NotFound:
+        return False  # as the call itself is about to say
 
 
 _SILENT = (
@@ -152,13 +160,18 @@ async def replay_once(recording: Recording, source: Source) -> ReplayOutcome:
 class LocalHost:
     """Answers the host calls of one local call."""
 
-    def __init__(self, call: LocalCall, call_id: str, listener: Listener) -> None:
+    def __init__(
+        self, call: LocalCall, call_id: str, listener: Listener, *, is_asked: bool = False
+    ) -> None:
+        """``is_asked`` tells that it answers as an agent, and so may in pieces."""
         self._call = call
         self._call_id = call_id
         self._listener = listener
         self._authority = Authority(asked=call.asked, granted=call.asked, level=call.level)
         self._started = time.monotonic()
         self._spent = Usage()
+        self._is_asked = is_asked
+        self._said_bytes = 0
         self._answers: dict[tuple[str, str], Callable[..., Any]] = {
             ("context", "current"): self._current,
             ("context", "remaining"): self._remaining,
@@ -166,6 +179,7 @@ class LocalHost:
             ("config", "get"): self._get,
             ("config", "get-all"): lambda: _ok(dump_json(self._call.config)),
             ("events", "publish"): self._publish,
+            ("answering", "emit"): self._emit,
         }
 
     async def __call__(self, interface: str, function: str, arguments: list[Any]) -> Any:
@@ -233,6 +247,15 @@ class LocalHost:
         self._spent.events += 1
         self._listener.event(topic, data)
         return _ok(new_id())
+
+    def _emit(self, piece: str) -> Any:
+        if not self._is_asked:
+            return _err("unavailable", "A call says its answer in pieces only as an agent.")
+        self._said_bytes += len(piece.encode())
+        if self._said_bytes > self._call.limits.result_bytes:
+            return _err("exhausted", "The pieces of an answer are bounded together like a result.")
+        self._listener.piece(piece)
+        return _ok(None)
 
     def _get(self, key: str) -> Any:
         try:

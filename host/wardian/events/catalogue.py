@@ -263,6 +263,11 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
     "tenant.created": _told(
         "A tenant was made; told in the tenant and in the default one.", "tenant actor"
     ),
+    "tenant.agent-rules-set": _told(
+        "The rules were set by which the tenant's agents are chosen: how many, the digest of their "
+        "JSON text, and the rules themselves unless they are very long.",
+        "tenant actor default count sha256 rules?",
+    ),
     "tenant.quotas-set": _told(
         "What the tenant may use in place of the host's own quotas was set.",
         "tenant actor before quotas",

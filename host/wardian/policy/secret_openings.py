@@ -24,16 +24,19 @@ _BEGUN = re.compile(
 )
 
 
+COMPARED_BYTES = 64
+
+
 class Openings:
     """Looks for the beginnings of patterns, none of which is shorter than `SHORTEST_CHARS`."""
 
     __slots__ = ("_automaton", "_beginnings", "_by_head", "_heads", "_longest")
 
     def __init__(self, patterns: Iterable[bytes]) -> None:
-        self._by_head: dict[bytes, list[memoryview]] = {}
+        self._by_head: dict[bytes, list[bytes]] = {}
         self._longest = 0
         for pattern in patterns:
-            self._by_head.setdefault(pattern[:SHORTEST_CHARS], []).append(memoryview(pattern))
+            self._by_head.setdefault(pattern[:SHORTEST_CHARS], []).append(pattern)
             self._longest = max(self._longest, len(pattern))
         self._heads = list(self._by_head)
         self._beginnings = frozenset(
@@ -64,17 +67,15 @@ class Openings:
     def _opening(self, text: bytes) -> int | None:
         """Return where the longest end of a folded text begins that is the beginning of one."""
         base = max(0, len(text) - self._longest)
-        tail = memoryview(text)[base:]
-        for start in self._starts(bytes(tail)):
-            end = tail[start:]
-            head = bytes(end[:SHORTEST_CHARS])
-            if any(
-                len(end) < len(pattern) and end == pattern[: len(end)]
-                for pattern in self._by_head[head]
-            ):
+        tail = text[base:]
+        last = tail[-COMPARED_BYTES:]
+        for start in self._starts(tail):
+            size = len(tail) - start
+            known = self._by_head[tail[start : start + SHORTEST_CHARS]]
+            if any(_may_go_on(pattern, size, last) for pattern in known):
                 return base + start
         for size in range(min(SHORTEST_CHARS - 1, len(tail)), 0, -1):
-            if bytes(tail[-size:]) in self._beginnings:
+            if tail[-size:] in self._beginnings:
                 return len(text) - size
         return None
 
@@ -82,6 +83,18 @@ class Openings:
         # Heads are as long as each other, so they come in the order in which they begin.
         for _, start, _ in self._automaton.find_matches_as_indexes(tail, overlapping=True):
             yield start
+
+
+def _may_go_on(pattern: bytes, size: int, last: bytes) -> bool:
+    """Tell whether so many bytes at the end of a text may be the beginning of a pattern.
+
+    That it begins alike is known, and how it ends is compared; the rest would take as long as the
+    pattern is, at each place where a text repeats itself. More waits so than must, never less.
+    """
+    if size >= len(pattern):
+        return False
+    compared = last[-size:]
+    return pattern.startswith(compared, size - len(compared))
 
 
 def _begun(raw: bytes) -> int | None:

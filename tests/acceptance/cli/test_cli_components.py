@@ -1,7 +1,9 @@
+import json
 from pathlib import Path
 
 import pytest
 
+from agents import agent_component, asked
 from commands import CommandLine
 from guests import component, guest
 from packages import ASKING, package
@@ -33,6 +35,18 @@ def test_one_call_runs_without_a_server(wardian: CommandLine, calculator: Path) 
     assert set(found) == {"result", "usage"}
     assert found["result"] == 2
     assert found["usage"]["fuel"] > 0
+
+
+def test_what_an_agent_says_in_pieces_is_shown_beside_its_answer(
+    wardian: CommandLine, tmp_path: Path
+) -> None:
+    path = tmp_path / "talker.wasm"
+    path.write_bytes(agent_component(emits=True))
+
+    done = wardian("run", path, "ask", "--args", json.dumps(asked("p")))
+
+    assert done.err.splitlines()[:2] == ['[talker] piece: ["p"]'] * 2
+    assert json.loads(done.out)["output"] == '["p"]'
 
 
 def test_people_see_the_result_alone_on_standard_output(

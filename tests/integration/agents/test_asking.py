@@ -50,6 +50,16 @@ async def test_agent_is_never_charged_for_more_units_than_it_may_use(tmp_path: P
     assert (answer.units, answer.cost) == (4, 2.0)
 
 
+async def test_absurd_price_costs_a_million_at_most_and_is_written_down(tmp_path: Path) -> None:
+    absurd = agent("absurd", units=2**63, per_unit=1e6, limits="units = 1_000_000_000")
+    async with agents_host(tmp_path, absurd) as host:
+        answer = await _ask(host)
+        known = await host.agents.asked("default", answer.id)
+
+    assert (answer.units, answer.cost) == (1_000_000_000, 1_000_000.0)
+    assert known.cost == answer.cost
+
+
 async def test_next_agent_answers_where_the_first_does_not_and_the_reason_is_kept(
     tmp_path: Path,
 ) -> None:

@@ -17,6 +17,7 @@ from registered import ASKED, agent_package, ask, one, registry_of
 from wardian.agents import loads
 from wardian.agents.changes import AgentChange
 from wardian.agents.registry import AgentRegistry
+from wardian.agents.rule_book import RuleBook, RuleBookParts
 from wardian.storage.agents import MeasureRepository, MeasureRow
 
 pytestmark = pytest.mark.anyio
@@ -256,3 +257,27 @@ async def test_what_is_set_of_an_agent_on_one_host_holds_on_the_other(pair: Pair
 
     await until(is_paused)
     assert (await one(pair[1].registry, "lead")).priority == 90
+
+
+async def test_rules_set_on_one_host_are_gone_by_on_the_other(pair: Pair) -> None:
+    books = [
+        RuleBook(
+            RuleBookParts(
+                database=each.made.parts.database,
+                events=each.made.parts.events,
+                journal=each.made.parts.journal,
+                plugins=each.made.parts.registry,
+                parse=dict,
+                strategies=("cheapest", "weighted"),
+            )
+        )
+        for each in pair
+    ]
+    await books[1].refresh("default")
+    await books[0].set("default", {"rules": [], "default": "cheapest"}, "key:ops")
+
+    async def is_heard() -> bool:
+        await books[1].refresh("default")
+        return books[1].of("default")["default"] == "cheapest"
+
+    await until(is_heard)

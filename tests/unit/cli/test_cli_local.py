@@ -22,11 +22,14 @@ class Heard:
     def event(self, topic: str, data: str) -> None:
         self._lines.append(f"{topic} {data}")
 
+    def piece(self, text: str) -> None:
+        self._lines.append(f"piece {text}")
+
     def output(self, written: bytes) -> None:
         self._lines.append(written.decode())
 
 
-def local_host(lines: list[str], **limits: Any) -> LocalHost:
+def local_host(lines: list[str], *, is_asked: bool = False, **limits: Any) -> LocalHost:
     call = LocalCall(
         plugin="p",
         component=b"",
@@ -37,7 +40,7 @@ def local_host(lines: list[str], **limits: Any) -> LocalHost:
         config={"step": 2, "nested": {"deep": ["x"]}},
         asked=(Permission("events:publish", "orders.*"),),
     )
-    return LocalHost(call, "call-1", Heard(lines))
+    return LocalHost(call, "call-1", Heard(lines), is_asked=is_asked)
 
 
 @pytest.mark.anyio
@@ -94,6 +97,20 @@ async def test_events_that_the_manifest_asks_for_are_heard_and_counted() -> None
 async def test_events_that_no_host_would_take_are_refused(topic: str, data: str, case: str) -> None:
     answer = await local_host([])("events", "publish", [topic, data, None])
     assert answer["val"]["tag"] == case
+
+
+@pytest.mark.anyio
+async def test_pieces_of_an_agent_s_answer_are_heard_as_long_as_a_result_may_be() -> None:
+    lines: list[str] = []
+    host = local_host(lines, is_asked=True, result_bytes=6)
+
+    first = await host("answering", "emit", ["ééé"])
+    second = await host("answering", "emit", ["e"])
+    elsewhere = await local_host(lines)("answering", "emit", ["e"])
+
+    assert lines == ["piece ééé"]
+    assert (first["tag"], second["val"]["tag"]) == ("ok", "exhausted")
+    assert elsewhere["val"]["tag"] == "unavailable"
 
 
 @pytest.mark.anyio

@@ -70,6 +70,7 @@ def test_a_function_that_is_no_repository_s_says_whose_rows_it_is_about() -> Non
 
 
 EXECUTED_AS_IT_IS = {
+    "agents.py": ["connection.execute(_CLOCK)).scalar_one())"],
     "neighbours.py": [
         'connection.execute(_TELL, {"tenant": tenant})',
         'connection.execute(_CLAIM, {"name": name})',
