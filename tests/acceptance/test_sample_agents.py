@@ -12,6 +12,7 @@ import pytest
 
 from wardian import Host, Settings, open_host
 from wardian.agents.questions import Piece
+from wardian.cli.authoring import Language, Template, ToolchainMissing, build, scaffold
 from wardian.cli.demo.stand_in import StandIn, standing_in
 from wardian.errors import GuestError
 from wardian.runtime.credentials import CredentialOrder
@@ -288,3 +289,22 @@ async def test_what_is_no_conversation_is_not_passed_on(
 ) -> None:
 
     assert told in await refusal(host, "chat", question, "chat")
+
+
+# agents of one's own
+
+
+@pytest.mark.parametrize("language", [Language.PYTHON, Language.TYPESCRIPT])
+async def test_a_new_agent_answers(host: Host, tmp_path: Path, language: Language) -> None:
+    made = scaffold(f"new-{language.value}", language, tmp_path, Template.AGENT)
+    try:
+        build(made)
+    except ToolchainMissing as missing:
+        pytest.skip(str(missing))
+    await host.install(made, grants="all")
+
+    answer = await ask(host, "count-words", {"text": "three short words"}, made.name)
+
+    assert (answer.output, answer.units) == ({"words": 3}, 17)
+    assert "no words" in await refusal(host, "count-words", {"text": " "}, made.name)
+    assert "is not set" in await refusal(host, "count-words", {}, made.name)
