@@ -1,4 +1,4 @@
-"""What the host learns of two summarizers, whose answers are measured on texts that all can read."""
+"""What the host learns of two summarizers, whose answers are measured on texts of everybody."""
 
 from __future__ import annotations
 
