@@ -139,7 +139,7 @@ async def test_summarizers_agree_on_what_a_question_is(
     assert "words is" in await refusal(host, "summarize", {"text": TEXT, "words": 0}, agent)
     assert "text is" in await refusal(host, "summarize", {"text": 7}, agent)
     assert "no text" in await refusal(host, "summarize", {"text": " \n "}, agent)
-    assert "words is" in await refusal(host, "summarize", {"text": TEXT, "words": 10**400}, agent)
+    assert "words is" in await refusal(host, "summarize", {"text": TEXT, "words": 2**60}, agent)
 
 
 @pytest.mark.parametrize("agent", [LEAD, RANK])
