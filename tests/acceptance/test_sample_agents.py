@@ -298,7 +298,7 @@ async def test_what_is_no_conversation_is_not_passed_on(
 async def test_a_new_agent_answers(host: Host, tmp_path: Path, language: Language) -> None:
     made = scaffold(f"new-{language.value}", language, tmp_path, Template.AGENT)
     try:
-        build(made)
+        build(made, progress=print)
     except ToolchainMissing as missing:
         pytest.skip(str(missing))
     await host.install(made, grants="all")
