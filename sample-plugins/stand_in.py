@@ -1,6 +1,6 @@
-"""A stand-in for the services that the samples ask: not GitHub, and not a weather service.
+"""A stand-in for the services that the samples ask: not GitHub, no weather service, and no model.
 
-It answers on this machine alone, in the shapes of two public APIs, with made-up content. The
+It answers on this machine alone, in the shapes of three public APIs, with made-up content. The
 demonstration and the tests use it, so that neither needs the internet or anybody's account::
 
     STAND_IN_TOKEN=some-token python sample-plugins/stand_in.py --port 8422
@@ -8,6 +8,9 @@ demonstration and the tests use it, so that neither needs the internet or anybod
 - ``/repos/OWNER/NAME/issues`` and below: issues, in pages, with labels and comments, as GitHub has
   them. Without ``Authorization: Bearer TOKEN`` the answer is 401.
 - ``/v1/search``, ``/v1/forecast``: places and their weather, as Open-Meteo has them.
+- ``/v1/chat/completions``: what a language model would say, as OpenAI has it; here a sentence
+  that repeats what was asked, with as many tokens as words. It wants the token, too. A model
+  called ``busy``, ``broken``, ``unknown``, ``odd`` or ``terse`` answers as its name says.
 - ``/echo``: what was asked, headers included, so that a test can see what arrived.
 
 The first line of its output is ``{"url": ...}``. It ends when its input does if told to watch that:
@@ -113,12 +116,14 @@ class Handler(BaseHTTPRequestHandler):
         parts = asked.path.strip("/").split("/")
         if parts[0] == "repos":
             status, value, headers = self._issues(method, parts[1:], query, body)
+        elif asked.path == "/v1/chat/completions" and method == "POST":
+            status, value, headers = self._chat(body)
         else:
             status, value, headers = self._open(asked.path, query)
         self._send(status, value, headers)
 
     def _send(self, status: int, value: object, headers: dict[str, str]) -> None:
-        content = json.dumps(value).encode()
+        content = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(status)
         for name, text in {"content-type": "application/json; charset=utf-8", **headers}.items():
             self.send_header(name, text)
@@ -136,6 +141,11 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/v1/forecast":
             return _forecast(query)
         return 404, {"message": "Not Found"}, {}
+
+    def _chat(self, body: bytes) -> tuple[int, object, dict[str, str]]:
+        if self.headers.get("authorization") != f"Bearer {self.server.content.token}":
+            return 401, {"error": {"message": "Incorrect API key provided: wro***"}}, {}
+        return _completion(json.loads(body))
 
     def _echo(self) -> dict[str, object]:
         """Tell what arrived, and of a token also what a sly server would make of it."""
@@ -205,6 +215,45 @@ def _page(server: StandIn, page: int, direction: str) -> tuple[int, object, dict
     more = start + PAGE_SIZE < len(issues)
     headers = {"link": f'<{following}>; rel="next"'} if more else {}
     return 200, issues[start : start + PAGE_SIZE], headers
+
+
+CHAT_FAULTS: dict[str, tuple[int, object, dict[str, str]]] = {
+    "busy": (429, {"error": {"message": "Rate limit reached"}}, {"retry-after": "7"}),
+    "broken": (503, {"error": {"message": "The engine is overloaded"}}, {}),
+    "unknown": (404, {"error": {"message": "The model does not exist"}}, {}),
+    "odd": (200, {"choices": []}, {}),
+}
+"""What models of these names answer."""
+
+
+def _completion(asked: dict[str, Any]) -> tuple[int, object, dict[str, str]]:
+    """Answer as a model would; ``terse`` does not tell how many tokens that took."""
+    model = asked["model"]
+    if model in CHAT_FAULTS:
+        return CHAT_FAULTS[model]
+    said = [message["content"] for message in asked["messages"]]
+    words = f"This is a stand-in and no model. You said: {said[-1]}".split(" ")
+    kept = words[: asked["max_tokens"]]
+    reason = "stop" if kept == words else "length"
+    prompt = sum(len(text.split()) for text in said)
+    usage = {"prompt_tokens": prompt, "completion_tokens": len(kept)}
+    about = {"id": "chatcmpl-1", "model": f"{model}-stand-in"}
+    if asked.get("stream"):
+        return 200, _streamed(about, kept, reason, usage), {"content-type": "text/event-stream"}
+    message = {"role": "assistant", "content": " ".join(kept)}
+    told = {} if model == "terse" else {"usage": usage}
+    return 200, {**about, "choices": [{"message": message, "finish_reason": reason}], **told}, {}
+
+
+def _streamed(about: dict[str, Any], words: list[str], reason: str, usage: dict[str, int]) -> bytes:
+    """Return an answer as events, each with one word; the last has what it took."""
+    spaced = [word if index == 0 else f" {word}" for index, word in enumerate(words)]
+    choices = [{"delta": {"content": word}, "finish_reason": None} for word in spaced]
+    choices.append({"delta": {}, "finish_reason": reason})
+    events = [{**about, "choices": [choice], "usage": None} for choice in choices]
+    events.append({**about, "choices": [], "usage": usage})
+    lines = [f"data: {json.dumps(event)}\n\n" for event in events]
+    return "".join([*lines, "data: [DONE]\n\n"]).encode()
 
 
 def _forecast(query: dict[str, str]) -> tuple[int, object, dict[str, str]]:

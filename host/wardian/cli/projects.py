@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from wardian.cli import authoring
-from wardian.cli.authoring import Language
+from wardian.cli.authoring import Language, Template
 from wardian.cli.authoring.manifest import Checked
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.cli.text import size
@@ -27,12 +27,15 @@ def new(
     language: Annotated[
         Language, typer.Option("--language", "-l", help="What it is written in.")
     ] = Language.PYTHON,
+    template: Annotated[
+        Template, typer.Option("--template", "-t", help="A plugin's functions, or an agent.")
+    ] = Template.FUNCTION,
     parent: Annotated[Path, typer.Option("--in", help="Where the new directory is made.")] = Path(),
     json: Json = False,
 ) -> None:
     """Start a plugin: a directory with a manifest, a world and a function that works."""
     terminal = Terminal(json=json)
-    made = authoring.scaffold(name, language, parent)
+    made = authoring.scaffold(name, language, parent, template)
     found = {"directory": str(made), "language": language}
     terminal.answer(found, lambda: terminal.line(f"Made {made}."))
     terminal.note(f"Next: wardian dev {shlex.quote(str(made))}")

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 
+from wardian.agents.host import Host
 from wardian.api.app import app_over, end_streams
 from wardian.bootstrap import open_host
 from wardian.cli.connections import (
@@ -27,7 +28,6 @@ from wardian.cli.connections import (
 from wardian.cli.logs import Format, Least, LogFormat, LogLevel, logging_to_stderr
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.errors import HostUnusable
-from wardian.runtime.host import PluginHost
 from wardian.settings import Settings, load_settings
 
 DataDir = Annotated[
@@ -68,7 +68,7 @@ def chosen_settings(data_dir: Path | None, port: int | None, host: str | None) -
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[tuple[PluginHost, Server, str]]:
+async def serving(settings: Settings) -> AsyncIterator[tuple[Host, Server, str]]:
     """Open the port, then the host, and hand out both with a server that is not yet running.
 
     The port comes first: when it is taken, nothing on disk has been touched. From then on a

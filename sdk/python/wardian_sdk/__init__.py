@@ -23,16 +23,20 @@ from wardian_sdk._errors import (
 from wardian_sdk._plain import Err
 from wardian_sdk.enhancements import cached, monitored, rate_limited, retried, timeout
 from wardian_sdk.observers import PluginObserver, observes
+from wardian_sdk.questions import Answer, PluginAgent, answers
 
 __all__ = [
+    "Answer",
     "Denied",
     "Err",
     "Exhausted",
     "Invalid",
     "NotFound",
+    "PluginAgent",
     "PluginObserver",
     "Unavailable",
     "WardianError",
+    "answers",
     "cached",
     "monitored",
     "observes",

@@ -21,6 +21,7 @@ from wardian_sdk._errors import WardianError
 from wardian_sdk._types import misfit
 from wardian_sdk.enhancements import ATTRIBUTE
 from wardian_sdk.observers import PluginObserver
+from wardian_sdk.questions import PluginAgent
 
 try:
     from wardian_sdk import logging as _logging
@@ -35,7 +36,7 @@ except ImportError:  # its world exports functions only
 MAX_PLACES = 8
 
 _WORLD = "WitWorld"
-_HANDLER = "EventHandler"
+_ADOPTED = (("EventHandler", PluginObserver), ("Agent", PluginAgent))
 _PRIVATE = "_"
 
 
@@ -50,7 +51,8 @@ def checked(plugin: ModuleType, declared: dict[str, list[str]]) -> dict[str, Any
 
     Raises ``Incomplete``, with a line for each fault.
     """
-    _adopt_observer(plugin)
+    for name, base in _ADOPTED:
+        _adopt(plugin, name, base)
     faults = [fault for promise in _promises() for fault in _faults(plugin, promise)]
     faults += _misread(plugin, declared)
     if faults:
@@ -63,17 +65,15 @@ def checked(plugin: ModuleType, declared: dict[str, list[str]]) -> dict[str, Any
     return {name: thing for name, thing in vars(plugin).items() if name[:2] != "__"}
 
 
-def _adopt_observer(plugin: ModuleType) -> None:
-    """Take the plugin's one observer for its event handler, whatever it is called."""
+def _adopt(plugin: ModuleType, name: str, base: type) -> None:
+    """Take the plugin's one class that derives from ``base`` for ``name``, however it is called."""
     own = [
         thing
         for thing in vars(plugin).values()
-        if isinstance(thing, type)
-        and issubclass(thing, PluginObserver)
-        and thing is not PluginObserver
+        if isinstance(thing, type) and issubclass(thing, base) and thing is not base
     ]
-    if len(own) == 1 and not hasattr(plugin, _HANDLER):
-        setattr(plugin, _HANDLER, own[0])
+    if len(own) == 1 and not hasattr(plugin, name):
+        setattr(plugin, name, own[0])
 
 
 def _promises() -> Iterator[type]:

@@ -6,13 +6,24 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from wardian_sdk._errors import Invalid
+__all__ = ["Misfit", "typed"]
 
-__all__ = ["typed"]
+
+class Misfit(Exception):
+    """A value is not of the type that is wanted: where, and what it is instead."""
+
+    def __init__(self, path: str, fault: str) -> None:
+        super().__init__(f"{path} {fault}".strip())
+        self.path = path
+        self.fault = fault
+
+    def of(self, whole: str) -> str:
+        """Return it as a sentence about ``whole``, such as ``the configuration``."""
+        return f"{whole}'s {self.path} {self.fault}" if self.path else f"{whole} {self.fault}"
 
 
 def typed(value: Any, kind: Any, path: str) -> Any:
-    """Return ``value`` as ``kind``. Raises ``Invalid``, with the path to what does not fit."""
+    """Return ``value`` as ``kind``. Raises ``Misfit``, with the path to what does not fit."""
     origin = get_origin(kind) or kind
     if kind is Any:
         return value
@@ -25,7 +36,7 @@ def typed(value: Any, kind: Any, path: str) -> Any:
         return _of_enum(value, kind, path)
     if isinstance(kind, type) and is_dataclass(kind):
         return _of_dataclass(value, kind, path)
-    raise TypeError(f"configuration cannot be read as {kind!r}")
+    raise TypeError(f"JSON cannot be read as {kind!r}")
 
 
 def _of_union(value: Any, members: tuple[Any, ...], path: str) -> Any:
@@ -33,7 +44,7 @@ def _of_union(value: Any, members: tuple[Any, ...], path: str) -> Any:
         return None
     named = [member for member in members if member is not NoneType]
     if len(named) != 1:
-        raise TypeError(f"configuration cannot be read as one of {named!r}")
+        raise TypeError(f"JSON cannot be read as one of {named!r}")
     return typed(value, named[0], path)
 
 
@@ -42,7 +53,7 @@ def _of_enum(value: Any, kind: type[Enum], path: str) -> Enum:
         return kind(value)
     except ValueError:
         known = ", ".join(repr(member.value) for member in kind)
-        raise Invalid(f"{path} is {value!r}, not one of {known}") from None
+        raise Misfit(path, f"is {value!r}, not one of {known}") from None
 
 
 def _of_dataclass(value: Any, kind: type, path: str) -> Any:
@@ -55,7 +66,7 @@ def _of_dataclass(value: Any, kind: type, path: str) -> Any:
         if field.name in value:
             given[field.name] = typed(value[field.name], hints[field.name], place)
         elif _is_required(field):
-            raise Invalid(f"{place} is not set")
+            raise Misfit(place, "is not set")
     return kind(**given)
 
 
@@ -104,10 +115,9 @@ def _of_bool(value: Any, _: tuple[Any, ...], path: str) -> bool:
     raise _other(value, "true or false", path)
 
 
-def _other(value: Any, wanted: str, path: str) -> Invalid:
+def _other(value: Any, wanted: str, path: str) -> Misfit:
     found = "null" if value is None else type(value).__name__
-    place = f"the configuration's {path}" if path else "the configuration"
-    return Invalid(f"{place} is {_WORDS.get(found, found)}, not {wanted}")
+    return Misfit(path, f"is {_WORDS.get(found, found)}, not {wanted}")
 
 
 _READERS: dict[Any, Callable[[Any, tuple[Any, ...], str], Any]] = {

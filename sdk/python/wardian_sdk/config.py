@@ -4,9 +4,9 @@ from typing import Any, TypeVar, overload
 
 from wit_world.imports import config as _host
 
-from wardian_sdk._errors import NotFound, ask
+from wardian_sdk._errors import Invalid, NotFound, ask
 from wardian_sdk._json import from_text
-from wardian_sdk._typed import typed
+from wardian_sdk._typed import Misfit, typed
 
 __all__ = ["get", "get_all", "load"]
 
@@ -36,7 +36,7 @@ def get(key: str, default: Any = _REQUIRED, *, type: Any = Any) -> Any:  # noqa:
         if default is _REQUIRED:
             raise
         return default
-    return typed(value, type, key)
+    return _typed(value, type, key)
 
 
 def get_all() -> dict[str, Any]:
@@ -52,5 +52,12 @@ def load(kind: type[T]) -> T:
     dataclass, or a ``list``, ``dict`` or ``| None`` of these. A field without a default must be
     set; what is set and has no field is left out. Raises ``Invalid``, with the path of the fault.
     """
-    loaded: T = typed(get_all(), kind, "")
+    loaded: T = _typed(get_all(), kind, "")
     return loaded
+
+
+def _typed(value: Any, kind: Any, path: str) -> Any:
+    try:
+        return typed(value, kind, path)
+    except Misfit as misfit:
+        raise Invalid(misfit.of("the configuration")) from None

@@ -74,6 +74,27 @@ def test_a_sample_that_asks_a_service_asks_the_stand_in_each_time_anew(
     assert manifest == (triage / "plugin.toml").read_text()
 
 
+def test_the_agents_among_the_samples_are_asked_and_one_of_them_is_judged(
+    wardian: CommandLine, built_samples: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "samples"
+    for name in ("csv-insights", "summarize-lead", "summarize-rank", "detect-language", "chat"):
+        if name not in built_samples:
+            pytest.skip(f"the toolchain of {name} is not installed")
+        shutil.copytree(built_samples[name], folder / name)
+    shutil.copy2(REPOSITORY / "sample-plugins/stand_in.py", folder)
+
+    found = wardian.json("demo", "--samples", folder, "--once")["agents"]
+
+    summarized = found["summarize"]
+    candidates = summarized["explained"]["candidates"]
+    assert {each["agent"] for each in candidates} == {"summarize-lead", "summarize-rank"}
+    assert summarized["answer"]["agent"] == summarized["explained"]["chosen"]
+    assert summarized["feedback"]["quality"] > summarized["feedback"]["quality_before"]
+    assert found["detect-language"]["answer"]["output"]["language"] == "de"
+    assert "stand-in" in found["chat"]["answer"]["output"]["message"]["content"]
+
+
 def test_a_stand_in_that_does_not_start_is_told(
     wardian: CommandLine, samples: Path, tmp_path: Path
 ) -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 from jsonschema_rs import Draft202012Validator
 
-from wardian.cli.authoring import Language, ScaffoldRefused, detect_language, scaffold
+from wardian.cli.authoring import (
+    Language,
+    ScaffoldRefused,
+    Template,
+    detect_language,
+    scaffold,
+)
 from wardian.plugins.manifest import parse_manifest
 from wardian.plugins.manifest_schema import manifest_schema
 
@@ -129,3 +135,28 @@ def test_an_invalid_name_is_refused_before_anything_is_written(tmp_path: Path, n
         scaffold(name, Language.PYTHON, tmp_path)
 
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("language", [Language.PYTHON, Language.TYPESCRIPT])
+def test_a_new_agent_says_what_it_answers_and_what_that_costs(
+    tmp_path: Path, language: Language
+) -> None:
+    made = scaffold("first", language, tmp_path, Template.AGENT)
+
+    manifest = parse_manifest((made / "plugin.toml").read_bytes())
+    world = (made / "wit/world.wit").read_text(encoding="utf-8")
+
+    assert detect_language(made) is language
+    assert (manifest.name, manifest.category) == ("first", "ai_agent")
+    assert manifest.capabilities == ("count-words@1.0.0",)
+    assert manifest.agent.cost.unit == "character"
+    assert "export wardian:plugin/agent@1.0.0;" in world
+    written = [path for path in made.rglob("*") if path.is_file()]
+    assert not [path for path in written if "@NAME@" in path.read_text(encoding="utf-8")]
+
+
+def test_a_language_without_a_template_of_agents_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ScaffoldRefused, match="no template of an agent in rust"):
+        scaffold("first", Language.RUST, tmp_path, Template.AGENT)
+
+    assert not (tmp_path / "first").exists()

@@ -46,7 +46,7 @@ def test_it_has_every_field_of_the_manifest_and_no_other() -> None:
     assert schema["properties"].keys() == Manifest.model_fields.keys()
     assert schema["required"] == ["name", "version"]
     tables = [schema, *(table for table in schema["$defs"].values() if "properties" in table)]
-    assert len(tables) == 19
+    assert len(tables) == 23
     assert all(table["additionalProperties"] is False for table in tables)
 
 

@@ -35,7 +35,7 @@ def bindings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bindings")
     imports = "".join(f"  import wardian:plugin/{name}@1.0.0;\n" for name in INTERFACES)
     (folder / "wit").mkdir()
-    exports = "  export wardian:plugin/lifecycle@1.0.0;\n"
+    exports = "".join(f"  export wardian:plugin/{name}@1.0.0;\n" for name in ("lifecycle", "agent"))
     (folder / "wit/world.wit").write_text(f"package a:b;\nworld w {{\n{imports}{exports}}}\n")
     wit = stage_wit(folder, folder / "staging")
     names = [

@@ -16,7 +16,7 @@ from wardian.cli.authoring.faults import SourceFault, faults_of
 from wardian.cli.authoring.halting import Halt
 from wardian.cli.authoring.language import Language, detect_language
 from wardian.cli.authoring.manifest import check_at, check_source
-from wardian.cli.authoring.scaffold import scaffold
+from wardian.cli.authoring.scaffold import Template, scaffold
 from wardian.cli.authoring.sources import has_sources, is_built
 from wardian.cli.authoring.steps import Progress
 
@@ -29,6 +29,7 @@ __all__ = [
     "Progress",
     "ScaffoldRefused",
     "SourceFault",
+    "Template",
     "ToolchainMissing",
     "build",
     "check_at",

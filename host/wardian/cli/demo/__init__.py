@@ -2,5 +2,5 @@
 
 ``samples`` builds and installs them, ``stand_in`` is in place of the services that some of them
 ask, ``calls`` makes the calls and shows them, ``digest`` publishes events and has a schedule sum
-them up; ``command`` puts them together.
+them up, ``agents`` has the agents asked and one of them judged; ``command`` puts them together.
 """

@@ -9,7 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from wardian.agents.host import Host
 from wardian.cli.access import fresh_key
+from wardian.cli.demo.agents import asked
+from wardian.cli.demo.agents import show as show_agents
 from wardian.cli.demo.calls import answers, calls_of, show
 from wardian.cli.demo.digest import show_digest, summarized
 from wardian.cli.demo.samples import (
@@ -81,6 +84,7 @@ class _Stage:
             running = asyncio.create_task(server.run_until_stopped())
             try:
                 found = await self._found(built, tenant, url, key)
+                found["agents"] = await self._asked(host, built, tenant)
                 found["bootstrap_key"] = host.bootstrap_token
                 self._terminal.answer(found, lambda: self._show(found))
                 if self._once:
@@ -114,6 +118,9 @@ class _Stage:
             "stand_in": self._stand_in and self._stand_in.url,
         }
 
+    async def _asked(self, host: Host, built: Built, tenant: str) -> dict[str, Any]:
+        return await asked(host, tenant, built, with_chat=self._stand_in is not None)
+
     def _show(self, found: dict[str, Any]) -> None:
         terminal = self._terminal
         show(terminal, found["calls"])
@@ -121,6 +128,7 @@ class _Stage:
             show_webhook(terminal, found["webhook"])
         if found["digest"] is not None:
             show_digest(terminal, found["digest"])
+        show_agents(terminal, found["agents"])
         for name in found["skipped"]:
             terminal.line(f"Skipped: {name} (its toolchain is not here).", "yellow")
         if self._once:

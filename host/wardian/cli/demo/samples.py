@@ -26,6 +26,10 @@ TRIAGE = "issue-triage"
 
 DIGEST = "digest"
 
+CHAT = "chat"
+LANGUAGE = "detect-language"
+SUMMARIZERS = ("summarize-lead", "summarize-rank")
+
 LEFT_OUT = "misbehaving"
 """The sample that is for `wardian run`: it would only be in the way of who looks around."""
 
@@ -105,6 +109,8 @@ class Installation:
         await self._put(self.stand_in.variant(directory, self.folder), keep=False)
         if directory.name == TRIAGE:
             await self._equip(self.stand_in)
+        elif directory.name == CHAT:
+            await self._set(_token(CHAT, CHAT, self.stand_in, "/v1/"))
 
     async def _put(self, directory: Path, *, keep: bool) -> None:
         """Install a sample; ``keep`` leaves it when this very component is installed already."""
@@ -119,14 +125,6 @@ class Installation:
 
     async def _equip(self, stand_in: StandIn) -> None:
         """Do what an operator does for `issue-triage`: credentials, and a configuration."""
-        token = CredentialOrder(
-            name="github",
-            kind="bearer",
-            fields={"token": stand_in.token},
-            plugin=TRIAGE,
-            origins=[f"{stand_in.url}/repos/"],
-            description="For the stand-in of the demonstration.",
-        )
         key = CredentialOrder(
             name="github-webhook",
             kind="hmac-key",
@@ -134,7 +132,22 @@ class Installation:
             plugin=TRIAGE,
             description="What the demonstration signs its webhook with.",
         )
-        for order in (token, key):
-            await self.host.credentials.set(order, tenant=self.tenant, actor=ACTOR)
+        for order in (_token("github", TRIAGE, stand_in, "/repos/"), key):
+            await self._set(order)
         values = {"repository": REPOSITORY, "dry_run": False}
         await self.host.set_config(TRIAGE, values, tenant=self.tenant, actor=ACTOR)
+
+    async def _set(self, order: CredentialOrder) -> None:
+        await self.host.credentials.set(order, tenant=self.tenant, actor=ACTOR)
+
+
+def _token(name: str, plugin: str, stand_in: StandIn, path: str) -> CredentialOrder:
+    """The token that the stand-in demands, as a credential for what is below ``path``."""
+    return CredentialOrder(
+        name=name,
+        kind="bearer",
+        fields={"token": stand_in.token},
+        plugin=plugin,
+        origins=[stand_in.url + path],
+        description="For the stand-in of the demonstration.",
+    )

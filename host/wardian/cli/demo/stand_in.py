@@ -24,6 +24,7 @@ SCRIPT = "stand_in.py"
 SERVICES = (
     "https://api.github.com",
     "https://api.open-meteo.com",
+    "https://api.openai.com",
     "https://geocoding-api.open-meteo.com",
 )
 """What it stands in for."""
