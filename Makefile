@@ -45,6 +45,9 @@ bench: $(VENV)/bench.stamp ## Measure Wardian beside its peers; docs/benchmarks.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(ROWS),"$(ROWS)") \
 		$(if $(QUICK),--quick) $(if $(CHART),--chart) $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
 
+simulate: $(VENV)/dev.stamp ## Play agents, and draw what came of it into docs/images/agents.svg.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python -m simulation
+
 corpus: $(VENV)/dev.stamp ## Run the component scripts (.wast) under DIR, in process and through workers.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python -m corpus "$(or $(DIR),tests/corpus/own)" \
 		--workers $(if $(CORPUS_JSON),--json "$(CORPUS_JSON)")
@@ -74,4 +77,4 @@ clean: ## Remove what was built and installed; the data directory stays.
 	find sample-plugins sdk -name node_modules -prune -exec rm -rf {} +
 	find sample-plugins -name '*.wasm' -delete
 
-.PHONY: help run demo test bench corpus check format contract docs freeze clean
+.PHONY: help run demo test bench simulate corpus check format contract docs freeze clean

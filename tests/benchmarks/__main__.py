@@ -24,6 +24,7 @@ from rich.console import Console
 
 from benchmarks import (
     accounting,
+    agents,
     chains,
     client_calls,
     crossings,
@@ -63,6 +64,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *neighbours.MEASUREMENTS,
     *accounting.MEASUREMENTS,
     *watching.MEASUREMENTS,
+    *agents.MEASUREMENTS,
 )
 
 

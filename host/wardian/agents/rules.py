@@ -104,7 +104,10 @@ class Rule:
 
     def holds(self, request: Request, now: Moment) -> bool:
         """Tell whether a request meets all conditions."""
-        return all(check(request, now) for check in self.checks)
+        for check in self.checks:  # noqa: SIM110 -- a generator takes twice the time
+            if not check(request, now):
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,10 @@ def _patterns(text: str | tuple[str, ...] | None) -> tuple[str, ...]:
 
 
 def _fits(patterns: Sequence[str], text: str) -> bool:
-    return any(matches(pattern, text) for pattern in patterns)
+    for pattern in patterns:  # noqa: SIM110 -- a generator takes twice the time
+        if matches(pattern, text):
+            return True
+    return False
 
 
 def _hedges(wanted: bool, request: Request, now: Moment) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from statistics import fmean
+from xml.etree import ElementTree
 
 import pytest
 
+from simulation.plot import Chart, Line, svg
 from simulation.scenarios import (
     BREAKER,
     BUDGET,
@@ -120,3 +123,18 @@ def test_no_budget_is_ever_exceeded_and_what_is_left_is_too_little(strategy: str
 
 def test_same_seed_plays_the_same() -> None:
     assert promise("thompson", 3).steps == promise("thompson", 3).steps
+
+
+def test_plot_is_wellformed_and_has_a_line_for_each_of_what_is_drawn() -> None:
+    drawn = [
+        Chart("a & b", [Line("<one>", [0.0, 0.5, 2.0]), Line("two", [1.0, 1.0])], 1.0, (0.5,)),
+        Chart("c", [Line("three", [3.0, 0.0])], 3.0),
+    ]
+    found = ElementTree.fromstring(svg(drawn))
+    titles = [each.text for each in found.iter("{http://www.w3.org/2000/svg}title")]
+    assert titles == ["<one>", "two", "three"]
+
+
+def test_plot_in_the_docs_shows_every_strategy() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "images" / "agents.svg").read_text()
+    assert all(f"<title>{name}</title>" in text for name in NAMES)

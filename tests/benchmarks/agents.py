@@ -1,0 +1,82 @@
+"""Rows about agents: how long it takes to choose one among a hundred, by each strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from random import Random
+
+from benchmarks.bench import Bench, Measurement
+from benchmarks.figures import Figure, Row, at_most
+from benchmarks.measuring import MICRO, compare
+from routes import Wanted, candidate, wanted
+from wardian.agents.candidates import Candidate
+from wardian.agents.router import AIStrategyRouter
+from wardian.agents.rules import RULES_MAX, RuleSet, parse_rules
+from wardian.agents.strategies import DEFAULT, NAMES
+
+AGENTS = 100
+GOAL = at_most(50, absolute=True)
+
+DEFAULT_ROW = Row("decision among 100 agents", "µs", goal=GOAL)
+ROWS = {
+    name: Row(f"decision among 100 agents, {name}", "µs", goal=GOAL)
+    for name in NAMES
+    if name != DEFAULT
+}
+CEILINGS_ROW = Row("decision among 100 agents, with every ceiling", "µs")
+RULES_ROW = Row(f"decision among 100 agents, after {RULES_MAX} rules", "µs")
+
+
+def deciding(bench: Bench) -> Iterator[Figure]:
+    """All of a decision: the tenant's rules, who can be asked, scores, and the ranking."""
+    agents = _agents(Random(1))
+    plain = AIStrategyRouter(lambda tenant: RuleSet(), random=Random(2))
+    rules = _rules()
+    ruled = AIStrategyRouter(lambda tenant: rules, random=Random(2))
+    requests = {ROWS[name]: wanted(strategy=name) for name in ROWS}
+    requests |= {DEFAULT_ROW: Wanted(), CEILINGS_ROW: _with_ceilings()}
+    calls = {row.name: partial(plain.decide, each, agents) for row, each in requests.items()}
+    calls[RULES_ROW.name] = partial(ruled.decide, Wanted(), agents)
+    found = compare(calls, bench.effort)
+    for row in (DEFAULT_ROW, *ROWS.values(), CEILINGS_ROW, RULES_ROW):
+        yield Figure(row, found[row.name] * MICRO)
+
+
+def _agents(random: Random) -> tuple[Candidate, ...]:
+    """Return agents of which every one can be asked, and no two are alike."""
+    return tuple(
+        candidate(
+            f"agent-{number}",
+            priority=random.randrange(101),
+            cost_nanos=random.uniform(1e3, 1e9),
+            latency_ms=random.uniform(5.0, 2_000.0),
+            alpha=random.uniform(1.0, 60.0),
+            beta=random.uniform(1.0, 60.0),
+            in_flight=random.randrange(16),
+        )
+        for number in range(AGENTS)
+    )
+
+
+def _with_ceilings() -> Wanted:
+    ceilings = {
+        "cost": 1e6,
+        "latency_ms": 1_900,
+        "load": 0.95,
+        "quality_min": 0.1,
+        "priority_min": 1,
+    }
+    return wanted(ceilings=ceilings)
+
+
+def _rules() -> RuleSet:
+    """Return as many rules as there can be, none of which is the one."""
+    rules = [
+        {"name": f"r{number}", "strategy": "cheapest", "when": {"subject": f"team-{number}-*"}}
+        for number in range(RULES_MAX)
+    ]
+    return parse_rules({"rules": rules})
+
+
+MEASUREMENTS = (Measurement((DEFAULT_ROW, *ROWS.values(), CEILINGS_ROW, RULES_ROW), deciding),)
