@@ -13,8 +13,8 @@ from wardian.agents.budgets import BudgetNeeds
 from wardian.agents.eligibility import Eligibility
 from wardian.agents.from_plugins import PluginQuestions
 from wardian.agents.kept import KeptAnswers
-from wardian.agents.plain import PriorityRouter
 from wardian.agents.records import AskRecords, RecordNeeds
+from wardian.agents.router import AIStrategyRouter
 from wardian.bootstrap.agent_registry import make_rule_book
 from wardian.bootstrap.agents_health import make_health
 from wardian.runtime.host import HostParts
@@ -52,7 +52,7 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
         AskingParts(
             candidates=registry,
             eligibility=Eligibility(parts.registry),
-            router=PriorityRouter(),
+            router=AIStrategyRouter(rules.of),
             trials=trials,
             attempts=attempts,
             allowances=allowances,
