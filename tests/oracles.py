@@ -82,7 +82,7 @@ def agent_view(name: str, *capabilities: str) -> AgentView:
 
 
 class Oracles:
-    """`wardian.agents.faces.Agents` in memory; each agent answers by a function of its own.
+    """`wardian.agents.agents.Agents` in memory; each agent answers by a function of its own.
 
     Attributes:
         put: what was asked, as keyword arguments.

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import Depends, Request
 
+from wardian.agents.agents import Agents
 from wardian.agents.criteria import Criteria, Word
-from wardian.agents.faces import Agents
 from wardian.agents.questions import OnPiece
 from wardian.agents.views import AnswerView
 from wardian.api.identity import trace_of

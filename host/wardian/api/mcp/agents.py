@@ -14,8 +14,8 @@ import msgspec
 from mcp_types import Tool, ToolAnnotations
 from mcp_types.version import is_version_at_least
 
+from wardian.agents.agents import Agents
 from wardian.agents.criteria import Criteria, Word
-from wardian.agents.faces import Agents
 from wardian.agents.questions import Piece
 from wardian.agents.views import AnswerView
 from wardian.api.bodies import decode

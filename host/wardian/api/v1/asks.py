@@ -12,8 +12,8 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from wardian.agents.agents import Agents
 from wardian.agents.criteria import Share
-from wardian.agents.faces import Agents
 from wardian.agents.records import AsksPage
 from wardian.agents.views import AskView, FeedbackView
 from wardian.api.answers import answer, answers, takes
