@@ -36,8 +36,8 @@ def test_every_imported_interface_has_a_file_in_the_wit() -> None:
     ("directory", "suffix", "beside"),
     [
         ("host/wardian/capabilities", ".py", {"base", "entries", "guards", "refusals"}),
-        ("sdk/python/wardian_sdk", ".py", {"enhancements", "observers"}),
-        ("sdk/typescript/src", ".ts", {"index"}),
+        ("sdk/python/wardian_sdk", ".py", {"enhancements", "observers", "questions"}),
+        ("sdk/typescript/src", ".ts", {"index", "questions"}),
     ],
 )
 def test_interfaces_capabilities_and_sdk_modules_are_the_same_set(

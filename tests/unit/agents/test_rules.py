@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from routes import Wanted, wanted
-from wardian.agents.rules import RULES_MAX, RuleSet, parse_rules
+from wardian.agents.rules import RULES_MAX, Conditions, RuleSet, parse_rules
 from wardian.agents.strategies import NAMES
+from wardian.agents.strategies.by_measure import LOOK_EVERY
 from wardian.errors import InvalidArguments
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -172,6 +175,20 @@ def test_what_is_no_rule_is_refused_with_its_path(value: Any, path: str) -> None
     with pytest.raises(InvalidArguments) as refused:
         parse_rules(value)
     assert refused.value.path == path
+
+
+def test_rules_that_the_docs_show_can_be_set_and_all_that_can_be_said_is_in_the_docs() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "operators.md").read_text(encoding="utf-8")
+    section = text.partition("## Which agent is asked")[2].partition("\n## ")[0]
+    shown = parse_rules(json.loads(section.partition("```json")[2].partition("```")[0]))
+    assert len(shown.rules) == 3
+    assert all(f"| `{name}` |" in section for name in NAMES)
+    assert all(
+        f"`{name}`" in section for name in Conditions.__struct_fields__ if name != "share_by"
+    )
+    assert "share_by" in section
+    assert f"There are {RULES_MAX} rules at most" in section
+    assert f"one question in {LOOK_EVERY} " in section
 
 
 def test_refusal_of_a_strategy_names_those_that_there_are() -> None:

@@ -91,6 +91,10 @@ missed = "run-once"
 function = "summarise"
 arguments = { days = 1 }
 
+[agent]
+priority = 60
+cost = { per_call = 0.01, unit = "page" }
+
 [[row_data]]
 kind = "invoices"
 version = 1
