@@ -24,6 +24,9 @@ pytestmark = pytest.mark.anyio
 
 TRAPS = agent("broken", always="t", priority=90, per_call=0.5)
 
+BY_PRIORITY = {"cost": 0, "latency": 0, "quality": 0, "load": 0}
+"""Weights that leave the priority alone to count."""
+
 
 async def _ask(host: Host, does: str = "hello", **more: Any) -> Any:
     return await host.agents.ask("summarize", question(does), **more)
@@ -64,7 +67,7 @@ async def test_next_agent_answers_where_the_first_does_not_and_the_reason_is_kep
     tmp_path: Path,
 ) -> None:
     async with agents_host(tmp_path, TRAPS, agent("two", per_call=0.25)) as host:
-        answer = await _ask(host, criteria={"agents": ["broken", "two"], "strategy": None})
+        answer = await _ask(host, criteria={"weights": BY_PRIORITY})
         known = await host.agents.asked("default", answer.id)
 
     first, second = answer.attempts
@@ -197,7 +200,7 @@ async def test_second_agent_answers_where_the_first_takes_long_and_that_is_wishe
 ) -> None:
     slow = agent("slow", always="s", priority=90, per_call=0.5)
     async with agents_host(tmp_path, slow, agent("quick", per_call=0.25)) as host:
-        answer = await _ask(host, criteria={"hedge": True, "agents": ["slow", "quick"]})
+        answer = await _ask(host, criteria={"hedge": True, "weights": BY_PRIORITY})
         answered = await _ask(host, criteria={"agents": ["quick"]})
 
     slowly, quickly = answer.attempts
