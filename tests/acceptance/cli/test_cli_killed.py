@@ -71,7 +71,9 @@ def accounted(url: str) -> set[int]:
 
 
 def test_a_server_killed_again_and_again_loses_no_call_that_it_answered(tmp_path: Path) -> None:
-    arguments = ("--json", "--port", 0, "--data-dir", tmp_path / "state")
+    # Nobody reads the lines of each request, and a pipe that is full stops who writes to it.
+    quiet = ("--log-level", "warning")
+    arguments = ("--json", *quiet, "--port", 0, "--data-dir", tmp_path / "state")
     with serve_process(*arguments, WARDIAN_BOOTSTRAP_KEY=KEY) as process:
         url = announced(process)["url"]
         with client(url) as connected:

@@ -50,6 +50,9 @@ OF_OTHERS = (
     "function.",
     "quota.",
     "agent.",
+    "budget.",
+    "plugin.agent-",
+    "tenant.agent-",
 )
 ELSEWHERE = {topic for topic in SYSTEM_EVENTS if topic.startswith(OF_OTHERS)} | {
     "config.file-refused",
