@@ -13,13 +13,13 @@ from wardian.errors import Unavailable, WardianError
 from wardian.storage import Database
 from wardian.storage.asks import AskRepository, AskRow
 
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.1
 """How long a question waits for others to be written down with."""
 
 WAITING_MAX = 2_000
 """Of a tenant; who asks more than can be written waits until they are."""
 
-ELSEWHERE_SECONDS = 0.25
+ELSEWHERE_SECONDS = 0.4
 """After so long what another host has answered can be read here, unless its database is slow."""
 
 _log = logging.getLogger("wardian.agents")

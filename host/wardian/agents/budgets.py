@@ -36,10 +36,9 @@ from wardian.storage.rows import now
 
 RENEWED_AT_ONCE = 500
 
-PAUSE_SECONDS = 0.02
-"""How long it waits for others to be charged with, what a question cost, where no other host asks
-from the same budgets. What is to be held does not wait, and comes after all that was to be charged.
-"""
+PAUSE_SECONDS = 0.1
+"""How long it waits for others to be charged with, what a question cost, where no other host pays
+from the same budgets."""
 
 _log = logging.getLogger("wardian.agents")
 
@@ -76,10 +75,10 @@ class Holds:
     def __init__(self, needs: BudgetNeeds) -> None:
         self._needs = needs
         self._held: set[str] = set()
-        pause = PAUSE_SECONDS if needs.is_alone else 0.0
-        self._together: Together[_Change, BudgetExceeded | None] = Together(
-            self._change, pause=pause
-        )
+        self._together: Together[_Change, BudgetExceeded | None] = Together(self._change)
+        self._settlements = self._together
+        if needs.is_alone:
+            self._settlements = Together(self._change, pause=PAUSE_SECONDS)
         self._bounds = Bounds(needs.database, is_alone=needs.is_alone)
         self._purses = KnownPurses(is_alone=needs.is_alone)
 
@@ -94,9 +93,21 @@ class Holds:
         if most_nanos == 0 or not await self._bounds.are_for(tenant, capability):
             return held
         self._held.add(held.id)
-        future = self._together.submit(tenant, held.row)
         try:
-            refused = await asyncio.shield(future)
+            await self._set_aside(held)
+        except BudgetExceeded:
+            if not self._settlements.is_busy(tenant):
+                raise
+            # What has ended is still held, and may leave enough once it is charged.
+            await self._settlements.caught_up(tenant)
+            self._held.add(held.id)
+            await self._set_aside(held)
+        return held
+
+    async def _set_aside(self, held: Held) -> None:
+        future = self._together.submit(held.tenant, held.row)
+        try:
+            await asyncio.shield(future)
         except asyncio.CancelledError:
             # It may have been set aside, or be so in a moment, and nobody will ask for it.
             future.add_done_callback(partial(self._give_back, held))
@@ -104,22 +115,19 @@ class Holds:
         except WardianError:
             self._held.discard(held.id)
             raise
-        if refused is not None:
-            self._held.discard(held.id)
-            raise refused
-        held.nanos = most_nanos
-        return held
+        held.nanos = held.row.nanos
 
     async def settle(self, held: Held, cost_nanos: int) -> None:
         """Charge what a question cost; what cannot be charged now is when its lease ends, whole.
 
         Where other hosts see what is held it is charged when this returns. A host that is alone
-        charges it with what comes next, and before: until then it stays held.
+        charges it a moment later with others, or when there is not enough left for the next
+        question: until then all of it stays held.
         """
         self._held.discard(held.id)
         if held.nanos == 0 and (cost_nanos == 0 or not await self._is_bound_now(held)):
             return
-        change = self._together.submit(held.tenant, held.settled(cost_nanos), may_wait=True)
+        change = self._settlements.submit(held.tenant, held.settled(cost_nanos), may_wait=True)
         change.add_done_callback(_charged)
         if not self._needs.is_alone:
             await asyncio.wait([change])
@@ -131,6 +139,7 @@ class Holds:
         async with flushed(self.tend, seconds=seconds, name="wardian-agent-budgets"):
             yield
         await self._together.idle()
+        await self._settlements.idle()
 
     async def tend(self) -> None:
         """Do so now; what goes wrong can wait, and is logged."""
@@ -155,7 +164,7 @@ class Holds:
         self._held.discard(held.id)
         if future.exception() is None and future.result() is None:
             held.nanos = held.row.nanos
-            self._together.submit(held.tenant, held.settled(0))
+            self._settlements.submit(held.tenant, held.settled(0))
 
     async def _is_bound_now(self, held: Held) -> bool:
         try:
@@ -174,6 +183,7 @@ class Holds:
     async def caught_up(self, tenant: str) -> None:
         """Wait until what this host has charged up to now is written down."""
         await self._together.caught_up(tenant)
+        await self._settlements.caught_up(tenant)
 
     async def _change(
         self, tenant: str, changes: Sequence[_Change]

@@ -46,6 +46,10 @@ class Together(Generic[Item, Done]):
         """Return how many items of a tenant nobody has begun to do."""
         return len(self._waiting.get(tenant, ()))
 
+    def is_busy(self, tenant: str) -> bool:
+        """Tell whether anything of a tenant's is yet to be done."""
+        return tenant in self._running
+
     def submit(self, tenant: str, item: Item, *, may_wait: bool = False) -> asyncio.Future[Done]:
         """Have an item done; whoever stops waiting for it does not keep it from being done."""
         future: asyncio.Future[Done] = asyncio.get_running_loop().create_future()

@@ -200,7 +200,7 @@ async def test_host_that_is_alone_knows_what_is_left_as_the_database_does(
     assert 50 < sum(answers) < 350
 
 
-async def test_host_that_is_alone_charges_what_has_ended_with_what_comes_next(
+async def test_host_that_is_alone_charges_many_that_have_ended_at_once(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [budgets] = await _budgets(sqlite_database)
@@ -219,6 +219,20 @@ async def test_host_that_is_alone_charges_what_has_ended_with_what_comes_next(
 
     assert spent == 21.0
     assert next(begun) <= 30, "that is once for most questions, and not twice"
+
+
+async def test_host_that_is_alone_lets_the_next_question_have_what_the_last_one_left(
+    sqlite_database: Database,
+) -> None:
+    [budgets] = await _budgets(sqlite_database)
+    await budgets.set("default", "*", "day", 1)
+
+    for _ in range(9):
+        await (await budgets.reserve("default", "summarize", ONE)).settle(0)
+    await (await budgets.reserve("default", "summarize", ONE)).settle(ONE // 2)
+
+    with pytest.raises(BudgetExceeded, match=r"0\.5 left"):
+        await budgets.reserve("default", "summarize", ONE)
 
 
 async def test_new_period_begins_with_nothing_spent(database: Database) -> None:
