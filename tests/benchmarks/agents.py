@@ -1,14 +1,20 @@
-"""Rows about agents: how long it takes to choose one among a hundred, by each strategy."""
+"""Rows about agents: how long it takes to choose one among a hundred, and to have one answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import partial
+from pathlib import Path
 from random import Random
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
 
+from agents import ASK, agent, agents_host, asked, question
 from benchmarks.bench import Bench, Measurement
 from benchmarks.figures import Figure, Row, at_most
-from benchmarks.measuring import MICRO, compare
+from benchmarks.measuring import MICRO, compare, seconds_of, take_turns
 from routes import Wanted, candidate, wanted
 from wardian.agents.candidates import Candidate
 from wardian.agents.router import AIStrategyRouter
@@ -26,6 +32,12 @@ ROWS = {
 }
 CEILINGS_ROW = Row("decision among 100 agents, with every ceiling", "µs")
 RULES_ROW = Row(f"decision among 100 agents, after {RULES_MAX} rules", "µs")
+
+QUESTIONS_IN_A_TURN = 25
+ALONE = "the agent's call alone"
+
+ASK_ROW = Row("ask of an agent, p50", "µs", ALONE)
+BUDGET_ROW = Row("ask of an agent within a budget, p50", "µs", ALONE)
 
 
 def deciding(bench: Bench) -> Iterator[Figure]:
@@ -79,4 +91,40 @@ def _rules() -> RuleSet:
     return parse_rules({"rules": rules})
 
 
-MEASUREMENTS = (Measurement((DEFAULT_ROW, *ROWS.values(), CEILINGS_ROW, RULES_ROW), deciding),)
+def asking(bench: Bench) -> Iterator[Figure]:
+    """The same agent asked, asked within a budget, and called as any function, by turns."""
+
+    async def figures() -> list[Figure]:
+        return [figure async for figure in _asking(bench)]
+
+    yield from asyncio.run(figures())
+
+
+async def _asking(bench: Bench) -> AsyncIterator[Figure]:
+    paid = agent("paid", "translate@1.0.0", per_unit=1e-9)
+    with TemporaryDirectory() as folder:
+        async with agents_host(Path(folder), agent("free"), paid) as host:
+            await host.agents.budgets.set("default", "translate", "ever", 1_000_000.0)
+            text = question("x")
+            ways = {
+                ASK_ROW.name: partial(host.agents.ask, "summarize", text),
+                BUDGET_ROW.name: partial(host.agents.ask, "translate", text),
+                ALONE: partial(host.call, "free", ASK, asked("x")),
+            }
+            turns = {name: partial(_p50, way) for name, way in ways.items()}
+            for turn in turns.values():
+                await turn()
+            found = await take_turns(turns, bench.effort.samples(40))
+    alone = median(found[ALONE]) * MICRO
+    for row in (ASK_ROW, BUDGET_ROW):
+        yield Figure(row, median(found[row.name]) * MICRO, {ALONE: alone})
+
+
+async def _p50(way: Callable[[], Coroutine[Any, Any, Any]]) -> float:
+    return median([await seconds_of(way()) for _ in range(QUESTIONS_IN_A_TURN)])
+
+
+MEASUREMENTS = (
+    Measurement((DEFAULT_ROW, *ROWS.values(), CEILINGS_ROW, RULES_ROW), deciding),
+    Measurement((ASK_ROW, BUDGET_ROW), asking),
+)

@@ -195,7 +195,7 @@ class World:
         ends = self.time + latency / 1_000.0
         running = _Running(ends, len(self.steps), agent, outcome, self.time, score)
         heapq.heappush(self._running, running)
-        agent.known.in_flight += 1
+        agent.known.carry(agent.known.in_flight + 1)
         agent.asked += 1
         return ending
 
@@ -203,7 +203,7 @@ class World:
         while self._running and self._running[0].ends <= self.time:
             one = heapq.heappop(self._running)
             agent, outcome = one.agent, one.outcome
-            agent.known.in_flight -= 1
+            agent.known.carry(agent.known.in_flight - 1)
             self.purse.settle(agent.most, outcome.cost_nanos)
             agent.breaker = ended(agent.breaker, self._limits, one.ends, outcome.ending, one.begun)
             self._learn(agent, quality.seen(outcome, one.ends))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 
 import msgspec
 
@@ -87,10 +88,12 @@ class Asking:
         question = _within(question, allowance)
         decision = parts.router.decide(question, await self._candidates(question))
         asked = _Asked(question, decision, at, began)
-        ranked = self._arms(asked)
-        found = await self._found(asked, ranked[0])
+        arms = self._arms(asked)
+        first = next(arms)
+        found = await self._found(asked, first)
         if found is not None:
-            return await self._answered_before(asked, ranked[0], found)
+            return await self._answered_before(asked, first, found)
+        ranked = chain([first], arms)
         pursuit = Pursuit(parts.attempts, question, ranked, allowance, parts.after)
         try:
             answered = await pursuit.run()
@@ -123,17 +126,15 @@ class Asking:
         found = parts.candidates.of(question.tenant, question.capability)
         return await parts.eligibility.of(question, found)
 
-    def _arms(self, asked: _Asked) -> list[Candidate]:
-        """Return the versions that are asked, where two of an agent answer by turns."""
+    def _arms(self, asked: _Asked) -> Iterator[Candidate]:
+        """Go through the versions that are asked, where two of an agent answer by turns."""
         question = asked.question
         arm, ceiling = self._parts.trials.arm, question.criteria.ceilings.cost
-        arms = []
         for each in asked.decision.ranked:
             other = arm(question.tenant, each, question.id)
             # Another version may be dearer, and it was the chosen one that keeps the ceiling.
-            is_too_dear = ceiling is not None and other.cost.of(other.units_max) > nanos(ceiling)
-            arms.append(each if is_too_dear else other)
-        return arms
+            is_too_dear = ceiling is not None and other.most_nanos > nanos(ceiling)
+            yield each if is_too_dear else other
 
     async def _found(self, asked: _Asked, candidate: Candidate) -> Found | None:
         if asked.question.criteria.fresh:

@@ -147,8 +147,7 @@ _ANSWERS = frozenset({Ending.ANSWERED, Ending.REFUSED})
 
 
 def _failed(breaker: Breaker, limits: BreakerLimits, now: float, ending: Ending) -> Breaker:
-    found = _counted(breaker, limits, now, good=0.0, bad=1.0)
-    found = replace(found, failures=breaker.failures + 1)
+    found = _counted(breaker, limits, now, is_good=False)
     if found.state is State.HALF_OPEN:
         return opened(found, limits, now, f"It was tried again, and that {_ENDED[ending]}.")
     reason = _why(found, limits, ending)
@@ -158,7 +157,7 @@ def _failed(breaker: Breaker, limits: BreakerLimits, now: float, ending: Ending)
 def _answered(breaker: Breaker, limits: BreakerLimits, now: float) -> Breaker:
     if breaker.state is State.HALF_OPEN:
         return closed(breaker, now)
-    return replace(_counted(breaker, limits, now, good=1.0, bad=0.0), failures=0)
+    return _counted(breaker, limits, now, is_good=True)
 
 
 def _why(breaker: Breaker, limits: BreakerLimits, ending: Ending) -> str:
@@ -171,16 +170,15 @@ def _why(breaker: Breaker, limits: BreakerLimits, ending: Ending) -> str:
     return ""
 
 
-def _counted(
-    breaker: Breaker, limits: BreakerLimits, now: float, *, good: float, bad: float
-) -> Breaker:
+def _counted(breaker: Breaker, limits: BreakerLimits, now: float, *, is_good: bool) -> Breaker:
     # A clock that was set back must not make evidence grow.
     elapsed = max(0.0, now - breaker.as_of)
     kept = 0.5 ** (elapsed / limits.half_life_seconds)
     return replace(
         breaker,
-        good=breaker.good * kept + good,
-        bad=breaker.bad * kept + bad,
+        failures=0 if is_good else breaker.failures + 1,
+        good=breaker.good * kept + is_good,
+        bad=breaker.bad * kept + (not is_good),
         as_of=max(now, breaker.as_of),
     )
 

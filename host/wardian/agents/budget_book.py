@@ -70,7 +70,10 @@ class AgentBudgets:
             NotFound: no such tenant.
         """
         row = BudgetRow(_checked_capability(capability), _period(period), _checked_limit(limit))
+        await self._needs.asks_written(tenant)
+        await self._holds.caught_up(tenant)
         async with self._journal.change(tenant, actor) as change:
+            self._holds.changing()
             repository = BudgetRepository(change.connection, tenant, part=None)
             there = {(each.capability, each.period): each for each in await repository.all()}
             before = there.get((row.capability, row.period))
@@ -89,6 +92,7 @@ class AgentBudgets:
                     "limit": amount(row.limit_nanos),
                 }
                 await change.note_budget("set", row.capability, detail)
+        self._holds.changed()
         found = await self.get(tenant)
         return next(
             each for each in found if (each.capability, each.period) == (capability, period)
@@ -100,7 +104,9 @@ class AgentBudgets:
         Raises:
             NotFound: there is no such budget.
         """
+        await self._holds.caught_up(tenant)
         async with self._journal.change(tenant, actor) as change:
+            self._holds.changing()
             repository = BudgetRepository(change.connection, tenant, part=None)
             if not await repository.remove(capability[:200], period[:8]):
                 raise NotFound(

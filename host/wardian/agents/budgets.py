@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from wardian.agents.periods import starts_at
+from wardian.agents.bounds import Bounds
+from wardian.agents.known_purses import KnownPurses
 from wardian.agents.ports import Spending
-from wardian.agents.purses import Purses, Settling, is_for
+from wardian.agents.purses import Purses, Settling
 from wardian.agents.together import Together
 from wardian.crypto.identifiers import new_id
 from wardian.errors import BudgetExceeded, WardianError
@@ -34,9 +35,16 @@ from wardian.storage.agent_budgets import (
 from wardian.storage.rows import now
 
 RENEWED_AT_ONCE = 500
-BOUND_MAX = 10_000
+
+PAUSE_SECONDS = 0.1
+"""How long it waits for others to be charged with, what a question cost, where no other host pays
+from the same budgets."""
 
 _log = logging.getLogger("wardian.agents")
+
+
+async def nothing_asked(tenant: str) -> None:
+    """Return at once: no questions are written down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +54,15 @@ class BudgetNeeds:
     Attributes:
         lease: for how long a host may say nothing of what it holds.
         host: this one, among those on the same database.
+        is_alone: whether nobody else sets budgets or pays from them.
+        asks_written: waits until a tenant's questions that have ended are among its rows.
     """
 
     database: Database
     lease: timedelta
     host: str = field(default_factory=new_id)
+    is_alone: bool = False
+    asks_written: Callable[[str], Awaitable[None]] = nothing_asked
     now: Callable[[], datetime] = now
 
 
@@ -64,8 +76,11 @@ class Holds:
         self._needs = needs
         self._held: set[str] = set()
         self._together: Together[_Change, BudgetExceeded | None] = Together(self._change)
-        self._reads: Together[str, bool] = Together(self._read_bound)
-        self._bound: set[tuple[str, str]] = set()
+        self._settlements = self._together
+        if needs.is_alone:
+            self._settlements = Together(self._change, pause=PAUSE_SECONDS)
+        self._bounds = Bounds(needs.database, is_alone=needs.is_alone)
+        self._purses = KnownPurses(is_alone=needs.is_alone)
 
     async def reserve(self, tenant: str, capability: str, most_nanos: int) -> Spending:
         """Set aside the most that a question can cost.
@@ -75,12 +90,24 @@ class Holds:
             WardianError: the database did not answer.
         """
         held = Held(self, tenant, self._hold(capability, most_nanos))
-        if most_nanos == 0 or not await self._is_bound(tenant, capability):
+        if most_nanos == 0 or not await self._bounds.are_for(tenant, capability):
             return held
         self._held.add(held.id)
-        future = self._together.submit(tenant, held.row)
         try:
-            refused = await asyncio.shield(future)
+            await self._set_aside(held)
+        except BudgetExceeded:
+            if not self._settlements.is_busy(tenant):
+                raise
+            # What has ended is still held, and may leave enough once it is charged.
+            await self._settlements.caught_up(tenant)
+            self._held.add(held.id)
+            await self._set_aside(held)
+        return held
+
+    async def _set_aside(self, held: Held) -> None:
+        future = self._together.submit(held.tenant, held.row)
+        try:
+            await asyncio.shield(future)
         except asyncio.CancelledError:
             # It may have been set aside, or be so in a moment, and nobody will ask for it.
             future.add_done_callback(partial(self._give_back, held))
@@ -88,21 +115,22 @@ class Holds:
         except WardianError:
             self._held.discard(held.id)
             raise
-        if refused is not None:
-            self._held.discard(held.id)
-            raise refused
-        held.nanos = most_nanos
-        return held
+        held.nanos = held.row.nanos
 
     async def settle(self, held: Held, cost_nanos: int) -> None:
-        """Charge what a question cost; what cannot be charged now is when its lease ends, whole."""
+        """Charge what a question cost; what cannot be charged now is when its lease ends, whole.
+
+        Where other hosts see what is held it is charged when this returns. A host that is alone
+        charges it a moment later with others, or when there is not enough left for the next
+        question: until then all of it stays held.
+        """
         self._held.discard(held.id)
         if held.nanos == 0 and (cost_nanos == 0 or not await self._is_bound_now(held)):
             return
-        try:
-            await self._together.do(held.tenant, held.settled(cost_nanos))
-        except WardianError as error:
-            _log.warning("What a question cost was not written down: %s", error)
+        change = self._settlements.submit(held.tenant, held.settled(cost_nanos), may_wait=True)
+        change.add_done_callback(_charged)
+        if not self._needs.is_alone:
+            await asyncio.wait([change])
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -111,6 +139,7 @@ class Holds:
         async with flushed(self.tend, seconds=seconds, name="wardian-agent-budgets"):
             yield
         await self._together.idle()
+        await self._settlements.idle()
 
     async def tend(self) -> None:
         """Do so now; what goes wrong can wait, and is logged."""
@@ -135,35 +164,26 @@ class Holds:
         self._held.discard(held.id)
         if future.exception() is None and future.result() is None:
             held.nanos = held.row.nanos
-            self._together.submit(held.tenant, held.settled(0))
+            self._settlements.submit(held.tenant, held.settled(0))
 
     async def _is_bound_now(self, held: Held) -> bool:
         try:
-            return await self._is_bound(held.tenant, held.row.capability)
+            return await self._bounds.are_for(held.tenant, held.row.capability)
         except WardianError:
             return False
 
-    async def _is_bound(self, tenant: str, capability: str) -> bool:
-        """Tell whether a budget is for this, or was when it was asked last.
+    def changing(self) -> None:
+        """Budgets are being set, in a transaction of the caller's."""
+        self._purses.forget()
 
-        That none is, is read every time, though for all who ask at once: what another host has just
-        been told must hold for the next question here.
-        """
-        key = tenant, capability
-        if key not in self._bound and await self._reads.do(tenant, capability):
-            if len(self._bound) >= BOUND_MAX:
-                self._bound.clear()
-            self._bound.add(key)
-        return key in self._bound
+    def changed(self) -> None:
+        """Budgets have been set."""
+        self._bounds.changed()
 
     async def caught_up(self, tenant: str) -> None:
         """Wait until what this host has charged up to now is written down."""
         await self._together.caught_up(tenant)
-
-    async def _read_bound(self, tenant: str, capabilities: Sequence[str]) -> Sequence[bool]:
-        async with self._needs.database.reading() as connection:
-            rows = await BudgetRepository(connection, tenant).all()
-        return [any(is_for(row, each) for row in rows) for each in capabilities]
+        await self._settlements.caught_up(tenant)
 
     async def _change(
         self, tenant: str, changes: Sequence[_Change]
@@ -171,10 +191,11 @@ class Holds:
         """Hold and charge what came at once, in the order in which it came."""
         at = self._needs.now()
         async with self._needs.database.transaction() as connection:
+            known = self._purses.changes
             repository = BudgetRepository(connection, tenant)
-            purses = await read_purses(repository, at)
+            purses = await self._purses.take(repository, tenant, at)
             ended = [each.id for each in changes if isinstance(each, Settling) and each.nanos]
-            there = await repository.holds(ended) if ended else {}
+            there = await repository.release(ended) if ended else set()
             results: list[BudgetExceeded | None] = []
             held: list[HoldRow] = []
             for each in changes:
@@ -186,7 +207,8 @@ class Holds:
                 results.append(refused)
                 if refused is None:
                     held.append(each)
-            await _write(repository, purses, held, list(there))
+            await _write(repository, purses, held)
+        self._purses.put_back(tenant, purses, known)
         return results
 
     async def _renew(self) -> None:
@@ -205,10 +227,18 @@ class Holds:
             async with self._needs.database.transaction() as connection:
                 repository = BudgetRepository(connection, tenant)
                 lost = await repository.abandoned(at)
-                purses = await read_purses(repository, at)
+                self._purses.forget()
+                purses = await self._purses.take(repository, tenant, at)
                 for hold in lost:
                     purses.lose(hold)
-                await _write(repository, purses, [], [hold.id for hold in lost])
+                await repository.release([hold.id for hold in lost])
+                await _write(repository, purses, [])
+
+
+def _charged(change: asyncio.Future[BudgetExceeded | None]) -> None:
+    error = None if change.cancelled() else change.exception()
+    if error is not None:
+        _log.warning("What a question cost was not written down: %s", error)
 
 
 class Held:
@@ -252,22 +282,7 @@ class Held:
         )
 
 
-async def read_purses(repository: BudgetRepository, at: datetime) -> Purses:
-    """Return what is left of a tenant's budgets."""
-    starts = starts_at(at)
-    return Purses(
-        await repository.all(),
-        await repository.spent(starts.values()),
-        await repository.held(starts),
-        at,
-    )
-
-
-async def _write(
-    repository: BudgetRepository, purses: Purses, held: Sequence[HoldRow], gone: Sequence[str]
-) -> None:
-    if gone:
-        await repository.release(gone)
+async def _write(repository: BudgetRepository, purses: Purses, held: Sequence[HoldRow]) -> None:
     charged = purses.charged()
     if charged:
         await repository.charge(charged)

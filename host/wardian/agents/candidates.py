@@ -7,6 +7,12 @@ from enum import StrEnum
 
 from wardian.agents.money import CostModel
 
+BENEFIT = 2.0
+"""Good answers that everybody is taken to have given beside those that were seen. One that was
+never asked is so taken for as good as one that answers and is judged by nobody (see `PRESUMED` in
+`wardian.agents.quality`), and will be asked some time; after a dozen judgements it is lost in them.
+"""
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Candidate:
@@ -24,12 +30,17 @@ class Candidate:
         latency_ms: the mean time to an answer, decayed; of one that was never asked the prior.
         quality: how good its answers are, 0 to 1: scores and outcomes, decayed.
         alpha, beta: the evidence behind ``quality`` as a Beta distribution: good and bad outcomes,
-            decayed, each with the prior of 1.
+            decayed, each with the prior of 1; `judge` sets them.
         asked: how many outcomes have been seen, decayed not.
-        in_flight: questions that it answers now, on all hosts as far as this one knows.
+        in_flight: questions that it answers now, on all hosts as far as this one knows; `carry`
+            sets it.
         is_available: whether its circuit breaker lets questions through, and its operator does.
         unavailable: why not, for people; empty if it is.
         is_trial: whether this is the other version of a trial, which `Trials` alone chooses.
+        load: how much of what it takes on at once it has, 0 to 1 and above; ``free`` is the rest.
+        worth: its quality, with the benefit of the doubt.
+        most_nanos: what a question can cost at most, by ``cost`` and ``units_max``; `price` sets
+            all three.
     """
 
     agent: str
@@ -54,10 +65,34 @@ class Candidate:
     unavailable: str = ""
     is_trial: bool = False
 
-    @property
-    def load(self) -> float:
-        """How much of what it takes on at once it has, 0 to 1 and above."""
-        return self.in_flight / self.concurrent_max
+    # What follows from others is there before it is asked for, because decisions look at hundreds
+    # of candidates, of which next to none has changed since the last one.
+    load: float = field(init=False)
+    free: float = field(init=False)
+    worth: float = field(init=False)
+    most_nanos: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.carry(self.in_flight)
+        self.judge(self.alpha, self.beta)
+        self.price(self.cost, self.units_max)
+
+    def carry(self, in_flight: int) -> None:
+        """Have it answer so many questions now."""
+        self.in_flight = in_flight
+        self.load = in_flight / self.concurrent_max
+        self.free = 1.0 - self.load
+
+    def judge(self, alpha: float, beta: float) -> None:
+        """Have its quality be known by this evidence."""
+        self.alpha, self.beta = alpha, beta
+        good = alpha + BENEFIT
+        self.worth = good / (good + beta)
+
+    def price(self, cost: CostModel, units_max: int) -> None:
+        """Have it cost this, and use no more units than so many."""
+        self.cost, self.units_max = cost, units_max
+        self.most_nanos = cost.of(units_max)
 
 
 class Ending(StrEnum):

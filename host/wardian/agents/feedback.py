@@ -9,6 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
 
+from wardian.agents.ask_rows import AskRows
 from wardian.agents.decay import HalfLives, share_left
 from wardian.agents.ports import Candidates
 from wardian.agents.views import FeedbackView
@@ -68,11 +69,13 @@ class FeedbackParts:
     """What feedback is taken with.
 
     Attributes:
+        rows: writes down what is judged.
         kept: so many are kept of a tenant, the newest.
         lives: how fast what was said is forgotten.
     """
 
     database: Database
+    rows: AskRows
     candidates: Candidates
     trials: Scored
     metrics: Judged
@@ -125,6 +128,21 @@ class AgentFeedback:
             InvalidArguments: nothing is said, or no score, no label, too long a comment.
         """
         opinion = _checked(Opinion(score=score, label=label, comment=comment))
+        await self._parts.rows.caught_up(tenant)
+        try:
+            return await self._give(tenant, ask_id, opinion, by)
+        except NotFound:
+            if not await self._parts.rows.elsewhere():
+                raise
+        return await self._give(tenant, ask_id, opinion, by)
+
+    async def of(self, tenant: str, asks: Sequence[str]) -> list[FeedbackView]:
+        """Return what was said of the answers to these questions, the oldest first."""
+        async with self._parts.database.reading() as connection:
+            rows = await FeedbackRepository(connection, tenant).of_asks(list(asks))
+        return [_view(row) for row in rows]
+
+    async def _give(self, tenant: str, ask_id: str, opinion: Opinion, by: str) -> FeedbackView:
         async with self._parts.database.transaction() as connection:
             repository = FeedbackRepository(connection, tenant)
             answered = await _answered(repository, ask_id)
@@ -141,12 +159,6 @@ class AgentFeedback:
         self._parts.metrics.judged(tenant, answered.agent)
         await self._learn(tenant, answered, row, former)
         return _view(row)
-
-    async def of(self, tenant: str, asks: Sequence[str]) -> list[FeedbackView]:
-        """Return what was said of the answers to these questions, the oldest first."""
-        async with self._parts.database.reading() as connection:
-            rows = await FeedbackRepository(connection, tenant).of_asks(list(asks))
-        return [_view(row) for row in rows]
 
     def _row(self, answered: AnsweredRow, opinion: Opinion, by: str) -> FeedbackRow:
         return FeedbackRow(

@@ -6,6 +6,7 @@ why the others are not. A test holds the two together.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from wardian.errors import InvalidArguments
 from wardian.plugins.versions import VersionRange, in_order, parse_range
 
 NARROWED_MAX = 64
+
+NO_CEILINGS = Ceilings()
 
 _Names = tuple[str, ...]
 
@@ -52,8 +55,6 @@ class Field:
         self.members = tuple(members)
         self.turns = Turns()
         self._shortest = min((each.input_bytes_max for each in members), default=0)
-        self._most = {each: each.cost.of(each.units_max) for each in members}
-        self._dearest = max(self._most.values(), default=0)
         self._narrowed: dict[tuple[str, _Names, _Names, _Names], tuple[Candidate, ...]] = {}
 
     def eligible(self, request: Request) -> Sequence[Candidate]:
@@ -63,19 +64,14 @@ class Field:
             InvalidArguments: the version that the request wants is no range.
         """
         criteria, size = request.criteria, request.input_bytes
-        found: Sequence[Candidate] = [
-            each
-            for each in self._wanted(criteria)
-            if each.is_available and each.in_flight < each.concurrent_max
-        ]
+        wanted, ceilings = self._wanted(criteria), criteria.ceilings
+        if ceilings == NO_CEILINGS:
+            found = [each for each in wanted if each.is_available and each.free > 0.0]
+        else:
+            found = _within(ceilings, wanted)
         if size > self._shortest:
             found = [each for each in found if size <= each.input_bytes_max]
-        ceilings = criteria.ceilings
-        most = None if ceilings.cost is None else nanos(ceilings.cost)
-        if most is not None and most < self._dearest:
-            costs = self._most
-            found = [each for each in found if costs[each] <= most]
-        return _within(ceilings, found)
+        return found
 
     def _wanted(self, criteria: Criteria) -> tuple[Candidate, ...]:
         """Return those that the request is about."""
@@ -154,7 +150,7 @@ def _why_unable(candidate: Candidate, request: Request) -> str:
 
 
 def _why_too_much(candidate: Candidate, ceilings: Ceilings) -> str:
-    most = candidate.cost.of(candidate.units_max)
+    most = candidate.most_nanos
     if ceilings.cost is not None and most > nanos(ceilings.cost):
         return f"It may cost up to {amount(most):g}, and the ceiling is {ceilings.cost:g}."
     if ceilings.latency_ms is not None and candidate.latency_ms > ceilings.latency_ms:
@@ -181,18 +177,23 @@ def _why_too_little(candidate: Candidate, ceilings: Ceilings) -> str:
     return ""
 
 
-def _within(ceilings: Ceilings, found: Sequence[Candidate]) -> Sequence[Candidate]:
-    """Return those that pass no other ceiling than that of cost."""
-    if ceilings.latency_ms is not None:
-        latency = ceilings.latency_ms
-        found = [each for each in found if not each.latency_ms > latency]
-    if ceilings.load is not None:
-        load = ceilings.load
-        found = [each for each in found if not each.in_flight / each.concurrent_max > load]
-    if ceilings.quality_min is not None:
-        quality = ceilings.quality_min
-        found = [each for each in found if not each.quality < quality]
-    if ceilings.priority_min is not None:
-        priority = ceilings.priority_min
-        found = [each for each in found if not each.priority < priority]
-    return found
+def _within(ceilings: Ceilings, members: Sequence[Candidate]) -> list[Candidate]:
+    """Return those that can be asked and pass no ceiling, in one go for all of these."""
+    cost = math.inf if ceilings.cost is None else nanos(ceilings.cost)
+    latency = math.inf if ceilings.latency_ms is None else ceilings.latency_ms
+    load = math.inf if ceilings.load is None else ceilings.load
+    quality = ceilings.quality_min or 0.0
+    priority = ceilings.priority_min or 0
+    return [
+        each
+        for each in members
+        if each.is_available
+        and each.free > 0.0
+        and not (
+            each.most_nanos > cost
+            or each.latency_ms > latency
+            or each.load > load
+            or each.quality < quality
+            or each.priority < priority
+        )
+    ]

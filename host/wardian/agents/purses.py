@@ -53,7 +53,11 @@ class Purse:
 
 
 class Purses:
-    """All of a tenant's, and what is to be written of them."""
+    """All of a tenant's, and what is to be written of them.
+
+    Attributes:
+        starts: of the periods that are now.
+    """
 
     def __init__(
         self,
@@ -62,7 +66,7 @@ class Purses:
         held: Mapping[tuple[str, str], int],
         at: datetime,
     ) -> None:
-        starts = starts_at(at)
+        self.starts = starts = starts_at(at)
         known = {(row.capability, row.period, row.start): row.nanos for row in spent}
         self.charges: dict[Place, int] = {}
         self._purses = [
@@ -116,6 +120,16 @@ class Purses:
             ),
             is_held=True,
         )
+
+    @property
+    def has_repaid(self) -> bool:
+        """Whether something is given back: then less is left in rows than here, where that is more
+        than was spent."""
+        return any(nanos < 0 for nanos in self.charges.values())
+
+    def written(self) -> None:
+        """Have nothing more to be written."""
+        self.charges.clear()
 
     def charged(self) -> Sequence[SpentRow]:
         """Return what was spent more, or less, by budget and period."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from wardian.agents.allowances import Allowance
@@ -73,7 +73,7 @@ class Pursuit:
         self,
         attempts: Attempts,
         question: Question,
-        ranked: Sequence[Candidate],
+        ranked: Iterable[Candidate],
         allowance: Allowance,
         after: HedgeAfter = hedge_after,
     ) -> None:

@@ -136,7 +136,7 @@ def estimated(evidence: Evidence) -> Estimate:
 def tell(candidate: Candidate, evidence: Evidence) -> None:
     """Have a candidate be known by evidence, as of its moment."""
     found = estimated(evidence)
-    candidate.alpha, candidate.beta = found.alpha, found.beta
+    candidate.judge(found.alpha, found.beta)
     candidate.quality = found.quality
     candidate.latency_ms = found.latency_ms
     candidate.asked = evidence.asked

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from wardian.agents.ask_rows import AskRows
 from wardian.agents.money import amount
 from wardian.agents.periods import starts_at
-from wardian.agents.together import Together
 from wardian.agents.views import AskView, AttemptView, FeedbackView
 from wardian.errors import InvalidArguments, NotFound, WardianError
 from wardian.runtime.flushing import flushed
@@ -56,11 +56,13 @@ class RecordNeeds:
     """What questions are written down with.
 
     Attributes:
+        rows: writes them.
         kept: so many of a tenant.
         age: for so long.
     """
 
     database: Database
+    rows: AskRows
     tenants: Tenants
     kept: int
     age: timedelta
@@ -73,15 +75,11 @@ class AskRecords:
 
     def __init__(self, needs: RecordNeeds) -> None:
         self._needs = needs
-        self._together: Together[AskRow, None] = Together(self._write)
         self._later: set[asyncio.Future[None]] = set()
 
     async def add(self, tenant: str, row: AskRow) -> None:
         """Write a question down; one that cannot be is logged, and its asker has the answer."""
-        try:
-            await self._together.do(tenant, row)
-        except WardianError as error:
-            _log.warning("The question %s was not written down: %s", row.id, error)
+        await self._needs.rows.add(tenant, row)
 
     async def find(self, tenant: str, ask_id: str) -> AskView:
         """Return one question.
@@ -89,8 +87,9 @@ class AskRecords:
         Raises:
             NotFound: the tenant has not asked it, or it is not kept any more.
         """
-        async with self._needs.database.reading() as connection:
-            row = await AskRepository(connection, tenant).find(ask_id)
+        row = await self._find(tenant, ask_id)
+        if row is None and await self._needs.rows.elsewhere():
+            row = await self._find(tenant, ask_id)
         if row is None:
             raise NotFound(f"There is no question {ask_id[:80]!r}, or it is not kept any more.")
         return (await self._views(tenant, [row]))[0]
@@ -113,6 +112,7 @@ class AskRecords:
         if not 1 <= limit <= PAGE_MAX:
             raise InvalidArguments(f"A page has 1 to {PAGE_MAX} questions.", path="limit")
         start = None if before is None else _read_cursor(before)
+        await self._needs.rows.caught_up(tenant)
         async with self._needs.database.reading() as connection:
             rows = await AskRepository(connection, tenant).page(
                 limit=limit + 1,
@@ -136,15 +136,17 @@ class AskRecords:
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Remove old questions now and then while this is open; at the end have all written."""
+        await self._needs.rows.recover()
         async with flushed(self.prune, seconds=PRUNES_SECONDS, name="wardian-asks"):
             yield
         await self.idle()
+        await self._needs.rows.close()
 
     async def idle(self) -> None:
         """Wait until all is done that was to be done later, and written."""
         while self._later:
             await asyncio.wait(list(self._later))
-        await self._together.idle()
+        await self._needs.rows.idle()
 
     async def prune(self) -> None:
         """Remove what is old, or too many; what goes wrong can wait, and is logged."""
@@ -167,10 +169,10 @@ class AskRecords:
             for period, age in _PERIODS_KEPT.items():
                 await budgets.forget_old(period, starts_at(at)["hour"] - age)
 
-    async def _write(self, tenant: str, rows: Sequence[AskRow]) -> Sequence[None]:
-        async with self._needs.database.transaction() as connection:
-            await AskRepository(connection, tenant).add(rows)
-        return [None] * len(rows)
+    async def _find(self, tenant: str, ask_id: str) -> AskRow | None:
+        await self._needs.rows.caught_up(tenant)
+        async with self._needs.database.reading() as connection:
+            return await AskRepository(connection, tenant).find(ask_id)
 
     async def _views(self, tenant: str, rows: Sequence[AskRow]) -> list[AskView]:
         feedback = await self._needs.feedback(tenant, [row.id for row in rows]) if rows else []

@@ -130,7 +130,7 @@ class AgentRegistry:
         """Have a candidate that is in no list, the other version of a trial, be known by what was
         seen of it."""
         tell(candidate, self._measures.of(tenant, _version(candidate)))
-        candidate.in_flight = self._loads.of((tenant, candidate.plugin_id))
+        candidate.carry(self._loads.of((tenant, candidate.plugin_id)))
 
     def close(self, tenant: str, plugin_id: str, why: str) -> None:
         """Have no question put to an agent, and say why, for people; with an empty reason they are
@@ -261,9 +261,9 @@ class AgentRegistry:
     def _show_load(self, tenant: str, plugin_id: str, beside: Candidate | None = None) -> None:
         load = self._loads.of((tenant, plugin_id))
         for candidate in self._roster(tenant).of(plugin_id):
-            candidate.in_flight = load
+            candidate.carry(load)
         if beside is not None:
-            beside.in_flight = load
+            beside.carry(load)
 
     def _show_availability(self, tenant: str, plugin_id: str) -> None:
         agent = self._roster(tenant).agents.get(plugin_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from random import Random
 
 from wardian.agents.candidates import Candidate
@@ -20,8 +19,6 @@ FIELDS_MAX = 1_024
 set of agents that a key may ask."""
 
 SHOWN_MAX = 5
-
-_score = itemgetter(0)
 
 
 class AIStrategyRouter:
@@ -113,16 +110,15 @@ class AIStrategyRouter:
 
 def _decided(
     strategy: Strategy, rule: str | None, field: Field, request: Request
-) -> tuple[Decision | None, list[float]]:
-    """Return the decision with the scores in its order; no decision if nobody can be asked."""
+) -> tuple[Decision | None, Sequence[float]]:
+    """Return the decision, and the scores in the field's order; none if nobody can be asked."""
     eligible = field.eligible(request)
     if not eligible:
-        return None, []
+        return None, ()
     scores = strategy.scores(request, eligible, field.turns)
     # Sorting is stable also in reverse, so equal ones stay in the order of priority and name.
-    order = sorted(zip(scores, eligible, strict=True), key=_score, reverse=True)
-    ranked = tuple([each for _, each in order])
-    return Decision(ranked, strategy.name, rule), [score for score, _ in order]
+    places = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
+    return Decision(tuple(map(eligible.__getitem__, places)), strategy.name, rule), scores
 
 
 def _judged(
@@ -132,14 +128,14 @@ def _judged(
     request: Request,
     field: Field,
 ) -> list[Judged]:
-    ranked, best = decision.ranked, decision.chosen
-    found: list[Judged] = []
     # In the field's order, because a draw belongs to a candidate's place in it.
     eligible = field.eligible(request)
     parts = dict(zip(eligible, strategy.parts(request, eligible, field.turns), strict=True))
-    for each, score in zip(ranked, scores, strict=True):
-        lost = "" if each is best else _why_lost(each, score, best, scores[0])
-        found.append(Judged(each, score, dict(parts[each]), lost))
+    of, best = dict(zip(eligible, scores, strict=True)), decision.chosen
+    found: list[Judged] = []
+    for each in decision.ranked:
+        lost = "" if each is best else _why_lost(each, of[each], best, of[best])
+        found.append(Judged(each, of[each], dict(parts[each]), lost))
     return found
 
 

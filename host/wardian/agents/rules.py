@@ -8,7 +8,7 @@ first rule counts whose conditions all hold, and the default if there is none. S
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
@@ -25,6 +25,11 @@ from wardian.policy.wildcards import WILDCARD, matches
 RULES_MAX = 32
 WILDCARDS_MAX = 8
 DAY_MINUTES = 24 * 60
+
+ASKERS_MAX = 1_024
+"""Of how many it is remembered which rules may be for them; anew when there are more."""
+
+ASKER_CHARACTERS_MAX = 600
 
 Patterns = Word | Annotated[tuple[Word, ...], msgspec.Meta(min_length=1, max_length=16)]
 _TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
@@ -87,6 +92,9 @@ class _RulesShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 Moment = Callable[[], datetime]
 Check = Callable[[Request, Moment], bool]
 
+_Asker = tuple[str, str, str]
+"""A tenant, a capability and a subject."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -94,16 +102,27 @@ class Rule:
 
     Attributes:
         when: as the operator wrote it.
-        checks: the same as functions; those that cost least come first.
+        patterns: of the tenant, the capability and the subject, of which one each must fit; none
+            where any does.
+        checks: all else as functions; those that cost least come first.
     """
 
     name: str
     strategy: str
     when: Conditions
+    patterns: tuple[tuple[str, ...], ...]
     checks: tuple[Check, ...]
 
+    def fits(self, request: Request) -> bool:
+        """Tell whether a request meets those conditions that are patterns."""
+        texts = request.tenant, request.capability, request.subject
+        for patterns, text in zip(self.patterns, texts, strict=True):
+            if patterns and not _fits(patterns, text):
+                return False
+        return True
+
     def holds(self, request: Request, now: Moment) -> bool:
-        """Tell whether a request meets all conditions."""
+        """Tell whether a request that fits meets all other conditions."""
         for check in self.checks:  # noqa: SIM110 -- a generator takes twice the time
             if not check(request, now):
                 return False
@@ -116,13 +135,28 @@ class RuleSet:
 
     rules: tuple[Rule, ...] = ()
     default: str = DEFAULT
+    _in_question: dict[_Asker, tuple[Rule, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def choose(self, request: Request, now: Moment) -> tuple[str, str | None]:
         """Return the name of the strategy for a request, and that of the rule that says so."""
-        for rule in self.rules:
+        for rule in self.rules and self._for(request):
             if rule.holds(request, now):
                 return rule.strategy, rule.name
         return self.default, None
+
+    def _for(self, request: Request) -> tuple[Rule, ...]:
+        """Return the rules whose patterns fit; found out once for each who asks for something."""
+        asker = request.tenant, request.capability, request.subject
+        found = self._in_question.get(asker)
+        if found is None:
+            found = tuple([rule for rule in self.rules if rule.fits(request)])
+            if sum(map(len, asker)) <= ASKER_CHARACTERS_MAX:
+                if len(self._in_question) >= ASKERS_MAX:
+                    self._in_question.clear()
+                self._in_question[asker] = found
+        return found
 
 
 def utc_now() -> datetime:
@@ -151,7 +185,17 @@ def parse_rules(value: Any) -> RuleSet:
         _check_strategy(rule.strategy, f"{path}.strategy")
         _check_conditions(rule.when, f"{path}.when")
     rules = tuple(
-        Rule(rule.name, rule.strategy, rule.when, _checks(rule.name, rule.when))
+        Rule(
+            rule.name,
+            rule.strategy,
+            rule.when,
+            (
+                _patterns(rule.when.tenant),
+                _patterns(rule.when.capability),
+                _patterns(rule.when.subject),
+            ),
+            _checks(rule.name, rule.when),
+        )
         for rule in shape.rules
     )
     return RuleSet(rules, shape.default)
@@ -185,9 +229,6 @@ def _checks(name: str, when: Conditions) -> tuple[Check, ...]:
         (when.input_bytes is not None, partial(_is_long, when.input_bytes or Sizes())),
         (bool(when.ceilings), partial(_has_ceilings, when.ceilings)),
         (bool(when.tags), partial(_wants, frozenset(when.tags))),
-        (when.tenant is not None, partial(_tenant_fits, _patterns(when.tenant))),
-        (when.capability is not None, partial(_capability_fits, _patterns(when.capability))),
-        (when.subject is not None, partial(_subject_fits, _patterns(when.subject))),
         (when.hours is not None, partial(_is_within, *_minutes(when.hours))),
         (when.share is not None, _share(name, when)),
     ]
@@ -221,18 +262,6 @@ def _has_ceilings(names: Sequence[str], request: Request, now: Moment) -> bool:
 
 def _wants(tags: frozenset[str], request: Request, now: Moment) -> bool:
     return tags.issubset(request.criteria.tags)
-
-
-def _tenant_fits(patterns: Sequence[str], request: Request, now: Moment) -> bool:
-    return _fits(patterns, request.tenant)
-
-
-def _capability_fits(patterns: Sequence[str], request: Request, now: Moment) -> bool:
-    return _fits(patterns, request.capability)
-
-
-def _subject_fits(patterns: Sequence[str], request: Request, now: Moment) -> bool:
-    return _fits(patterns, request.subject)
 
 
 def _minutes(hours: Hours | None) -> tuple[int, int]:

@@ -138,13 +138,16 @@ def candidate_beside(
     """
     found = copy(chosen)
     found.version, found.capability_version = other.version, capability_version
-    found.is_trial, found.in_flight, found.asked = True, 0, 0
+    found.is_trial, found.asked = True, 0
+    found.carry(0)
     agent = other.manifest.agent or Agent()
     declared = Agent() if present is None else present.manifest.agent or Agent()
-    if chosen.cost == cost_of(declared):
-        found.cost = cost_of(agent)
-    if chosen.units_max == declared.limits.units:
-        found.units_max = agent.limits.units
+    is_priced = chosen.cost != cost_of(declared)
+    is_bounded = chosen.units_max != declared.limits.units
+    found.price(
+        chosen.cost if is_priced else cost_of(agent),
+        chosen.units_max if is_bounded else agent.limits.units,
+    )
     return found
 
 

@@ -6,12 +6,14 @@ from datetime import timedelta
 
 from wardian.agents.agents import Agents, AgentsParts
 from wardian.agents.allowances import Allowances
+from wardian.agents.ask_rows import AskRows
 from wardian.agents.asking import Asking, AskingParts
 from wardian.agents.attempts import AttemptParts, Attempts
 from wardian.agents.budget_book import AgentBudgets
 from wardian.agents.budgets import BudgetNeeds
 from wardian.agents.eligibility import Eligibility
 from wardian.agents.from_plugins import PluginQuestions
+from wardian.agents.jottings import Jottings
 from wardian.agents.kept import KeptAnswers
 from wardian.agents.records import AskRecords, RecordNeeds
 from wardian.agents.router import AIStrategyRouter
@@ -20,16 +22,29 @@ from wardian.bootstrap.agents_health import make_health
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
 
+JOTTINGS = "asks"
+"""The folder of questions that are not yet rows."""
+
 
 def make_agents(settings: Settings, parts: HostParts) -> Agents:
     lease = timedelta(seconds=settings.event_lease_seconds)
-    budgets = AgentBudgets(parts.journal, BudgetNeeds(database=parts.database, lease=lease))
+    ask_rows = AskRows(parts.database, Jottings(settings.data_dir / JOTTINGS))
+    budgets = AgentBudgets(
+        parts.journal,
+        BudgetNeeds(
+            database=parts.database,
+            lease=lease,
+            is_alone=settings.database_url is None,  # in the folder that this host has claimed
+            asks_written=ask_rows.caught_up,
+        ),
+    )
     rules, allowances = make_rule_book(parts), Allowances()
-    wellness = make_health(settings, parts, rules)
+    wellness = make_health(settings, parts, rules, ask_rows)
     registry, trials = wellness.registry, wellness.trials
     records = AskRecords(
         RecordNeeds(
             database=parts.database,
+            rows=ask_rows,
             tenants=parts.tenants,
             kept=settings.asks_kept,
             age=timedelta(days=settings.ask_days_kept),

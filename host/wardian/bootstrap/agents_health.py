@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wardian.agents.allowances import Allowances
+from wardian.agents.ask_rows import AskRows
 from wardian.agents.attempts import Attempts
 from wardian.agents.breaker import BreakerLimits
 from wardian.agents.breaker_rows import BreakerRowsParts
@@ -50,7 +51,9 @@ class Wellness:
         )
 
 
-def make_health(settings: Settings, parts: HostParts, rules: RuleBook) -> Wellness:
+def make_health(
+    settings: Settings, parts: HostParts, rules: RuleBook, ask_rows: AskRows
+) -> Wellness:
     async def health_of_all(tenant: str) -> Mapping[str, HealthView]:
         return await breakers.all(tenant)
 
@@ -95,6 +98,7 @@ def make_health(settings: Settings, parts: HostParts, rules: RuleBook) -> Wellne
     feedback = AgentFeedback(
         FeedbackParts(
             database=parts.database,
+            rows=ask_rows,
             candidates=registry,
             trials=trials,
             metrics=parts.telemetry.agents,

@@ -98,11 +98,8 @@ _HELD = (
     .where(mine(agent_holds))
     .group_by(_H.capability)
 )
-_HOLDS = select(*(_H[name] for name in HoldRow.__dataclass_fields__)).where(
-    mine(agent_holds, _H.id.in_(_IDS))
-)
 _HOLD = insert(agent_holds)
-_RELEASE = delete(agent_holds).where(mine(agent_holds, _H.id.in_(_IDS)))
+_RELEASE = delete(agent_holds).where(mine(agent_holds, _H.id.in_(_IDS))).returning(_H.id)
 _RENEW = (
     update(agent_holds)
     .where(
@@ -184,18 +181,13 @@ class BudgetRepository:
 
     async def hold(self, rows: Sequence[HoldRow]) -> None:
         """Set aside."""
-        values = [asdict(row) | {"tenant": self._tenant} for row in rows]
+        values = [{**asdict(row), "tenant": self._tenant} for row in rows]
         await self._connection.execute(_HOLD, values)
 
-    async def holds(self, ids: Collection[str]) -> dict[str, HoldRow]:
-        """Return which of these holds there still are."""
+    async def release(self, ids: Collection[str]) -> set[str]:
+        """Hold these no longer; return which of them were held."""
         given = {"in_tenant": self._tenant, "ids": list(ids)}
-        found = await self._connection.execute(_HOLDS, given)
-        return {row["id"]: HoldRow(**row) for row in found.mappings()}
-
-    async def release(self, ids: Collection[str]) -> None:
-        """Hold these no longer."""
-        await self._connection.execute(_RELEASE, {"in_tenant": self._tenant, "ids": list(ids)})
+        return set((await self._connection.execute(_RELEASE, given)).scalars())
 
     async def charge(self, rows: Sequence[SpentRow]) -> None:
         """Add to what was spent, or take away from it, which leaves nothing at the least."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -52,7 +52,9 @@ class AskRow:
 
 
 _ROW = tuple(_A[name] for name in AskRow.__dataclass_fields__)
+_GIVEN = tuple(name for name in AskRow.__dataclass_fields__ if name != "position")
 _ADD = insert(asks)
+_KNOWN = select(_A.id).where(mine(asks, _A.id.in_(bindparam("ids", expanding=True))))
 _FIND = select(*_ROW).where(mine(asks, _A.id == OF_ID))
 _SPENT = select(func.coalesce(func.sum(_A.cost_nanos), 0)).where(
     mine(
@@ -74,6 +76,11 @@ class AskRepository:
         """Write down questions that have ended."""
         values = [_values(row) | {"tenant": self._tenant} for row in rows]
         await self._connection.execute(_ADD, values)
+
+    async def known(self, ids: Collection[str]) -> set[str]:
+        """Return which of these questions are written down."""
+        given = {"in_tenant": self._tenant, "ids": list(ids)}
+        return set((await self._connection.execute(_KNOWN, given)).scalars())
 
     async def find(self, ask_id: str) -> AskRow | None:
         """Return one question."""
@@ -136,6 +143,5 @@ class AskRepository:
 
 
 def _values(row: AskRow) -> dict[str, Any]:
-    values = asdict(row)
-    del values["position"]
-    return values
+    # Not `asdict`, which copies what attempts are made of and takes as long as the statement.
+    return {name: getattr(row, name) for name in _GIVEN}

@@ -37,8 +37,11 @@ async def two_versions(host: Host, **other: Any) -> None:
     await host.upgrade(agent("lead", units=2, per_unit=1.0, version="2.0.0"))
 
 
-async def ask(host: Host, times: int) -> list[Any]:
-    return [await host.agents.ask("summarize", question("", place)) for place in range(times)]
+async def ask(host: Host, times: int, **criteria: Any) -> list[Any]:
+    return [
+        await host.agents.ask("summarize", question("", place), criteria=criteria)
+        for place in range(times)
+    ]
 
 
 def parts(host: Host) -> HostParts:
@@ -106,12 +109,15 @@ async def test_a_version_that_does_not_answer_ends_its_trial_and_harms_nobody(ho
     await host.agents.trials.start("default", "lead", "1.0.0", share=0.9)
     await host.install(agent("second", priority=10), grants="all")
 
-    await ask(host, 20)  # the second answers where the version that is tried does not
+    # The second answers where the version that is tried does not.
+    await ask(host, 20, weights={"priority": 1_000})
     view = await ended(host)
 
     assert "5 questions in a row" in view.why_ended
     assert (await host.agents.health.find("default", "lead")).state == "closed"
-    assert {(each.agent, each.version) for each in await ask(host, 10)} == {("lead", "2.0.0")}
+    assert {
+        (each.agent, each.version) for each in await ask(host, 10, weights={"priority": 1_000})
+    } == {("lead", "2.0.0")}
 
 
 async def test_an_upgrade_ends_a_trial(host: Host) -> None:

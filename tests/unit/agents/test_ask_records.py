@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from schedules import Clock
+from wardian.agents.ask_rows import AskRows
 from wardian.agents.records import AskRecords, RecordNeeds
 from wardian.agents.views import AttemptView
 from wardian.errors import NotFound
@@ -27,7 +28,9 @@ async def _records(database: Database, clock: Clock, **needs: Any) -> AskRecords
         await bootstrap(journal, tenant=tenant)
     tenants = Tenants(database, journal, default_tenant="default")
     wanted = {"kept": 1_000, "age": timedelta(days=30)} | needs
-    return AskRecords(RecordNeeds(database=database, tenants=tenants, now=clock, **wanted))
+    return AskRecords(
+        RecordNeeds(database=database, rows=AskRows(database), tenants=tenants, now=clock, **wanted)
+    )
 
 
 def _row(clock: Clock, name: str, **more: Any) -> AskRow:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
@@ -13,11 +15,12 @@ from schedules import Clock
 from wardian.agents.budget_book import AgentBudgets
 from wardian.agents.budgets import BudgetNeeds
 from wardian.agents.money import NANOS, amount
+from wardian.agents.ports import Spending
 from wardian.agents.views import BudgetView
 from wardian.errors import BudgetExceeded, InvalidArguments, NotFound
 from wardian.events import Events
 from wardian.runtime.journal import Journal
-from wardian.storage import Database
+from wardian.storage import Connection, Database
 from wardian.tenants import bootstrap
 
 pytestmark = pytest.mark.anyio
@@ -29,12 +32,13 @@ ONE = NANOS
 async def _budgets(
     database: Database, clock: Clock | None = None, *, hosts: int = 1
 ) -> Sequence[AgentBudgets]:
-    """The budgets of a tenant, as so many hosts see them."""
+    """The budgets of a tenant, as so many hosts see them; one is alone."""
     journal = Journal(database, Events(database))
     await bootstrap(journal, tenant="default")
     now = {} if clock is None else {"now": clock}
+    alone = {"is_alone": hosts == 1}
     return [
-        AgentBudgets(journal, BudgetNeeds(database=database, lease=LEASE, **now))
+        AgentBudgets(journal, BudgetNeeds(database=database, lease=LEASE, **alone, **now))
         for _ in range(hosts)
     ]
 
@@ -167,6 +171,68 @@ async def test_host_that_was_away_for_long_corrects_what_was_charged_for_it(
 
     budget = await _only(alive)
     assert (budget.spent, budget.held) == (1.0, 0.0)
+
+
+async def test_host_that_is_alone_knows_what_is_left_as_the_database_does(
+    sqlite_database: Database,
+) -> None:
+    clock, chosen = Clock(), random.Random(3)
+    [budgets] = await _budgets(sqlite_database, clock)
+    under_way: list[Spending] = []
+    answers: list[bool] = []
+    for number in range(400):
+        if number % 40 == 0:
+            await budgets.set("default", "*", "hour", chosen.choice([3, 5, 8]))
+        if number % 25 == 0:
+            clock.goes_on(minutes=17)
+        if number % 90 == 0:
+            clock.goes_on(seconds=40)
+            await budgets.tend()  # what was held until now is taken for lost, and corrected later
+        if under_way and chosen.random() < 0.5:
+            ended = under_way.pop(chosen.randrange(len(under_way)))
+            await ended.settle(chosen.randrange(2 * ONE))
+        budget, wanted = await _only(budgets), chosen.randrange(1, 2 * ONE)
+        is_left = budget.limit - budget.spent - budget.held >= amount(wanted)
+        with nullcontext() if is_left else pytest.raises(BudgetExceeded):
+            under_way.append(await budgets.reserve("default", "summarize", wanted))
+        answers.append(is_left)
+
+    assert 50 < sum(answers) < 350
+
+
+async def test_host_that_is_alone_charges_many_that_have_ended_at_once(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [budgets] = await _budgets(sqlite_database)
+    await budgets.set("default", "*", "day", 100)
+    await (await budgets.reserve("default", "summarize", ONE)).settle(ONE)
+    begun, transaction = count(), sqlite_database.transaction
+
+    def counted() -> AbstractAsyncContextManager[Connection]:
+        next(begun)
+        return transaction()
+
+    monkeypatch.setattr(sqlite_database, "transaction", counted)
+    for _ in range(20):
+        await (await budgets.reserve("default", "summarize", ONE)).settle(ONE)
+    spent = (await _only(budgets)).spent
+
+    assert spent == 21.0
+    assert next(begun) <= 30, "that is once for most questions, and not twice"
+
+
+async def test_host_that_is_alone_lets_the_next_question_have_what_the_last_one_left(
+    sqlite_database: Database,
+) -> None:
+    [budgets] = await _budgets(sqlite_database)
+    await budgets.set("default", "*", "day", 1)
+
+    for _ in range(9):
+        await (await budgets.reserve("default", "summarize", ONE)).settle(0)
+    await (await budgets.reserve("default", "summarize", ONE)).settle(ONE // 2)
+
+    with pytest.raises(BudgetExceeded, match=r"0\.5 left"):
+        await budgets.reserve("default", "summarize", ONE)
 
 
 async def test_new_period_begins_with_nothing_spent(database: Database) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from routes import Wanted, wanted
-from wardian.agents.rules import RULES_MAX, Conditions, RuleSet, parse_rules
+from wardian.agents.rules import ASKERS_MAX, RULES_MAX, Conditions, RuleSet, parse_rules
 from wardian.agents.strategies import NAMES
 from wardian.agents.strategies.by_measure import LOOK_EVERY
 from wardian.errors import InvalidArguments
@@ -53,6 +53,23 @@ def test_first_rule_that_holds_counts_and_then_the_default() -> None:
     assert chosen(capability="chat", subject="acme-1") == ("fastest", "chat")
     assert chosen(subject="acme-1") == ("thompson", "rest of acme")
     assert chosen() == ("round-robin", None)
+
+
+def test_rules_are_for_whom_they_say_however_many_ask() -> None:
+    rules = parse_rules(
+        {
+            "rules": [
+                {"name": "long", "strategy": "fastest", "when": {"subject": "*" + "9" * 150}},
+                {"name": "odd", "strategy": "cheapest", "when": {"subject": ["*1", "*3"]}},
+                {"name": "big", "strategy": "thompson", "when": {"input_bytes": {"min": 100}}},
+            ]
+        }
+    )
+    for number in [*range(3 * ASKERS_MAX), *range(20)]:
+        chosen, _ = rules.choose(Wanted(subject=f"key:{number}", input_bytes=number), lambda: NOON)
+        odd = number % 10 in (1, 3)
+        assert chosen == ("cheapest" if odd else "thompson" if number >= 100 else "weighted")
+    assert rules.choose(Wanted(subject="9" * 701), lambda: NOON) == ("fastest", "long")
 
 
 def test_rule_without_conditions_always_holds() -> None:

@@ -109,7 +109,7 @@ def test_weighted_goes_by_its_weights() -> None:
     idle = candidate("idle", cost_nanos=9.0, latency_ms=900.0, alpha=5.0, beta=5.0)
     agents = (cheap, quick, good, first, idle)
     for agent in agents[:-1]:
-        agent.in_flight = 8
+        agent.carry(8)
     nothing = dict.fromkeys(("cost", "latency", "quality", "load", "priority"), 0)
     chosen = {name: order("weighted", *agents, weights={**nothing, name: 1})[0] for name in nothing}
     assert chosen == {

@@ -12,12 +12,6 @@ from operator import attrgetter
 
 from wardian.agents.candidates import Candidate
 
-BENEFIT = 2.0
-"""Good answers that everybody is taken to have given beside those that were seen. One that was
-never asked is so taken for as good as one that answers and is judged by nobody (see `PRESUMED` in
-`wardian.agents.quality`), and will be asked some time; after a dozen judgements it is lost in them.
-"""
-
 LATENCY_LEAST_MS = 1.0
 """Below it one is not faster than another."""
 
@@ -32,12 +26,6 @@ def latencies_of(candidates: Sequence[Candidate]) -> list[float]:
         return known
     least = min(known, default=LATENCY_LEAST_MS)
     return [each.latency_ms if each.asked else least for each in candidates]
-
-
-def with_benefit(candidate: Candidate) -> float:
-    """Return how good its answers are, by what is known and the benefit of the doubt."""
-    good = candidate.alpha + BENEFIT
-    return good / (good + candidate.beta)
 
 
 def cost_parts(candidates: Sequence[Candidate]) -> list[float]:
@@ -56,12 +44,12 @@ def latency_parts(candidates: Sequence[Candidate]) -> list[float]:
 
 def load_parts(candidates: Sequence[Candidate]) -> list[float]:
     """Return how much of what each takes on is free."""
-    return [1.0 - min(max(each.in_flight / each.concurrent_max, 0.0), 1.0) for each in candidates]
+    return [1.0 - min(max(each.load, 0.0), 1.0) for each in candidates]
 
 
 def quality_parts(candidates: Sequence[Candidate]) -> list[float]:
     """Return how good the answers are, with the benefit of the doubt."""
-    return [(each.alpha + BENEFIT) / (each.alpha + BENEFIT + each.beta) for each in candidates]
+    return [each.worth for each in candidates]
 
 
 def priority_parts(candidates: Sequence[Candidate]) -> list[float]:

@@ -9,7 +9,6 @@ from wardian.agents.candidates import Candidate
 from wardian.agents.criteria import Weights
 from wardian.agents.ports import Request
 from wardian.agents.strategies.qualities import (
-    BENEFIT,
     LATENCY_LEAST_MS,
     cost_parts,
     latencies_of,
@@ -34,21 +33,27 @@ class Weighted:
         It is `parts` written out in one pass, because it is on the way of each question; a test
         holds the two together.
         """
-        weights = request.criteria.weights
-        cost, latency, quality, load, priority = _shares(weights)
+        cost, latency, quality, load, priority = _shares(request.criteria.weights)
         # A weight by the least value, so that a part needs one division and no product more.
         costs, cost_of = _costs(candidates, cost)
-        latencies = latencies_of(candidates)
-        least = min(latencies)
-        if least < LATENCY_LEAST_MS:
-            least = LATENCY_LEAST_MS
-            latencies = [max(each, least) for each in latencies]
-        latency_of, priority_of = latency * least, priority / 100.0
+        latencies, latency_of = _latencies(candidates, latency)
+        priority_of = priority / 100.0
+        if costs is None and latencies is None:
+            return [
+                cost_of / each.cost_nanos
+                + latency_of / each.latency_ms
+                + quality * each.worth
+                + load * each.free
+                + priority_of * each.priority
+                for each in candidates
+            ]
+        costs = costs or [each.cost_nanos for each in candidates]
+        latencies = latencies or [each.latency_ms for each in candidates]
         return [
             cost_of / price
             + latency_of / took
-            + quality * (good := each.alpha + BENEFIT) / (good + each.beta)
-            + (load - load * each.in_flight / each.concurrent_max if each.in_flight else load)
+            + quality * each.worth
+            + load * each.free
             + priority_of * each.priority
             for each, price, took in zip(candidates, costs, latencies, strict=True)
         ]
@@ -69,13 +74,29 @@ class Weighted:
         return [dict(zip(names, parts, strict=True)) for parts in columns]
 
 
-def _costs(candidates: Sequence[Candidate], weight: float) -> tuple[list[float], float]:
+_Divisors = list[float] | None
+"""None where they are what candidates have, which takes a third less time than to go by a list."""
+
+
+def _costs(candidates: Sequence[Candidate], weight: float) -> tuple[_Divisors, float]:
     """Return by what to divide a number for each one's part of the cost, and the number."""
     costs = [each.cost_nanos for each in candidates]
     least = min(costs)
     if least > 0.0:
-        return costs, weight * least
+        return None, weight * least
     return [math.inf if each > 0.0 else 1.0 for each in costs], weight
+
+
+def _latencies(candidates: Sequence[Candidate], weight: float) -> tuple[_Divisors, float]:
+    """Return by what to divide a number for each one's part of the latency, and the number."""
+    known = [each.latency_ms for each in candidates if each.asked]
+    is_all = len(known) == len(candidates)
+    least = min(known, default=LATENCY_LEAST_MS)
+    if is_all and least >= LATENCY_LEAST_MS:
+        return None, weight * least
+    latencies = known if is_all else latencies_of(candidates)
+    least = max(least, LATENCY_LEAST_MS)
+    return [max(each, least) for each in latencies], weight * least
 
 
 def _shares(weights: Weights) -> tuple[float, float, float, float, float]:

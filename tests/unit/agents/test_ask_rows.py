@@ -1,0 +1,181 @@
+"""Questions written down behind their answers: at once in a file, and then as rows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from wardian.agents import jottings
+from wardian.agents.ask_rows import AskRows
+from wardian.agents.jottings import Jottings
+from wardian.events import Events
+from wardian.runtime.journal import Journal
+from wardian.storage import Connection, Database
+from wardian.storage.asks import AskRepository, AskRow
+from wardian.tenants import bootstrap
+
+pytestmark = pytest.mark.anyio
+
+AT = datetime(2025, 5, 4, 3, 2, 1, tzinfo=UTC)
+
+
+def _row(name: str) -> AskRow:
+    return AskRow(
+        id=name,
+        at=AT,
+        capability="summarize",
+        subject="me",
+        ending="answered",
+        agent="one",
+        cost_nanos=5,
+        latency_ms=1.5,
+        rule=None,
+        attempts=[{"agent": "one", "ending": "answered", "latency_ms": 1.5, "cost": 5e-9}],
+    )
+
+
+async def _written(database: Database, tenant: str = "default") -> list[AskRow]:
+    async with database.reading() as connection:
+        return await AskRepository(connection, tenant).page(limit=1_000)
+
+
+async def _ids(database: Database) -> list[str]:
+    return sorted(row.id for row in await _written(database))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "asks"
+
+
+@pytest.fixture
+async def tenants(database: Database) -> Database:
+    journal = Journal(database, Events(database))
+    for tenant in ("default", "other"):
+        await bootstrap(journal, tenant=tenant)
+    return database
+
+
+async def test_question_is_noted_when_it_is_added_and_a_row_soon(
+    tenants: Database, folder: Path
+) -> None:
+    rows = AskRows(tenants, Jottings(folder))
+    await rows.add("default", _row("a"))
+
+    [(_, noted)] = Jottings(folder).left()
+    await rows.caught_up("default")
+    [written] = await _written(tenants)
+    [(_, left)] = Jottings(folder).left()
+    await rows.close()
+
+    assert noted == [("default", _row("a"))]
+    assert (written.id, written.attempts) == ("a", _row("a").attempts)
+    assert left == []
+    assert list(folder.iterdir()) == []
+
+
+async def test_host_writes_once_what_the_one_before_it_has_noted(
+    tenants: Database, folder: Path
+) -> None:
+    killed = Jottings(folder)
+    for tenant, name in (("default", "a"), ("other", "b"), ("default", "c"), ("gone", "d")):
+        killed.note(tenant, _row(name))
+    await AskRows(tenants).add("default", _row("a"))
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    await AskRows(tenants, Jottings(folder)).recover()
+    left = list(folder.iterdir())
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    await AskRows(tenants, Jottings(folder)).recover()
+
+    assert await _ids(tenants) == ["a", "c"]
+    assert [row.id for row in await _written(tenants, "other")] == ["b"]
+    assert left == list(folder.iterdir()) == []
+
+
+async def test_note_that_was_cut_ends_its_file_and_takes_nothing_else_with_it(
+    folder: Path,
+) -> None:
+    killed = Jottings(folder)
+    for name in "abc":
+        killed.note("default", _row(name))
+    [path] = folder.iterdir()
+    whole = path.read_bytes()
+
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        [(_, found)] = Jottings(folder).left()
+        assert [row.id for _, row in found] == ["a", "b", "c"][: 3 * length // len(whole)]
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    [(_, found)] = Jottings(folder).left()
+    assert [row.id for _, row in found] == ["a", "b"]
+
+
+async def test_files_do_not_grow_while_there_is_always_something_to_be_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jottings, "FILE_BYTES_MAX", 2_000)
+    made = Jottings(folder)
+    notes = [made.note("default", _row(f"{number}")) for number in range(50)]
+    before = len(list(folder.iterdir()))
+    for note in notes[:-1]:
+        assert note is not None
+        note.done()
+
+    [path] = folder.iterdir()
+    assert before > 5
+    assert path.stat().st_size <= 2_500
+
+
+async def test_where_nothing_can_be_noted_a_question_is_a_row_before_its_answer(
+    tenants: Database, folder: Path
+) -> None:
+    folder.touch()
+    rows = AskRows(tenants, Jottings(folder))
+
+    await rows.add("default", _row("a"))
+
+    assert await _ids(tenants) == ["a"]
+
+
+async def test_questions_one_after_the_other_are_written_many_at_once(
+    tenants: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, transaction = count(), tenants.transaction
+
+    @asynccontextmanager
+    async def counted() -> AsyncIterator[Connection]:
+        next(begun)
+        async with transaction() as connection:
+            yield connection
+
+    monkeypatch.setattr(tenants, "transaction", counted)
+    rows = AskRows(tenants, Jottings(folder))
+    for number in range(200):
+        await rows.add("default", _row(f"{number}"))
+    await rows.close()
+
+    assert len(await _ids(tenants)) == 200
+    assert next(begun) <= 20
+
+
+async def test_question_that_cannot_be_a_row_is_told_and_noted_no_more(
+    tenants: Database, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = AskRows(tenants, Jottings(folder))
+    await rows.add("default", _row("a"))
+    await rows.caught_up("default")
+
+    with caplog.at_level(logging.WARNING):
+        await rows.add("default", _row("a"))
+        await rows.close()
+
+    assert "a was not written down" in caplog.text
+    assert list(folder.iterdir()) == []
