@@ -51,6 +51,22 @@ async def test_a_key_that_may_not_call_an_agent_learns_no_more_than_that(tmp_pat
             await host.call("one", ASK, asked("x"), scopes=["call"])
 
 
+async def test_a_key_for_other_plugins_does_not_learn_who_answers(tmp_path: Path) -> None:
+    scopes = ["call", "plugin:other"]
+    async with agents_host(tmp_path, agent("hidden"), agent("secret", id_=1)) as host:
+        with pytest.raises(Forbidden) as asked_for:
+            await host.agents.ask("summarize", "x", scopes=scopes)
+        with pytest.raises(Forbidden) as explained:
+            await host.agents.explain("summarize", "x", scopes=scopes)
+        only = await host.agents.explain("summarize", "x", scopes=["call", "plugin:hidden"])
+
+    for caught in (asked_for, explained):
+        assert "summarize" in caught.value.message
+        assert "hidden" not in caught.value.message
+        assert "secret" not in caught.value.message
+    assert [each.agent for each in only.candidates] == ["hidden"]
+
+
 async def test_no_plugin_calls_an_agent_past_the_host(tmp_path: Path) -> None:
     refusals: list[Any] = []
 
