@@ -46,7 +46,11 @@ async def put(
     entrance: Entrance, name: str, on_piece: OnPiece | None, arguments: Any, **more: Any
 ) -> CallOutcome:
     request = CallRequest(
-        function=more.pop("function", ASK), arguments=arguments, on_piece=on_piece, **more
+        function=more.pop("function", ASK),
+        arguments=arguments,
+        on_piece=on_piece,
+        question="asked",
+        **more,
     )
     return await entrance.call(partial(entrance.named, "default", name), request)
 
@@ -88,7 +92,7 @@ async def test_pieces_of_a_real_agent_are_heard_before_its_answer(tmp_path: Path
     async with open_host(Settings(data_dir=tmp_path / "data", workers_max=1)) as host:
         await host.install(agent("talker", emits=True), grants="all")
         outcome = await put(host._parts.entrance, "talker", listener, asked("p", "a", "é"))
-        unheard = await host.call("talker", ASK, asked("p"))
+        unheard = await put(host._parts.entrance, "talker", None, asked("p"))
 
     assert listener.heard == [json.dumps(["p", "a", "é"])] * 2
     assert outcome.result["output"] == listener.heard[0]

@@ -558,13 +558,17 @@ async def test_who_cannot_make_keys_can_neither_rotate_nor_change_one(tmp_path: 
                 assert (await client.request(method, path, json=body)).status_code == 403
 
 
-OF_AGENTS = (
-    "/api/v1/agents/ask",
-    "/api/v1/agents/explain",
-    "/api/v2/agents/ask",
-    "/api/v1/asks",
-)
-"""What has to do with those agents alone that a key may ask, and with its own questions."""
+def looks_itself(path: str) -> bool:
+    """Tell whether a route is for everybody, or looks at what each job, call or question is of."""
+    of_each = (
+        "/api/v1/asks",
+        "/api/v1/agents/ask",
+        "/api/v1/agents/explain",
+        "/api/v2/agents/ask",
+        "/api/v2/jobs",
+        "/api/v2/batch",
+    )
+    return path in ("/api/versions", "/api/v1/agents") or path.startswith(of_each)
 
 
 async def test_a_key_for_some_plugins_has_to_do_with_nothing_else(tmp_path: Path) -> None:
@@ -583,12 +587,7 @@ async def test_a_key_for_some_plugins_has_to_do_with_nothing_else(tmp_path: Path
                 f"{mine}/functions/run".replace("v1", "v2"),
             ]
             for method, path, _ in operations():
-                if not path.startswith("/api/") or "{function}" in path:
-                    continue
-                # The first is for everybody; the others look at what each job or call is of.
-                if path == "/api/versions" or path.startswith(("/api/v2/jobs", "/api/v2/batch")):
-                    continue
-                if path == "/api/v1/agents" or path.startswith(OF_AGENTS):
+                if not path.startswith("/api/") or "{function}" in path or looks_itself(path):
                     continue
                 for named in (filled(path), filled(path).replace("stores", "weather")):
                     if named.startswith(

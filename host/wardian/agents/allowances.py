@@ -46,10 +46,14 @@ class Allowance:
 
 
 class Allowances:
-    """The allowances of the questions that are being answered, by the calls that answer them."""
+    """The allowances of the questions that are being answered.
+
+    They are known by what the calls say that answer them, which is the same for all attempts that
+    an agent's `retry` makes of one.
+    """
 
     def __init__(self) -> None:
-        self._of_calls: dict[str, Allowance] = {}
+        self._of_questions: dict[str, Allowance] = {}
 
     def of(self, question: Question) -> Allowance:
         """Return a question's allowance, within that of the question that its caller answers."""
@@ -57,16 +61,20 @@ class Allowances:
         return Allowance(None if ceiling is None else nanos(ceiling), self._parent(question))
 
     @contextmanager
-    def answering(self, call_id: str, allowance: Allowance) -> Iterator[None]:
-        """Have what a call asks be within an allowance, while this is open."""
-        self._of_calls[call_id] = allowance
+    def answering(self, question: str, allowance: Allowance) -> Iterator[None]:
+        """Have what calls ask that answer a question be within an allowance, while this is open.
+
+        ``question`` is what `CallRequest.question` has.
+        """
+        self._of_questions[question] = allowance
         try:
             yield
         finally:
-            del self._of_calls[call_id]
+            del self._of_questions[question]
 
     def _parent(self, question: Question) -> Allowance | None:
         if question.caller is None:
             return None
-        found = (self._of_calls.get(call.facts.call_id) for call in question.caller.line())
+        names = (call.facts.question for call in question.caller.line())
+        found = (self._of_questions.get(name) for name in names if name is not None)
         return next((each for each in found if each is not None), None)

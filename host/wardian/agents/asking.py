@@ -24,15 +24,9 @@ from wardian.agents.pursuit import HedgeAfter, Pursuit, hedge_after
 from wardian.agents.questions import Question
 from wardian.agents.records import AskRecords
 from wardian.agents.replies import Reply
+from wardian.agents.telling import last_asked, told, type_of, unanswered
 from wardian.agents.views import AnswerView
-from wardian.errors import (
-    AgentUnavailable,
-    BudgetExceeded,
-    GuestError,
-    InvalidArguments,
-    Overloaded,
-    WardianError,
-)
+from wardian.errors import InvalidArguments
 from wardian.storage.asks import AskRow
 from wardian.storage.rows import now
 
@@ -101,8 +95,8 @@ class Asking:
             await self._abandoned(asked, pursuit)
             raise
         if answered is None or answered.reply is None:
-            error = _unanswered(question, pursuit.attempts)
-            await self._record(asked, pursuit.attempts, None, _type(error))
+            error = unanswered(question, pursuit.attempts)
+            await self._record(asked, pursuit.attempts, None, type_of(error))
             raise error
         view = await self._answered(asked, pursuit.attempts, answered, answered.reply)
         await parts.kept.keep(question, answered)
@@ -172,7 +166,7 @@ class Asking:
             latency_ms=round(row.latency_ms, 3),
             strategy=row.strategy,
             rule=row.rule,
-            attempts=[each.view() for each in attempts],
+            attempts=[each.view() for each in told(attempts)],
             usage=usage_of(outcome),
             limits=limits_of(outcome),
             call_id=None if outcome is None else outcome.call_id,
@@ -203,7 +197,7 @@ class Asking:
         is_kept: bool = False,
     ) -> AskRow:
         question, decision = asked.question, asked.decision
-        last = answered or (attempts[-1] if attempts else None)
+        last = answered or last_asked(attempts)
         reply = None if answered is None else answered.reply
         row = AskRow(
             id=question.id,
@@ -222,7 +216,7 @@ class Asking:
             latency_ms=(self._parts.clock() - asked.began) * 1_000,
             cached=is_kept,
             arm=last.candidate.version if last is not None and last.candidate.is_trial else None,
-            attempts=[msgspec.to_builtins(each.view()) for each in attempts],
+            attempts=[msgspec.to_builtins(each.view()) for each in told(attempts)],
         )
         settling = [each.settling for each in attempts if each.settling is not None]
         await self._parts.records.add(question.tenant, row)
@@ -251,26 +245,3 @@ def _within(question: Question, allowance: Allowance) -> Question:
         return question
     ceilings = msgspec.structs.replace(ceilings, cost=amount(left))
     return replace(question, criteria=msgspec.structs.replace(question.criteria, ceilings=ceilings))
-
-
-def _unanswered(question: Question, attempts: Sequence[Attempt]) -> Exception:
-    """Return why there is no answer: one error if it is that for all, or what happened to each."""
-    final = next((each.error for each in attempts if each.is_final), None)
-    if final is not None:
-        return final
-    asked = [each for each in attempts if each.was_put]
-    errors = [each.error for each in asked or attempts]
-    first = next((each for each in errors if each is not None), None)
-    for kind in (GuestError, Overloaded) if asked else (BudgetExceeded,):
-        if isinstance(first, kind) and all(
-            isinstance(each, kind) or each is None for each in errors
-        ):
-            return first
-    reasons = "; ".join(f"{each.candidate.agent}: {each.reason.rstrip('.')}" for each in attempts)
-    error = AgentUnavailable(f"No agent for {question.capability} answered. {reasons}.")
-    error.attempts = [msgspec.to_builtins(each.view()) for each in attempts]
-    return error
-
-
-def _type(error: Exception) -> str:
-    return error.type if isinstance(error, WardianError) else "refused"

@@ -240,6 +240,7 @@ def request_of(
         is_kept=True,  # why an agent did not answer is written down
         course=course,
         on_piece=say,
+        question=call_id,
     )
 
 

@@ -21,6 +21,10 @@ from wardian.storage.agent_budgets import BudgetRepository, BudgetRow, SpentRow
 from wardian.storage.asks import AskRepository
 
 LIMIT_MAX = 1_000_000_000.0
+SPENT_MAX = 2 * nanos(LIMIT_MAX)
+"""What was spent before there was a budget counts up to this: no budget has as much, and what is
+added to it is still a number that the database holds."""
+
 BUDGETS_MAX = 256
 """Of one tenant: each question is held against all that are for it."""
 
@@ -84,7 +88,7 @@ class AgentBudgets:
                 if before is None:
                     asks = AskRepository(change.connection, tenant)
                     start = starts_at(self._needs.now())[_period(row.period)]
-                    spent = await asks.spent(row.capability, start)
+                    spent = min(SPENT_MAX, await asks.spent(row.capability, start))
                     await repository.charge([SpentRow(row.capability, row.period, start, spent)])
                 detail = {
                     "period": row.period,

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from wardian.agents.candidates import Candidate
 from wardian.agents.questions import Question
 from wardian.errors import Forbidden
-from wardian.plugins import Registry
-from wardian.runtime.scopes import check_plugin, check_scopes
+from wardian.plugins import Installed, Registry
+from wardian.runtime.scopes import check_scopes
+from wardian.tenants.scopes import may_call
 
 
 class Eligibility:
@@ -48,10 +49,24 @@ class Eligibility:
                     f"{caller.chain(candidate.agent)}."
                 )
             elif plugin is not None:
-                try:
-                    if caller is None:  # what a plugin asks is its own affair, and has its rights
-                        check_plugin(plugin.name, question.scopes)
-                    check_scopes(plugin, question.scopes)
-                except Forbidden as error:
-                    refusals[candidate.agent] = error
+                refusal = _refusal(question, plugin)
+                if refusal is not None:
+                    refusals[candidate.agent] = refusal
         return refusals
+
+
+def _refusal(question: Question, plugin: Installed) -> Forbidden | None:
+    """Return why a key may not ask an agent; None if it may, or none is needed."""
+    scopes = question.scopes
+    # What a plugin asks is its own affair, and has its rights.
+    if question.caller is None and scopes is not None and not may_call(plugin.name, scopes):
+        # Without its name: such a key does not learn which plugins there are beside its own.
+        return Forbidden(
+            "This API key is for other plugins than those that answer for "
+            f"{question.capability[:80]}."
+        )
+    try:
+        check_scopes(plugin, scopes)
+    except Forbidden as error:
+        return error
+    return None

@@ -20,6 +20,8 @@ HEDGE_SECONDS_MIN = 0.05
 HedgeAfter = Callable[[Candidate], float]
 """How many seconds an agent has before another is asked beside it."""
 
+_TOO_DEAR = "it may cost as much as the budget has just refused"
+
 _log = logging.getLogger("wardian.agents")
 
 
@@ -180,5 +182,9 @@ class Pursuit:
         return self._question.criteria.hedge and self._question.caller is None
 
     def _is_too_dear(self, candidate: Candidate) -> bool:
-        """Tell whether the budget has just refused as much as this may cost."""
-        return self._too_dear is not None and Attempt(candidate).most_nanos >= self._too_dear
+        """Tell whether the budget has just refused as much as this may cost; note it if so."""
+        attempt = Attempt(candidate, ending=Ending.NOT_BEGUN, reason=_TOO_DEAR)
+        if self._too_dear is None or attempt.most_nanos < self._too_dear:
+            return False
+        self.attempts.append(attempt)
+        return True

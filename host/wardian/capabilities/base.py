@@ -113,6 +113,7 @@ class CallFacts:
         hops: how many events led to the call, each published while the one before was handled.
         origin: the id of the first of them.
         scopes: of the key that the first call of a chain was made with; None if it took no key.
+        question: names the question to an agent that it answers, if it does that.
     """
 
     call_id: str
@@ -127,6 +128,7 @@ class CallFacts:
     hops: int = 0
     origin: str | None = None
     scopes: Collection[str] | None = None
+    question: str | None = None
 
 
 class Budget:

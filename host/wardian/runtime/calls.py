@@ -72,6 +72,8 @@ class CallRequest:
             nothing of what the call was given by ``reveal``, either.
         course: where what the call does is noted, if somebody wants to know.
         on_piece: hears what an agent says before its answer is whole.
+        question: names the question that the host puts to an agent with it, also where it is made
+            more than once; nobody else puts any.
     """
 
     function: str
@@ -90,6 +92,7 @@ class CallRequest:
     is_kept: bool = False
     course: Course | None = None
     on_piece: OnPiece | None = None
+    question: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -608,6 +611,7 @@ def _context(
         hops=request.hops if caller is None else caller.facts.hops,
         origin=request.origin if caller is None else caller.facts.origin,
         scopes=request.scopes,
+        question=request.question,
     )
     return CallContext(
         facts=facts,

@@ -15,6 +15,7 @@ from wardian.errors import (
     CallError,
     Conflict,
     DeadlineExceeded,
+    Forbidden,
     MemoryExceeded,
     OutOfFuel,
     ResultTooLarge,
@@ -23,6 +24,8 @@ from wardian.errors import (
     WorkerLost,
 )
 from wardian.plugins import Installed, PluginState, Registry
+from wardian.plugins.agents import AGENT_ASK
+from wardian.plugins.askable import AGENTS
 from wardian.plugins.trust import Trust
 from wardian.runtime.calls import CallRequest, Calls
 from wardian.runtime.enhancements import Chains, Passing
@@ -92,12 +95,14 @@ class Entrance:
                 quarantined then.
             RateLimited: the function was called as often as the plugin's manifest lets it.
             Forbidden: the key that all began with lacks scopes that the plugin requires, or is for
-                other plugins.
+                other plugins; or an agent's own function for questions is called, and not asked.
             Conflict: it would have to wait for an upgrade that waits for the calling plugin.
             CallError, InvalidArguments, NotFound: as of `Calls.run`, and what ``find`` raises.
         """
         plugin = await self._ready(find, request)
         check_scopes(plugin, request.scopes)
+        if request.question is None:
+            check_callable(plugin, request.function)
         if not plugin.manifest.enhancements:
             return await self._run(plugin, request, request)
         return await self._enhanced(plugin, find, request)
@@ -168,6 +173,24 @@ class Entrance:
                     f"{plugin.name} takes no calls in this moment, and {call.facts.plugin}, which "
                     "is being upgraded, cannot wait for that."
                 )
+
+
+def check_callable(plugin: Installed, function: str) -> None:
+    """Check that a function is not the one by which the host alone puts questions to an agent.
+
+    Whoever called it would have answers that no budget pays for, that nothing is learnt from, and
+    that no record knows.
+
+    Raises:
+        Forbidden: it is.
+        NotFound: there is no such function.
+    """
+    if plugin.manifest.category == AGENTS and plugin.description.resolve(function) == AGENT_ASK:
+        raise Forbidden(
+            f"{plugin.name} answers questions, and its `ask` is not to be called: ask with "
+            "`POST /api/v1/agents/ask`, `wardian agents ask` or `host.agents.ask`, which choose "
+            "an agent for the capability that is asked for."
+        )
 
 
 def _lowered(request: CallRequest, error: CallError | None) -> bool:

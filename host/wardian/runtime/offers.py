@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from wardian.plugins import Installed, Registry
+from wardian.plugins.agents import AGENT_ASK
 from wardian.plugins.askable import is_askable
 from wardian.plugins.offers import offered
 from wardian.policy.levels import LEVELS, RunsIn
@@ -74,11 +75,19 @@ def _offer(plugin: Installed) -> Offer:
         version=plugin.version,
         package_digest=plugin.package_digest,
         description=plugin.manifest.description,
-        functions=plugin.description.functions,
+        functions=_functions(plugin),
         may_change=is_free or not actions.isdisjoint(_CHANGES),
         reaches_out=is_free or not actions.isdisjoint(_REACHES_OUT),
         answers=_answers(plugin),
     )
+
+
+def _functions(plugin: Installed) -> Mapping[str, FunctionDescription]:
+    """Return what may be called: not an agent's own way to be asked, which the host alone takes."""
+    functions = plugin.description.functions
+    if not is_askable(plugin.manifest, functions):
+        return functions
+    return {name: each for name, each in functions.items() if name != AGENT_ASK}
 
 
 def _answers(plugin: Installed) -> tuple[str, ...]:

@@ -56,7 +56,12 @@ _GIVEN = tuple(name for name in AskRow.__dataclass_fields__ if name != "position
 _ADD = insert(asks)
 _KNOWN = select(_A.id).where(mine(asks, _A.id.in_(bindparam("ids", expanding=True))))
 _FIND = select(*_ROW).where(mine(asks, _A.id == OF_ID))
-_SPENT = select(func.coalesce(func.sum(_A.cost_nanos), 0)).where(
+# In two parts, because a sum of these may be more than an integer of the database holds.
+_PART = 1_000_000_000
+_SPENT = select(
+    func.coalesce(func.sum(_A.cost_nanos // _PART), 0).label("wholes"),
+    func.coalesce(func.sum(_A.cost_nanos % _PART), 0).label("rest"),
+).where(
     mine(
         asks,
         _A.at >= AT,
@@ -111,7 +116,8 @@ class AskRepository:
     async def spent(self, capability: str, since: datetime) -> int:
         """Return what questions cost that were asked since a moment; ``*`` is all of them."""
         given = {"in_tenant": self._tenant, "at": since, "of_capability": capability}
-        return int((await self._connection.execute(_SPENT, given)).scalar_one())
+        found = (await self._connection.execute(_SPENT, given)).mappings().one()
+        return int(found["wholes"]) * _PART + int(found["rest"])
 
     async def forget_old(self, before: datetime, at_once: int) -> int:
         """Remove questions from before a moment; return how many."""

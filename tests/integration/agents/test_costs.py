@@ -31,11 +31,31 @@ async def test_cheaper_agent_is_asked_where_the_budget_does_not_allow_the_dear_o
         with pytest.raises(BudgetExceeded):
             await host.agents.ask("summarize", question("x"))
         [budget] = await host.agents.budgets.get()
-        [refused, _] = (await host.agents.asks()).asks
+        [refused, answered] = (await host.agents.asks()).asks
 
     assert (answer.agent, answer.cost) == ("cheap", 0.25)
     assert (budget.spent, budget.held) == (0.25, 0.0)
     assert (refused.ending, refused.cost) == ("budget-exceeded", 0.0)
+    assert [(each.agent, each.ending) for each in answered.attempts] == [
+        ("dear", "not-begun"),
+        ("cheap", "answered"),
+    ]
+
+
+async def test_those_who_are_too_dear_for_the_budget_are_told_of_and_no_more_than_can_be_read(
+    tmp_path: Path,
+) -> None:
+    dear = [agent(f"dear{n:02}", per_call=2.0, id_=0) for n in range(24)]
+    async with agents_host(tmp_path, CHEAP, *dear) as host:
+        await host.agents.budgets.set("default", "*", "day", 0.3)
+        criteria = {"strategy": "best-quality", "exclude": ["cheap"]}
+        with pytest.raises(BudgetExceeded):
+            await host.agents.ask("summarize", question("x"), criteria=criteria)
+        [refused] = (await host.agents.asks()).asks
+
+    assert [each.ending for each in refused.attempts] == ["not-begun"] * 16
+    assert "budget" in refused.attempts[0].reason
+    assert "budget has just refused" in refused.attempts[1].reason
 
 
 async def test_all_that_are_asked_one_after_the_other_stay_below_the_ceiling(

@@ -21,6 +21,7 @@ from wardian.errors import BudgetExceeded, InvalidArguments, NotFound
 from wardian.events import Events
 from wardian.runtime.journal import Journal
 from wardian.storage import Connection, Database
+from wardian.storage.asks import AskRepository, AskRow
 from wardian.tenants import bootstrap
 
 pytestmark = pytest.mark.anyio
@@ -340,3 +341,29 @@ async def test_budgets_are_of_one_tenant(database: Database) -> None:
     await (await budgets.reserve("other", "summarize", ONE)).settle(ONE)
 
     assert await budgets.get("other") == []
+
+
+async def test_budget_is_set_however_much_was_spent_before_there_was_one(
+    database: Database,
+) -> None:
+    clock = Clock()
+    [budgets] = await _budgets(database, clock)
+    rows = [
+        AskRow(
+            id=f"ask{number}",
+            at=clock.now,
+            capability="summarize",
+            subject="me",
+            ending="answered",
+            cost_nanos=10**18 + 1,
+        )
+        for number in range(10)
+    ]
+    async with database.transaction() as connection:
+        await AskRepository(connection, "default").add(rows)
+
+    view = await budgets.set("default", "*", "ever", 1.0)
+
+    assert view.spent >= view.limit
+    with pytest.raises(BudgetExceeded):
+        await budgets.reserve("default", "summarize", 1)

@@ -14,7 +14,7 @@ from wardian.errors import Conflict, InvalidArguments, NotFound
 from wardian.plugins import Installed
 from wardian.policy.levels import LEVELS
 from wardian.policy.limits import limits_from
-from wardian.runtime.entrance import Entrance
+from wardian.runtime.entrance import Entrance, check_callable
 from wardian.runtime.jobs.askers import ANYBODY, Asker
 from wardian.runtime.jobs.claims import Claims, no_such_job
 from wardian.runtime.jobs.orders import JobOrder, JobState
@@ -65,7 +65,8 @@ class Jobs:
         Raises:
             NotFound: no such plugin or function, or no such endpoint.
             Conflict: the plugin takes no calls now.
-            Forbidden: the key lacks scopes that the plugin requires, or is for other plugins.
+            Forbidden: the key lacks scopes that the plugin requires, or is for other plugins; or
+                the function is the one by which agents are asked.
             InvalidArguments: arguments that no guest can be given, or limits that there are not.
                 Whether they fit the function is found out when it is called.
             RateLimited: as many jobs of the tenant wait as may.
@@ -76,6 +77,7 @@ class Jobs:
             plugin = await self._needs.entrance.named(tenant, order.plugin)
             function = plugin.description.resolve(order.function)
             check_scopes(plugin, order.scopes)
+            check_callable(plugin, function)
             limits_from(order.limits or {}, LEVELS[plugin.level].limits)
             if order.notify is not None:
                 await self._check_endpoint(tenant, order.notify)
