@@ -167,7 +167,7 @@ async def test_f3_on_a_disk_that_takes_no_more_what_is_asked_fails_whole_and_the
         with files_end_at(log + 64 * 1024):
             with pytest.raises(WardianError):
                 await made.host.bus.publish("orders.new", "x" * 200_000)
-            assert await publish(client, "x" * 200_000) == 500
+            assert await publish(client, "x" * 200_000) == 503
             large = package("large", wasm=b"\0asm\x0d\0\x01\0" + random.Random(3).randbytes(2**20))
             with pytest.raises(WardianError):
                 await made.host.install(large)
@@ -206,8 +206,8 @@ async def test_f3_a_database_that_can_only_be_read_is_told_and_written_again_whe
     async with watched(tmp_path) as (made, client):
         await readable_only(made, "ON")
         assert not await is_ready(client)
-        assert await publish(client, 1) == 500
-        with pytest.raises(WardianError, match="readonly"):
+        assert await publish(client, 1) == 503
+        with pytest.raises(WardianError, match="can only be read"):
             await made.host.bus.publish("orders.new", 1)
         assert (await made.host.call("stores", "run", {})).result == "here"
         assert (await client.get("/api/v1/plugins/stores")).status_code == 200
@@ -246,7 +246,7 @@ async def test_f4_a_database_that_another_has_locked_for_too_long_is_waited_for_
         other.execute("BEGIN IMMEDIATE")
 
         assert not await is_ready(client)
-        assert await publish(client, "lost, and the app knows") == 500
+        assert await publish(client, "lost, and the app knows") == 503
         # Readers wait for nobody.
         assert (await client.get("/api/v1/plugins/stores")).status_code == 200
         assert (await made.host.call("stores", "run", {})).result == "here"
@@ -273,7 +273,8 @@ async def test_f4_a_server_that_is_stopped_and_started_again_costs_nothing_that_
 
         running.stop()
         assert not await is_ready(client)
-        assert await publish(client, "lost, and the app knows") == 500
+        assert await publish(client, "lost, and the app knows") == 503
+        await says_that_it_is_away(client, url)
         await running.start()
 
         while not await is_ready(client):
@@ -285,6 +286,36 @@ async def test_f4_a_server_that_is_stopped_and_started_again_costs_nothing_that_
             while (await made.host.deliveries.subscribers())[0].queued:
                 await asyncio.sleep(0.01)
         assert (await made.host.deliveries.dead()).dead_letters == []
+
+
+ASKED = (
+    ("POST", "/api/v1/plugins/stores/functions/run", {}),
+    ("POST", "/api/v1/plugins/stores/functions/nothing", {}),
+    ("POST", "/api/v1/agents/ask", {"capability": "summarize", "input": "x"}),
+    ("POST", "/api/v2/agents/ask", {"capability": "summarize", "input": "x"}),
+    ("POST", "/api/v2/batch", {"calls": [{"plugin": "stores", "function": "run"}]}),
+    ("POST", "/api/v2/plugins/stores/functions/run/jobs", {}),
+    ("PUT", "/api/v1/agent-budgets/summarize/day", {"limit": 1}),
+    ("GET", "/api/v1/audit", None),
+    ("GET", "/api/v1/analytics", None),
+    ("GET", "/api/v1/plugins/stores/kv", None),
+    ("POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}),
+)
+"""What takes a database, on each of the API's sides."""
+
+
+async def says_that_it_is_away(client: httpx.AsyncClient, url: str) -> None:
+    """Ask for this and that; nothing of a fault, and nothing of where the database is, is told."""
+    answers = [await client.request(method, path, json=body) for method, path, body in ASKED]
+    answers += [
+        await client.get("/api/v1/keys", headers={"Authorization": f"Bearer wdn_{'a' * 43}"})
+    ]
+    for answer in answers:
+        assert answer.status_code == 503, (answer.request.url, answer.text)
+    told = "".join(answer.text for answer in answers)
+    assert "did not answer as it should" in told
+    for part in (url.partition("host=")[2], "asyncpg", "Errno", "SELECT", postgres.name_of(url)):
+        assert part not in told
 
 
 # -- F-5: a migration is cut short, or a newer program was here --
