@@ -29,10 +29,11 @@ from sqlalchemy import text
 import postgres
 from guests.handlers import HANDLE
 from hosts import FakeHost, fake_host, package
-from rows import add_tenant
+from rows import add_tenant, journal_of
 from wardian import open_host
 from wardian.api.app import app_over
 from wardian.errors import HostUnusable, WardianError
+from wardian.runtime.audit import AuditTrail, Denials
 from wardian.settings import Settings
 from wardian.storage import Database, schema
 from wardian.storage import engines as engines_module
@@ -90,6 +91,34 @@ def killed_while_writing(location: Path | str, after: int) -> int:
         rest = running.stdout.read().count("\n")
         assert running.wait() == -signal.SIGKILL
     return after + rest
+
+
+async def test_f2_the_audit_trail_that_several_hosts_write_at_once_is_whole_when_some_are_killed(
+    postgres_url: str,
+) -> None:
+    chance = random.Random(8)
+    async with Database.open(postgres_url) as database:
+        await add_tenant(database)
+        journal = journal_of(database)
+        killed = [
+            asyncio.to_thread(killed_while_writing, postgres_url, chance.randint(5, 40))
+            for _ in range(6)
+        ]
+        told = asyncio.gather(*killed)
+        mine = 0
+        while not told.done():
+            async with journal.change("default", "survivor") as change:
+                await change.note("granted", "stores", {"number": mine})
+            mine += 1
+
+        trail = AuditTrail(database, journal, Denials(journal))
+        report = await trail.verify()
+        page = await trail.page(limit=1)
+    acknowledged = mine + sum(await told)
+    assert (report.sound, report.faults, report.first) == (True, [], 1)
+    assert acknowledged <= report.entries <= acknowledged + len(killed)
+    assert report.head is not None
+    assert page.entries[0].hash == report.head.hash
 
 
 # -- F-3: the disk is full, or fails --
