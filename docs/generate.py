@@ -31,13 +31,18 @@ from wardian.telemetry.catalogue import METRICS
 from wardian.telemetry.labels import (
     MAX_FUNCTIONS,
     MAX_FUNCTIONS_OF_PLUGIN,
+    MAX_FUNCTIONS_OF_TENANT,
     MAX_NAME_CHARS,
     MAX_PLUGINS,
     MAX_PLUGINS_OF_TENANT,
     MAX_TENANTS,
     REST,
 )
-from wardian.telemetry.plugin_metrics import MAX_SERIES, MAX_SERIES_OF_PLUGIN
+from wardian.telemetry.plugin_metrics import (
+    MAX_SERIES,
+    MAX_SERIES_OF_PLUGIN,
+    MAX_SERIES_OF_TENANT,
+)
 from wardian.telemetry.served import MAX_ROUTES
 from wardian.vault.kinds import FIELDS, PEM_CHARS_MAX, TEXT_CHARS_MAX, Field
 from wardian.worker.host_calls import EXHAUSTED_CALLS
@@ -414,13 +419,19 @@ def metrics() -> str:
             ["what", "of all", "of one"],
             [
                 ["plugins", f"{MAX_PLUGINS:,}", f"{MAX_PLUGINS_OF_TENANT:,} of a tenant"],
-                ["functions", f"{MAX_FUNCTIONS:,}", f"{MAX_FUNCTIONS_OF_PLUGIN:,} of a plugin"],
+                [
+                    "functions",
+                    f"{MAX_FUNCTIONS:,}",
+                    f"{MAX_FUNCTIONS_OF_TENANT:,} of a tenant, {MAX_FUNCTIONS_OF_PLUGIN:,} of a "
+                    "plugin",
+                ],
                 ["tenants, where no plugin is told apart", f"{MAX_TENANTS:,}", ""],
                 ["routes", f"{MAX_ROUTES:,}", ""],
                 [
                     "series that plugins count or observe",
                     f"{MAX_SERIES:,}",
-                    f"{MAX_SERIES_OF_PLUGIN:,} of a plugin; it is told `exhausted` then",
+                    f"{MAX_SERIES_OF_TENANT:,} of a tenant, {MAX_SERIES_OF_PLUGIN:,} of a plugin; "
+                    "it is told `exhausted` then",
                 ],
             ],
         )

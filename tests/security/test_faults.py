@@ -29,10 +29,11 @@ from sqlalchemy import text
 import postgres
 from guests.handlers import HANDLE
 from hosts import FakeHost, fake_host, package
-from rows import add_tenant
+from rows import add_tenant, journal_of
 from wardian import open_host
 from wardian.api.app import app_over
 from wardian.errors import HostUnusable, WardianError
+from wardian.runtime.audit import AuditTrail, Denials
 from wardian.settings import Settings
 from wardian.storage import Database, schema
 from wardian.storage import engines as engines_module
@@ -90,6 +91,34 @@ def killed_while_writing(location: Path | str, after: int) -> int:
         rest = running.stdout.read().count("\n")
         assert running.wait() == -signal.SIGKILL
     return after + rest
+
+
+async def test_f2_the_audit_trail_that_several_hosts_write_at_once_is_whole_when_some_are_killed(
+    postgres_url: str,
+) -> None:
+    chance = random.Random(8)
+    async with Database.open(postgres_url) as database:
+        await add_tenant(database)
+        journal = journal_of(database)
+        killed = [
+            asyncio.to_thread(killed_while_writing, postgres_url, chance.randint(5, 40))
+            for _ in range(6)
+        ]
+        told = asyncio.gather(*killed)
+        mine = 0
+        while not told.done():
+            async with journal.change("default", "survivor") as change:
+                await change.note("granted", "stores", {"number": mine})
+            mine += 1
+
+        trail = AuditTrail(database, journal, Denials(journal))
+        report = await trail.verify()
+        page = await trail.page(limit=1)
+    acknowledged = mine + sum(await told)
+    assert (report.sound, report.faults, report.first) == (True, [], 1)
+    assert acknowledged <= report.entries <= acknowledged + len(killed)
+    assert report.head is not None
+    assert page.entries[0].hash == report.head.hash
 
 
 # -- F-3: the disk is full, or fails --
@@ -207,7 +236,7 @@ async def test_f3_a_database_that_can_only_be_read_is_told_and_written_again_whe
         await readable_only(made, "ON")
         assert not await is_ready(client)
         assert await publish(client, 1) == 503
-        with pytest.raises(WardianError, match="readonly"):
+        with pytest.raises(WardianError, match="can only be read"):
             await made.host.bus.publish("orders.new", 1)
         assert (await made.host.call("stores", "run", {})).result == "here"
         assert (await client.get("/api/v1/plugins/stores")).status_code == 200
@@ -274,6 +303,7 @@ async def test_f4_a_server_that_is_stopped_and_started_again_costs_nothing_that_
         running.stop()
         assert not await is_ready(client)
         assert await publish(client, "lost, and the app knows") == 503
+        await says_that_it_is_away(client, url)
         await running.start()
 
         while not await is_ready(client):
@@ -285,6 +315,36 @@ async def test_f4_a_server_that_is_stopped_and_started_again_costs_nothing_that_
             while (await made.host.deliveries.subscribers())[0].queued:
                 await asyncio.sleep(0.01)
         assert (await made.host.deliveries.dead()).dead_letters == []
+
+
+ASKED = (
+    ("POST", "/api/v1/plugins/stores/functions/run", {}),
+    ("POST", "/api/v1/plugins/stores/functions/nothing", {}),
+    ("POST", "/api/v1/agents/ask", {"capability": "summarize", "input": "x"}),
+    ("POST", "/api/v2/agents/ask", {"capability": "summarize", "input": "x"}),
+    ("POST", "/api/v2/batch", {"calls": [{"plugin": "stores", "function": "run"}]}),
+    ("POST", "/api/v2/plugins/stores/functions/run/jobs", {}),
+    ("PUT", "/api/v1/agent-budgets/summarize/day", {"limit": 1}),
+    ("GET", "/api/v1/audit", None),
+    ("GET", "/api/v1/analytics", None),
+    ("GET", "/api/v1/plugins/stores/kv", None),
+    ("POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}),
+)
+"""What takes a database, on each of the API's sides."""
+
+
+async def says_that_it_is_away(client: httpx.AsyncClient, url: str) -> None:
+    """Ask for this and that; nothing of a fault, and nothing of where the database is, is told."""
+    answers = [await client.request(method, path, json=body) for method, path, body in ASKED]
+    answers += [
+        await client.get("/api/v1/keys", headers={"Authorization": f"Bearer wdn_{'a' * 43}"})
+    ]
+    for answer in answers:
+        assert answer.status_code == 503, (answer.request.url, answer.text)
+    told = "".join(answer.text for answer in answers)
+    assert "did not answer as it should" in told
+    for part in (url.partition("host=")[2], "asyncpg", "Errno", "SELECT", postgres.name_of(url)):
+        assert part not in told
 
 
 # -- F-5: a migration is cut short, or a newer program was here --

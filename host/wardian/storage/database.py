@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
@@ -19,12 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from wardian.errors import InvalidArguments, Unavailable, WardianError
 from wardian.storage import postgres
-from wardian.storage.away import is_away
+from wardian.storage.away import is_away, told_of
 from wardian.storage.engines import Engines, engines_of
 from wardian.storage.postgres import Entered, Scope, is_of_nul, reason_of
 from wardian.storage.schema import SchemaFound, bring_up_to_date, look_up, root_keys_of
 
 T = TypeVar("T")
+
+_log = logging.getLogger("wardian.storage")
 
 
 class Connection:
@@ -238,4 +241,5 @@ async def translated() -> AsyncIterator[None]:
             raise InvalidArguments("A name or id has a NUL, which none can have.") from exc
         # Who waits for a database that is away has met no fault of the host's.
         kind = Unavailable if is_away(exc) else WardianError
-        raise kind(f"The database did not answer as it should: {reason_of(exc)}.") from exc
+        _log.warning("The database did not answer as it should: %s", reason_of(exc))
+        raise kind(f"The database did not answer as it should: {told_of(exc)}.") from exc

@@ -63,6 +63,12 @@ def engines_of(location: str | Path) -> Engines:
             engine = create_async_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as exc:
         raise HostUnusable(f"The database URL cannot be used: {exc}.") from exc
+    except ValueError as exc:
+        # What was taken for a port may be a part of the password, so it is not repeated.
+        raise HostUnusable(
+            "The database URL cannot be used: its port is no number. In a password, / : @ are "
+            "written %2F %3A %40."
+        ) from exc
     if engine.dialect.name != "sqlite":
         raise HostUnusable(
             "The database URL cannot be used: Wardian speaks to SQLite and to PostgreSQL "

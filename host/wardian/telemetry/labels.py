@@ -18,6 +18,7 @@ MAX_TENANTS = 250
 MAX_FUNCTIONS = 2_000
 """How many functions do, of all plugins together."""
 
+MAX_FUNCTIONS_OF_TENANT = 500
 MAX_FUNCTIONS_OF_PLUGIN = 50
 MAX_NAME_CHARS = 128
 """A longer name is as good as none."""
@@ -32,7 +33,7 @@ class Names:
         self._plugins: set[tuple[str, str]] = set()
         self._plugins_of: Counter[str] = Counter()
         self._functions: set[tuple[str, str, str]] = set()
-        self._functions_of: Counter[tuple[str, str]] = Counter()
+        self._functions_of: Counter[tuple[str, ...]] = Counter()
         self._tenants: set[str] = set()
 
     def plugin(self, tenant: str, plugin: str) -> tuple[str, str]:
@@ -53,12 +54,11 @@ class Names:
         key = (*whose, function)
         if key in self._functions:
             return key
-        full = len(self._functions) >= MAX_FUNCTIONS
-        crowded = self._functions_of[whose] >= MAX_FUNCTIONS_OF_PLUGIN
-        if full or crowded or whose == (REST, REST) or not _fits(function):
+        if whose == (REST, REST) or not self._has_room(whose) or not _fits(function):
             return (*whose, REST)
         self._functions.add(key)
         self._functions_of[whose] += 1
+        self._functions_of[whose[:1]] += 1
         return key
 
     def tenant(self, tenant: str) -> str:
@@ -68,6 +68,14 @@ class Names:
                 return REST
             self._tenants.add(tenant)
         return tenant
+
+    def _has_room(self, whose: tuple[str, str]) -> bool:
+        """Tell whether another function of a plugin may have a label of its own."""
+        return (
+            len(self._functions) < MAX_FUNCTIONS
+            and self._functions_of[whose[:1]] < MAX_FUNCTIONS_OF_TENANT
+            and self._functions_of[whose] < MAX_FUNCTIONS_OF_PLUGIN
+        )
 
 
 def _fits(*names: str) -> bool:

@@ -14,6 +14,7 @@ from wardian.telemetry.series import Counts, Distributions, Labels
 MAX_SERIES = 2_000
 """How many series all plugins of a host have together, the counts and the observations."""
 
+MAX_SERIES_OF_TENANT = 500
 MAX_SERIES_OF_PLUGIN = 50
 
 
@@ -57,9 +58,16 @@ class PluginMetrics:
             return (*whose, REST, "")
         series = (*whose, name, labels)
         if series not in self._series:
-            full = len(self._series) >= MAX_SERIES
-            if full or self._series_of[whose] >= MAX_SERIES_OF_PLUGIN:
+            if not self._has_room(whose):
                 raise TooMany
             self._series.add(series)
             self._series_of[whose] += 1
+            self._series_of[whose[:1]] += 1
         return series
+
+    def _has_room(self, whose: Labels) -> bool:
+        return (
+            len(self._series) < MAX_SERIES
+            and self._series_of[whose[:1]] < MAX_SERIES_OF_TENANT
+            and self._series_of[whose] < MAX_SERIES_OF_PLUGIN
+        )

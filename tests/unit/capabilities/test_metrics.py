@@ -8,7 +8,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from callings import calling, refusing
 from wardian.capabilities.metrics import MAX_LABELS, MAX_VALUE_CHARS, Metrics
 from wardian.telemetry import Telemetry
-from wardian.telemetry.plugin_metrics import MAX_SERIES, MAX_SERIES_OF_PLUGIN
+from wardian.telemetry.plugin_metrics import (
+    MAX_SERIES,
+    MAX_SERIES_OF_PLUGIN,
+    MAX_SERIES_OF_TENANT,
+    TooMany,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -88,6 +93,16 @@ async def test_a_plugin_that_makes_up_names_gets_no_more_series() -> None:
     found = series(telemetry, "wardian_plugin_counted_total")
     assert len(found) == MAX_SERIES_OF_PLUGIN
     assert found["n0", ""] == 2
+
+
+def test_a_tenant_with_many_plugins_leaves_series_for_those_of_others() -> None:
+    metrics = Telemetry().of_plugins
+    for number in range(MAX_SERIES_OF_TENANT):
+        metrics.count("greedy", f"p{number // MAX_SERIES_OF_PLUGIN}", f"n{number}", "", 1)
+
+    with pytest.raises(TooMany):
+        metrics.count("greedy", "late", "n", "", 1)
+    metrics.count("modest", "late", "n", "", 1)
 
 
 async def test_all_plugins_together_get_no_more_series_than_a_host_has() -> None:

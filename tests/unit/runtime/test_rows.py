@@ -289,6 +289,51 @@ async def test_data_that_is_changed_while_it_is_migrated_is_not_lost(tmp_path: P
         assert (await made.host.rows.get(ANN)).data == {"level": 9}
 
 
+async def test_data_is_not_written_by_a_version_that_was_rolled_back_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async def slow(arguments: Mapping[str, Any], answer: Any) -> str:
+        await made.host.rollback("stores")
+        return await upgrade_user(arguments, answer)
+
+    async with hosting(tmp_path, **{"upgrade-user": slow}) as made:
+        await made.host.rows.put(ANN, {"plan": "paid"})
+        await upgraded(made)
+        assert await made.host.row_migrations.migrate("stores") == []
+
+        found = await made.host.rows.get(ANN)
+        assert (found.data, found.schema_version, found.fault) == ({"plan": "paid"}, 1, "")
+
+
+async def test_a_migration_that_takes_for_ever_keeps_none_of_another_tenant_waiting(
+    tmp_path: Path,
+) -> None:
+    begun, ends = asyncio.Event(), asyncio.Event()
+
+    async def slow(arguments: Mapping[str, Any], answer: Any) -> str:
+        if json.loads(arguments["data"])["plan"] == "paid":
+            begun.set()
+            await ends.wait()
+        return await upgrade_user(arguments, answer)
+
+    async with hosting(tmp_path, **{"upgrade-user": slow}) as made:
+        await made.host.tenants.create("acme")
+        await made.host.install(version("1.0.0", FIRST), tenant="acme")
+        theirs = RowPlace(plugin="stores", kind="users", row="ann", tenant="acme")
+        await made.host.rows.put(theirs, {"plan": "paid"})
+        await made.host.rows.put(ANN, {"plan": "free"})
+        async with made.parts.row_migrations.kept():
+            await made.host.upgrade(version("2.0.0", SECOND), allow_breaking=True, tenant="acme")
+            await begun.wait()
+            await upgraded(made)
+            while (await made.host.rows.get(ANN)).data != {"level": 0}:
+                await asyncio.sleep(0.01)
+
+            ends.set()
+            while (await made.host.rows.get(theirs)).data != {"level": 1}:
+                await asyncio.sleep(0.01)
+
+
 async def test_it_happens_by_itself_after_an_upgrade_and_after_a_start(made: FakeHost) -> None:
     await made.host.rows.put(ANN, {"plan": "paid"})
 

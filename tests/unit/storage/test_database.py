@@ -138,7 +138,7 @@ async def test_f3_a_full_disk_fails_the_write_and_nothing_else(sqlite_database: 
             for number in range(1000):
                 await TenantRepository(connection).add(f"tenant-{number}")
 
-    with pytest.raises(WardianError, match="full"):
+    with pytest.raises(WardianError, match="no room for more"):
         await fill()
 
     async with sqlite_database.transaction() as connection:

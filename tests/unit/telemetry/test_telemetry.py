@@ -16,6 +16,7 @@ from wardian.telemetry.catalogue import METRICS
 from wardian.telemetry.labels import (
     MAX_FUNCTIONS,
     MAX_FUNCTIONS_OF_PLUGIN,
+    MAX_FUNCTIONS_OF_TENANT,
     MAX_PLUGINS,
     MAX_PLUGINS_OF_TENANT,
 )
@@ -174,10 +175,27 @@ def test_all_plugins_together_have_no_more_functions_with_labels_than_a_host_has
     telemetry = Telemetry()
     for plugin in range(MAX_FUNCTIONS // MAX_FUNCTIONS_OF_PLUGIN + 1):
         for number in range(MAX_FUNCTIONS_OF_PLUGIN):
-            called(telemetry, "ok", plugin=f"p{plugin}", function=f"f{number}")
+            called(telemetry, "ok", plugin="p", tenant=f"t{plugin}", function=f"f{number}")
 
     counted = [labels for name, labels in samples(telemetry) if name == "wardian_calls_total"]
     assert len(counted) == MAX_FUNCTIONS + 1
+
+
+def test_a_tenant_with_many_functions_leaves_labels_for_those_of_others() -> None:
+    telemetry = Telemetry()
+    for number in range(MAX_FUNCTIONS):
+        plugin = f"p{number // MAX_FUNCTIONS_OF_PLUGIN}"
+        called(telemetry, "ok", plugin=plugin, tenant="greedy", function=f"f{number}")
+    called(telemetry, "ok", tenant="modest")
+
+    found = samples(telemetry)
+    own = [
+        labels
+        for name, labels in found
+        if name == "wardian_calls_total" and labels[0] == "greedy" and labels[2] != "other"
+    ]
+    assert len(own) == MAX_FUNCTIONS_OF_TENANT
+    assert found["wardian_calls_total", ("modest", "counter", "run", "restricted", "ok")] == 1
 
 
 def test_a_name_of_a_megabyte_is_no_label() -> None:

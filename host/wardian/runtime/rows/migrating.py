@@ -30,11 +30,15 @@ from wardian.runtime.rows.schemas import DATA_BYTES_MAX, RowSchemas
 from wardian.storage import Database
 from wardian.storage.aware import PluginAwareBase
 from wardian.storage.documents import dump_json, parse_json
+from wardian.storage.plugins import PluginRepository
 from wardian.storage.rows import AwareRow
 from wardian.tenants import Tenants
 
 BEGINNINGS = ("plugin.upgraded", "plugin.rolled-back", "plugin.active")
 """With these, data may be outdated, and there is somebody to bring it along."""
+
+LANES = 4
+"""How many tenants' data is migrated at a time, on one host; of one tenant, one plugin's."""
 
 PAGE = 50
 FAULT_CHARACTERS_MAX = 500
@@ -70,7 +74,8 @@ class RowMigrations:
 
     def __init__(self, parts: MigrationParts) -> None:
         self._parts = parts
-        self._waiting: dict[tuple[str, str], None] = {}
+        self._waiting: dict[str, dict[str, None]] = {}
+        self._busy: set[str] = set()
         self._woken = asyncio.Event()
 
     @asynccontextmanager
@@ -110,26 +115,57 @@ class RowMigrations:
             self._add(event.tenant, event.plugin)
 
     def _add(self, tenant: str, plugin: str) -> None:
-        self._waiting[tenant, plugin] = None
+        self._waiting.setdefault(tenant, {})[plugin] = None
         self._woken.set()
 
     async def _run(self) -> None:
+        async with asyncio.TaskGroup() as lanes:
+            for _ in range(LANES):
+                lanes.create_task(self._lane())
+
+    async def _lane(self) -> None:
+        """Bring along what waits, of a tenant that no other lane has.
+
+        Because: a function that migrates may take its time for each of many rows, and those who
+        wait for it are to be its own tenant's.
+        """
         while True:
-            await self._woken.wait()
-            self._woken.clear()
-            waiting, self._waiting = self._waiting, {}
-            for tenant, name in waiting:
-                try:
-                    await self.migrate(name, tenant=tenant)
-                except NotFound:
-                    continue  # it was uninstalled
-                except WardianError as error:
-                    _log.warning("Data beside rows of %s waits: %s", name, error)
-                    asyncio.get_running_loop().call_later(
-                        AFTER_FAULT_SECONDS, partial(self._add, tenant, name)
-                    )
-                except Exception:  # noqa: BLE001 -- the next plugin's data is to be migrated too
-                    _log.exception("Data beside rows of %s was not migrated.", name)
+            found = self._next()
+            if found is None:
+                self._woken.clear()
+                await self._woken.wait()
+                continue
+            self._busy.add(found[0])
+            try:
+                await self._bring(*found)
+            finally:
+                self._busy.discard(found[0])
+                self._woken.set()
+
+    def _next(self) -> tuple[str, str] | None:
+        """Take the tenant that has waited longest, and is free, and of it one plugin."""
+        tenant = next((each for each in self._waiting if each not in self._busy), None)
+        if tenant is None:
+            return None
+        plugins = self._waiting.pop(tenant)
+        name = next(iter(plugins))
+        del plugins[name]
+        if plugins:
+            self._waiting[tenant] = plugins
+        return tenant, name
+
+    async def _bring(self, tenant: str, name: str) -> None:
+        try:
+            await self.migrate(name, tenant=tenant)
+        except NotFound:
+            return  # it was uninstalled
+        except WardianError as error:
+            _log.warning("Data beside rows of %s waits: %s", name, error)
+            asyncio.get_running_loop().call_later(
+                AFTER_FAULT_SECONDS, partial(self._add, tenant, name)
+            )
+        except Exception:  # noqa: BLE001 -- the next plugin's data is to be migrated too
+            _log.exception("Data beside rows of %s was not migrated.", name)
 
     async def _pass(self, plugin: Installed, asked: RowData) -> Migrated:
         migrated = failed = 0
@@ -197,6 +233,9 @@ class RowMigrations:
             repository = PluginAwareBase(connection, plugin.tenant, plugin.id)
             present = await repository.find(before.kind, before.row_id)
             if present is None or present.version != before.version:
+                return False
+            now_there = await PluginRepository(connection, plugin.tenant).find(plugin.name)
+            if now_there is None or now_there.package_digest != plugin.package_digest:
                 return False
             await repository.write(after)
         return True
