@@ -16,6 +16,9 @@ from wardian.crypto.digests import sha256_hex
 from wardian.storage.database import Connection
 from wardian.storage.statements import OF_ID, OF_NAME, OF_PLUGIN, mine
 from wardian.storage.tables import (
+    agent_budgets,
+    agent_rules,
+    agents,
     api_keys,
     credentials,
     endpoints,
@@ -33,6 +36,7 @@ _CHARS = 22
 _P, _G, _S = plugins.c, grants.c, schedules.c
 _B, _Y, _L = publishers.c, publisher_keys.c, revocation_lists.c
 _C, _E, _A, _T = credentials.c, endpoints.c, api_keys.c, trust_policies.c
+_O, _R, _M = agents.c, agent_rules.c, agent_budgets.c
 
 OF_OWNER: BindParameter[str] = bindparam("of_owner")
 
@@ -47,6 +51,9 @@ class Kind(StrEnum):
     PUBLISHER = "publisher"
     TRUST_POLICY = "trust-policy"
     KEYS = "keys"
+    AGENT = "agent"
+    AGENT_RULES = "agent-rules"
+    AGENT_BUDGETS = "agent-budgets"
 
 
 _PLUGIN_ID = select(_P.id).where(mine(plugins, _P.name == OF_PLUGIN)).scalar_subquery()
@@ -96,6 +103,18 @@ _STATEMENTS: Mapping[Kind, tuple[Executable, ...]] = {
     Kind.TRUST_POLICY: (select(_T.unsigned, _T.stale, _T.updated_at).where(mine(trust_policies)),),
     Kind.KEYS: (
         select(_A.id, _A.name, _A.scopes, _A.revoked_at).where(mine(api_keys)).order_by(_A.id),
+    ),
+    Kind.AGENT: (
+        select(_P.id, _P.package_digest, _P.installed_at).where(mine(plugins, _P.name == OF_NAME)),
+        select(_O.overrides, _O.paused, _O.changed_at)
+        .join(plugins, and_(_P.tenant == _O.tenant, _P.id == _O.plugin_id))
+        .where(mine(agents, _P.name == OF_NAME)),
+    ),
+    Kind.AGENT_RULES: (select(_R.rules, _R.changed_at).where(mine(agent_rules)),),
+    Kind.AGENT_BUDGETS: (
+        select(_M.capability, _M.period, _M.limit_nanos, _M.changed_at)
+        .where(mine(agent_budgets))
+        .order_by(_M.capability, _M.period),
     ),
 }
 

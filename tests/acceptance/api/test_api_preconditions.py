@@ -15,9 +15,11 @@ import pytest
 
 from apis import clients, serving
 from hosts import MANIFEST, WASM, FakeHost, fake_host
+from packages import package
 from signing import KEY, NEXT_KEY
 from wardian.api.app import app_over
 from wardian.api.openapi import static_document
+from wardian.plugins.agents import AGENT_ASK
 from wardian.plugins.archive import write_archive
 from wardian.runtime.credentials import CredentialOrder
 from wardian.runtime.endpoints import EndpointOrder
@@ -33,7 +35,11 @@ NIGHTLY = f"{V1}/schedules/stores/nightly"
 SHARED = f"{V1}/credentials/api"
 OWN = f"{V1}/credentials/own?plugin=stores"
 ENDPOINT = f"{V1}/webhooks/ENDPOINT"
+AGENT = f"{V1}/agents/lead"
+RULES = f"{V1}/agent-rules"
+BUDGETS = f"{V1}/agent-budgets"
 STALE = '"nobody-has-this"'
+LEAD = 'category = "ai_agent"\ncapabilities = ["summarize@1.0.0"]'
 MORE = """
 [[schedule]]
 name = "nightly"
@@ -75,6 +81,10 @@ CHANGES: list[tuple[str, str, str, Any]] = [
     (ENDPOINT, "POST", f"{ENDPOINT}/secret", {}),
     (ENDPOINT, "DELETE", ENDPOINT, None),
     (f"{V1}/keys", "DELETE", f"{V1}/keys/SPARE", None),
+    (AGENT, "PATCH", AGENT, {"priority": 80}),
+    (RULES, "PUT", RULES, {"rules": [], "default": "cheapest"}),
+    (BUDGETS, "PUT", f"{BUDGETS}/summarize/day", {"limit": 5}),
+    (BUDGETS, "DELETE", f"{BUDGETS}/summarize/day", None),
 ]
 NAMES = [
     f"{method} {path.removeprefix(V1)}".replace(KEY.public.id, "KEY") + f" by {read[-12:]}"
@@ -107,12 +117,18 @@ class Scene:
         return await self.http.request(method, path, json=body, headers=headers)
 
 
+async def _nothing(arguments: Any, answer: Any) -> None:
+    return None
+
+
 @asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Scene]:
-    async with fake_host(folder / "data") as made:
+    async with fake_host(folder / "data", {"run": _nothing, AGENT_ASK: _nothing}) as made:
         host = made.host
         await host.install(stores("1.0.0"), grants="all")
         await host.upgrade(stores("1.1.0"))
+        await host.install(package("lead", WASM, LEAD))
+        await host.agents.budgets.set("default", "summarize", "day", 1.0)
         await host.publishers.add("acme", ["acme-*"], [str(KEY.public)])
         for name, plugin in (("api", None), ("own", "stores")):
             fields: dict[str, str | list[str]] = {"value": "v" * 20}

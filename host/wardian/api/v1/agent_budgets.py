@@ -13,7 +13,9 @@ from wardian.api.answers import answer, answers, takes
 from wardian.api.asking import AskedAgents
 from wardian.api.bodies import body_of
 from wardian.api.cursors import InPages, page_of
-from wardian.api.dependencies import Admin, Reader
+from wardian.api.dependencies import Admin, Host, Reader
+from wardian.api.preconditions import AgentBudgetsMatch, tag_of
+from wardian.storage.revisions import Kind
 
 router = APIRouter(prefix="/agent-budgets", tags=["agents"])
 
@@ -25,17 +27,25 @@ class BudgetRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 @router.get("", responses=answers(list[BudgetView]))
-async def list_budgets(agents: AskedAgents, caller: Reader, paging: InPages) -> Response:
+async def list_budgets(
+    host: Host, agents: AskedAgents, caller: Reader, paging: InPages
+) -> Response:
     """List the budgets, with what is spent and set aside of each."""
+    tag = await tag_of(host, caller.tenant, Kind.AGENT_BUDGETS)
     found = await agents.budgets.get(caller.tenant)
-    return page_of(found, paging, lambda each: (each.capability, each.period))
+    return page_of(found, paging, lambda each: (each.capability, each.period), tag)
 
 
 @router.put(
     "/{capability}/{period}", responses=answers(BudgetView), openapi_extra=takes(BudgetRequest)
 )
 async def set_budget(
-    request: Request, agents: AskedAgents, caller: Admin, capability: str, period: str
+    request: Request,
+    agents: AskedAgents,
+    caller: Admin,
+    capability: str,
+    period: str,
+    _: AgentBudgetsMatch,
 ) -> Response:
     """Set what may be spent on a capability (`*` is all) in an `hour`, `day`, `month` or `ever`.
 
@@ -50,7 +60,7 @@ async def set_budget(
 
 @router.delete("/{capability}/{period}", status_code=204)
 async def remove_budget(
-    agents: AskedAgents, caller: Admin, capability: str, period: str
+    agents: AskedAgents, caller: Admin, capability: str, period: str, _: AgentBudgetsMatch
 ) -> Response:
     """Remove a budget: then only the others bound what is spent."""
     await agents.budgets.remove(caller.tenant, capability, period, caller.key_name)

@@ -12,7 +12,9 @@ from wardian.agents.views import RulesView
 from wardian.api.answers import answer, answers, takes
 from wardian.api.asking import AskedAgents
 from wardian.api.bodies import body_of
-from wardian.api.dependencies import Admin, Reader
+from wardian.api.dependencies import Admin, Host, Reader
+from wardian.api.preconditions import AgentRulesMatch, tag_of
+from wardian.storage.revisions import Kind
 
 RULES_MAX = 1_000
 
@@ -39,13 +41,16 @@ class RulesRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 @router.get("", responses=answers(RulesView))
-async def show(agents: AskedAgents, caller: Reader) -> Response:
+async def show(host: Host, agents: AskedAgents, caller: Reader) -> Response:
     """Show the rules, and which strategies there are."""
-    return answer(await agents.rules.get(caller.tenant))
+    tag = await tag_of(host, caller.tenant, Kind.AGENT_RULES)
+    return answer(await agents.rules.get(caller.tenant), headers=tag)
 
 
 @router.put("", responses=answers(RulesView), openapi_extra=takes(RulesRequest))
-async def replace(request: Request, agents: AskedAgents, caller: Admin) -> Response:
+async def replace(
+    request: Request, agents: AskedAgents, caller: Admin, _: AgentRulesMatch
+) -> Response:
     """Replace the rules, all of them at once; other hosts go by them in seconds."""
     wanted = await body_of(request, RulesRequest)
     value = msgspec.to_builtins(wanted)

@@ -17,7 +17,9 @@ from wardian.api.asking import AskedAgents, AskRequest, asked
 from wardian.api.bodies import body_of
 from wardian.api.calling import while_connected
 from wardian.api.cursors import InPages, page_of
-from wardian.api.dependencies import Admin, AnyInvoker, AnyReader, Reader
+from wardian.api.dependencies import Admin, AnyInvoker, AnyReader, Host, Reader
+from wardian.api.preconditions import AgentMatch, tag_of
+from wardian.storage.revisions import Kind
 
 router = APIRouter(prefix="/agents", tags=["agents"])
 
@@ -86,13 +88,16 @@ async def explain(request: Request, agents: AskedAgents, caller: AnyInvoker) -> 
 
 
 @router.get("/{name}", responses=answers(AgentView))
-async def show(agents: AskedAgents, caller: Reader, name: str) -> Response:
+async def show(host: Host, agents: AskedAgents, caller: Reader, name: str) -> Response:
     """Show an agent."""
-    return answer(await agents.registry.get(caller.tenant, name))
+    tag = await tag_of(host, caller.tenant, Kind.AGENT, of_name=name)
+    return answer(await agents.registry.get(caller.tenant, name), headers=tag)
 
 
 @router.patch("/{name}", responses=answers(AgentView), openapi_extra=takes(AgentChange))
-async def change(request: Request, agents: AskedAgents, caller: Admin, name: str) -> Response:
+async def change(
+    request: Request, agents: AskedAgents, caller: Admin, name: str, _: AgentMatch
+) -> Response:
     """Say something else of an agent than its manifest does, or keep questions from it.
 
     What is not named stays, and null is the manifest's again.

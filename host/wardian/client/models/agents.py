@@ -9,6 +9,7 @@ import msgspec
 
 from wardian.client.models.attempts import AgentAttempt
 from wardian.client.models.jobs import UsageEnvelope
+from wardian.client.models.pages import Tagged
 
 
 class AgentCeilings(TypedDict, total=False):
@@ -133,7 +134,7 @@ class AgentHealth(msgspec.Struct, frozen=True, kw_only=True):
     last_probe: str
 
 
-class Agent(msgspec.Struct, frozen=True, kw_only=True):
+class Agent(Tagged, frozen=True, kw_only=True):
     """One agent.
 
     Attributes:
@@ -301,7 +302,7 @@ class AgentRule(msgspec.Struct, frozen=True, kw_only=True):
     when: dict[str, Any] = {}
 
 
-class AgentRules(msgspec.Struct, frozen=True, kw_only=True):
+class AgentRules(Tagged, frozen=True, kw_only=True):
     """The rules, of which the first that matches counts.
 
     Attributes:

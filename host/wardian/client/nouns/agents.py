@@ -73,7 +73,7 @@ class Agents(Noun[S]):
         return get(at("/agents/{}", name), json_of(Agent))
 
     @operation
-    def change(
+    def change(  # noqa: PLR0913 -- an agent has this many things to be said otherwise
         self,
         name: str,
         *,
@@ -82,6 +82,7 @@ class Agents(Noun[S]):
         cost: UnsetType | AgentPrice | None = UNSET,
         limits: UnsetType | AgentBounds | None = UNSET,
         paused: UnsetType | bool = UNSET,
+        if_match: str | None = None,
     ) -> Operation[Agent]:
         """Say something else of an agent than its manifest does, or keep questions from it.
 
@@ -91,7 +92,7 @@ class Agents(Noun[S]):
         body = {each: value for each, value in said.items() if value is not UNSET}
         if paused is not UNSET:
             body["paused"] = paused
-        return patch(at("/agents/{}", name), json_of(Agent), body)
+        return patch(at("/agents/{}", name), json_of(Agent), body).matching(if_match)
 
     @operation
     def ask(
@@ -161,11 +162,15 @@ class Agents(Noun[S]):
 
     @operation
     def set_rules(
-        self, rules: Sequence[AgentRule], *, default: str = "weighted"
+        self,
+        rules: Sequence[AgentRule],
+        *,
+        default: str = "weighted",
+        if_match: str | None = None,
     ) -> Operation[AgentRules]:
         """Replace the rules, all of them at once."""
         body = {"rules": rules, "default": default}
-        return put("/agent-rules", json_of(AgentRules), body)
+        return put("/agent-rules", json_of(AgentRules), body).matching(if_match)
 
     @operation
     def trial(self, name: str) -> Operation[AgentTrial]:
@@ -245,18 +250,27 @@ class Budgets(Noun[S]):
 
     @operation
     def set(
-        self, capability: str, period: Literal["hour", "day", "month", "ever"], limit: float
+        self,
+        capability: str,
+        period: Literal["hour", "day", "month", "ever"],
+        limit: float,
+        *,
+        if_match: str | None = None,
     ) -> Operation[AgentBudget]:
         """Set what may be spent on a capability, or ``*`` for all, in a period."""
         path = at("/agent-budgets/{}/{}", capability, period)
-        return put(path, json_of(AgentBudget), {"limit": limit})
+        return put(path, json_of(AgentBudget), {"limit": limit}).matching(if_match)
 
     @operation
     def remove(
-        self, capability: str, period: Literal["hour", "day", "month", "ever"]
+        self,
+        capability: str,
+        period: Literal["hour", "day", "month", "ever"],
+        *,
+        if_match: str | None = None,
     ) -> Operation[None]:
         """Remove a budget."""
-        return delete(at("/agent-budgets/{}/{}", capability, period))
+        return delete(at("/agent-budgets/{}/{}", capability, period)).matching(if_match)
 
 
 def _asking(
