@@ -165,7 +165,7 @@ def _show(terminal: Terminal, found: dict[str, Any]) -> None:
         ("cost", f"{money(cost['per_call'])} and {money(cost['per_unit'])} a {cost['unit']}"),
         (
             "limits",
-            f"{limits['units']:,} of {cost['unit']}, {limits['concurrent']:,} at once, "
+            f"{limits['units']:,} units ({cost['unit']}), {limits['concurrent']:,} at once, "
             f"{limits['input_bytes']:,} bytes of input",
         ),
         ("under way", str(found["in_flight"])),
@@ -173,7 +173,7 @@ def _show(terminal: Terminal, found: dict[str, Any]) -> None:
         ("last probe", f"{moment(health['last_probe_at'])} {health['last_probe']}".strip()),
     ]
     rows = [[name, text, "the operator's" if name in said else ""] for name, text in facts if text]
-    terminal.table(["", "", ""], rows)
+    terminal.table(["what", "is", "said by"], rows)
     _show_measured(terminal, found["measured"])
 
 
