@@ -36,7 +36,7 @@ figures are rows of ``make bench``."""
 LOOP_THREADS = min(32, (os.cpu_count() or 1) + 4)
 """The event loop's own, for files; it keeps those that it once started."""
 
-KEPT_BYTES = 48 * 1024 * 1024
+KEPT_BYTES = 64 * 1024 * 1024
 """What the host's allocator may keep of large messages that it has passed on."""
 
 

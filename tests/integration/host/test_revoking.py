@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from guests import guest
 from packages import KEY, package
@@ -33,15 +34,15 @@ permissions = [
 ]
 """
 
-Revoke = Callable[[PluginHost, Settings], Awaitable[object]]
+Revoke = Callable[[PluginHost, FastAPI], Awaitable[object]]
 
 
-async def by_the_host(host: PluginHost, _: Settings) -> object:
+async def by_the_host(host: PluginHost, _: FastAPI) -> object:
     return await host.set_grants("insistent", LEFT)
 
 
-async def over_the_api(host: PluginHost, settings: Settings) -> object:
-    transport = httpx.ASGITransport(app=app_over(host, settings))
+async def over_the_api(host: PluginHost, app: FastAPI) -> object:
+    transport = httpx.ASGITransport(app=app)
     headers = {"Authorization": f"Bearer {KEY}"}
     async with httpx.AsyncClient(
         transport=transport, base_url="http://host", headers=headers
@@ -71,12 +72,13 @@ async def test_a_revoke_is_felt_at_the_next_host_call(
     async with installed(settings, level) as host:
         # Where instances are reused, this one has been used before: by a call that was allowed.
         await host.call("insistent", "flood", {"count": 1})
+        app = app_over(host, settings)  # made before, as an isolated call has a second
         has_begun = asyncio.Event()
         host.events.subscribe("orders.new", lambda event: has_begun.set())
 
         call = asyncio.create_task(host.call("insistent", "insist", {}))
         await has_begun.wait()
-        await revoke(host, settings)
+        await revoke(host, app)
         with pytest.raises(GuestError) as caught:
             await call
 
