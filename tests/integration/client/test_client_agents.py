@@ -115,7 +115,9 @@ async def test_rules_budgets_and_trials_are_set_and_ended(ask: Ask) -> None:
     trial = await ask(lambda client: client.agents.start_trial("lead", "0.9.0", share=0.1))
 
     assert (rules.rules, rules.default) == ([rule], "cheapest")
-    assert await ask(lambda client: client.agents.rules()) == rules
+    again = await ask(lambda client: client.agents.rules())
+    assert again.etag
+    assert (again.rules, again.default) == (rules.rules, rules.default)
     assert (budget.capability, budget.limit) == ("*", 2.5)
     assert list(await ask(lambda client: client.agent_budgets.list())) == [budget]
     await ask(lambda client: client.agent_budgets.remove("*", "day"))
