@@ -10,16 +10,16 @@ from typing import Any
 
 import msgspec
 
-from wardian.agents.changes import AgentChange
+from wardian.agents.asking.records import AsksPage
 from wardian.agents.criteria import Criteria
 from wardian.agents.questions import OnPiece
-from wardian.agents.records import AsksPage
+from wardian.agents.registry.changes import AgentChange
 from wardian.agents.views import (
     AgentView,
     AnswerView,
     ArmView,
+    AskAttemptView,
     AskView,
-    AttemptView,
     BudgetView,
     CandidateView,
     CostView,
@@ -118,7 +118,7 @@ class Oracles:
     ) -> AnswerView:
         self.put.append({"input": input, "criteria": criteria, "tenant": tenant, "scopes": scopes})
         ranked = self._ranked(tenant, capability, scopes)
-        attempts: list[AttemptView] = []
+        attempts: list[AskAttemptView] = []
         for view, answers in ranked:
             output = await answers(input, on_piece)
             ended = "failed" if isinstance(output, Exception) else "answered"
@@ -193,7 +193,7 @@ class Oracles:
         subject: str,
         view: AgentView,
         output: Any,
-        attempts: list[AttemptView],
+        attempts: list[AskAttemptView],
     ) -> AnswerView:
         ask_id = f"ask-{len(self._asks[tenant])}-of-{tenant}"
         self._asks[tenant].append(_ask_view(ask_id, capability, subject, view, attempts))
@@ -392,8 +392,8 @@ def _found(asks: list[AskView], ask_id: str) -> AskView:
     raise NotFound(f"There is no question {ask_id!r}.")
 
 
-def _attempt(view: AgentView, ending: str, reason: str) -> AttemptView:
-    return AttemptView(
+def _attempt(view: AgentView, ending: str, reason: str) -> AskAttemptView:
+    return AskAttemptView(
         agent=view.name,
         version=view.version,
         ending=ending,
@@ -404,7 +404,7 @@ def _attempt(view: AgentView, ending: str, reason: str) -> AttemptView:
 
 
 def _ask_view(
-    ask_id: str, capability: str, subject: str, view: AgentView, attempts: list[AttemptView]
+    ask_id: str, capability: str, subject: str, view: AgentView, attempts: list[AskAttemptView]
 ) -> AskView:
     return AskView(
         id=ask_id,

@@ -7,7 +7,7 @@ from typing import Any
 
 from hosts import WASM, FakeHost
 from wardian.agents.candidates import Candidate, Ending, Outcome
-from wardian.agents.registry import AgentRegistry, RegistryParts
+from wardian.agents.registry.registry import AgentRegistry, RegistryParts
 from wardian.plugins.agents import AGENT_ASK
 from wardian.plugins.archive import write_archive
 from wardian.runtime.executor.job import HostCalls

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 
 from wardian.agents.candidates import Candidate
-from wardian.agents.criteria import Criteria
-from wardian.agents.questions import ANY
+from wardian.agents.criteria import ANY, Criteria
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ from benchmarks.figures import Figure, Row, at_most
 from benchmarks.measuring import MICRO, compare, seconds_of, take_turns
 from routes import Wanted, candidate, wanted
 from wardian.agents.candidates import Candidate
-from wardian.agents.router import AIStrategyRouter
-from wardian.agents.rules import RULES_MAX, RuleSet, parse_rules
-from wardian.agents.strategies import DEFAULT, NAMES
+from wardian.agents.routing.router import AIStrategyRouter
+from wardian.agents.routing.rules import RULES_MAX, RuleSet, parse_rules
+from wardian.agents.routing.strategies import DEFAULT, NAMES
 
 AGENTS = 100
 GOAL = at_most(50, absolute=True)

@@ -7,9 +7,9 @@ from functools import cache
 from statistics import fmean
 
 from simulation.world import FOR_EVER, Agent, Played, Purse, Right, World, constant
-from wardian.agents.breaker import BreakerLimits
-from wardian.agents.decay import HalfLives
+from wardian.agents.health.breaker import BreakerLimits
 from wardian.agents.money import CostModel
+from wardian.agents.registry.decay import HalfLives
 
 QUESTIONS = 600
 SEEDS = range(1, 21)

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from random import Random
 
 from routes import candidate, wanted
-from wardian.agents import quality
-from wardian.agents.breaker import Breaker, BreakerLimits, State, admit, ended
 from wardian.agents.candidates import Candidate, Ending, Outcome
-from wardian.agents.decay import Evidence, HalfLives
+from wardian.agents.health.breaker import Breaker, BreakerLimits, State, admit, ended
 from wardian.agents.money import CostModel
-from wardian.agents.router import AIStrategyRouter
-from wardian.agents.rules import RuleSet
+from wardian.agents.registry import quality
+from wardian.agents.registry.decay import Evidence, HalfLives
+from wardian.agents.routing.router import AIStrategyRouter
+from wardian.agents.routing.rules import RuleSet
 from wardian.errors import AgentUnavailable, BudgetExceeded
 
 PRICE = CostModel(per_call=1)

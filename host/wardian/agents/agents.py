@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
-from wardian.agents.asking import Asking
-from wardian.agents.budget_book import AgentBudgets
-from wardian.agents.criteria import Criteria
-from wardian.agents.explaining import explanation_view
-from wardian.agents.feedback import AgentFeedback
-from wardian.agents.health import AgentHealth
-from wardian.agents.questions import ANY, OnPiece, Question, input_text
-from wardian.agents.records import AskRecords, AsksPage
-from wardian.agents.registry import AgentRegistry
-from wardian.agents.rule_book import RuleBook
-from wardian.agents.trials import AgentTrials
+from wardian.agents.asking.asking import Asking
+from wardian.agents.asking.records import AskRecords, AsksPage
+from wardian.agents.budgets.budget_book import AgentBudgets
+from wardian.agents.criteria import Wanted, read_criteria
+from wardian.agents.health.health import AgentHealth
+from wardian.agents.quality.feedback import AgentFeedback
+from wardian.agents.quality.trials import AgentTrials
+from wardian.agents.questions import OnPiece, Question, input_text
+from wardian.agents.registry.registry import AgentRegistry
+from wardian.agents.routing.explaining import explanation_view
+from wardian.agents.routing.rule_book import RuleBook
 from wardian.agents.views import AgentView, AnswerView, AskView, ExplanationView
-from wardian.errors import InvalidArguments
-
-Wanted = Criteria | Mapping[str, Any] | None
-"""Criteria, or the same as a JSON object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,24 +200,3 @@ class Agents:
             await stack.enter_async_context(self._parts.records.kept())
             await stack.enter_async_context(self.health.kept())
             yield
-
-
-def read_criteria(wanted: Wanted) -> Criteria:
-    """Return criteria that came as a JSON object, checked.
-
-    Raises:
-        InvalidArguments: they are none; with the path of the fault.
-    """
-    if wanted is None:
-        return ANY
-    try:
-        return msgspec.convert(
-            msgspec.to_builtins(wanted) if isinstance(wanted, Criteria) else wanted,
-            Criteria,
-        )
-    except msgspec.ValidationError as exc:
-        reason, _, path = str(exc).partition(" - at `$")
-        raise InvalidArguments(
-            f"The criteria cannot be met as they are: {reason}.",
-            path=f"criteria{path.rstrip('`')}",
-        ) from exc

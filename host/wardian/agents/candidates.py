@@ -10,7 +10,8 @@ from wardian.agents.money import CostModel
 BENEFIT = 2.0
 """Good answers that everybody is taken to have given beside those that were seen. One that was
 never asked is so taken for as good as one that answers and is judged by nobody (see `PRESUMED` in
-`wardian.agents.quality`), and will be asked some time; after a dozen judgements it is lost in them.
+`wardian.agents.registry.quality`), and will be asked some time; after a dozen judgements it is lost
+in them.
 """
 
 

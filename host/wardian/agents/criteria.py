@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
+
+from wardian.errors import InvalidArguments
 
 NonNegative = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -66,3 +69,31 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fallback: Annotated[int, msgspec.Meta(ge=0, le=8)] = 2
     hedge: bool = False
     fresh: bool = False
+
+
+ANY = Criteria()
+"""The criteria of who wants nothing in particular."""
+
+Wanted = Criteria | Mapping[str, Any] | None
+"""Criteria, or the same as a JSON object."""
+
+
+def read_criteria(wanted: Wanted) -> Criteria:
+    """Return criteria that came as a JSON object, checked.
+
+    Raises:
+        InvalidArguments: they are none; with the path of the fault.
+    """
+    if wanted is None:
+        return ANY
+    try:
+        return msgspec.convert(
+            msgspec.to_builtins(wanted) if isinstance(wanted, Criteria) else wanted,
+            Criteria,
+        )
+    except msgspec.ValidationError as exc:
+        reason, _, path = str(exc).partition(" - at `$")
+        raise InvalidArguments(
+            f"The criteria cannot be met as they are: {reason}.",
+            path=f"criteria{path.rstrip('`')}",
+        ) from exc

@@ -48,7 +48,7 @@ class Candidates(Protocol):
         ...
 
     def score(self, tenant: str, candidate: Candidate, score: float, weight: float) -> None:
-        """Learn from a judgement of an answer, 0 to 1; see `wardian.agents.quality`."""
+        """Learn from a judgement of an answer, 0 to 1; see `wardian.agents.registry.quality`."""
         ...
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-from wardian.agents.criteria import Criteria
+from wardian.agents.criteria import ANY, Criteria
 from wardian.agents.views import AnswerView
 from wardian.capabilities import CallContext
 from wardian.crypto.identifiers import new_id
@@ -17,9 +17,6 @@ from wardian.storage.documents import check_json, dump_json, utf8_length
 
 LARGE = 16 * 1024
 """An input of more characters is written in a thread: that takes longer than others are to wait."""
-
-ANY = Criteria()
-"""The criteria of who wants nothing in particular."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +78,7 @@ class Question:
 
 
 class Asks(Protocol):
-    """Has agents answer questions; `wardian.agents.asking.Asking` does."""
+    """Has agents answer questions; `wardian.agents.asking.asking.Asking` does."""
 
     async def ask(self, question: Question) -> AnswerView:
         """Return the answer of the best agent that answered.

@@ -109,10 +109,6 @@ class AskAttemptView(msgspec.Struct, frozen=True, kw_only=True):
     hedge: bool = False
 
 
-AttemptView = AskAttemptView
-"""The API's description calls it otherwise, since attempts to post to endpoints are in it, too."""
-
-
 class AnswerView(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a question.
 
@@ -140,7 +136,7 @@ class AnswerView(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float
     strategy: str
     rule: str | None
-    attempts: list[AttemptView]
+    attempts: list[AskAttemptView]
     usage: dict[str, Any] | None = None
     call_id: str | None = None
     limits: dict[str, Any] | None = None
@@ -166,7 +162,7 @@ class AskView(msgspec.Struct, frozen=True, kw_only=True):
     units: int
     latency_ms: float
     cached: bool
-    attempts: list[AttemptView]
+    attempts: list[AskAttemptView]
     feedback: list[FeedbackView]
 
 

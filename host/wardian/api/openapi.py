@@ -10,8 +10,8 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from wardian.agents.changes import AgentChange
-from wardian.agents.records import AsksPage
+from wardian.agents.asking.records import AsksPage
+from wardian.agents.registry.changes import AgentChange
 from wardian.agents.views import (
     AgentView,
     AnswerView,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from wardian.agents.decay import HalfLives
-from wardian.agents.registry import AgentRegistry, HealthOfAll, RegistryParts, nothing_known
-from wardian.agents.rule_book import RuleBook, RuleBookParts
+from wardian.agents.registry.decay import HalfLives
+from wardian.agents.registry.registry import (
+    AgentRegistry,
+    HealthOfAll,
+    RegistryParts,
+    nothing_known,
+)
+from wardian.agents.routing.rule_book import RuleBook, RuleBookParts
 from wardian.runtime.host import HostParts
 from wardian.settings import Settings
 

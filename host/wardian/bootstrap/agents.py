@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 from wardian.agents.agents import Agents, AgentsParts
-from wardian.agents.allowances import Allowances
-from wardian.agents.ask_rows import AskRows
-from wardian.agents.asking import Asking, AskingParts
-from wardian.agents.attempts import AttemptParts, Attempts
-from wardian.agents.budget_book import AgentBudgets
-from wardian.agents.budgets import BudgetNeeds
-from wardian.agents.eligibility import Eligibility
-from wardian.agents.from_plugins import PluginQuestions
-from wardian.agents.jottings import Jottings
-from wardian.agents.kept import KeptAnswers
-from wardian.agents.records import AskRecords, RecordNeeds
-from wardian.agents.router import AIStrategyRouter
+from wardian.agents.asking.ask_rows import AskRows
+from wardian.agents.asking.asking import Asking, AskingParts
+from wardian.agents.asking.attempts import AttemptParts, Attempts
+from wardian.agents.asking.eligibility import Eligibility
+from wardian.agents.asking.from_plugins import PluginQuestions
+from wardian.agents.asking.jottings import Jottings
+from wardian.agents.asking.kept import KeptAnswers
+from wardian.agents.asking.records import AskRecords, RecordNeeds
+from wardian.agents.budgets.allowances import Allowances
+from wardian.agents.budgets.budget_book import AgentBudgets
+from wardian.agents.budgets.budgets import BudgetNeeds
+from wardian.agents.routing.router import AIStrategyRouter
 from wardian.bootstrap.agent_registry import make_rule_book
 from wardian.bootstrap.agents_health import make_health
 from wardian.runtime.host import HostParts

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wardian.agents.allowances import Allowances
-from wardian.agents.ask_rows import AskRows
-from wardian.agents.attempts import Attempts
-from wardian.agents.breaker import BreakerLimits
-from wardian.agents.breaker_rows import BreakerRowsParts
-from wardian.agents.breakers import AgentBreakers
-from wardian.agents.feedback import AgentFeedback, FeedbackParts
-from wardian.agents.health import AgentHealth, HealthParts
-from wardian.agents.probes import Probes, ProbesParts
-from wardian.agents.registry import AgentRegistry
-from wardian.agents.rule_book import RuleBook
-from wardian.agents.trials import AgentTrials, TrialsParts
+from wardian.agents.asking.ask_rows import AskRows
+from wardian.agents.asking.attempts import Attempts
+from wardian.agents.budgets.allowances import Allowances
+from wardian.agents.health.breaker import BreakerLimits
+from wardian.agents.health.breaker_rows import BreakerRowsParts
+from wardian.agents.health.breakers import AgentBreakers
+from wardian.agents.health.health import AgentHealth, HealthParts
+from wardian.agents.health.probes import Probes, ProbesParts
+from wardian.agents.quality.feedback import AgentFeedback, FeedbackParts
+from wardian.agents.quality.trials import AgentTrials, TrialsParts
+from wardian.agents.registry.registry import AgentRegistry
+from wardian.agents.routing.rule_book import RuleBook
 from wardian.agents.views import HealthView
 from wardian.bootstrap.agent_registry import half_lives, make_agent_registry
 from wardian.runtime.host import HostParts

@@ -8,7 +8,7 @@ import pytest
 
 from agents import agent, agents_host, question
 from wardian import Host, Settings, open_host
-from wardian.agents.changes import AgentChange, CostChange, LimitsChange
+from wardian.agents.registry.changes import AgentChange, CostChange, LimitsChange
 from wardian.agents.views import MeasuredView
 from wardian.errors import AgentUnavailable, GuestError, NotFound
 

@@ -14,10 +14,10 @@ import pytest
 
 from hosts import FakeHost, fake_host
 from registered import ASKED, agent_package, ask, one, registry_of
-from wardian.agents import loads
-from wardian.agents.changes import AgentChange
-from wardian.agents.registry import AgentRegistry
-from wardian.agents.rule_book import RuleBook, RuleBookParts
+from wardian.agents.registry import loads
+from wardian.agents.registry.changes import AgentChange
+from wardian.agents.registry.registry import AgentRegistry
+from wardian.agents.routing.rule_book import RuleBook, RuleBookParts
 from wardian.storage.agents import MeasureRepository, MeasureRow
 
 pytestmark = pytest.mark.anyio

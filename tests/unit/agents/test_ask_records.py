@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from schedules import Clock
-from wardian.agents.ask_rows import AskRows
-from wardian.agents.records import AskRecords, RecordNeeds
-from wardian.agents.views import AttemptView
+from wardian.agents.asking.ask_rows import AskRows
+from wardian.agents.asking.records import AskRecords, RecordNeeds
+from wardian.agents.views import AskAttemptView
 from wardian.errors import NotFound
 from wardian.events import Events
 from wardian.runtime.journal import Journal
@@ -42,7 +42,7 @@ def _row(clock: Clock, name: str, **more: Any) -> AskRow:
 async def test_question_is_known_as_it_was_written_down(database: Database) -> None:
     clock = Clock()
     records = await _records(database, clock)
-    attempt = AttemptView(
+    attempt = AskAttemptView(
         agent="one", version="1.0.0", ending="failed", reason="it trapped", latency_ms=1.5, cost=0.5
     )
     fields = {name: getattr(attempt, name) for name in attempt.__struct_fields__}

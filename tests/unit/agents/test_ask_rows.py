@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from wardian.agents import jottings
-from wardian.agents.ask_rows import AskRows
-from wardian.agents.jottings import Jottings
+from wardian.agents.asking import jottings
+from wardian.agents.asking.ask_rows import AskRows
+from wardian.agents.asking.jottings import Jottings
 from wardian.events import Events
 from wardian.runtime.journal import Journal
 from wardian.storage import Connection, Database

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wardian.agents.breaker import Breaker, BreakerLimits, State, admit, ended, opened
 from wardian.agents.candidates import Ending
+from wardian.agents.health.breaker import Breaker, BreakerLimits, State, admit, ended, opened
 
 LIMITS = BreakerLimits(
     failures_in_row=3, rate_least=10, open_seconds=10, open_seconds_max=60, trial_seconds=30

@@ -13,10 +13,10 @@ from hosts import WASM, FakeHost, fake_host
 from packages import package
 from schedules import Clock
 from telling import check_fields
-from wardian.agents.breaker import BreakerLimits
-from wardian.agents.breaker_rows import BreakerRowsParts
-from wardian.agents.breakers import AgentBreakers
 from wardian.agents.candidates import Candidate, Ending, Outcome
+from wardian.agents.health.breaker import BreakerLimits
+from wardian.agents.health.breaker_rows import BreakerRowsParts
+from wardian.agents.health.breakers import AgentBreakers
 from wardian.agents.views import HealthView
 from wardian.events import Event
 from wardian.plugins.agents import AGENT_ASK

@@ -12,8 +12,8 @@ from itertools import count
 import pytest
 
 from schedules import Clock
-from wardian.agents.budget_book import AgentBudgets
-from wardian.agents.budgets import BudgetNeeds
+from wardian.agents.budgets.budget_book import AgentBudgets
+from wardian.agents.budgets.budgets import BudgetNeeds
 from wardian.agents.money import NANOS, amount
 from wardian.agents.ports import Spending
 from wardian.agents.views import BudgetView

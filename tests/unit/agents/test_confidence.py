@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from wardian.agents.confidence import Scores, around, compare, probability_better
+from wardian.agents.quality.confidence import Scores, around, compare, probability_better
 
 
 def scores(*each: float) -> Scores:

@@ -9,7 +9,7 @@ from dataclasses import astuple
 
 import pytest
 
-from wardian.agents.decay import Evidence, HalfLives, share_left
+from wardian.agents.registry.decay import Evidence, HalfLives, share_left
 
 LIVES = HalfLives(quality=100.0, latency=10.0)
 NOW = 1_700_000_000.0

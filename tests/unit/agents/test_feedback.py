@@ -11,7 +11,7 @@ import pytest
 
 from hosts import WASM, FakeHost, fake_host
 from packages import package
-from wardian.agents.feedback import ASKERS_MAX, LABELS
+from wardian.agents.quality.feedback import ASKERS_MAX, LABELS
 from wardian.agents.views import AnswerView, FeedbackView, MeasuredView
 from wardian.errors import Conflict
 from wardian.plugins.agents import AGENT_ASK

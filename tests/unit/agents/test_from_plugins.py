@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from callings import calling, refusing
-from wardian.agents.criteria import Ceilings, Criteria
-from wardian.agents.from_plugins import CRITERIA_BYTES_MAX, PluginQuestions
-from wardian.agents.questions import ANY, Question
+from wardian.agents.asking.from_plugins import CRITERIA_BYTES_MAX, PluginQuestions
+from wardian.agents.criteria import ANY, Ceilings, Criteria
+from wardian.agents.questions import Question
 from wardian.agents.views import AnswerView
 from wardian.capabilities import CallContext, Refused
 from wardian.capabilities.agents import WantedAnswer

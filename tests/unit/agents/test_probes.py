@@ -12,7 +12,7 @@ import pytest
 from hosts import WASM, FakeHost, fake_host
 from packages import package
 from schedules import Clock
-from wardian.agents.probes import Probes
+from wardian.agents.health.probes import Probes
 from wardian.errors import Trap
 from wardian.plugins.agents import AGENT_ASK
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from wardian.agents.allowances import Allowance
-from wardian.agents.attempts import Attempt
+from wardian.agents.asking.attempts import Attempt
+from wardian.agents.asking.pursuit import HEDGE_SECONDS_MIN, Pursuit, hedge_after
+from wardian.agents.budgets.allowances import Allowance
 from wardian.agents.candidates import Candidate, Ending
 from wardian.agents.criteria import Criteria
 from wardian.agents.money import CostModel
-from wardian.agents.pursuit import HEDGE_SECONDS_MIN, Pursuit, hedge_after
 from wardian.agents.questions import Question
 from wardian.errors import BudgetExceeded, QuotaExceeded
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from wardian.agents.candidates import Candidate, Ending, Outcome
-from wardian.agents.decay import Evidence, HalfLives
 from wardian.agents.money import CostModel
-from wardian.agents.quality import (
+from wardian.agents.registry.decay import Evidence, HalfLives
+from wardian.agents.registry.quality import (
     INHERITED_MAX,
     LATENCY_MAX_MS,
     SCORE_WEIGHT_MAX,

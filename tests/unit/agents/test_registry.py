@@ -13,10 +13,10 @@ import pytest
 from hosts import WASM, FakeHost, fake_host
 from registered import ASKED, agent_package, ask, one, registry_of
 from wardian.agents.candidates import Ending, Outcome
-from wardian.agents.changes import AgentChange, CostChange, LimitsChange
-from wardian.agents.decay import HalfLives
-from wardian.agents.merging import VERSIONS_MAX
-from wardian.agents.registry import GROWN_OLD_SECONDS
+from wardian.agents.registry.changes import AgentChange, CostChange, LimitsChange
+from wardian.agents.registry.decay import HalfLives
+from wardian.agents.registry.merging import VERSIONS_MAX
+from wardian.agents.registry.registry import GROWN_OLD_SECONDS
 from wardian.agents.views import HealthView
 from wardian.errors import InvalidArguments, NotFound, WardianError
 from wardian.events import Event

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from routes import Wanted, candidate, wanted
 from wardian.agents.candidates import Candidate
 from wardian.agents.criteria import Criteria
-from wardian.agents.filtering import NARROWED_MAX, Field, why_not
 from wardian.agents.money import CostModel, nanos
-from wardian.agents.router import FIELDS_MAX, AIStrategyRouter
-from wardian.agents.rules import RuleSet, parse_rules
-from wardian.agents.strategies import NAMES
+from wardian.agents.routing.filtering import NARROWED_MAX, Field, why_not
+from wardian.agents.routing.router import FIELDS_MAX, AIStrategyRouter
+from wardian.agents.routing.rules import RuleSet, parse_rules
+from wardian.agents.routing.strategies import NAMES
 from wardian.errors import AgentUnavailable, InvalidArguments, NotFound
 
 

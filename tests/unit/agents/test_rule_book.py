@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from hosts import FakeHost, fake_host
-from wardian.agents.rule_book import RuleBook, RuleBookParts
-from wardian.agents.rules import RULES_MAX, RuleSet
-from wardian.agents.strategies import NAMES
+from wardian.agents.routing.rule_book import RuleBook, RuleBookParts
+from wardian.agents.routing.rules import RULES_MAX, RuleSet
+from wardian.agents.routing.strategies import NAMES
 from wardian.errors import InvalidArguments, NotFound
 from wardian.events import Event
 from wardian.storage.agents import AgentRepository

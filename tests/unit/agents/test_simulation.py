@@ -27,7 +27,7 @@ from simulation.scenarios import (
 )
 from simulation.world import Step, World
 from wardian.agents.candidates import Ending
-from wardian.agents.strategies import NAMES
+from wardian.agents.routing.strategies import NAMES
 
 FEW = list(SEEDS)[:5]
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from routes import candidate, wanted
 from wardian.agents.candidates import Candidate
-from wardian.agents.router import AIStrategyRouter
-from wardian.agents.rules import RuleSet
-from wardian.agents.strategies import NAMES, Turns, strategies
-from wardian.agents.strategies.by_measure import LOOK_EVERY
+from wardian.agents.routing.router import AIStrategyRouter
+from wardian.agents.routing.rules import RuleSet
+from wardian.agents.routing.strategies import NAMES, Turns, strategies
+from wardian.agents.routing.strategies.by_measure import LOOK_EVERY
 
 ALL = strategies(Random(7))
 

@@ -9,8 +9,8 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from wardian.agents.changes import AgentChange
 from wardian.agents.criteria import Share, Word
+from wardian.agents.registry.changes import AgentChange
 from wardian.agents.views import AgentView, AnswerView, ExplanationView, TrialView
 from wardian.api.answers import LARGE_OUTPUT, answer, answers, takes
 from wardian.api.asking import AskedAgents, AskRequest, asked

@@ -13,8 +13,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from wardian.agents.agents import Agents
+from wardian.agents.asking.records import AsksPage
 from wardian.agents.criteria import Share
-from wardian.agents.records import AsksPage
 from wardian.agents.views import AskView, FeedbackView
 from wardian.api.answers import answer, answers, takes
 from wardian.api.asking import AskedAgents, asker_of

@@ -11,7 +11,7 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from wardian.agents.views import AnswerView, AttemptView
+from wardian.agents.views import AnswerView, AskAttemptView
 from wardian.api.answers import answers, takes
 from wardian.api.asking import AskRequest, asked
 from wardian.api.bodies import body_of
@@ -54,7 +54,7 @@ class AnswerV2(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float
     strategy: str
     rule: str | None
-    attempts: list[AttemptView]
+    attempts: list[AskAttemptView]
     usage: UsageEnvelope | None
 
 

@@ -1,0 +1,1 @@
+"""How a question comes to its answer."""

@@ -1,0 +1,111 @@
+"""Questions that have ended become rows: behind their answers, many in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from wardian.agents.asking.jottings import Jottings, Note
+from wardian.agents.budgets.together import Together
+from wardian.errors import Unavailable, WardianError
+from wardian.storage import Database
+from wardian.storage.asks import AskRepository, AskRow
+
+PAUSE_SECONDS = 0.1
+"""How long a question waits for others to be written down with."""
+
+WAITING_MAX = 2_000
+"""Of a tenant; who asks more than can be written waits until they are."""
+
+ELSEWHERE_SECONDS = 0.4
+"""After so long what another host has answered can be read here, unless its database is slow."""
+
+_log = logging.getLogger("wardian.agents")
+
+
+class AskRows:
+    """Writes questions down."""
+
+    def __init__(self, database: Database, jottings: Jottings | None = None) -> None:
+        """Without ``jottings`` each question is a row before `add` returns."""
+        self._database = database
+        self._jottings = jottings
+        self._together: Together[AskRow, None] = Together(self._write, pause=PAUSE_SECONDS)
+
+    async def add(self, tenant: str, row: AskRow) -> None:
+        """Have a question written down: a kill of the host loses it no more.
+
+        One that cannot be is logged, and its asker has the answer.
+        """
+        note = None if self._jottings is None else self._jottings.note(tenant, row)
+        is_noted = note is not None and self._together.waiting(tenant) < WAITING_MAX
+        future = self._together.submit(tenant, row, may_wait=is_noted)
+        future.add_done_callback(partial(_ended, row, note))
+        if not is_noted:
+            await asyncio.wait([future])  # which, unlike awaiting it, does not cancel it
+
+    async def caught_up(self, tenant: str) -> None:
+        """Wait until a tenant's questions that have ended here are rows."""
+        await self._together.caught_up(tenant)
+
+    async def elsewhere(self) -> bool:
+        """Wait for questions that have just ended on other hosts; False if there are none."""
+        if self._database.is_shared:
+            await asyncio.sleep(ELSEWHERE_SECONDS)
+        return self._database.is_shared
+
+    async def recover(self) -> None:
+        """Write down what a host before this one has noted, and has not written."""
+        if self._jottings is None:
+            return
+        for path, contents in self._jottings.left():
+            rows: dict[str, list[AskRow]] = {}
+            for tenant, row in contents:
+                rows.setdefault(tenant, []).append(row)
+            written = [await self._is_written(tenant, some) for tenant, some in rows.items()]
+            if all(written):
+                path.unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        """Have all written."""
+        await self._together.idle()
+        if self._jottings is not None:
+            self._jottings.close()
+
+    async def idle(self) -> None:
+        """Wait until all is written."""
+        await self._together.idle()
+
+    async def _write(self, tenant: str, rows: Sequence[AskRow]) -> Sequence[None]:
+        async with self._database.transaction() as connection:
+            await AskRepository(connection, tenant).add(rows)
+        return [None] * len(rows)
+
+    async def _is_written(self, tenant: str, rows: Sequence[AskRow]) -> bool:
+        """Write what was left, and tell whether there is no more to be done about it."""
+        try:
+            await self._write_again(tenant, rows)
+        except WardianError as error:
+            _log.warning("Questions of %s from before are not written down: %s", tenant, error)
+            return not isinstance(error, Unavailable)
+        return True
+
+    async def _write_again(self, tenant: str, rows: Sequence[AskRow]) -> None:
+        async with self._database.transaction() as connection:
+            repository = AskRepository(connection, tenant)
+            there = await repository.known([row.id for row in rows])
+            missing = [row for row in rows if row.id not in there]
+            if missing:
+                await repository.add(missing)
+
+
+def _ended(row: AskRow, note: Note | None, future: asyncio.Future[None]) -> None:
+    if note is not None:
+        note.done()
+    error = None if future.cancelled() else future.exception()
+    if isinstance(error, WardianError):
+        _log.warning("The question %s was not written down: %s", row.id, error)
+    elif error is not None:
+        _log.error("The question %s was not written down.", row.id, exc_info=error)

@@ -1,0 +1,64 @@
+"""What is told of a question: who was asked in vain, who was not, and why there is no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from wardian.agents.asking.attempts import Attempt
+from wardian.agents.questions import Question
+from wardian.errors import (
+    AgentUnavailable,
+    BudgetExceeded,
+    GuestError,
+    Overloaded,
+    WardianError,
+)
+
+NOT_ASKED_MAX = 16
+"""Of those that were not asked so many are told: a tenant may have any number of agents."""
+
+
+def told(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Return all that were asked, and the first of those that could not be, in their order."""
+    found: list[Attempt] = []
+    left = NOT_ASKED_MAX
+    for each in attempts:
+        left -= not each.was_put
+        if each.was_put or left >= 0 or each.reply is not None:
+            found.append(each)
+    return found
+
+
+def last_asked(attempts: Sequence[Attempt]) -> Attempt | None:
+    """Return the last that was asked; where nobody was, the last that would have been."""
+    asked = [each for each in attempts if each.was_put] or attempts
+    return asked[-1] if asked else None
+
+
+def unanswered(question: Question, attempts: Sequence[Attempt]) -> Exception:
+    """Return why there is no answer: one error if it is that for all, or what happened to each."""
+    final = next((each.error for each in attempts if each.is_final), None)
+    if final is not None:
+        return final
+    asked = [each for each in attempts if each.was_put]
+    errors = [each.error for each in asked or attempts]
+    first = next((each for each in errors if each is not None), None)
+    for kind in (GuestError, Overloaded) if asked else (BudgetExceeded,):
+        if isinstance(first, kind) and all(
+            isinstance(each, kind) or each is None for each in errors
+        ):
+            return first
+    known = told(attempts)
+    reasons = "; ".join(f"{each.candidate.agent}: {each.reason.rstrip('.')}" for each in known)
+    if len(known) < len(attempts):
+        reasons += f"; and {len(attempts) - len(known)} more were not asked"
+    error = AgentUnavailable(f"No agent for {question.capability} answered. {reasons}.")
+    error.attempts = [msgspec.to_builtins(each.view()) for each in known]
+    return error
+
+
+def type_of(error: Exception) -> str:
+    """Return how a question ended that was not answered."""
+    return error.type if isinstance(error, WardianError) else "refused"

@@ -1,0 +1,1 @@
+"""Whether agents answer, and who finds out."""

@@ -1,0 +1,1 @@
+"""How good answers are, as those say who asked, and which of two versions is better."""

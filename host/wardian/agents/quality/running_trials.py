@@ -1,0 +1,163 @@
+"""Trials as questions meet them: which version answers, and what came of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from wardian.agents.candidates import Candidate, Ending, Outcome
+from wardian.agents.money import CostModel, nanos
+from wardian.agents.registry.quality import judged, seen
+from wardian.plugins import Installed
+from wardian.plugins.agents import Agent
+from wardian.storage.agent_trials import ACTIVE, ARMS, OTHER, ArmSums, TrialRow
+
+FAILURES_IN_ROW_MAX = 5
+"""So many questions to the other version that fail in a row end a trial: it was not tried to be
+suffered from, and the same in its agent's own breaker would keep all questions away."""
+
+Know = Callable[[str, Candidate], None]
+"""Has a tenant's candidate be known by what was seen of it."""
+
+_PARTS = 2**64
+
+
+@dataclass(slots=True, eq=False)
+class RunningTrial:
+    """One trial.
+
+    Attributes:
+        agent: the plugin's name.
+        present, other: the plugin as it is, and as it would be at the other version; ``other`` is
+            made of ``present``, and None before it has been looked for.
+        pending: what came of each arm and is not written down yet.
+        over: why it has to end, for people; empty while it runs.
+    """
+
+    tenant: str
+    agent: str
+    row: TrialRow
+    know: Know
+    present: Installed | None = None
+    other: Installed | None = None
+    offered: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, ArmSums] = field(default_factory=lambda: dict.fromkeys(ARMS, ArmSums()))
+    failures: int = 0
+    over: str = ""
+    _candidates: dict[str, tuple[Candidate, Candidate]] = field(default_factory=dict)
+
+    def use(self, present: Installed, other: Installed) -> None:
+        """Run these from now on."""
+        self.present, self.other = present, other
+        offered = (each.partition("@") for each in other.manifest.capabilities)
+        self.offered = {name: version or other.version for name, _, version in offered}
+        self._candidates.clear()
+
+    def arm(self, chosen: Candidate, key: str) -> Candidate:
+        """Return which version answers the question ``key``; always the same."""
+        if self.other is None or self.over or chosen.is_trial:
+            return chosen
+        if chosen.version != self.row.active_version or chosen.capability not in self.offered:
+            return chosen
+        if _part(self.row.id, key) >= self.row.share:
+            return chosen
+        return self._beside(chosen, self.other)
+
+    def ended(self, candidate: Candidate, outcome: Outcome) -> None:
+        """Learn how a question to either ended."""
+        evidence = None if outcome.is_probe else seen(outcome, 0.0)
+        if evidence is None or candidate.capability not in self.offered:
+            return
+        is_answer = outcome.ending is Ending.ANSWERED
+        score = evidence.good / (evidence.good + evidence.bad)
+        weight = evidence.good + evidence.bad
+        self._add(
+            OTHER if candidate.is_trial else ACTIVE,
+            ArmSums(
+                asked=1,
+                answered=int(is_answer),
+                weight=weight,
+                total=weight * score,
+                latency_ms=evidence.latency_ms if is_answer else 0.0,
+                cost_nanos=float(outcome.cost_nanos) if is_answer else 0.0,
+            ),
+        )
+        if candidate.is_trial:
+            self._watch(outcome.ending)
+
+    def scored(self, version: str, score: float, weight: float) -> None:
+        """Learn what somebody thinks of an answer of a version."""
+        arms = {self.row.active_version: ACTIVE, self.row.other_version: OTHER}
+        if version in arms and judged(score, weight, 0.0) is not None:
+            sums = ArmSums(weight=weight, total=weight * score)
+            self._add(arms[version], sums)
+
+    def taken(self) -> dict[str, ArmSums]:
+        """Return what is to be written down, and begin anew."""
+        pending, self.pending = self.pending, dict.fromkeys(ARMS, ArmSums())
+        return pending
+
+    def put_back(self, pending: dict[str, ArmSums]) -> None:
+        """Have what could not be written down be so later."""
+        for arm, sums in pending.items():
+            self._add(arm, sums)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to write down."""
+        return any(sums != ArmSums() for sums in self.pending.values())
+
+    def _add(self, arm: str, sums: ArmSums) -> None:
+        self.pending[arm] = self.pending[arm].plus(sums)
+
+    def _watch(self, ending: Ending) -> None:
+        is_failure = ending in (Ending.FAILED, Ending.TIMED_OUT)
+        self.failures = self.failures + 1 if is_failure else 0
+        if self.failures >= FAILURES_IN_ROW_MAX and not self.over:
+            self.over = (
+                f"{self.failures} questions in a row to {self.row.other_version} were not answered"
+            )
+
+    def _beside(self, chosen: Candidate, other: Installed) -> Candidate:
+        source, made = self._candidates.get(chosen.capability, (None, None))
+        if source is not chosen or made is None:
+            made = candidate_beside(chosen, self.present, other, self.offered[chosen.capability])
+            self.know(self.tenant, made)
+            self._candidates[chosen.capability] = chosen, made
+        return made
+
+
+def candidate_beside(
+    chosen: Candidate, present: Installed | None, other: Installed, capability_version: str
+) -> Candidate:
+    """Return an agent's candidate at another version.
+
+    Its prices and limits are of its own manifest, unless the operator has set others.
+    """
+    found = copy(chosen)
+    found.version, found.capability_version = other.version, capability_version
+    found.is_trial, found.asked = True, 0
+    found.carry(0)
+    agent = other.manifest.agent or Agent()
+    declared = Agent() if present is None else present.manifest.agent or Agent()
+    is_priced = chosen.cost != cost_of(declared)
+    is_bounded = chosen.units_max != declared.limits.units
+    found.price(
+        chosen.cost if is_priced else cost_of(agent),
+        chosen.units_max if is_bounded else agent.limits.units,
+    )
+    return found
+
+
+def cost_of(agent: Agent) -> CostModel:
+    """Return what a manifest says of the cost of asking."""
+    cost = agent.cost
+    return CostModel(per_call=nanos(cost.per_call), per_unit=nanos(cost.per_unit), unit=cost.unit)
+
+
+def _part(trial: str, key: str) -> float:
+    """Return where a question is among all, 0 up to 1; for each trial anew."""
+    digest = blake2b(f"{trial}\0{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / _PARTS
