@@ -116,11 +116,12 @@ class Outcome:
     """What one question to one agent came to.
 
     Attributes:
-        latency_ms: from the choice to the end.
+        latency_ms: how long it had, from when it was called to the end.
         cost_nanos: what was charged.
         units: what it reported, no more than it may use.
         confidence: what it said of its own answer, 0 to 1; never taken for quality.
         is_probe: whether the host asked by itself, which says how fast it is, and not how good.
+        is_outrun: whether another answered first, and it had taken longer than it does by then.
     """
 
     ending: Ending
@@ -129,3 +130,4 @@ class Outcome:
     units: int = 0
     confidence: float | None = None
     is_probe: bool = False
+    is_outrun: bool = False

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents import CAPABILITY, agent, agents_host, question
+from agents import ASK, CAPABILITY, agent, agents_host, question
+from hosts import fake_host
 from wardian import Host
 from wardian.agents.questions import Piece
 from wardian.errors import (
@@ -203,12 +205,32 @@ async def test_second_agent_answers_where_the_first_takes_long_and_that_is_wishe
     async with agents_host(tmp_path, slow, agent("quick", per_call=0.25)) as host:
         answer = await _ask(host, criteria={"hedge": True, "weights": BY_PRIORITY})
         answered = await _ask(host, criteria={"agents": ["quick"]})
+        (known,) = (await host.agents.registry.get("default", "slow")).measured
 
     slowly, quickly = answer.attempts
     assert (answer.agent, answered.agent) == ("quick", "quick")
     assert (slowly.agent, slowly.ending, slowly.hedge) == ("slow", "cancelled", False)
+    assert slowly.reason == "quick answered first"
+    assert known.latency_ms is not None
+    assert known.latency_ms > 1_000  # it takes at least as long as it had
+    assert known.asked == 0
     assert (quickly.agent, quickly.ending, quickly.hedge) == ("quick", "answered", True)
     assert answer.cost == 0.75  # the loser began, and had no effects that could have cost more
+
+
+async def test_agent_is_not_slow_for_what_its_host_needs_before_it_is_called(
+    tmp_path: Path,
+) -> None:
+    async def answers(arguments: Mapping[str, Any], answer: Any) -> Any:
+        return {"output": "1", "units": 1, "confidence": None, "cacheable": False}
+
+    async with fake_host(tmp_path, {ASK: answers}) as made:
+        await made.host.install(agent("one"))
+        await _ask(made.host)
+        (known,) = (await made.host.agents.registry.get("default", "one")).measured
+
+    # What the call says of itself, and the prior; not the time that passed around it.
+    assert known.latency_ms == pytest.approx((1.0 + 1_000 * 0.02) / 1.02, rel=1e-3)
 
 
 async def test_question_whose_asker_goes_away_ends_and_is_charged(tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ async def test_slower_of_two_is_ended_whichever_it_is() -> None:
     assert answered.candidate.agent == "a"
     assert (hedged.candidate.agent, hedged.hedge) == ("b", True)
     assert [each.ending for each in late.attempts] == [Ending.CANCELLED, Ending.ANSWERED]
+    assert [each.outrun_by for each in late.attempts] == ["b", ""]
 
 
 async def test_one_that_fails_beside_another_leaves_that_one_to_answer() -> None:

@@ -74,6 +74,13 @@ def test_what_the_agent_had_no_part_in_says_nothing(ending: Ending) -> None:
     assert seen(outcome(ending), NOW) is None
 
 
+def test_one_that_another_was_faster_than_is_known_to_take_as_long_and_nothing_else() -> None:
+    found = after(seen(outcome(Ending.CANCELLED, latency_ms=9_000.0, is_outrun=True), NOW))
+
+    assert estimated(found).latency_ms == pytest.approx(9_000.0, rel=0.1)
+    assert (estimated(found).quality, found.asked) == (0.5, 0)
+
+
 @pytest.mark.parametrize("ending", [Ending.REFUSED, Ending.FAILED, Ending.TIMED_OUT])
 def test_what_was_not_answered_speaks_against_it(ending: Ending) -> None:
     found = estimated(after(seen(outcome(ending), NOW)))

@@ -59,6 +59,7 @@ class Attempt:
         ending: None while it has not ended.
         reason: why there is no reply, for people.
         was_put: whether it came as far as the agent's call.
+        outrun_by: who answered first, where it was ended for that.
         spending: what it holds of the tenant's budgets; ``settling`` charges it.
         error: what kept it from being answered, as it was raised.
         course: what the agent did.
@@ -72,6 +73,7 @@ class Attempt:
     cost_nanos: int = 0
     latency_ms: float = 0.0
     was_put: bool = False
+    outrun_by: str = ""
     spending: Spending | None = None
     settling: asyncio.Future[None] | None = None
     reply: Reply | None = None
@@ -149,7 +151,7 @@ class Attempts:
             )
             await self._put(question, attempt, allowance, say)
         except asyncio.CancelledError:
-            _end(attempt, Ending.CANCELLED, "nobody waited for it any more")
+            _end(attempt, Ending.CANCELLED, _why_cancelled(attempt))
         except (WardianError, Refused) as error:
             _fail(attempt, error)
         finally:
@@ -249,6 +251,11 @@ def _refused(attempt: Attempt, reason: str) -> bool:
     return False
 
 
+def _why_cancelled(attempt: Attempt) -> str:
+    other = attempt.outrun_by
+    return f"{other} answered first" if other else "nobody waited for it any more"
+
+
 def _end(attempt: Attempt, ending: Ending, reason: str) -> None:
     attempt.ending = ending
     attempt.reason = escaped(reason, REASON_CHARACTERS_MAX)
@@ -302,15 +309,26 @@ def _outcome(question: Question, attempt: Attempt) -> Outcome:
         ending = Ending.CANCELLED if is_short else ending
     if attempt.plugin is not None and attempt.plugin.version != attempt.candidate.version:
         ending = Ending.CANCELLED
-    reply = attempt.reply
+    reply, latency_ms = attempt.reply, _agent_ms(attempt)
     return Outcome(
         ending=ending,
-        latency_ms=attempt.latency_ms,
+        latency_ms=latency_ms,
         cost_nanos=attempt.cost_nanos,
         units=0 if reply is None else reply.units,
         confidence=None if reply is None else reply.confidence,
         is_probe=question.is_probe,
+        # That it takes at least so long is news only where it was thought to take less.
+        is_outrun=bool(attempt.outrun_by) and latency_ms > attempt.candidate.latency_ms,
     )
+
+
+def _agent_ms(attempt: Attempt) -> float:
+    """Return how long the agent took: what the host needs before it calls one, a place or a
+    compilation, says nothing of it, and would be held against whoever was asked first."""
+    usage = None if attempt.outcome is None else attempt.outcome.usage
+    if isinstance(attempt.error, CallError):
+        usage = attempt.error.usage
+    return attempt.latency_ms if usage is None else usage.wall_seconds * 1_000
 
 
 def budget_error(attempt: Attempt) -> BudgetExceeded | None:

@@ -144,6 +144,7 @@ class Pursuit:
             for each in self._ended(done):
                 answered = answered or (each if each.ending is Ending.ANSWERED else None)
         for task in running:
+            self._tasks[task].outrun_by = "" if answered is None else answered.candidate.agent
             task.cancel()
         if running:
             done, _ = await asyncio.wait(running)

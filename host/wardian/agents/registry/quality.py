@@ -55,15 +55,16 @@ def seen(outcome: Outcome, moment: float) -> Evidence | None:
     Whatever numbers it has, NaN too, the evidence has those that can be.
     """
     weights = _WEIGHTS.get(outcome.ending)
-    if weights is None:
+    if weights is None and not outcome.is_outrun:
         return None
     evidence = Evidence(moment)
     is_answer = outcome.ending is Ending.ANSWERED
     # Failures are left out, because an agent that traps at once is not a fast one.
-    if (is_answer or outcome.ending is Ending.TIMED_OUT) and outcome.latency_ms >= 0.0:
+    is_timed = is_answer or outcome.is_outrun or outcome.ending is Ending.TIMED_OUT
+    if is_timed and outcome.latency_ms >= 0.0:
         evidence.timed = 1.0
         evidence.latency_ms = min(outcome.latency_ms, LATENCY_MAX_MS)
-    if outcome.is_probe:
+    if outcome.is_probe or weights is None:
         return evidence
     evidence.good, evidence.bad = weights
     evidence.answered, evidence.failed = (1.0, 0.0) if is_answer else (0.0, 1.0)
