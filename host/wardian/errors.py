@@ -130,6 +130,9 @@ class GuestError(CallError):
 
     type = "guest-error"
 
+    attempts: Sequence[Mapping[str, Any]] = ()
+    """Who was asked, where agents were, and what each said."""
+
     def __init__(
         self, message: str | None = None, *, payload: Any = None, usage: Usage | None = None
     ) -> None:
@@ -143,7 +146,8 @@ class GuestError(CallError):
         return f"{self.message.rstrip('.')}: {shown}"
 
     def details(self) -> dict[str, Any]:
-        return {"payload": self.payload}
+        asked = {"attempts": list(self.attempts)} if self.attempts else {}
+        return {"payload": self.payload, **asked}
 
 
 class ResultTooLarge(CallError):

@@ -18,6 +18,11 @@ def amount(nanos: int) -> float:
     return nanos / NANOS
 
 
+def spelled(nanos: int) -> str:
+    """Return billionths as an amount of the currency for people, who write no exponents."""
+    return f"{amount(nanos):.9f}".rstrip("0").rstrip(".")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostModel:
     """What asking an agent costs.

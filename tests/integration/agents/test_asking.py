@@ -99,7 +99,10 @@ async def test_what_agents_say_of_a_question_that_none_answers_is_for_its_asker(
         with pytest.raises(GuestError) as raised:
             await _ask(host, "e")
 
-    assert raised.value.payload == '["e"]'
+    error = raised.value
+    assert error.payload == '["e"]'
+    assert error.message == 'No agent for summarize answers this. one: ["e"]; two: ["e"].'
+    assert [each["agent"] for each in error.details()["attempts"]] == ["one", "two"]
 
 
 @pytest.mark.parametrize(

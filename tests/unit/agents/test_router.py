@@ -105,8 +105,8 @@ def test_nobody_as_it_is_wanted_is_not_found_and_says_why(
         ({"input_bytes_max": 99}, {}, "The input has 100 bytes, and it takes 99"),
         (
             {"cost": CostModel(per_call=nanos(0.5), per_unit=nanos(0.001)), "units_max": 1_000},
-            {"cost": 1.4},
-            "It may cost up to 1.5, and the ceiling is 1.4",
+            {"cost": 0.00001},
+            "It may cost up to 1.5, and the ceiling is 0.00001",
         ),
         ({"latency_ms": 500.0}, {"latency_ms": 499}, "It takes 500 ms, and the ceiling is 499"),
         ({"in_flight": 8}, {"load": 0.4}, "Its load is 0.50, and the ceiling is 0.4"),

@@ -209,6 +209,6 @@ def test_rules_that_the_docs_show_can_be_set_and_all_that_can_be_said_is_in_the_
 
 
 def test_refusal_of_a_strategy_names_those_that_there_are() -> None:
-    with pytest.raises(InvalidArguments, match="best-quality, cheapest, fastest"):
+    with pytest.raises(InvalidArguments, match=r"of default\. .* best-quality, cheapest, fastest"):
         parse_rules({"default": "dearest"})
     assert len(NAMES) == 7

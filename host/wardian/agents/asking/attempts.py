@@ -12,7 +12,7 @@ from typing import Any
 from wardian.agents.asking.replies import NoReply, Reply, read_reply
 from wardian.agents.budgets.allowances import Allowance, Allowances
 from wardian.agents.candidates import Candidate, Ending, Outcome
-from wardian.agents.money import amount, nanos
+from wardian.agents.money import amount, nanos, spelled
 from wardian.agents.ports import Breakers, Budgets, Candidates, Spending, Trials
 from wardian.agents.questions import Question
 from wardian.agents.views import AskAttemptView
@@ -177,8 +177,8 @@ class Attempts:
         if not allowance.take(attempt.most_nanos):
             return _refused(
                 attempt,
-                f"it may cost {amount(attempt.most_nanos):g}, and of the ceiling there is "
-                f"{amount(allowance.left_nanos or 0):g} left",
+                f"it may cost {spelled(attempt.most_nanos)}, and of the ceiling there is "
+                f"{spelled(allowance.left_nanos or 0)} left",
             )
         if not parts.breakers.admit(question.tenant, candidate):
             allowance.give_back(attempt.most_nanos)

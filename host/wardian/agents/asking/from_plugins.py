@@ -14,7 +14,6 @@ from wardian.capabilities.agents import WantedAnswer
 from wardian.errors import (
     BudgetExceeded,
     Forbidden,
-    GuestError,
     InvalidArguments,
     NotFound,
     QuotaExceeded,
@@ -64,7 +63,7 @@ class PluginQuestions:
         try:
             answer = await self._asks.ask(question)
         except WardianError as error:
-            raise _refusal(wanted, error) from error
+            raise _refusal(error) from error
         return {"agent": answer.agent, "output": await _output(caller, answer), "cost": answer.cost}
 
 
@@ -103,12 +102,9 @@ async def _output(caller: CallContext, answer: AnswerView) -> str:
     return text
 
 
-def _refusal(wanted: WantedAnswer, error: WardianError) -> Refused:
+def _refusal(error: WardianError) -> Refused:
     """Say why there is no answer, to a plugin."""
     text = escaped(error.message, REASON_CHARACTERS_MAX)
-    if isinstance(error, GuestError):
-        said = escaped(str(error.payload), REASON_CHARACTERS_MAX)
-        return Refused("unavailable", f"No agent answers for {wanted.capability}: {said}")
     if isinstance(error, InvalidArguments):
         return Refused("invalid", text)
     if isinstance(error, Forbidden):

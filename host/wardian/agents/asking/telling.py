@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -49,14 +50,33 @@ def unanswered(question: Question, attempts: Sequence[Attempt]) -> Exception:
         if isinstance(first, kind) and all(
             isinstance(each, kind) or each is None for each in errors
         ):
-            return first
+            return _refused(question, first, attempts) if isinstance(first, GuestError) else first
+    error = AgentUnavailable(f"No agent for {question.capability} answered. {_reasons(attempts)}.")
+    error.attempts = _views(attempts)
+    return error
+
+
+def _refused(question: Question, first: GuestError, attempts: Sequence[Attempt]) -> GuestError:
+    """Return what all said who were asked; its payload is what the first of them did."""
+    error = GuestError(
+        f"No agent for {question.capability} answers this. {_reasons(attempts)}.",
+        payload=first.payload,
+        usage=first.usage,
+    )
+    error.terms, error.attempts = first.terms, _views(attempts)
+    return error
+
+
+def _reasons(attempts: Sequence[Attempt]) -> str:
     known = told(attempts)
     reasons = "; ".join(f"{each.candidate.agent}: {each.reason.rstrip('.')}" for each in known)
     if len(known) < len(attempts):
         reasons += f"; and {len(attempts) - len(known)} more were not asked"
-    error = AgentUnavailable(f"No agent for {question.capability} answered. {reasons}.")
-    error.attempts = [msgspec.to_builtins(each.view()) for each in known]
-    return error
+    return reasons
+
+
+def _views(attempts: Sequence[Attempt]) -> list[Any]:
+    return [msgspec.to_builtins(each.view()) for each in told(attempts)]
 
 
 def type_of(error: Exception) -> str:

@@ -68,7 +68,7 @@ class RunningTrial:
     def ended(self, candidate: Candidate, outcome: Outcome) -> None:
         """Learn how a question to either ended."""
         evidence = None if outcome.is_probe else seen(outcome, 0.0)
-        if evidence is None or candidate.capability not in self.offered:
+        if evidence is None or not evidence.asked or candidate.capability not in self.offered:
             return
         is_answer = outcome.ending is Ending.ANSWERED
         score = evidence.good / (evidence.good + evidence.bad)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from wardian.agents.candidates import Candidate
 from wardian.agents.criteria import Ceilings, Criteria
-from wardian.agents.money import amount, nanos
+from wardian.agents.money import nanos, spelled
 from wardian.agents.ports import Request
 from wardian.agents.routing.strategies import Turns
 from wardian.errors import InvalidArguments
@@ -152,7 +152,8 @@ def _why_unable(candidate: Candidate, request: Request) -> str:
 def _why_too_much(candidate: Candidate, ceilings: Ceilings) -> str:
     most = candidate.most_nanos
     if ceilings.cost is not None and most > nanos(ceilings.cost):
-        return f"It may cost up to {amount(most):g}, and the ceiling is {ceilings.cost:g}."
+        ceiling = spelled(nanos(ceilings.cost))
+        return f"It may cost up to {spelled(most)}, and the ceiling is {ceiling}."
     if ceilings.latency_ms is not None and candidate.latency_ms > ceilings.latency_ms:
         return (
             f"It takes {candidate.latency_ms:.0f} ms, and the ceiling is "

@@ -174,7 +174,7 @@ def parse_rules(value: Any) -> RuleSet:
         shape = msgspec.convert(value, _RulesShape)
     except msgspec.ValidationError as exc:
         reason, _, path = str(exc).partition(" - at `$")
-        raise _refused(f"They cannot be read: {reason}.", path.rstrip("`").lstrip(".")) from exc
+        raise _refused(f"{reason}.", path.rstrip("`").lstrip(".")) from exc
     _check_strategy(shape.default, "default")
     names: set[str] = set()
     for number, rule in enumerate(shape.rules):
@@ -219,7 +219,8 @@ def _check_conditions(when: Conditions, path: str) -> None:
 
 
 def _refused(reason: str, path: str) -> InvalidArguments:
-    return InvalidArguments(f"These rules cannot be set. {reason}", path=path or "rules")
+    path = path or "rules"
+    return InvalidArguments(f"These rules cannot be set, because of {path}. {reason}", path=path)
 
 
 def _checks(name: str, when: Conditions) -> tuple[Check, ...]:
