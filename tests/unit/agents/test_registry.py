@@ -201,7 +201,7 @@ async def test_what_is_set_of_an_agent_holds_until_null_gives_it_back_to_the_man
     )
 
     assert (view.priority, view.tags, view.paused) == (90, ["fast", "text"], True)
-    assert (view.cost.per_call, view.cost.per_unit, view.cost.unit) == (2.0, 0.0, "token")
+    assert (view.cost.per_call, view.cost.per_unit, view.cost.unit) == (2.0, 0.001, "token")
     assert (view.limits.units, view.limits.concurrent) == (500, 1)
     assert view.overridden == ["priority", "tags", "cost", "limits"]
     found = await one(registry, "lead")
@@ -364,7 +364,7 @@ async def test_what_was_chosen_before_a_change_is_counted_and_learned_from(
     chosen = await one(registry, "lead")
     registry.begin("default", chosen)
 
-    await registry.change("default", "lead", AgentChange(cost=CostChange()), "key:ops")
+    await registry.change("default", "lead", AgentChange(cost=CostChange(per_call=0.0)), "key:ops")
     present = await one(registry, "lead")
     assert present.in_flight == 1
     assert chosen.cost.per_call == 500_000_000

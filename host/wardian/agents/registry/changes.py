@@ -14,10 +14,10 @@ _Amount = Annotated[float, msgspec.Meta(ge=0, le=AMOUNT_MAX)]
 
 
 class CostChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What asking costs; its unit is the agent's own word."""
+    """What asking costs; what is not named is as its manifest has it, and so is the unit."""
 
-    per_call: _Amount = 0.0
-    per_unit: _Amount = 0.0
+    per_call: _Amount | UnsetType = UNSET
+    per_unit: _Amount | UnsetType = UNSET
 
 
 class LimitsChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

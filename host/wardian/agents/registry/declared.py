@@ -138,10 +138,10 @@ def declared(plugin: Installed, row: AgentRow | None) -> Declared:
 
 
 def _cost(agent: Agent, overrides: Overrides) -> CostModel:
-    cost = agent.cost if overrides.cost is UNSET else overrides.cost
-    return CostModel(
-        per_call=nanos(cost.per_call), per_unit=nanos(cost.per_unit), unit=agent.cost.unit
-    )
+    cost = agent.cost
+    if overrides.cost is not UNSET:
+        cost = cost.model_copy(update=msgspec.to_builtins(overrides.cost))
+    return CostModel(per_call=nanos(cost.per_call), per_unit=nanos(cost.per_unit), unit=cost.unit)
 
 
 def _limits(agent: Agent, overrides: Overrides) -> AgentLimits:
