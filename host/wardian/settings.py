@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from wardian.errors import HostUnusable
 from wardian.policy.layers import Environment
@@ -604,4 +604,11 @@ def load_settings(**chosen: Any) -> Settings:
         name = ".".join(str(step) for step in fault["loc"])
         raise HostUnusable(
             f"The setting WARDIAN_{name.upper()} cannot be used: {fault['msg']}."
+        ) from exc
+    except SettingsError as exc:
+        # Only its text says which one: a list or a table that is no JSON.
+        name = str(exc).partition('"')[2].partition('"')[0]
+        raise HostUnusable(
+            f"The setting WARDIAN_{name.upper()} cannot be used: it takes JSON, such as "
+            '["a", "b"], and this is none.'
         ) from exc

@@ -31,10 +31,17 @@ def test_the_environment_sets_and_arguments_win(monkeypatch: pytest.MonkeyPatch)
     assert settings.excluded_permissions == ("kv:write",)
 
 
-def test_a_value_that_cannot_be_used_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WARDIAN_WORKERS_MAX", "none")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WARDIAN_WORKERS_MAX", "none"), ("WARDIAN_EGRESS_ALLOWED_NETWORKS", "10.1.0.0/16")],
+    ids=["number", "list"],
+)
+def test_a_value_that_cannot_be_used_names_its_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
 
-    with pytest.raises(HostUnusable, match="WARDIAN_WORKERS_MAX"):
+    with pytest.raises(HostUnusable, match=f"{name} cannot be used"):
         load_settings()
 
 
