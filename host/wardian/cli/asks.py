@@ -23,7 +23,8 @@ def list_asks(
         str | None, typer.Option("--capability", help="Only those for this.")
     ] = None,
     agent: Annotated[
-        str | None, typer.Option("--agent", help="Only those that it answered.")
+        str | None,
+        typer.Option("--agent", help="Only those that it answered, or was the last to be asked."),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", help="How many of the newest.")] = 20,
     before: Annotated[
@@ -77,12 +78,12 @@ def _show_page(terminal: Terminal, page: dict[str, Any]) -> None:
             moment(each["at"]),
             each["capability"],
             each["subject"],
-            each["agent"],
+            each["agent"] if each["ending"] == "answered" else "",
             each["ending"],
             milliseconds(each["latency_ms"]),
             f"{each['units']:,}",
             money(each["cost"]),
-            "kept" if each["cached"] else str(len(each["attempts"])),
+            "kept" if each["cached"] else _how_many(each["attempts"]),
         ]
         for each in page["asks"]
     ]
@@ -93,6 +94,10 @@ def _show_page(terminal: Terminal, page: dict[str, Any]) -> None:
         terminal.line("There are no such questions.")
     if page["next"] is not None:
         terminal.note(f"There are more: --before {page['next']}")
+
+
+def _how_many(attempts: list[dict[str, Any]]) -> str:
+    return str(sum(each["ending"] != "not-begun" for each in attempts))
 
 
 def _show(terminal: Terminal, found: dict[str, Any]) -> None:

@@ -49,7 +49,10 @@ async def list_asks(
     *,
     capability: Annotated[str | None, Query(max_length=200)] = None,
     agent: Annotated[
-        str | None, Query(max_length=200, description="Only those that it answered.")
+        str | None,
+        Query(
+            max_length=200, description="Only those that it answered, or was the last to be asked."
+        ),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 20,
     before: Annotated[
