@@ -33,13 +33,17 @@ ROWS = {
 }
 CEILINGS_ROW = Row("decision among 100 agents, with every ceiling", "µs")
 RULES_ROW = Row(f"decision among 100 agents, after {RULES_MAX} rules", "µs")
+SHARES_ROW = Row(f"decision among 100 agents, after {RULES_MAX} shares of questions", "µs")
+
+DECISIONS = (DEFAULT_ROW, *ROWS.values(), CEILINGS_ROW, RULES_ROW, SHARES_ROW)
 
 QUESTIONS_IN_A_TURN = 25
 ALONE = "a call of the same component alone"
 
-ASK_ROW = Row("ask of an agent, p50", "µs", ALONE)
-PAID_ROW = Row("ask of an agent that costs something, p50", "µs", ALONE)
-BUDGET_ROW = Row("ask of an agent within a budget, p50", "µs", ALONE)
+ASKS_GOAL = at_most(3)
+ASK_ROW = Row("ask of an agent, p50", "µs", ALONE, goal=ASKS_GOAL)
+PAID_ROW = Row("ask of an agent that costs something, p50", "µs", ALONE, goal=ASKS_GOAL)
+BUDGET_ROW = Row("ask of an agent within a budget, p50", "µs", ALONE, goal=ASKS_GOAL)
 ASK_ROWS = (ASK_ROW, PAID_ROW, BUDGET_ROW)
 
 
@@ -47,15 +51,19 @@ def deciding(bench: Bench) -> Iterator[Figure]:
     """All of a decision: the tenant's rules, who can be asked, scores, and the ranking."""
     agents = _agents(Random(1))
     plain = AIStrategyRouter(lambda tenant: RuleSet(), random=Random(2))
-    rules = _rules()
-    ruled = AIStrategyRouter(lambda tenant: rules, random=Random(2))
+    rules = {RULES_ROW: _rules("subject", "team-{}-*"), SHARES_ROW: _rules("share", 1e-9)}
     requests = {ROWS[name]: wanted(strategy=name) for name in ROWS}
     requests |= {DEFAULT_ROW: Wanted(), CEILINGS_ROW: _with_ceilings()}
     calls = {row.name: partial(plain.decide, each, agents) for row, each in requests.items()}
-    calls[RULES_ROW.name] = partial(ruled.decide, Wanted(), agents)
+    for row, each in rules.items():
+        calls[row.name] = partial(_ruled(each).decide, Wanted(), agents)
     found = compare(calls, bench.effort)
-    for row in (DEFAULT_ROW, *ROWS.values(), CEILINGS_ROW, RULES_ROW):
+    for row in DECISIONS:
         yield Figure(row, found[row.name] * MICRO)
+
+
+def _ruled(rules: RuleSet) -> AIStrategyRouter:
+    return AIStrategyRouter(lambda tenant: rules, random=Random(2))
 
 
 def _agents(random: Random) -> tuple[Candidate, ...]:
@@ -85,10 +93,14 @@ def _with_ceilings() -> Wanted:
     return wanted(ceilings=ceilings)
 
 
-def _rules() -> RuleSet:
+def _rules(condition: str, value: str | float) -> RuleSet:
     """Return as many rules as there can be, none of which is the one."""
     rules = [
-        {"name": f"r{number}", "strategy": "cheapest", "when": {"subject": f"team-{number}-*"}}
+        {
+            "name": f"r{number}",
+            "strategy": "cheapest",
+            "when": {condition: value.format(number) if isinstance(value, str) else value},
+        }
         for number in range(RULES_MAX)
     ]
     return parse_rules({"rules": rules})
@@ -131,6 +143,6 @@ async def _p50(way: Callable[[], Coroutine[Any, Any, Any]]) -> float:
 
 
 MEASUREMENTS = (
-    Measurement((DEFAULT_ROW, *ROWS.values(), CEILINGS_ROW, RULES_ROW), deciding),
+    Measurement(DECISIONS, deciding),
     Measurement(ASK_ROWS, asking),
 )
