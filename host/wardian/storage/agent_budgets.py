@@ -33,8 +33,8 @@ PART = "agent-budgets"
 """Who writes these waits for nobody who writes anything else of the tenant's."""
 
 SPENT_MAX = 2 * 10**18
-"""What was spent is known up to this: twice what a budget can have, and added to itself still a
-number that the database holds."""
+"""What was spent, or is held, is known up to this: twice what a budget can have, and a number that
+the database still holds when it is added to itself."""
 
 _B, _S, _H = agent_budgets.c, agent_spending.c, agent_holds.c
 

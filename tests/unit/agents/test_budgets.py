@@ -33,10 +33,11 @@ async def _budgets(
     database: Database, clock: Clock | None = None, *, hosts: int = 1
 ) -> Sequence[AgentBudgets]:
     """The budgets of a tenant, as so many hosts see them; one is alone."""
-    journal = Journal(database, Events(database))
+    events = Events(database)
+    journal = Journal(database, events)
     await bootstrap(journal, tenant="default")
     now = {} if clock is None else {"now": clock}
-    alone = {"is_alone": hosts == 1}
+    alone = {"is_alone": hosts == 1, "events": events}
     return [
         AgentBudgets(journal, BudgetNeeds(database=database, lease=LEASE, **alone, **now))
         for _ in range(hosts)

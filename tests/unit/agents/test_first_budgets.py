@@ -62,9 +62,10 @@ async def _under_way(hosts: Sequence[AgentBudgets]) -> list[Spending]:
 
 @pytest.mark.parametrize(("hosts", "hears"), [(1, True), (2, True), (2, False)])
 async def test_first_budget_holds_what_is_under_way_on_every_host(
-    database: Database, hosts: int, hears: bool
+    database: Database, monkeypatch: pytest.MonkeyPatch, hosts: int, hears: bool
 ) -> None:
     """A host that hears nothing of it looks by itself."""
+    monkeypatch.setattr(holding, "OPEN_SECONDS", 0.1)
     every = await _budgets(database, hosts=hosts, hears=hears)
     under_way = await _under_way(every)
 
@@ -191,3 +192,18 @@ async def test_budget_that_was_not_set_after_all_bounds_nothing(
     await under_way.settle(ONE)
     await budgets.remove("default", "translate", "ever")
     assert (await budgets.set("default", "summarize", "ever", 5)).spent == 2.0
+
+
+async def test_first_budget_is_set_whatever_is_under_way_may_cost(database: Database) -> None:
+    one, other = await _budgets(database)
+    under_way = [await other.reserve("default", "summarize", 10**18) for _ in range(20)]
+
+    view = await one.set("default", "*", "ever", 1e9)
+
+    assert view.held > view.limit
+    with pytest.raises(BudgetExceeded):
+        await one.reserve("default", "summarize", 1)
+    for spending in under_way:
+        await spending.settle(1)
+    [budget] = await one.get()
+    assert (budget.spent, budget.held) == (20 / NANOS, 0.0)

@@ -168,7 +168,7 @@ async def test_hosts_whose_transactions_fail_at_random_never_exceed_a_budget(
     monkeypatch.setattr(database, "transaction", weather.transaction)
     under_way: list[tuple[Spending, int]] = []
     known = 0
-    for number in range(300):
+    for number in range(180):
         most = chosen.randrange(1, ONE)
         with suppress(BudgetExceeded, Unavailable):
             spending = await chosen.choice(hosts).reserve("default", "summarize", most)

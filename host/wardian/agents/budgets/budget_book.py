@@ -59,8 +59,8 @@ class AgentBudgets:
         """Return a tenant's budgets with what is spent and held of them now."""
         await self._holds.caught_up(tenant)
         found = await self._read(tenant)
-        for _ in range(LOOKS):
-            if not any(hold.host != self._needs.host for hold in found.holds):
+        for _ in range(0 if self._needs.is_alone else LOOKS):
+            if all(hold.host == self._needs.host for hold in found.holds):
                 break
             # What has ended there, and what is held ahead there, is so for a moment alone.
             await asyncio.sleep(LOOKS_SECONDS)
@@ -83,7 +83,7 @@ class AgentBudgets:
         row = BudgetRow(_checked_capability(capability), _period(period), _checked_limit(limit))
         await self._holds.caught_up(tenant)
         async with self._journal.change(tenant, actor) as change:
-            self._holds.changing()
+            self._holds.changing(tenant)
             repository = BudgetRepository(change.connection, tenant, part=None)
             there = {(each.capability, each.period): each for each in await repository.all()}
             before = there.get((row.capability, row.period))
@@ -99,7 +99,7 @@ class AgentBudgets:
                     "limit": amount(row.limit_nanos),
                 }
                 await change.note_budget("set", row.capability, detail)
-        self._holds.changed()
+        self._holds.changed(tenant)
         await self._holds.heard_of(tenant, row.capability)
         found = await self.get(tenant)
         return next(
@@ -114,14 +114,14 @@ class AgentBudgets:
         """
         await self._holds.caught_up(tenant)
         async with self._journal.change(tenant, actor) as change:
-            self._holds.changing()
+            self._holds.changing(tenant)
             repository = BudgetRepository(change.connection, tenant, part=None)
             if not await repository.remove(capability[:200], period[:8]):
                 raise NotFound(
                     f"There is no budget for {capability[:200]!r} and the period {period[:20]!r}."
                 )
             await change.note_budget("removed", capability, {"period": period})
-        self._holds.changed()
+        self._holds.changed(tenant)
 
     async def _begin(self, repository: BudgetRepository, row: BudgetRow) -> None:
         """Have a budget begin with what was spent; of each capability that is known without one."""

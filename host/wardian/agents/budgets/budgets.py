@@ -58,6 +58,7 @@ class Holds:
         self._books = Books(needs, self._pots)
         self._together: Together[Want | Draw, Outcome] = Together(self._write)
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._is_closing = False
         if needs.events is not None:
             for topic in ("budget.set", "budget.removed"):
                 needs.events.subscribe(topic, self._hear)
@@ -121,6 +122,7 @@ class Holds:
         seconds = self._needs.lease.total_seconds() / 3
         async with flushed(self.tend, seconds=seconds, name="wardian-agent-budgets"):
             yield
+        self._is_closing = True
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -138,17 +140,17 @@ class Holds:
         for tenant in self._pots.tenants():
             self._draw(tenant)
 
-    def changing(self) -> None:
-        """Budgets are being set, in a transaction of the caller's: what is taken from now on is
-        taken after it."""
+    def changing(self, tenant: str | None = None) -> None:
+        """Budgets are being set, a tenant's or any, in a transaction of the caller's: what is taken
+        from now on is taken after it."""
         self._books.purses.forget()
-        for pot in self._pots:
-            pot.is_stopped = True
+        for each in self._tenants(tenant):
+            self._stop(each)
 
-    def changed(self) -> None:
-        """Budgets have been set, or not: what is held is looked up again."""
-        for tenant in self._pots.tenants():
-            self._draw(tenant)
+    def changed(self, tenant: str | None = None) -> None:
+        """Budgets have been set, a tenant's or any: what is held is looked up again."""
+        for each in self._tenants(tenant):
+            self._draw(each)
 
     async def caught_up(self, tenant: str) -> None:
         """Wait until what this host has spent and holds is in the database, and nothing ahead."""
@@ -169,9 +171,15 @@ class Holds:
             await asyncio.sleep(_LOOKS_SECONDS)
 
     def _hear(self, event: Event) -> None:
-        for pot in self._pots.of(event.tenant):
-            pot.is_stopped = True
+        self._stop(event.tenant)
         self._draw(event.tenant)
+
+    def _tenants(self, tenant: str | None) -> Sequence[str]:
+        return self._pots.tenants() if tenant is None else [tenant]
+
+    def _stop(self, tenant: str) -> None:
+        for pot in self._pots.of(tenant):
+            pot.is_stopped = True
 
     async def _write(self, tenant: str, items: Sequence[Want | Draw]) -> Sequence[Outcome]:
         try:
@@ -193,7 +201,7 @@ class Holds:
         return inf
 
     def _look_again(self, tenant: str, seconds: float) -> None:
-        if seconds == inf:
+        if seconds == inf or self._is_closing:
             return
         loop = asyncio.get_running_loop()
         timer = self._timers.get(tenant)

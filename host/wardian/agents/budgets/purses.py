@@ -24,13 +24,14 @@ class Purse:
     """One budget, in the period that is now.
 
     Attributes:
-        used: spent, or held by other hosts.
+        used: spent, or held by other hosts; ``others`` of it is held.
         mine: held by this one.
     """
 
     row: BudgetRow
     start: datetime
     used: int
+    others: int = 0
     mine: int = 0
 
     @property
@@ -72,11 +73,12 @@ class Purses:
             for start in (starts[_period(row)],)
         ]
         for purse in self._purses:
-            purse.used += sum(
+            purse.others = sum(
                 hold.nanos
                 for hold in self.others
                 if hold.at >= purse.start and purse.is_for(hold.capability)
             )
+            purse.used += purse.others
 
     def begin(self) -> None:
         """Have nothing to be written, and nothing held by this host."""
@@ -102,6 +104,11 @@ class Purses:
         for purse in mine:
             purse.mine += nanos
         return None
+
+    def may_have(self, capability: str, nanos: int) -> bool:
+        """Tell whether there may be as much once others give back what they hold."""
+        mine = [purse for purse in self._purses if purse.is_for(capability)]
+        return all(nanos <= purse.left + purse.others for purse in mine)
 
     def set_aside(self, capability: str, at: datetime, nanos: int) -> None:
         """Have this host hold an amount since ``at``, whatever is left."""

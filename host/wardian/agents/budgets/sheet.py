@@ -13,6 +13,7 @@ from wardian.agents.budgets.periods import hour_of
 from wardian.agents.budgets.pots import Pot, Pots
 from wardian.agents.budgets.purses import Purses, is_awaited
 from wardian.errors import BudgetExceeded
+from wardian.storage.agent_budgets import SPENT_MAX
 
 AHEAD_PARTS = 8
 """One of so many parts of what is left is the most that is set aside before anybody asks for it."""
@@ -50,7 +51,7 @@ class Outcome:
         pot: what the question is paid from; None if it is refused.
         refusal: why.
         is_awaited: whether another host has still to say what it has under way.
-        may_change: whether others hold something of which a part may be free in a moment.
+        may_change: whether others hold so much that there may be enough in a moment.
     """
 
     pot: Pot | None = None
@@ -109,7 +110,7 @@ class Sheet:
                 return Outcome(refusal=_awaited(capability), is_awaited=True)
             refusal = purses.hold(capability, want.nanos)
             if refusal is not None:
-                return Outcome(refusal=refusal, may_change=bool(purses.others))
+                return Outcome(refusal=refusal, may_change=purses.may_have(capability, want.nanos))
         pot = self._pots.find(self._tenant, capability, self._at)
         if pot is None:
             pot = Pot(capability=capability, at=self._at)
@@ -128,7 +129,8 @@ class Sheet:
                 entry.opens = bool(under_way) or not (draw.closes or self._is_over(pot))
                 entry.has_row = entry.opens and not is_alone
             else:
-                entry.keep = under_way + (0 if draw.gives_back else self._ahead(entry))
+                ahead = 0 if draw.gives_back else self._ahead(entry)
+                entry.keep = min(SPENT_MAX, under_way + ahead)
                 entry.has_row = entry.keep > 0
                 entry.is_beyond = self._purses.left(pot.capability) < 0
             pot.covered = min(max(0, entry.covered - entry.cost), entry.keep)
