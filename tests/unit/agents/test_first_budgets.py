@@ -17,7 +17,7 @@ from wardian.agents.budgets.books import BudgetNeeds
 from wardian.agents.budgets.budget_book import AgentBudgets
 from wardian.agents.money import NANOS
 from wardian.agents.ports import Spending
-from wardian.errors import BudgetExceeded, InvalidArguments
+from wardian.errors import BudgetExceeded, InvalidArguments, NotFound
 from wardian.events import Events
 from wardian.runtime.journal import Journal
 from wardian.storage import Database
@@ -207,3 +207,17 @@ async def test_first_budget_is_set_whatever_is_under_way_may_cost(database: Data
         await spending.settle(1)
     [budget] = await one.get()
     assert (budget.spent, budget.held) == (20 / NANOS, 0.0)
+
+
+async def test_budget_that_somebody_removes_while_it_is_being_set_is_not_there(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await _budgets(database)
+
+    async def removed(tenant: str, capability: str) -> None:
+        await other.remove(tenant, capability, "day")
+
+    monkeypatch.setattr(one._holds, "heard_of", removed)
+
+    with pytest.raises(NotFound):
+        await one.set("default", "summarize", "day", 1)

@@ -78,7 +78,7 @@ class AgentBudgets:
 
         Raises:
             InvalidArguments: no such period, no capability, no amount, or too many budgets.
-            NotFound: no such tenant.
+            NotFound: no such tenant; or somebody removed the budget as soon as it was set.
         """
         row = BudgetRow(_checked_capability(capability), _period(period), _checked_limit(limit))
         await self._holds.caught_up(tenant)
@@ -101,10 +101,10 @@ class AgentBudgets:
                 await change.note_budget("set", row.capability, detail)
         self._holds.changed(tenant)
         await self._holds.heard_of(tenant, row.capability)
-        found = await self.get(tenant)
-        return next(
-            each for each in found if (each.capability, each.period) == (capability, period)
-        )
+        for each in await self.get(tenant):
+            if (each.capability, each.period) == (capability, period):
+                return each
+        raise _no_budget(capability, period)
 
     async def remove(self, tenant: str, capability: str, period: str, actor: str = "host") -> None:
         """Remove a budget.
@@ -117,9 +117,7 @@ class AgentBudgets:
             self._holds.changing(tenant)
             repository = BudgetRepository(change.connection, tenant, part=None)
             if not await repository.remove(capability[:200], period[:8]):
-                raise NotFound(
-                    f"There is no budget for {capability[:200]!r} and the period {period[:20]!r}."
-                )
+                raise _no_budget(capability, period)
             await change.note_budget("removed", capability, {"period": period})
         self._holds.changed(tenant)
 
@@ -176,6 +174,10 @@ class _Found:
             held=amount(held),
             ends_at=end_of(period, start),
         )
+
+
+def _no_budget(capability: str, period: str) -> NotFound:
+    return NotFound(f"There is no budget for {capability[:200]!r} and the period {period[:20]!r}.")
 
 
 def _period(text: str) -> Period:
