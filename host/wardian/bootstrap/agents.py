@@ -14,8 +14,8 @@ from wardian.agents.asking.jottings import Jottings
 from wardian.agents.asking.kept import KeptAnswers
 from wardian.agents.asking.records import AskRecords, RecordNeeds
 from wardian.agents.budgets.allowances import Allowances
+from wardian.agents.budgets.books import BudgetNeeds
 from wardian.agents.budgets.budget_book import AgentBudgets
-from wardian.agents.budgets.budgets import BudgetNeeds
 from wardian.agents.routing.router import AIStrategyRouter
 from wardian.bootstrap.agent_registry import make_rule_book
 from wardian.bootstrap.agents_health import make_health
@@ -35,7 +35,7 @@ def make_agents(settings: Settings, parts: HostParts) -> Agents:
             database=parts.database,
             lease=lease,
             is_alone=settings.database_url is None,  # in the folder that this host has claimed
-            asks_written=ask_rows.caught_up,
+            events=parts.events,
         ),
     )
     rules, allowances = make_rule_book(parts), Allowances()

@@ -7,7 +7,7 @@ for; there is no second number that could come to differ from it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,6 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    func,
     insert,
     select,
     update,
@@ -32,6 +31,10 @@ from wardian.storage.tables import agent_budgets, agent_holds, agent_spending
 
 PART = "agent-budgets"
 """Who writes these waits for nobody who writes anything else of the tenant's."""
+
+SPENT_MAX = 2 * 10**18
+"""What was spent, or is held, is known up to this: twice what a budget can have, and a number that
+the database still holds when it is added to itself."""
 
 _B, _S, _H = agent_budgets.c, agent_spending.c, agent_holds.c
 
@@ -47,10 +50,11 @@ class BudgetRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldRow:
-    """What is set aside for one question.
+    """What a host has set aside for questions.
 
     Attributes:
         at: when; it is held of the periods that this is in.
+        nanos: 0 where the host pays for the capability without a budget, as far as it knows.
     """
 
     id: str
@@ -81,23 +85,16 @@ _BUDGETS = (
     .where(mine(agent_budgets))
     .order_by(_B.capability, _B.period)
 )
+_IS_BOUNDED = select(_B.capability).where(
+    _B.tenant == _S.tenant, _B.capability == _S.capability, _B.period == _S.period
+)
 _SPENT = select(_S.capability, _S.period, _S.start, _S.spent_nanos).where(
-    mine(agent_spending, _S.start.in_(bindparam("starts", expanding=True)))
+    mine(agent_spending, _S.start.in_(bindparam("starts", expanding=True)), _IS_BOUNDED.exists())
 )
-_HELD = (
-    select(
-        _H.capability,
-        *(
-            func.coalesce(func.sum(case((_H.at >= bindparam(f"since_{name}"), _H.nanos))), 0).label(
-                name
-            )
-            for name in ("hour", "day", "month")
-        ),
-        func.sum(_H.nanos).label("ever"),
-    )
-    .where(mine(agent_holds))
-    .group_by(_H.capability)
+_SPENT_ON_ALL = select(_S.spent_nanos).where(
+    mine(agent_spending, _S.period == _OF_PERIOD, _S.start == AT, _S.capability != "*")
 )
+_HOLDS = select(*(_H[name] for name in HoldRow.__dataclass_fields__)).where(mine(agent_holds))
 _HOLD = insert(agent_holds)
 _RELEASE = delete(agent_holds).where(mine(agent_holds, _H.id.in_(_IDS))).returning(_H.id)
 _RENEW = (
@@ -110,11 +107,10 @@ _RENEW = (
         )
     )
     .values(lease_until=bindparam("until"))
+    .returning(_H.id)
 )
 _ABANDONED = select(_H.tenant).where(_H.lease_until < AT).group_by(_H.tenant)
-_ABANDONED_OF = select(*(_H[name] for name in HoldRow.__dataclass_fields__)).where(
-    mine(agent_holds, _H.lease_until < AT)
-)
+_ABANDONED_OF = _HOLDS.where(_H.lease_until < AT)
 _REMOVE = delete(agent_budgets).where(_IS_BUDGET)
 _FORGET = delete(agent_spending).where(
     mine(agent_spending, _S.capability == _OF_CAPABILITY, _S.period == _OF_PERIOD)
@@ -141,9 +137,10 @@ _REPAY = (
 def _charging(insert_of: Any) -> Any:
     """Return the statement that adds to what was spent, in a dialect's own words."""
     statement = insert_of(agent_spending)
+    more = _S.spent_nanos + statement.excluded.spent_nanos
     return statement.on_conflict_do_update(
         index_elements=["tenant", "capability", "period", "start"],
-        set_={"spent_nanos": _S.spent_nanos + statement.excluded.spent_nanos},
+        set_={"spent_nanos": case((more > SPENT_MAX, SPENT_MAX), else_=more)},
     )
 
 
@@ -164,20 +161,20 @@ class BudgetRepository:
         return [BudgetRow(row.capability, row.period, row.limit_nanos) for row in found]
 
     async def spent(self, starts: Collection[datetime]) -> list[SpentRow]:
-        """Return what was spent in the periods that begin at these moments."""
+        """Return what was spent of budgets in the periods that begin at these moments."""
         given = {"in_tenant": self._tenant, "starts": list(starts)}
         found = await self._connection.execute(_SPENT, given)
         return [SpentRow(row.capability, row.period, row.start, row.spent_nanos) for row in found]
 
-    async def held(self, starts: Mapping[Any, datetime]) -> dict[tuple[str, str], int]:
-        """Return what is held by capability and period, for periods that begin at these moments."""
-        given = {f"since_{name}": starts[name] for name in ("hour", "day", "month")}
-        found = await self._connection.execute(_HELD, given | {"in_tenant": self._tenant})
-        return {
-            (row["capability"], period): int(row[period])
-            for row in found.mappings()
-            for period in ("hour", "day", "month", "ever")
-        }
+    async def spent_on_all(self, period: str, start: datetime) -> int:
+        """Return what was spent on all capabilities in one period, whether they have budgets."""
+        given = {"in_tenant": self._tenant, "of_period": period, "at": start}
+        return sum((await self._connection.execute(_SPENT_ON_ALL, given)).scalars())
+
+    async def holds(self) -> list[HoldRow]:
+        """Return all that is held, on every host."""
+        found = await self._connection.execute(_HOLDS, {"in_tenant": self._tenant})
+        return [HoldRow(**row) for row in found.mappings()]
 
     async def hold(self, rows: Sequence[HoldRow]) -> None:
         """Set aside."""
@@ -200,7 +197,7 @@ class BudgetRepository:
                 "capability": row.capability,
                 "period": row.period,
                 "start": row.start,
-                "spent_nanos": row.nanos,
+                "spent_nanos": min(SPENT_MAX, row.nanos),
             }
             for row in rows
             if row.nanos > 0
@@ -224,10 +221,14 @@ class BudgetRepository:
         )
 
     async def remove(self, capability: str, period: str) -> bool:
-        """Remove one with what was spent of it; tell whether it was there."""
+        """Remove one; tell whether it was there.
+
+        What was spent on a capability stays known; what was on all is the sum of that.
+        """
         gone = await self._remove(capability, period)
-        given = {"in_tenant": self._tenant, "of_capability": capability, "of_period": period}
-        await self._connection.execute(_FORGET, given)
+        if capability == "*":
+            given = {"in_tenant": self._tenant, "of_capability": "*", "of_period": period}
+            await self._connection.execute(_FORGET, given)
         return gone > 0
 
     async def forget_old(self, period: str, before: datetime) -> None:
@@ -252,14 +253,14 @@ class BudgetRepository:
 
 async def renew(
     connection: Connection, ids: Collection[str], at: datetime, until: datetime
-) -> None:
-    """Have holds, of every tenant, last longer that are not over at a moment.
+) -> list[str]:
+    """Have holds, of every tenant, last longer that are not over at a moment; return which do.
 
     What is being charged at this moment is left alone: to wait for it, with rows of others locked
     already, would be a deadlock as soon as whoever charges it wants those.
     """
     given = {"ids": list(ids), "of_now": at, "until": until}
-    await connection.of_every_tenant().execute(_RENEW, given)
+    return list((await connection.of_every_tenant().execute(_RENEW, given)).scalars())
 
 
 async def abandoned(connection: Connection, at: datetime) -> list[str]:

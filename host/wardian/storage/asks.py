@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select
 
 from wardian.storage.database import Connection
-from wardian.storage.statements import AT, OF_ID, mine
+from wardian.storage.statements import OF_ID, mine
 from wardian.storage.tables import asks
 
 PART = "asks"
@@ -56,18 +56,6 @@ _GIVEN = tuple(name for name in AskRow.__dataclass_fields__ if name != "position
 _ADD = insert(asks)
 _KNOWN = select(_A.id).where(mine(asks, _A.id.in_(bindparam("ids", expanding=True))))
 _FIND = select(*_ROW).where(mine(asks, _A.id == OF_ID))
-# In two parts, because a sum of these may be more than an integer of the database holds.
-_PART = 1_000_000_000
-_SPENT = select(
-    func.coalesce(func.sum(_A.cost_nanos // _PART), 0).label("wholes"),
-    func.coalesce(func.sum(_A.cost_nanos % _PART), 0).label("rest"),
-).where(
-    mine(
-        asks,
-        _A.at >= AT,
-        or_(bindparam("of_capability") == "*", _A.capability == bindparam("of_capability")),
-    )
-)
 
 
 class AskRepository:
@@ -112,12 +100,6 @@ class AskRepository:
             select(*_ROW).where(*chosen).order_by(_A.position.desc()).limit(limit)
         )
         return [AskRow(**row) for row in found.mappings()]
-
-    async def spent(self, capability: str, since: datetime) -> int:
-        """Return what questions cost that were asked since a moment; ``*`` is all of them."""
-        given = {"in_tenant": self._tenant, "at": since, "of_capability": capability}
-        found = (await self._connection.execute(_SPENT, given)).mappings().one()
-        return int(found["wholes"]) * _PART + int(found["rest"])
 
     async def forget_old(self, before: datetime, at_once: int) -> int:
         """Remove questions from before a moment; return how many."""

@@ -15,8 +15,8 @@ import pytest
 from agents import ASK
 from hosts import fake_host
 from killed_asks import LIMIT
+from wardian.agents.budgets.books import BudgetNeeds
 from wardian.agents.budgets.budget_book import AgentBudgets
-from wardian.agents.budgets.budgets import BudgetNeeds
 from wardian.agents.money import nanos
 from wardian.errors import BudgetExceeded
 from wardian.storage.rows import now

@@ -91,3 +91,39 @@ async def test_budget_set_on_one_host_holds_for_the_next_question_on_another(
 
         with pytest.raises(BudgetExceeded):
             await other.host.agents.ask("summarize", 1)
+
+
+async def test_first_budget_holds_what_is_under_way_on_two_hosts_and_nothing_begins_beyond_it(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    begun, going_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def waits(arguments: Mapping[str, Any], answer: Any) -> Any:
+        begun.release()
+        await going_on.wait()
+        return await _answer(arguments, answer)
+
+    async with AsyncExitStack() as stack:
+        made = [
+            await stack.enter_async_context(
+                fake_host(tmp_path / name, {ASK: waits}, database_url=postgres_url)
+            )
+            for name in ("one", "other")
+        ]
+        hosts = [each.host for each in made]
+        await hosts[0].install(PACKAGE)
+        asked = [asyncio.create_task(hosts[n % 2].agents.ask("summarize", 4)) for n in range(50)]
+        for _ in asked:
+            await begun.acquire()
+        budget = await hosts[0].agents.budgets.set("default", "*", "day", 20)
+        for host in hosts:
+            with pytest.raises(BudgetExceeded):
+                await host.agents.ask("summarize", 1)
+        going_on.set()
+        costs = [(await each).cost for each in asked]
+        [after] = await hosts[0].agents.budgets.get()
+        with pytest.raises(BudgetExceeded):
+            await hosts[1].agents.ask("summarize", 1)
+
+    assert (budget.spent, budget.held) == (0.0, 50.0)
+    assert (round(sum(costs), 6), after.held) == (round(after.spent, 6), 0.0) == (20.0, 0.0)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -135,18 +137,16 @@ def test_share_by_subject_keeps_a_subject_on_one_side() -> None:
     assert set.union(*seen.values()) == {True, False}
 
 
-def test_shares_of_two_rules_have_nothing_to_do_with_one_another() -> None:
-    two = parse_rules(
-        {
-            "rules": [
-                {"name": "a", "strategy": "cheapest", "when": {"share": 0.5}},
-                {"name": "b", "strategy": "fastest", "when": {"share": 0.5}},
-            ]
-        }
-    )
-    found = [two.choose(Wanted(id=f"q{n}"), lambda: NOON)[1] for n in range(4_000)]
-    assert 0.22 < found.count("b") / 4_000 < 0.28
-    assert 0.22 < found.count(None) / 4_000 < 0.28
+def test_shares_of_rules_have_nothing_to_do_with_one_another() -> None:
+    """Of any two or three of them, the second takes its share of what the first has left."""
+    share, parts = 0.25, [0.25, 0.1875, 0.140625, 0.421875]
+    names = ["a", "b", "r1", "r2", "r10", "long" * 20]
+    for three in combinations(names, 3):
+        rules = [{"name": name, "strategy": "cheapest", "when": {"share": share}} for name in three]
+        found = parse_rules({"rules": rules})
+        chosen = Counter(found.choose(Wanted(id=f"q{n}"), lambda: NOON)[1] for n in range(2_000))
+        for name, part in zip([*three, None], parts, strict=True):
+            assert chosen[name] / 2_000 == pytest.approx(part, abs=0.045), three
 
 
 def test_hostile_names_of_who_asks_are_hashed_like_others() -> None:

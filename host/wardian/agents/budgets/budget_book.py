@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
-from wardian.agents.budgets.budgets import BudgetNeeds, Holds
+from wardian.agents.budgets.books import BudgetNeeds
+from wardian.agents.budgets.budgets import Holds
 from wardian.agents.budgets.periods import end_of, starts_at
-from wardian.agents.budgets.purses import ALL, is_for
+from wardian.agents.budgets.purses import ALL, Place, is_for
 from wardian.agents.money import amount, nanos
 from wardian.agents.ports import Spending
 from wardian.agents.views import BudgetView, Period
 from wardian.errors import InvalidArguments, NotFound
 from wardian.runtime.journal import Journal
-from wardian.storage.agent_budgets import BudgetRepository, BudgetRow, SpentRow
-from wardian.storage.asks import AskRepository
+from wardian.storage.agent_budgets import (
+    SPENT_MAX,
+    BudgetRepository,
+    BudgetRow,
+    HoldRow,
+    SpentRow,
+)
 
 LIMIT_MAX = 1_000_000_000.0
-SPENT_MAX = 2 * nanos(LIMIT_MAX)
-"""What was spent before there was a budget counts up to this: no budget has as much, and what is
-added to it is still a number that the database holds."""
+LOOKS, LOOKS_SECONDS = 3, 0.1
+"""How often, and how far apart, it is looked again at what other hosts hold."""
 
 BUDGETS_MAX = 256
 """Of one tenant: each question is held against all that are for it."""
@@ -51,33 +58,32 @@ class AgentBudgets:
     async def get(self, tenant: str = "default") -> list[BudgetView]:
         """Return a tenant's budgets with what is spent and held of them now."""
         await self._holds.caught_up(tenant)
-        at = self._needs.now()
-        starts = starts_at(at)
-        async with self._needs.database.reading() as connection:
-            repository = BudgetRepository(connection, tenant)
-            budgets = await repository.all()
-            spent = await repository.spent(starts.values())
-            held = await repository.held(starts)
-        known = {(row.capability, row.period, row.start): row.nanos for row in spent}
-        return [_view(row, starts[_period(row.period)], known, held) for row in budgets]
+        found = await self._read(tenant)
+        for _ in range(0 if self._needs.is_alone else LOOKS):
+            if all(hold.host == self._needs.host for hold in found.holds):
+                break
+            # What has ended there, and what is held ahead there, is so for a moment alone.
+            await asyncio.sleep(LOOKS_SECONDS)
+            found = await self._read(tenant)
+        return found.views()
 
     async def set(
         self, tenant: str, capability: str, period: str, limit: float, actor: str = "host"
     ) -> BudgetView:
         """Set what may be spent on a capability (``*``: on all) in an hour, a day, a month or ever.
 
-        What was spent in that period already counts, as far as questions of it are kept. Questions
-        under way that were put before go on.
+        What was spent in that period already counts, and what questions under way may cost is held
+        of it when this returns, on all hosts that are there: these go on, also if it is more than
+        the limit, and no other begins then.
 
         Raises:
             InvalidArguments: no such period, no capability, no amount, or too many budgets.
-            NotFound: no such tenant.
+            NotFound: no such tenant; or somebody removed the budget as soon as it was set.
         """
         row = BudgetRow(_checked_capability(capability), _period(period), _checked_limit(limit))
-        await self._needs.asks_written(tenant)
         await self._holds.caught_up(tenant)
         async with self._journal.change(tenant, actor) as change:
-            self._holds.changing()
+            self._holds.changing(tenant)
             repository = BudgetRepository(change.connection, tenant, part=None)
             there = {(each.capability, each.period): each for each in await repository.all()}
             before = there.get((row.capability, row.period))
@@ -86,37 +92,49 @@ class AgentBudgets:
             if before != row:
                 await repository.set(row, actor)
                 if before is None:
-                    asks = AskRepository(change.connection, tenant)
-                    start = starts_at(self._needs.now())[_period(row.period)]
-                    spent = min(SPENT_MAX, await asks.spent(row.capability, start))
-                    await repository.charge([SpentRow(row.capability, row.period, start, spent)])
+                    await self._begin(repository, row)
                 detail = {
                     "period": row.period,
                     "before": None if before is None else amount(before.limit_nanos),
                     "limit": amount(row.limit_nanos),
                 }
                 await change.note_budget("set", row.capability, detail)
-        self._holds.changed()
-        found = await self.get(tenant)
-        return next(
-            each for each in found if (each.capability, each.period) == (capability, period)
-        )
+        self._holds.changed(tenant)
+        await self._holds.heard_of(tenant, row.capability)
+        for each in await self.get(tenant):
+            if (each.capability, each.period) == (capability, period):
+                return each
+        raise _no_budget(capability, period)
 
     async def remove(self, tenant: str, capability: str, period: str, actor: str = "host") -> None:
-        """Remove a budget, and what was spent of it.
+        """Remove a budget.
 
         Raises:
             NotFound: there is no such budget.
         """
         await self._holds.caught_up(tenant)
         async with self._journal.change(tenant, actor) as change:
-            self._holds.changing()
+            self._holds.changing(tenant)
             repository = BudgetRepository(change.connection, tenant, part=None)
             if not await repository.remove(capability[:200], period[:8]):
-                raise NotFound(
-                    f"There is no budget for {capability[:200]!r} and the period {period[:20]!r}."
-                )
+                raise _no_budget(capability, period)
             await change.note_budget("removed", capability, {"period": period})
+        self._holds.changed(tenant)
+
+    async def _begin(self, repository: BudgetRepository, row: BudgetRow) -> None:
+        """Have a budget begin with what was spent; of each capability that is known without one."""
+        if row.capability == ALL:
+            start = starts_at(self._needs.now())[_period(row.period)]
+            spent = min(SPENT_MAX, await repository.spent_on_all(row.period, start))
+            await repository.charge([SpentRow(ALL, row.period, start, spent)])
+
+    async def _read(self, tenant: str) -> _Found:
+        starts = starts_at(self._needs.now())
+        async with self._needs.database.reading() as connection:
+            repository = BudgetRepository(connection, tenant)
+            budgets = await repository.all()
+            spent = await repository.spent(starts.values())
+            return _Found(starts, budgets, spent, await repository.holds())
 
     async def tend(self) -> None:
         """Look after what is held now."""
@@ -129,26 +147,37 @@ class AgentBudgets:
             yield
 
 
-def _view(
-    row: BudgetRow,
-    start: datetime,
-    spent: dict[tuple[str, str, datetime], int],
-    held: dict[tuple[str, str], int],
-) -> BudgetView:
-    period = _period(row.period)
-    mine = sum(
-        nanos
-        for (capability, of), nanos in held.items()
-        if of == row.period and is_for(row, capability)
-    )
-    return BudgetView(
-        capability=row.capability,
-        period=period,
-        limit=amount(row.limit_nanos),
-        spent=amount(spent.get((row.capability, row.period, start), 0)),
-        held=amount(mine),
-        ends_at=end_of(period, start),
-    )
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the database says of a tenant's budgets."""
+
+    starts: Mapping[Period, datetime]
+    budgets: Sequence[BudgetRow]
+    spent: Sequence[SpentRow]
+    holds: Sequence[HoldRow]
+
+    def views(self) -> list[BudgetView]:
+        known = {(row.capability, row.period, row.start): row.nanos for row in self.spent}
+        return [self._view(row, known) for row in self.budgets]
+
+    def _view(self, row: BudgetRow, known: Mapping[Place, int]) -> BudgetView:
+        period = _period(row.period)
+        start = self.starts[period]
+        held = sum(
+            hold.nanos for hold in self.holds if hold.at >= start and is_for(row, hold.capability)
+        )
+        return BudgetView(
+            capability=row.capability,
+            period=period,
+            limit=amount(row.limit_nanos),
+            spent=amount(known.get((row.capability, row.period, start), 0)),
+            held=amount(held),
+            ends_at=end_of(period, start),
+        )
+
+
+def _no_budget(capability: str, period: str) -> NotFound:
+    return NotFound(f"There is no budget for {capability[:200]!r} and the period {period[:20]!r}.")
 
 
 def _period(text: str) -> Period:

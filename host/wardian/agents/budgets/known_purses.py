@@ -7,6 +7,7 @@ each transaction reads.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from wardian.agents.budgets.periods import starts_at
@@ -25,7 +26,9 @@ class KnownPurses:
         self.changes = 0
         """Something else than what `take` has given was written; so many times."""
 
-    async def take(self, repository: BudgetRepository, tenant: str, at: datetime) -> Purses:
+    async def take(
+        self, repository: BudgetRepository, tenant: str, own: Collection[str], at: datetime
+    ) -> Purses:
         """Return a tenant's, for the transaction that asks: as they are in memory, or read."""
         known = self._known.pop(tenant, None)
         starts = starts_at(at)
@@ -34,7 +37,8 @@ class KnownPurses:
         return Purses(
             await repository.all(),
             await repository.spent(starts.values()),
-            await repository.held(starts),
+            await repository.holds(),
+            own,
             at,
         )
 
@@ -43,7 +47,6 @@ class KnownPurses:
         if self._is_alone and changes == self.changes and not purses.has_repaid:
             if len(self._known) >= TENANTS_MAX:
                 self._known.clear()
-            purses.written()
             self._known[tenant] = purses
 
     def forget(self) -> None:

@@ -12,9 +12,14 @@ PERIODS: tuple[Period, ...] = ("hour", "day", "month", "ever")
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def hour_of(at: datetime) -> datetime:
+    """Return when the hour began that a moment is in: all other periods begin with one."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
 def starts_at(at: datetime) -> Mapping[Period, datetime]:
     """Return when the periods began that a moment is in."""
-    hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    hour = hour_of(at)
     day = hour.replace(hour=0)
     return {"hour": hour, "day": day, "month": day.replace(day=1), "ever": EVER}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,33 +19,24 @@ Place = tuple[str, str, datetime]
 """A budget's capability and period, and the start of one such period."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settling:
-    """What a question cost that has ended.
-
-    Attributes:
-        nanos: what was set aside; 0 if nothing was.
-        at: when.
-    """
-
-    id: str
-    capability: str
-    nanos: int
-    cost_nanos: int
-    at: datetime
-
-
 @dataclass(slots=True)
 class Purse:
     """One budget, in the period that is now.
 
     Attributes:
-        used: spent, or held.
+        used: spent, or held by other hosts; ``others`` of it is held.
+        mine: held by this one.
     """
 
     row: BudgetRow
     start: datetime
     used: int
+    others: int = 0
+    mine: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.row.limit_nanos - self.used - self.mine
 
     def is_for(self, capability: str) -> bool:
         """Tell whether questions for a capability are paid from it."""
@@ -57,69 +48,91 @@ class Purses:
 
     Attributes:
         starts: of the periods that are now.
+        there: the ids of all that is held, by whomever.
+        others: what is held by other hosts, or by nobody who knows of it.
+        charges: what was spent more, or less, by budget and period.
     """
 
     def __init__(
         self,
         budgets: Iterable[BudgetRow],
         spent: Iterable[SpentRow],
-        held: Mapping[tuple[str, str], int],
+        holds: Sequence[HoldRow],
+        own: Collection[str],
         at: datetime,
     ) -> None:
+        """``own`` are the ids of what this host holds and knows of."""
         self.starts = starts = starts_at(at)
-        known = {(row.capability, row.period, row.start): row.nanos for row in spent}
         self.charges: dict[Place, int] = {}
+        self.there = {hold.id for hold in holds}
+        self.others = [hold for hold in holds if hold.id not in own]
+        known = {(row.capability, row.period, row.start): row.nanos for row in spent}
         self._purses = [
             Purse(row, start, known.get((row.capability, row.period, start), 0))
             for row in budgets
             for start in (starts[_period(row)],)
         ]
         for purse in self._purses:
-            purse.used += sum(
-                nanos
-                for (capability, period), nanos in held.items()
-                if period == purse.row.period and purse.is_for(capability)
+            purse.others = sum(
+                hold.nanos
+                for hold in self.others
+                if hold.at >= purse.start and purse.is_for(hold.capability)
             )
+            purse.used += purse.others
+
+    def begin(self) -> None:
+        """Have nothing to be written, and nothing held by this host."""
+        self.charges.clear()
+        for purse in self._purses:
+            purse.mine = 0
+
+    def are_for(self, capability: str) -> bool:
+        """Tell whether any is for a capability."""
+        return any(purse.is_for(capability) for purse in self._purses)
+
+    def left(self, capability: str) -> int:
+        """Return what is left for a capability that there is a budget for; less than nothing where
+        one was set when more was spent or under way."""
+        return min(each.left for each in self._purses if each.is_for(capability))
 
     def hold(self, capability: str, nanos: int) -> BudgetExceeded | None:
         """Set an amount aside; return why not, if it is more than is left."""
         mine = [purse for purse in self._purses if purse.is_for(capability)]
         for purse in mine:
-            if purse.used + nanos > purse.row.limit_nanos:
+            if nanos > purse.left:
                 return _exceeded(purse, capability, nanos)
         for purse in mine:
-            purse.used += nanos
+            purse.mine += nanos
         return None
 
-    def settle(self, settling: Settling, *, is_held: bool) -> None:
-        """Charge what a question cost, to the periods in which it began.
+    def may_have(self, capability: str, nanos: int) -> bool:
+        """Tell whether there may be as much once others give back what they hold."""
+        mine = [purse for purse in self._purses if purse.is_for(capability)]
+        return all(nanos <= purse.left + purse.others for purse in mine)
 
-        One that ``is_held`` no more, though something was set aside for it, was charged with all of
-        that, because its host said nothing of it for too long: the rest is given back.
-        """
-        owed = settling.cost_nanos - (0 if is_held else settling.nanos)
-        starts = starts_at(settling.at)
+    def set_aside(self, capability: str, at: datetime, nanos: int) -> None:
+        """Have this host hold an amount since ``at``, whatever is left."""
+        starts = starts_at(at)
         for purse in self._purses:
-            if not purse.is_for(settling.capability):
+            if purse.is_for(capability) and starts[_period(purse.row)] >= purse.start:
+                purse.mine += nanos
+
+    def charge(self, capability: str, at: datetime, nanos: int) -> None:
+        """Charge what was spent in the periods that a moment is in, or give it back if it is less
+        than nothing: to each budget, and to the capability, whether there is a budget or not."""
+        if not nanos:
+            return
+        starts = starts_at(at)
+        for period, start in starts.items():
+            self._add((capability, period, start), nanos)
+        for purse in self._purses:
+            if not purse.is_for(capability):
                 continue
             start = starts[_period(purse.row)]
-            place = purse.row.capability, purse.row.period, start
-            self.charges[place] = self.charges.get(place, 0) + owed
+            if purse.row.capability != capability:
+                self._add((purse.row.capability, purse.row.period, start), nanos)
             if start == purse.start:
-                purse.used += owed - (settling.nanos if is_held else 0)
-
-    def lose(self, hold: HoldRow) -> None:
-        """Charge all that was set aside for a question whose host is gone."""
-        self.settle(
-            Settling(
-                id=hold.id,
-                capability=hold.capability,
-                nanos=hold.nanos,
-                cost_nanos=hold.nanos,
-                at=hold.at,
-            ),
-            is_held=True,
-        )
+                purse.used += nanos
 
     @property
     def has_repaid(self) -> bool:
@@ -127,18 +140,29 @@ class Purses:
         than was spent."""
         return any(nanos < 0 for nanos in self.charges.values())
 
-    def written(self) -> None:
-        """Have nothing more to be written."""
-        self.charges.clear()
-
     def charged(self) -> Sequence[SpentRow]:
         """Return what was spent more, or less, by budget and period."""
         return [SpentRow(*place, nanos) for place, nanos in self.charges.items() if nanos]
+
+    def _add(self, place: Place, nanos: int) -> None:
+        self.charges[place] = self.charges.get(place, 0) + nanos
 
 
 def is_for(row: BudgetRow, capability: str) -> bool:
     """Tell whether questions for a capability are paid from a budget."""
     return row.capability in (ALL, capability)
+
+
+def is_awaited(holds: Iterable[HoldRow], capability: str, at: datetime) -> bool:
+    """Tell whether a host that holds some of these may have questions for a capability under way
+    (`ALL`: for any) of which nothing is set aside, because there was no budget when they were put.
+
+    A host that pays without a budget holds nothing, and says so.
+    """
+    return any(
+        hold.nanos == 0 and capability in (ALL, hold.capability) and hold.lease_until >= at
+        for hold in holds
+    )
 
 
 def _period(row: BudgetRow) -> Period:
@@ -149,10 +173,9 @@ def _exceeded(purse: Purse, capability: str, nanos: int) -> BudgetExceeded:
     row = purse.row
     of = "all capabilities" if row.capability == ALL else row.capability
     per = "" if row.period == "ever" else f" a {row.period}"
-    left = max(0, row.limit_nanos - purse.used)
     return BudgetExceeded(
         f"A question for {capability} may cost {amount(nanos):g}, and of the budget of "
-        f"{amount(row.limit_nanos):g}{per} for {of} there is {amount(left):g} left that is not "
-        "spent or set aside. Ask a cheaper agent, wait for the next period, or have the operator "
-        "raise it (`wardian agents budget`)."
+        f"{amount(row.limit_nanos):g}{per} for {of} there is {amount(max(0, purse.left)):g} left "
+        "that is not spent or set aside. Ask a cheaper agent, wait for the next period, or have "
+        "the operator raise it (`wardian agents budget`)."
     )

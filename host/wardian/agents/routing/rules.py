@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import blake2b
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from wardian.agents.criteria import Share, Word, Words
 from wardian.agents.ports import Request
+from wardian.agents.routing.shares import POINTS, By, Portion, point_of, portion
 from wardian.agents.routing.strategies import DEFAULT, NAMES
 from wardian.errors import InvalidArguments
 from wardian.policy.wildcards import WILDCARD, matches
@@ -75,7 +75,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     hedge: bool | None = None
     hours: Hours | None = None
     share: Share | None = None
-    share_by: Literal["question", "subject"] = "question"
+    share_by: By = "question"
 
 
 class _RuleShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +104,7 @@ class Rule:
         when: as the operator wrote it.
         patterns: of the tenant, the capability and the subject, of which one each must fit; none
             where any does.
+        portion: of the requests that all else holds for; None for all of them.
         checks: all else as functions; those that cost least come first.
     """
 
@@ -111,6 +112,7 @@ class Rule:
     strategy: str
     when: Conditions
     patterns: tuple[tuple[str, ...], ...]
+    portion: Portion | None
     checks: tuple[Check, ...]
 
     def fits(self, request: Request) -> bool:
@@ -122,11 +124,14 @@ class Rule:
         return True
 
     def holds(self, request: Request, now: Moment) -> bool:
-        """Tell whether a request that fits meets all other conditions."""
+        """Tell whether a request that fits, and is in the share, meets all other conditions."""
         for check in self.checks:  # noqa: SIM110 -- a generator takes twice the time
             if not check(request, now):
                 return False
         return True
+
+
+_Fitting = tuple[tuple[Rule, Portion | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +140,29 @@ class RuleSet:
 
     rules: tuple[Rule, ...] = ()
     default: str = DEFAULT
-    _in_question: dict[_Asker, tuple[Rule, ...]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    _in_question: dict[_Asker, _Fitting] = field(default_factory=dict, compare=False, repr=False)
 
     def choose(self, request: Request, now: Moment) -> tuple[str, str | None]:
         """Return the name of the strategy for a request, and that of the rule that says so."""
-        for rule in self.rules and self._for(request):
+        points: list[int | None] = [None, None]
+        for rule, part in self._for(request) if self.rules else ():
+            if part is not None:  # first of all, because it takes no more than a multiplication
+                by, factor, more, below = part
+                point = points[by]
+                if point is None:
+                    point = points[by] = point_of(request, by)
+                if (point * factor + more) % POINTS >= below:
+                    continue
             if rule.holds(request, now):
                 return rule.strategy, rule.name
         return self.default, None
 
-    def _for(self, request: Request) -> tuple[Rule, ...]:
+    def _for(self, request: Request) -> _Fitting:
         """Return the rules whose patterns fit; found out once for each who asks for something."""
         asker = request.tenant, request.capability, request.subject
         found = self._in_question.get(asker)
         if found is None:
-            found = tuple([rule for rule in self.rules if rule.fits(request)])
+            found = tuple([(rule, rule.portion) for rule in self.rules if rule.fits(request)])
             if sum(map(len, asker)) <= ASKER_CHARACTERS_MAX:
                 if len(self._in_question) >= ASKERS_MAX:
                     self._in_question.clear()
@@ -194,7 +205,8 @@ def parse_rules(value: Any) -> RuleSet:
                 _patterns(rule.when.capability),
                 _patterns(rule.when.subject),
             ),
-            _checks(rule.name, rule.when),
+            portion(rule.name, rule.when.share, rule.when.share_by),
+            _checks(rule.when),
         )
         for rule in shape.rules
     )
@@ -223,15 +235,13 @@ def _refused(reason: str, path: str) -> InvalidArguments:
     return InvalidArguments(f"These rules cannot be set, because of {path}. {reason}", path=path)
 
 
-def _checks(name: str, when: Conditions) -> tuple[Check, ...]:
-    """Return what is to be checked; a share last, as it is one of what all else holds for."""
+def _checks(when: Conditions) -> tuple[Check, ...]:
     found: list[tuple[bool, Check]] = [
         (when.hedge is not None, partial(_hedges, bool(when.hedge))),
         (when.input_bytes is not None, partial(_is_long, when.input_bytes or Sizes())),
         (bool(when.ceilings), partial(_has_ceilings, when.ceilings)),
         (bool(when.tags), partial(_wants, frozenset(when.tags))),
         (when.hours is not None, partial(_is_within, *_minutes(when.hours))),
-        (when.share is not None, _share(name, when)),
     ]
     return tuple(check for is_asked, check in found if is_asked)
 
@@ -279,19 +289,3 @@ def _is_within(begin: int, end: int, request: Request, now: Moment) -> bool:
     if begin < end:
         return begin <= minute < end
     return minute >= begin or minute < end
-
-
-def _share(name: str, when: Conditions) -> Check:
-    below = round((when.share or 0.0) * (1 << 64))
-    return partial(_falls_into, name.encode(), below, when.share_by == "subject")
-
-
-def _falls_into(
-    name: bytes, below: int, is_by_subject: bool, request: Request, now: Moment
-) -> bool:
-    """Tell whether a hash of who asks, or of the question, is in a share; by the rule's name, so
-    that the shares of two rules have nothing to do with one another."""
-    key = f"{request.tenant}\0{request.subject}" if is_by_subject else request.id
-    text = key.encode("utf-8", "surrogatepass")
-    digest = blake2b(name + b"\0" + text, digest_size=8).digest()
-    return int.from_bytes(digest, "big") < below
