@@ -153,7 +153,8 @@ def _why_too_much(candidate: Candidate, ceilings: Ceilings) -> str:
     most = candidate.most_nanos
     if ceilings.cost is not None and most > nanos(ceilings.cost):
         return f"It may cost up to {amount(most):g}, and the ceiling is {ceilings.cost:g}."
-    if ceilings.latency_ms is not None and candidate.latency_ms > ceilings.latency_ms:
+    is_timed = candidate.asked > 0
+    if ceilings.latency_ms is not None and is_timed and candidate.latency_ms > ceilings.latency_ms:
         return (
             f"It takes {candidate.latency_ms:.0f} ms, and the ceiling is "
             f"{ceilings.latency_ms:g} ms."
@@ -191,7 +192,8 @@ def _within(ceilings: Ceilings, members: Sequence[Candidate]) -> list[Candidate]
         and each.free > 0.0
         and not (
             each.most_nanos > cost
-            or each.latency_ms > latency
+            # Who was never asked is asked once, or would never be.
+            or (each.asked and each.latency_ms > latency)
             or each.load > load
             or each.quality < quality
             or each.priority < priority
