@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from random import Random
 from statistics import fmean
 
 from simulation.world import FOR_EVER, Agent, Played, Purse, Right, World, constant
 from wardian.agents.health.breaker import BreakerLimits
 from wardian.agents.money import CostModel
 from wardian.agents.registry.decay import HalfLives
+from wardian.agents.routing.strategies.qualities import LATENCY_LEAST_MS, scale_of
 
 QUESTIONS = 600
 SEEDS = range(1, 21)
@@ -71,13 +73,36 @@ def _loaded(agent: Agent) -> float:
     return agent.known.in_flight / agent.played.concurrent
 
 
-def _worth(agent: Agent) -> float:
-    """Return what the default weights make of what an agent is really like, idle and of the
-    default priority, beside the best of `TRADES`."""
-    played = agent.played
-    cost = 12_000 / played.cost.of(played.units)
-    latency = 50.0 / played.latency_ms
-    return (cost + latency + 2.0 * played.quality(0.0) + 1.0 + 0.25) / 5.5
+def _worth(world: World) -> dict[str, float]:
+    """Return what the default weights make of what the agents are really like, idle."""
+    agents = [agent.played for agent in world.agents.values()]
+    costs = scale_of([each.cost.of(each.units) for each in agents])
+    latencies = scale_of([each.latency_ms for each in agents], LATENCY_LEAST_MS)
+    return {
+        each.name: costs.part(each.cost.of(each.units))
+        + latencies.part(each.latency_ms)
+        + 2.0 * each.quality(0.0)
+        for each in agents
+    }
+
+
+def _worthiest(world: World) -> set[str]:
+    worth = _worth(world)
+    return {max(worth, key=worth.__getitem__)}
+
+
+def _worthy(world: World) -> set[str]:
+    worth = _worth(world)
+    best = max(worth.values())
+    return {name for name, each in worth.items() if each >= best - 0.35}
+
+
+def _within(times: float, measure: Callable[[Agent], float]) -> Right:
+    def right(world: World) -> set[str]:
+        least = min(measure(agent) for agent in world.agents.values())
+        return {name for name, a in world.agents.items() if measure(a) <= times * least}
+
+    return right
 
 
 PROMISES: dict[str, Right] = {
@@ -85,7 +110,7 @@ PROMISES: dict[str, Right] = {
     "fastest": _least(lambda agent: agent.played.latency_ms),
     "best-quality": _least(lambda agent: -agent.played.quality(0.0)),
     "thompson": _least(lambda agent: -agent.played.quality(0.0)),
-    "weighted": _least(lambda agent: -_worth(agent)),
+    "weighted": _worthiest,
     "round-robin": _least(lambda agent: agent.asked),
     "least-loaded": _least(_loaded),
 }
@@ -96,6 +121,44 @@ def promise(strategy: str, seed: int) -> World:
     """Have a strategy choose among agents of which each is the best at something else."""
     right = PROMISES[strategy]
     return World(TRADES, strategy, seed=seed, every_seconds=0.4, right=right).run(QUESTIONS)
+
+
+NEARLY: dict[str, Right] = {
+    "cheapest": _within(1.0, lambda agent: agent.played.cost.of(agent.played.units)),
+    "fastest": _within(1.3, lambda agent: agent.played.latency_ms),
+    "best-quality": _within(2.0, lambda agent: 1.0 - agent.played.quality(0.0)),
+    "thompson": _within(2.0, lambda agent: 1.0 - agent.played.quality(0.0)),
+    "weighted": _worthy,
+    "round-robin": PROMISES["round-robin"],
+    "least-loaded": PROMISES["least-loaded"],
+}
+"""By strategy: who would be right to ask, or next to it, where several are nearly alike."""
+
+
+def elsewhere(strategy: str, seed: int) -> World:
+    """Have a strategy choose among agents of which nothing was chosen by hand: how many there are,
+    what each is like, how often one is asked, and how late its answers are judged."""
+    random = Random(seed)
+    agents = [
+        Played(
+            name=f"a{number:02}",
+            quality=constant(random.uniform(0.2, 0.95)),
+            latency_ms=10.0 ** random.uniform(1.0, 3.5),
+            cost=CostModel(per_call=round(10.0 ** random.uniform(2.0, 6.0))),
+        )
+        for number in range(random.randint(2, 16))
+    ]
+    # Slow enough that nobody has more than a few at a time, or load would count, too.
+    every, judged = 10.0 ** random.uniform(0.5, 1.5), random.choice([0.0, 1.0, 30.0])
+    return World(
+        agents,
+        strategy,
+        seed=seed,
+        every_seconds=every,
+        judged_after=judged * every,
+        lives=HalfLives(),
+        right=NEARLY[strategy],
+    ).run(QUESTIONS)
 
 
 @cache

@@ -104,6 +104,16 @@ class _Running:
     score: float = field(compare=False)
 
 
+@dataclass(order=True, slots=True)
+class _Judging:
+    """An answer until somebody says what it is worth."""
+
+    due: float
+    number: int
+    agent: Agent = field(compare=False)
+    score: float = field(compare=False)
+
+
 @dataclass(slots=True, eq=False)
 class Agent:
     """One of them: what it is, what is known of it, and its breaker."""
@@ -124,7 +134,10 @@ Right = Callable[["World"], set[str]]
 
 
 class World:
-    """Agents, and what has become of the questions."""
+    """Agents, and what has become of the questions.
+
+    Answers are judged ``judged_after`` seconds after they were given.
+    """
 
     def __init__(
         self,
@@ -136,6 +149,7 @@ class World:
         lives: HalfLives = FOR_EVER,
         limits: BreakerLimits | None = None,
         purse: Purse | None = None,
+        judged_after: float = 0.0,
         right: Right = lambda world: set(),
     ) -> None:
         self.agents = {each.name: Agent(each, _known(each)) for each in agents}
@@ -147,7 +161,9 @@ class World:
         self._router = AIStrategyRouter(lambda tenant: RuleSet(), random=Random(seed))
         self._every, self._lives, self._right = every_seconds, lives, right
         self._limits = limits or BreakerLimits()
+        self._judged_after = judged_after
         self._running: list[_Running] = []
+        self._judging: list[_Judging] = []
         self._known = tuple(agent.known for agent in self.agents.values())
 
     def run(self, questions: int) -> World:
@@ -155,6 +171,7 @@ class World:
         for _ in range(questions):
             self.time += self._every
             self._end_those_due()
+            self._judge_those_due()
             for agent in self.agents.values():
                 self._tell(agent)
             self.steps.append(self._ask())
@@ -208,7 +225,13 @@ class World:
             agent.breaker = ended(agent.breaker, self._limits, one.ends, outcome.ending, one.begun)
             self._learn(agent, quality.seen(outcome, one.ends))
             if outcome.ending is Ending.ANSWERED:
-                self._learn(agent, quality.judged(one.score, 1.0, one.ends))
+                due = one.ends + self._judged_after
+                heapq.heappush(self._judging, _Judging(due, one.number, agent, one.score))
+
+    def _judge_those_due(self) -> None:
+        while self._judging and self._judging[0].due <= self.time:
+            one = heapq.heappop(self._judging)
+            self._learn(one.agent, quality.judged(one.score, 1.0, one.due))
 
     def _learn(self, agent: Agent, evidence: Evidence | None) -> None:
         if evidence is not None:

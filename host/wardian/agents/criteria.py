@@ -21,7 +21,7 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         cost: of the currency's unit, for the question at most: it is held against the most that
             the agent may charge, so an answer never costs more.
-        latency_ms: mean time to an answer.
+        latency_ms: mean time to an answer; of one that was never asked it is not known, and holds.
         load: share of what it takes on at once.
         quality_min: 0 to 1.
         priority_min: 0 to 100.

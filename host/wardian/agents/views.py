@@ -259,7 +259,9 @@ class ArmView(msgspec.Struct, frozen=True, kw_only=True):
     """One version in a trial.
 
     Attributes:
-        low, high: within which its mean score is in 19 cases of 20.
+        answered: of those that were ``asked``.
+        mean: of what askers said of its answers; None if nobody did.
+        low, high: within which that is in 19 cases of 20.
     """
 
     version: str
@@ -269,6 +271,7 @@ class ArmView(msgspec.Struct, frozen=True, kw_only=True):
     high: float
     latency_ms: float | None
     cost: float | None
+    answered: int = 0
 
 
 class TrialView(msgspec.Struct, frozen=True, kw_only=True):

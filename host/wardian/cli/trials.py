@@ -59,7 +59,7 @@ def _show(terminal: Terminal, found: dict[str, Any]) -> None:
     )
     if found["ended_at"] is not None:
         terminal.line(f"It ended at {moment(found['ended_at'])} UTC: {found['why_ended']}")
-    columns = ["version", "", "asked", "score", "19 of 20 within", "latency", "cost"]
+    columns = ["version", "", "asked", "answered", "score", "19 of 20 within", "latency", "cost"]
     arms = ((found["active"], "active"), (found["other"], "tried"))
     terminal.table(columns, [_row(arm, role) for arm, role in arms])
     terminal.line(found["verdict"], "bold" if found["decided"] else "")
@@ -74,8 +74,9 @@ def _row(arm: dict[str, Any], role: str) -> list[str]:
         arm["version"],
         role,
         f"{arm['asked']:,}",
+        f"{arm['answered']:,}",
         "" if arm["mean"] is None else f"{arm['mean']:.3f}",
-        f"{arm['low']:.3f} to {arm['high']:.3f}",
+        "" if arm["mean"] is None else f"{arm['low']:.3f} to {arm['high']:.3f}",
         milliseconds(arm["latency_ms"]),
         money(arm["cost"]),
     ]

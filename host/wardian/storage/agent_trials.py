@@ -49,7 +49,7 @@ class ArmSums:
     """What came of the questions to one version, or is to be added to that.
 
     Attributes:
-        weight, total: of scores, and the sum of the scores by their weights.
+        weight, total: of askers' scores, and the sum of the scores by their weights.
         latency_ms, cost_nanos: the sums of those that were answered.
     """
 

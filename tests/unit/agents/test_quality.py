@@ -110,6 +110,22 @@ def test_an_agent_that_traps_at_once_is_not_a_fast_one() -> None:
     assert estimated(quick_trap).latency_ms == pytest.approx(1_000.0)
 
 
+def test_one_that_is_fast_is_so_by_its_first_answer_and_after_a_night() -> None:
+    quick = after(seen(outcome(latency_ms=2.0), NOW))
+    assert estimated(quick).latency_ms == pytest.approx(2.0)
+
+    quick.grow_old(NOW + 36 * 3_600.0, LIVES)
+    assert estimated(quick).latency_ms == pytest.approx(2.0)
+
+
+def test_one_that_was_slow_is_not_held_for_slow_for_ever() -> None:
+    slow = after(seen(outcome(latency_ms=30_000.0), NOW))
+    assert estimated(slow).latency_ms > 29_000.0
+
+    slow.grow_old(NOW + 12 * 3_600.0, LIVES)
+    assert estimated(slow).latency_ms == pytest.approx(1_000.0, rel=0.01)
+
+
 def test_a_probe_says_how_fast_an_agent_is_and_not_how_good() -> None:
     found = after(seen(outcome(is_probe=True, units=7), NOW))
 

@@ -122,6 +122,15 @@ def test_nobody_who_can_be_asked_now_is_unavailable_and_says_why(
         router().decide(wanted(ceilings=request_), [candidate("a", **agent)])
 
 
+def test_a_ceiling_of_latency_does_not_keep_away_who_was_never_asked() -> None:
+    new = candidate("new", asked=0, latency_ms=1_000.0)
+    request = wanted(ceilings={"latency_ms": 100})
+
+    assert router().decide(request, [candidate("slow", latency_ms=500.0), new]).chosen is new
+    explained = router().explain(request, [new])
+    assert explained.decision is not None
+
+
 def test_ceilings_let_through_what_they_name() -> None:
     agent = candidate(
         "a",

@@ -15,7 +15,7 @@ import pytest
 from routes import Wanted, wanted
 from wardian.agents.routing.rules import ASKERS_MAX, RULES_MAX, Conditions, RuleSet, parse_rules
 from wardian.agents.routing.strategies import NAMES
-from wardian.agents.routing.strategies.by_measure import LOOK_EVERY
+from wardian.agents.routing.strategies.strategy import LOOK_EVERY
 from wardian.errors import InvalidArguments
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

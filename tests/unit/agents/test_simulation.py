@@ -19,6 +19,7 @@ from simulation.scenarios import (
     SEEDS,
     drift,
     drift_unaged,
+    elsewhere,
     outage,
     promise,
     regret,
@@ -30,6 +31,7 @@ from wardian.agents.candidates import Ending
 from wardian.agents.routing.strategies import NAMES
 
 FEW = list(SEEDS)[:5]
+ELSEWHERE = range(100, 104)
 
 
 def test_each_strategy_has_a_promise() -> None:
@@ -40,6 +42,12 @@ def test_each_strategy_has_a_promise() -> None:
 def test_strategy_comes_to_what_its_name_promises(strategy: str) -> None:
     for seed in FEW:
         assert share_right(promise(strategy, seed), QUESTIONS // 2) > 0.9
+
+
+@pytest.mark.parametrize("strategy", NAMES)
+def test_strategy_comes_next_to_that_in_worlds_that_nobody_chose(strategy: str) -> None:
+    shares = [share_right(elsewhere(strategy, seed), QUESTIONS // 2) for seed in ELSEWHERE]
+    assert fmean(shares) > 0.85
 
 
 def test_promises_are_of_different_agents() -> None:

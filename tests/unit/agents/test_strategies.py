@@ -15,7 +15,7 @@ from wardian.agents.candidates import Candidate
 from wardian.agents.routing.router import AIStrategyRouter
 from wardian.agents.routing.rules import RuleSet
 from wardian.agents.routing.strategies import NAMES, Turns, strategies
-from wardian.agents.routing.strategies.by_measure import LOOK_EVERY
+from wardian.agents.routing.strategies.strategy import LOOK_EVERY
 
 ALL = strategies(Random(7))
 
@@ -134,6 +134,93 @@ def test_only_the_ratios_of_weights_matter() -> None:
     large = {name: weight * 1e9 for name, weight in small.items()}
     found = order("weighted", *agents, weights=small)
     assert found == order("weighted", *agents, weights=large)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        candidate("odd", cost_nanos=0.0, latency_ms=200.0, alpha=1.0, beta=9.0),
+        candidate("odd", cost_nanos=1.0, latency_ms=200.0, alpha=1.0, beta=9.0),
+        candidate("odd", cost_nanos=1e13, latency_ms=200.0, alpha=1.0, beta=9.0),
+        candidate("odd", cost_nanos=1e7, latency_ms=0.0, alpha=1.0, beta=9.0),
+        candidate("odd", cost_nanos=1e7, latency_ms=2e8, alpha=1.0, beta=9.0),
+        candidate("odd", cost_nanos=1e7, latency_ms=1_000.0, asked=0),
+    ],
+    ids=["free", "all but free", "far too dear", "in no time", "for ever", "not known"],
+)
+@pytest.mark.parametrize("quality", ["cost", "latency"])
+def test_others_do_not_become_alike_beside_one_out_of_all_proportion(
+    odd: Candidate, quality: str
+) -> None:
+    known = {"alpha": 80.0, "beta": 20.0}
+    less = candidate("less", cost_nanos=1e7, latency_ms=200.0, **known)
+    # Hardly better, and four times as dear or as slow.
+    more = {"cost": {"cost_nanos": 4e7}, "latency": {"latency_ms": 800.0}}[quality]
+    much = candidate(
+        "much", **{"cost_nanos": 1e7, "latency_ms": 200.0, **known, **more, "alpha": 84.0}
+    )
+    parts = ALL["weighted"].parts(wanted(), [odd, less, much], Turns())
+
+    assert parts[1][quality] > parts[2][quality] + 0.1
+    assert next(each for each in order("weighted", odd, less, much) if each != "odd") == "less"
+
+
+def test_of_two_the_parts_are_about_in_proportion() -> None:
+    agents = [candidate("a", cost_nanos=1e6), candidate("b", cost_nanos=2e6)]
+    first, second = ALL["weighted"].parts(wanted(), agents, Turns())
+    assert first["cost"] == 1.0
+    assert second["cost"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_of_those_that_are_free_none_is_cheaper() -> None:
+    agents = [candidate(f"a{n}", cost_nanos=0.0, latency_ms=0.0) for n in range(3)]
+    parts = ALL["weighted"].parts(wanted(), agents, Turns())
+    assert {(each["cost"], each["latency"]) for each in parts} == {(1.0, 1.0)}
+
+
+def test_one_of_whom_little_is_known_is_looked_at_by_default() -> None:
+    known = candidate("known", alpha=91.0, beta=11.0)
+    new = candidate("new", asked=0)
+    assert taken("weighted", [known, new], LOOK_EVERY * 4) == {
+        "known": LOOK_EVERY * 4 - 4,
+        "new": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        candidate("other", asked=0, cost_nanos=1e15),
+        candidate("other", alpha=70.0, beta=30.0, cost_nanos=1e6),
+    ],
+    ids=["could not be the best", "is known"],
+)
+def test_nobody_else_is_looked_at_by_default(other: Candidate) -> None:
+    known = candidate("known", alpha=91.0, beta=11.0, cost_nanos=1e6)
+    weights = {"cost": 3.0}
+    choosing, request = router(), wanted(strategy="weighted", weights=weights)
+    found = {choosing.decide(request, [known, other]).chosen.agent for _ in range(LOOK_EVERY * 4)}
+    assert found == {"known"}
+
+
+def test_best_quality_comes_back_to_one_whose_first_answers_were_judged_badly() -> None:
+    known, unlucky = (
+        candidate("known", alpha=80.0, beta=20.0),
+        candidate("unlucky", alpha=1.2, beta=2.0),
+    )
+    first, later = (
+        ALL["best-quality"].scores(wanted(), [known, unlucky], Turns(number))
+        for number in (0, 1_000_000)
+    )
+    assert first[0] > first[1]
+    assert later[0] < later[1]
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"cheapest", "least-loaded"}))
+def test_one_that_is_new_is_asked_before_long(name: str) -> None:
+    agents = [candidate(f"a{n}", alpha=60.0, beta=20.0, latency_ms=10.0) for n in range(3)]
+    agents.append(candidate("new", asked=0, latency_ms=1_000.0, priority=1))
+    assert taken(name, agents, LOOK_EVERY * 2)["new"] > 0
 
 
 def test_one_never_asked_is_tried_by_default_beside_one_that_only_answers() -> None:

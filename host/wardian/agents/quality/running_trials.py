@@ -71,15 +71,11 @@ class RunningTrial:
         if evidence is None or not evidence.asked or candidate.capability not in self.offered:
             return
         is_answer = outcome.ending is Ending.ANSWERED
-        score = evidence.good / (evidence.good + evidence.bad)
-        weight = evidence.good + evidence.bad
         self._add(
             OTHER if candidate.is_trial else ACTIVE,
             ArmSums(
                 asked=1,
                 answered=int(is_answer),
-                weight=weight,
-                total=weight * score,
                 latency_ms=evidence.latency_ms if is_answer else 0.0,
                 cost_nanos=float(outcome.cost_nanos) if is_answer else 0.0,
             ),

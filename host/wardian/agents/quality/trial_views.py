@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wardian.agents.money import NANOS
-from wardian.agents.quality.confidence import Comparison, Scores, compare
+from wardian.agents.quality.confidence import Arm, Comparison, Scores, compare
 from wardian.agents.registry.agent_views import within
 from wardian.agents.views import ArmView, TrialView
 from wardian.storage.agent_trials import ACTIVE, OTHER, ArmSums, TrialRow
@@ -15,7 +15,7 @@ def trial_view(agent: str, row: TrialRow, arms: Mapping[str, ArmSums]) -> TrialV
     """Return how a trial stands, by what came of its arms."""
     of_active, of_other = arms.get(ACTIVE, ArmSums()), arms.get(OTHER, ArmSums())
     active, other = _arm(row.active_version, of_active), _arm(row.other_version, of_other)
-    found = compare(_scores(of_active), _scores(of_other), row.confidence)
+    found = compare(_series(of_active), _series(of_other), row.confidence)
     return TrialView(
         agent=agent,
         active=active,
@@ -34,27 +34,37 @@ def trial_view(agent: str, row: TrialRow, arms: Mapping[str, ArmSums]) -> TrialV
 
 def _verdict(active: ArmView, other: ArmView, found: Comparison, confidence: float) -> str:
     """Return a trial's verdict, as a sentence."""
-    if active.mean is None or other.mean is None:
+    if not (active.asked and other.asked):
         return "Nothing is known yet of one of them."
-    means = f"{other.version} has a mean score of {other.mean:.2f}, {active.version}"
-    means = f"{means} of {active.mean:.2f}"
+    seen = f"{_seen(other)}; {_seen(active)}"
+    if found.is_torn:
+        return (
+            "One of them answers more often, and the other's answers are judged better, with "
+            f"{confidence:.4g} confidence: {seen}. Which counts more is yours to say."
+        )
     if not found.is_decided:
-        return f"That is not enough to tell them apart with {confidence:.4g} confidence: {means}."
+        return f"That is not enough to tell them apart with {confidence:.4g} confidence: {seen}."
     better, worse = (other, active) if found.is_other else (active, other)
     return (
         f"{better.version} is better than {worse.version}, with {confidence:.4g} confidence: "
-        f"{means}."
+        f"{seen}."
     )
 
 
+def _seen(arm: ArmView) -> str:
+    answered = f"{arm.version} answered {arm.answered} of {arm.asked}"
+    return answered if arm.mean is None else f"{answered}, with a mean score of {arm.mean:.2f}"
+
+
 def _arm(version: str, sums: ArmSums) -> ArmView:
-    scores, answered = _scores(sums), sums.answered
-    good = min(max(scores.total, 0.0), max(scores.weight, 0.0))
-    low, high = within(1.0 + good, 1.0 + max(scores.weight, 0.0) - good)
+    judged, answered = _series(sums).judged, sums.answered
+    good, bad = judged.parts
+    low, high = within(1.0 + good, 1.0 + bad)
     return ArmView(
         version=version,
         asked=sums.asked,
-        mean=scores.mean,
+        answered=answered,
+        mean=judged.mean,
         low=low,
         high=high,
         latency_ms=sums.latency_ms / answered if answered else None,
@@ -62,5 +72,5 @@ def _arm(version: str, sums: ArmSums) -> ArmView:
     )
 
 
-def _scores(sums: ArmSums) -> Scores:
-    return Scores(sums.weight, sums.total)
+def _series(sums: ArmSums) -> Arm:
+    return Arm(Scores(sums.asked, sums.answered), Scores(sums.weight, sums.total))

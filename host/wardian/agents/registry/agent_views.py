@@ -8,7 +8,7 @@ from wardian.agents.candidates import Candidate
 from wardian.agents.money import amount
 from wardian.agents.registry.decay import Evidence
 from wardian.agents.registry.declared import Declared
-from wardian.agents.registry.quality import LEAST, estimated, expected_nanos
+from wardian.agents.registry.quality import TIMED_LEAST, estimated, expected_nanos
 from wardian.agents.views import AgentView, CostView, HealthView, LimitsView, MeasuredView
 from wardian.plugins import Installed
 
@@ -70,7 +70,7 @@ def measured_view(candidate: Candidate, evidence: Evidence) -> MeasuredView:
         quality=found.quality,
         quality_low=low,
         quality_high=high,
-        latency_ms=found.latency_ms if evidence.timed > LEAST else None,
+        latency_ms=found.latency_ms if evidence.timed >= TIMED_LEAST else None,
         cost=amount(round(expected_nanos(candidate, found.units))) if answered else None,
         success_rate=found.success_rate,
         asked=evidence.asked,

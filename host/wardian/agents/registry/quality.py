@@ -29,7 +29,11 @@ SCORE_WEIGHT_MAX = 10.0
 LATENCY_PRIOR_MS = 1_000.0
 LATENCY_PRIOR_WEIGHT = 0.02
 """So small that the first answer counts, and enough that an agent whose answers were slow a few
-half-lives ago is not held for slow for ever."""
+half-lives ago is not held for slow for ever. One that was faster than the prior stays so: nothing
+makes it slower but an answer."""
+
+TIMED_LEAST = 1e-200
+"""Two sums that have decayed together have their ratio up to here, which is two weeks."""
 
 LATENCY_MAX_MS = 86_400_000.0
 
@@ -101,7 +105,7 @@ class Estimate:
     Attributes:
         alpha, beta: of the Beta distribution of the quality.
         units: that an answer takes; None if there was none.
-        latency_ms: the prior counts in it.
+        latency_ms: the prior counts in it, where it is less.
         success_rate: None if nothing was asked.
     """
 
@@ -123,14 +127,23 @@ LEAST = 1e-9
 
 def estimated(evidence: Evidence) -> Estimate:
     """Return what evidence comes to, as of its moment."""
-    timed, outcomes = max(evidence.timed, 0.0), evidence.answered + evidence.failed
+    outcomes = evidence.answered + evidence.failed
     return Estimate(
         alpha=1.0 + max(evidence.good, 0.0),
         beta=1.0 + max(evidence.bad, 0.0),
         units=evidence.units / evidence.answered if evidence.answered > LEAST else None,
-        latency_ms=(evidence.latency_ms + LATENCY_PRIOR_MS * LATENCY_PRIOR_WEIGHT)
-        / (timed + LATENCY_PRIOR_WEIGHT),
+        latency_ms=_latency_ms(evidence),
         success_rate=evidence.answered / outcomes if outcomes > LEAST else None,
+    )
+
+
+def _latency_ms(evidence: Evidence) -> float:
+    if evidence.timed < TIMED_LEAST:
+        return LATENCY_PRIOR_MS
+    prior = LATENCY_PRIOR_MS * LATENCY_PRIOR_WEIGHT
+    return min(
+        evidence.latency_ms / evidence.timed,
+        (evidence.latency_ms + prior) / (evidence.timed + LATENCY_PRIOR_WEIGHT),
     )
 
 

@@ -154,7 +154,8 @@ def _why_too_much(candidate: Candidate, ceilings: Ceilings) -> str:
     if ceilings.cost is not None and most > nanos(ceilings.cost):
         ceiling = spelled(nanos(ceilings.cost))
         return f"It may cost up to {spelled(most)}, and the ceiling is {ceiling}."
-    if ceilings.latency_ms is not None and candidate.latency_ms > ceilings.latency_ms:
+    is_timed = candidate.asked > 0
+    if ceilings.latency_ms is not None and is_timed and candidate.latency_ms > ceilings.latency_ms:
         return (
             f"It takes {candidate.latency_ms:.0f} ms, and the ceiling is "
             f"{ceilings.latency_ms:g} ms."
@@ -192,7 +193,8 @@ def _within(ceilings: Ceilings, members: Sequence[Candidate]) -> list[Candidate]
         and each.free > 0.0
         and not (
             each.most_nanos > cost
-            or each.latency_ms > latency
+            # Who was never asked is asked once, or would never be.
+            or (each.asked and each.latency_ms > latency)
             or each.load > load
             or each.quality < quality
             or each.priority < priority

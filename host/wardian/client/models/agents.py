@@ -337,6 +337,7 @@ class TrialArm(msgspec.Struct, frozen=True, kw_only=True):
     """One version in a trial.
 
     Attributes:
+        answered: of those that were ``asked``.
         mean: of its scores; None without one.
         low, high: within which that is in 19 cases of 20.
     """
@@ -348,6 +349,7 @@ class TrialArm(msgspec.Struct, frozen=True, kw_only=True):
     high: float
     latency_ms: float | None
     cost: float | None
+    answered: int = 0
 
 
 class AgentTrial(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,9 +11,6 @@ from wardian.agents.ports import Request
 from wardian.agents.routing.strategies.qualities import cost_parts, latency_parts, load_parts
 from wardian.agents.routing.strategies.strategy import Turns
 
-LOOK_EVERY = 32
-"""So often the fastest is left for one that was not asked for longest."""
-
 
 class Cheapest:
     """Asks whoever may be expected to cost least: by its cost model, and the units that its
@@ -37,8 +34,8 @@ class Cheapest:
 class Fastest:
     """Asks whoever took the least time up to now.
 
-    One that was never asked is asked first, and each `LOOK_EVERY` questions one is put to the one
-    that was not asked for longest: what was slow once would otherwise be slow for ever, because
+    One that was never asked is asked first, and one question in `LOOK_EVERY` is put to the one that
+    was not asked for longest: what was slow once would otherwise be slow for ever, because
     nobody asks it any more.
     """
 
@@ -48,7 +45,7 @@ class Fastest:
         self, request: Request, candidates: Sequence[Candidate], turns: Turns
     ) -> Sequence[float]:
         """Return the mean latencies, below 0."""
-        if turns.number % LOOK_EVERY == LOOK_EVERY - 1:
+        if turns.is_look:
             taken = turns.taken
             return [0.0 - taken.get(each, 0) for each in candidates]
         return [0.0 - each.latency_ms if each.asked else 0.0 for each in candidates]
@@ -63,10 +60,11 @@ class Fastest:
 class BestQuality:
     """Asks whose answers are the best, as far as is known.
 
-    Who is known less is taken to be a standard deviation better than its mean, so that an agent
-    is not passed over for ever because its first answers were judged badly; with each judgement
-    there is less of that, and with each half-life more (an upper confidence bound, as of Kaufmann
-    et al., *On Bayesian upper confidence bounds for bandit problems*, 2012).
+    Who is known less is taken to be better than its mean, by a part of a standard deviation that
+    grows with the logarithm of the questions: with each judgement there is less of that, and nobody
+    is passed over for ever because its first answers were judged badly (an upper confidence bound,
+    as of Kaufmann et al., *On Bayesian upper confidence bounds for bandit problems*, 2012; with
+    half of the logarithm, because more than that asks others more often than it pays).
     """
 
     name = "best-quality"
@@ -74,13 +72,14 @@ class BestQuality:
     def scores(
         self, request: Request, candidates: Sequence[Candidate], turns: Turns
     ) -> Sequence[float]:
-        """Return the means of the qualities with a standard deviation each."""
+        """Return the means of the qualities, with what they may be better."""
         sqrt = math.sqrt
+        doubt = sqrt(math.log(turns.number + 3.0) / 2.0)
         found: list[float] = []
         for each in candidates:
             good, bad = each.alpha, each.beta
             total = good + bad
-            found.append((good + sqrt(good * bad / (total + 1.0))) / total)
+            found.append((good + doubt * sqrt(good * bad / (total + 1.0))) / total)
         return found
 
     def parts(

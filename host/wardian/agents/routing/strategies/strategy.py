@@ -9,6 +9,9 @@ from typing import Protocol
 from wardian.agents.candidates import Candidate
 from wardian.agents.ports import Request
 
+LOOK_EVERY = 32
+"""So often a strategy that would never hear of somebody looks at who that is."""
+
 
 @dataclass(slots=True, eq=False)
 class Turns:
@@ -24,6 +27,11 @@ class Turns:
 
     number: int = 0
     taken: dict[Candidate, int] = field(default_factory=dict)
+
+    @property
+    def is_look(self) -> bool:
+        """Whether this one is for looking at somebody who would not have it else."""
+        return self.number % LOOK_EVERY == LOOK_EVERY - 1
 
     def take(self, chosen: Candidate) -> None:
         """Count a choice."""

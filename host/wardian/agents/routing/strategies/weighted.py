@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from wardian.agents.candidates import Candidate
@@ -16,12 +15,20 @@ from wardian.agents.routing.strategies.qualities import (
     load_parts,
     priority_parts,
     quality_parts,
+    scale_of,
 )
 from wardian.agents.routing.strategies.strategy import Turns
 
+KNOWN_BY = 8.0
+"""Evidence that an agent's quality is known by well enough not to be looked at."""
+
 
 class Weighted:
-    """Asks whose qualities are the best together; weights that are all 0 leave it to priority."""
+    """Asks whose qualities are the best together; weights that are all 0 leave it to priority.
+
+    One question in `LOOK_EVERY` looks at those of whose quality little is known, or little any
+    more, as if it were perfect: who would be the best then, and would not be heard of else.
+    """
 
     name = "weighted"
 
@@ -34,29 +41,22 @@ class Weighted:
         holds the two together.
         """
         cost, latency, quality, load, priority = _shares(request.criteria.weights)
+        costs = scale_of([each.cost_nanos for each in candidates])
+        latencies = latencies_of(candidates)
+        times = scale_of(latencies, LATENCY_LEAST_MS)
         # A weight by the least value, so that a part needs one division and no product more.
-        costs, cost_of = _costs(candidates, cost)
-        latencies, latency_of = _latencies(candidates, latency)
+        cost_of, cost_more = cost * costs.least, costs.more
+        latency_of, latency_more = latency * times.least, times.more
         priority_of = priority / 100.0
-        if costs is None and latencies is None:
-            return [
-                cost_of / each.cost_nanos
-                + latency_of / each.latency_ms
-                + quality * each.worth
-                + load * each.free
-                + priority_of * each.priority
-                for each in candidates
-            ]
-        costs = costs or [each.cost_nanos for each in candidates]
-        latencies = latencies or [each.latency_ms for each in candidates]
-        return [
-            cost_of / price
-            + latency_of / took
+        found = [
+            cost_of / (each.cost_nanos + cost_more)
+            + latency_of / (took + latency_more)
             + quality * each.worth
             + load * each.free
             + priority_of * each.priority
-            for each, price, took in zip(candidates, costs, latencies, strict=True)
+            for each, took in zip(candidates, latencies, strict=True)
         ]
+        return _looked_at(found, candidates, quality) if turns.is_look else found
 
     def parts(
         self, request: Request, candidates: Sequence[Candidate], turns: Turns
@@ -74,29 +74,14 @@ class Weighted:
         return [dict(zip(names, parts, strict=True)) for parts in columns]
 
 
-_Divisors = list[float] | None
-"""None where they are what candidates have, which takes a third less time than to go by a list."""
-
-
-def _costs(candidates: Sequence[Candidate], weight: float) -> tuple[_Divisors, float]:
-    """Return by what to divide a number for each one's part of the cost, and the number."""
-    costs = [each.cost_nanos for each in candidates]
-    least = min(costs)
-    if least > 0.0:
-        return None, weight * least
-    return [math.inf if each > 0.0 else 1.0 for each in costs], weight
-
-
-def _latencies(candidates: Sequence[Candidate], weight: float) -> tuple[_Divisors, float]:
-    """Return by what to divide a number for each one's part of the latency, and the number."""
-    known = [each.latency_ms for each in candidates if each.asked]
-    is_all = len(known) == len(candidates)
-    least = min(known, default=LATENCY_LEAST_MS)
-    if is_all and least >= LATENCY_LEAST_MS:
-        return None, weight * least
-    latencies = known if is_all else latencies_of(candidates)
-    least = max(least, LATENCY_LEAST_MS)
-    return [max(each, least) for each in latencies], weight * least
+def _looked_at(
+    scores: Sequence[float], candidates: Sequence[Candidate], quality: float
+) -> Sequence[float]:
+    """Return what those would be worth of whose quality little is known, if it were perfect."""
+    return [
+        score + quality * (1.0 - each.worth) if each.alpha + each.beta - 2.0 < KNOWN_BY else score
+        for score, each in zip(scores, candidates, strict=True)
+    ]
 
 
 def _shares(weights: Weights) -> tuple[float, float, float, float, float]:
