@@ -133,6 +133,9 @@ NOTHING: Reads[None] = Reads(lambda answer: None)
 ANYTHING: Reads[Any] = Reads(
     lambda answer: msgspec.json.decode(answer.content) if answer.content else None
 )
+WITH_TAG: Reads[tuple[Any, str | None]] = Reads(
+    lambda answer: (msgspec.json.decode(answer.content), answer.headers.get("etag"))
+)
 BYTES: Reads[bytes] = Reads(lambda answer: answer.content)
 TEXT: Reads[str] = Reads(lambda answer: answer.content.decode())
 SIZE: Reads[int] = Reads(lambda answer: answer.size)
