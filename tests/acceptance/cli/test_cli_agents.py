@@ -165,7 +165,8 @@ async def test_a_question_that_is_not_answered_says_why(agents: Run, more: tuple
     failed = await agents("ask", "count", "1", *more)
     as_json = await agents("ask", "count", "1", *more, "--json")
 
-    assert (failed.code, failed.err) == (1, "error: None of them answered.\n")
+    assert failed.code == 1
+    assert failed.err == "error: None of them answered.\nIt cost 0.5; the question ask-0\n"
     assert (as_json.code, as_json.json["error"]["type"]) == (1, "agent-unavailable")
     wrong = await agents("ask", "count", "{", *more, "--json")
     assert (wrong.code, wrong.json["error"]["type"]) == (1, "invalid-arguments")

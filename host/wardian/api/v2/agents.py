@@ -100,9 +100,12 @@ def _envelope(found: AnswerView) -> UsageEnvelope | None:
 
 
 def _problem(error: WardianError) -> Problem:
-    """Describe why there is no answer. What each attempt spent is in the list of questions."""
+    """Describe why there is no answer, with what the last call spent that was made for it."""
     problem = problem_of(error)
     members = {name: value for name, value in problem.members.items() if name != "usage"}
+    call = None if error.question is None else error.question.call
+    if call is not None:
+        members["usage"] = envelope(call.id, call.terms, call.usage, call.seconds)
     return replace(problem, members=members)
 
 

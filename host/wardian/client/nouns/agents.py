@@ -178,7 +178,7 @@ class Agents(Noun[S]):
         return get(at("/agents/{}/trial", name), json_of(AgentTrial))
 
     @operation
-    def start_trial(  # noqa: PLR0913 -- a trial has this many terms, each with a default
+    def start_trial(
         self,
         name: str,
         version: str,
