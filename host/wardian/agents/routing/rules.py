@@ -174,7 +174,9 @@ def parse_rules(value: Any) -> RuleSet:
         shape = msgspec.convert(value, _RulesShape)
     except msgspec.ValidationError as exc:
         reason, _, path = str(exc).partition(" - at `$")
-        raise _refused(f"They cannot be read: {reason}.", path.rstrip("`").lstrip(".")) from exc
+        path = path.rstrip("`").lstrip(".")
+        where = f", at {path!r}" if path else ""
+        raise _refused(f"They cannot be read: {reason}{where}.", path) from exc
     _check_strategy(shape.default, "default")
     names: set[str] = set()
     for number, rule in enumerate(shape.rules):
