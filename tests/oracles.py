@@ -31,7 +31,7 @@ from wardian.agents.views import (
     RulesView,
     TrialView,
 )
-from wardian.errors import AgentUnavailable, InvalidArguments, NotFound
+from wardian.errors import AgentUnavailable, InvalidArguments, NotFound, Unanswered
 from wardian.policy.limits import Limits
 from wardian.policy.usage import Usage
 from wardian.tenants.scopes import may_call
@@ -126,7 +126,9 @@ class Oracles:
             attempts.append(_attempt(view, ended, reason))
             if ended == "answered":
                 return self._answered(tenant, capability, subject, view, output, attempts)
-        raise AgentUnavailable("None of them answered.")
+        error = AgentUnavailable("None of them answered.")
+        error.question = Unanswered(id="ask-0", cost=0.5)
+        raise error
 
     async def explain(
         self,

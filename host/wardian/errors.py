@@ -48,6 +48,31 @@ if TYPE_CHECKING:
 _MAX_PAYLOAD_CHARS = 300
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """What a question to agents has come to that ends with an error.
+
+    Attributes:
+        id: of the question.
+        cost: what was charged for it, in the host's currency.
+        call: the last call that was made for it and whose usage is known; None if none was.
+    """
+
+    id: str
+    cost: float
+    call: SpentCall | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpentCall:
+    """What a call spent, of which limits, and how long it took with all that was waited for."""
+
+    id: str
+    seconds: float
+    terms: Terms
+    usage: Usage
+
+
 class WardianError(Exception):
     """The host met a fault of its own."""
 
@@ -55,6 +80,9 @@ class WardianError(Exception):
 
     step: str | None = None
     """At which step a change of several steps, such as an upgrade, met the fault."""
+
+    question: Unanswered | None = None
+    """Which question to agents it ended, where it was one that somebody was asked."""
 
     def __init__(self, message: str | None = None) -> None:
         self.message = message or self.title()

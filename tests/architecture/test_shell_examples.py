@@ -15,7 +15,7 @@ from wardian.cli import application
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *ROOT.glob("s*/*/README.md")]
-TEMPLATES = sorted(ROOT.glob("host/wardian/cli/authoring/templates/*/README.md.template"))
+TEMPLATES = sorted(ROOT.glob("host/wardian/cli/authoring/templates/**/README.md.template"))
 
 
 def commands(path: Path) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from agents import ASK, agent, agents_host, asked
 from fakes import Body
 from hosts import fake_host
-from wardian.errors import Forbidden, GuestError, Trap
+from wardian.errors import Forbidden, GuestError, NotFound, Trap
 from wardian.runtime.batches import BatchCall, BatchOrder
 from wardian.runtime.executor.job import HostCalls
 from wardian.runtime.jobs.orders import JobOrder
@@ -51,19 +51,23 @@ async def test_a_key_that_may_not_call_an_agent_learns_no_more_than_that(tmp_pat
             await host.call("one", ASK, asked("x"), scopes=["call"])
 
 
-async def test_a_key_for_other_plugins_does_not_learn_who_answers(tmp_path: Path) -> None:
+async def test_a_key_for_other_plugins_does_not_learn_who_answers_nor_what_for(
+    tmp_path: Path,
+) -> None:
     scopes = ["call", "plugin:other"]
+    told: set[str] = set()
     async with agents_host(tmp_path, agent("hidden"), agent("secret", id_=1)) as host:
-        with pytest.raises(Forbidden) as asked_for:
-            await host.agents.ask("summarize", "x", scopes=scopes)
-        with pytest.raises(Forbidden) as explained:
-            await host.agents.explain("summarize", "x", scopes=scopes)
+        for capability in ("summarize", "unknown"):  # one answer for what is offered and what not
+            with pytest.raises(NotFound) as caught:
+                await host.agents.ask(capability, "x", scopes=scopes)
+            explained = await host.agents.explain(capability, "x", scopes=scopes)
+            assert explained.candidates == []
+            told |= {
+                text.replace(capability, "…") for text in (str(caught.value), explained.why_none)
+            }
         only = await host.agents.explain("summarize", "x", scopes=["call", "plugin:hidden"])
 
-    for caught in (asked_for, explained):
-        assert "summarize" in caught.value.message
-        assert "hidden" not in caught.value.message
-        assert "secret" not in caught.value.message
+    assert told == {"No agent that may be asked here offers '…'."}
     assert [each.agent for each in only.candidates] == ["hidden"]
 
 

@@ -83,7 +83,7 @@ class Agents:
 
         Raises:
             NotFound: no agent for it, or none in such a version or with such tags.
-            Forbidden: there are, and none that the key may call.
+            Forbidden: there are, and the key lacks a scope that they require.
             AgentUnavailable: none of those that could be asked answered; says why each did not.
             GuestError: all that were asked said why they do not answer; what the first said.
             Overloaded: every worker is busy and the queue is full.
@@ -122,7 +122,7 @@ class Agents:
         """Say who would be asked, how each candidate fares and why it lost; nobody is asked.
 
         Raises:
-            Forbidden: there are some, and none that the key may call.
+            Forbidden: there are some, and the key lacks a scope that they require.
             InvalidArguments: as of `ask`.
         """
         question = Question(
@@ -147,7 +147,7 @@ class Agents:
         """Return the agent that would be asked now; None if none can be. Nobody is asked.
 
         Raises:
-            Forbidden: there are some, and none that the key may call.
+            Forbidden: there are some, and the key lacks a scope that they require.
             InvalidArguments: the capability or the criteria.
         """
         found = await self.explain(

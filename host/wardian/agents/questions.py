@@ -85,7 +85,7 @@ class Asks(Protocol):
 
         Raises:
             NotFound: no agent for it, or none in such a version or with such tags.
-            Forbidden: there are, and none that the key may call.
+            Forbidden: there are, and the key lacks a scope that they require.
             AgentUnavailable: none of those that could be asked answered; says why each did not.
             GuestError: all that were asked said why they do not answer; what the first said.
             BudgetExceeded: the tenant has less left than the question may cost.

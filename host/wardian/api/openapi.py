@@ -325,6 +325,8 @@ _PROBLEM: Json = {
             "items": {"$ref": SCHEMAS.format(name="AskAttemptView")},
             "description": "Which agents were asked, and why each did not answer.",
         },
+        "ask": {"type": "string", "description": "The question's id, where agents were asked."},
+        "cost": {"type": "number", "description": "What was charged for the question."},
     },
 }
 _IDEMPOTENCY_KEY: Json = {

@@ -149,8 +149,12 @@ def problem_of(error: WardianError) -> Problem:
     members: dict[str, Any] = dict(to_json(error.details()))
     if error.step is not None:
         members["step"] = error.step
-    if isinstance(error, CallError) and error.usage is not None:
-        members["usage"] = error.usage
+    usage = error.usage if isinstance(error, CallError) else None
+    if error.question is not None:
+        members |= {"ask": error.question.id, "cost": error.question.cost}
+        usage = usage if error.question.call is None else error.question.call.usage
+    if usage is not None:
+        members["usage"] = usage
     kind = type(error)
     return Problem(kind.type, kind.title(), status_of(kind), error.message, members, _extra(error))
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -26,6 +26,21 @@ HEARTBEAT_SECONDS = 15.0
 """How often a stream without events says that it is there, and whether its key still holds."""
 
 RETRY_MILLISECONDS = 2_000
+
+STREAMED: dict[str, Any] = {
+    "schema": {
+        "type": "object",
+        "description": "One message of the stream.",
+        "required": ["data"],
+        "properties": {
+            "event": {"type": "string"},
+            "id": {"type": "string"},
+            "data": {"type": "string", "contentMediaType": "application/json"},
+        },
+    }
+}
+"""How a stream is described. OpenAPI before 3.2 has no word for a part of a stream, and what reads
+its documents takes the schema of a stream to be that of each message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

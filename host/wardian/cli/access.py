@@ -20,9 +20,9 @@ async def fresh_key(host: PluginHost, tenant: str, name: str) -> str:
     return key.token
 
 
-def curl_line(url: str, key: str, arguments: Mapping[str, Any]) -> str:
-    """Return a shell command that calls the function at ``url``."""
+def curl_line(url: str, key: str, body: Mapping[str, Any]) -> str:
+    """Return a shell command that posts ``body`` to ``url``."""
     return (
         f"curl -s {shlex.quote(url)} -H {shlex.quote(f'Authorization: Bearer {key}')} "
-        f"-d {shlex.quote(as_json({'arguments': arguments}))}"
+        f"-d {shlex.quote(as_json(body))}"
     )

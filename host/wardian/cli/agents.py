@@ -73,8 +73,8 @@ def set_agent(
     terminal = Terminal(json=json)
     wanted = [_change(text) for text in changes]
     with connect() as client:
-        before = client.get(agent_path(name))
-        found = client.send("PATCH", agent_path(name), _body(wanted, before))
+        before, unchanged = client.get_to_change(agent_path(name))
+        found = client.send("PATCH", agent_path(name), _body(wanted, before), unchanged)
     terminal.answer(found, lambda: _show(terminal, found))
 
 

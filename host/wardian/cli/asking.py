@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any
 
@@ -57,9 +59,10 @@ def ask(
     body = _body(capability, input, text, _criteria(criteria, strategy))
     with connect() as client:
         if stream:
-            _hear(terminal, client, body)
+            with _saying_what_it_cost():
+                _hear(terminal, client, body)
             return
-        with terminal.busy(f"Asking for {capability}"):
+        with terminal.busy(f"Asking for {capability}"), _saying_what_it_cost():
             found = client.v2.post(_ASK, body)
     terminal.answer(found, lambda: _print_output(terminal, found["output"]))
     _tell_who(terminal, found)
@@ -110,6 +113,17 @@ def _body(capability: str, given: str, is_text: bool, criteria: dict[str, Any]) 
     return {"capability": capability, "input": value, "criteria": criteria}
 
 
+@contextmanager
+def _saying_what_it_cost() -> Iterator[None]:
+    try:
+        yield
+    except Failure as failed:
+        if "ask" in failed.error:
+            cost = money(failed.error["cost"]) or "0"
+            failed.notes.append(f"It cost {cost}; the question {failed.error['ask']}")
+        raise
+
+
 def _hear(terminal: Terminal, client: Client, body: dict[str, Any]) -> None:
     """Print what is told of a question.
 
@@ -120,7 +134,8 @@ def _hear(terminal: Terminal, client: Client, body: dict[str, Any]) -> None:
     for event, told in messages(client.v2.told(_ASK, body)):
         if event == "problem":
             heard.end_line()
-            raise Failure(told | {"type": told["type"].rpartition("/")[2]})
+            usage = told.pop("usage", None)
+            raise Failure(told | {"type": told["type"].rpartition("/")[2]}, usage)
         terminal.answer({"event": event, event: told}, partial(heard.tell, event, told))
         if event == "answer":
             return

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from wardian.cli.environment import KEY_VARIABLE, URL_VARIABLE
 from wardian.cli.failures import Failure, failure
-from wardian.client.answers import ANYTHING, BYTES, NOTHING, SIZE
+from wardian.client.answers import ANYTHING, BYTES, NOTHING, SIZE, WITH_TAG
 from wardian.client.blocking import Blocking
 from wardian.client.downloads import Target
 from wardian.client.errors import (
@@ -49,6 +49,15 @@ class Client:
     def get(self, path: str) -> Any:
         """GET ``path`` below ``/api/v1``."""
         return self.send("GET", path)
+
+    def get_to_change(self, path: str) -> tuple[Any, dict[str, str]]:
+        """GET ``path``, and the header with which a change of it overwrites nobody else's.
+
+        Raises:
+            Failure: as `send`.
+        """
+        found, tag = self._run(Operation("GET", self._base + path, WITH_TAG))
+        return found, {} if tag is None else {"If-Match": tag}
 
     def post(self, path: str, body: Any = None) -> Any:
         """POST ``body`` as JSON, if there is one."""

@@ -46,7 +46,7 @@ def validate(
         with located(checked.source):
             check_functions(checked.manifest, description)
             check_enhancements(checked.manifest.enhancements, description.functions)
-    warnings = checked.remarks(description.imports) if description else []
+    warnings = checked.remarks(description.imports, description.functions) if description else []
     answer = {
         "valid": True,
         "name": checked.manifest.name,

@@ -133,6 +133,9 @@ NOTHING: Reads[None] = Reads(lambda answer: None)
 ANYTHING: Reads[Any] = Reads(
     lambda answer: msgspec.json.decode(answer.content) if answer.content else None
 )
+WITH_TAG: Reads[tuple[Any, str | None]] = Reads(
+    lambda answer: (msgspec.json.decode(answer.content), answer.headers.get("etag"))
+)
 BYTES: Reads[bytes] = Reads(lambda answer: answer.content)
 TEXT: Reads[str] = Reads(lambda answer: answer.content.decode())
 SIZE: Reads[int] = Reads(lambda answer: answer.size)
@@ -171,7 +174,7 @@ def problem_of(answer: Answer) -> HostError | UnexpectedAnswer:
     """What to raise for an answer that is an error."""
     try:
         members = msgspec.json.decode(answer.content)
-        problem = msgspec.convert(members, Problem)
+        problem = _problem(members)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return foreign(answer)
     kind = problem.type.rpartition("/")[2]
@@ -186,9 +189,17 @@ def raising(text: str) -> NoReturn:
         HostError: always.
     """
     members = msgspec.json.decode(text)
-    problem = msgspec.convert(members, Problem)
+    problem = _problem(members)
     kind = problem.type.rpartition("/")[2]
     raise (error_types().get(kind) or error_of_status(problem.status))(problem, members)
+
+
+def _problem(members: Any) -> Problem:
+    """Read a problem, which has in version 2 an envelope of usage where version 1 has the usage."""
+    match members:
+        case {"usage": {"spent": spent, "call_id": call_id}}:
+            members = {"call_id": call_id, **members, "usage": spent}
+    return msgspec.convert(members, Problem)
 
 
 def value_of(outcome: Outcome) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from wardian.errors import InvalidArguments
 from wardian.plugins.tables import Table
 from wardian.plugins.text import Line, Name
+from wardian.storage.documents import parse_json
 
 AGENT_ASK = "wardian:plugin/agent@1.0.0#ask"
 """What an agent exports, by its full name."""
@@ -15,7 +17,7 @@ AGENT_ASK = "wardian:plugin/agent@1.0.0#ask"
 AMOUNT_MAX = 1_000_000.0
 UNITS_MAX = 1_000_000_000
 
-Amount = Annotated[float, Field(ge=0, le=AMOUNT_MAX, allow_inf_nan=False, strict=False)]
+Amount = Annotated[float, Field(ge=0, le=AMOUNT_MAX, allow_inf_nan=False)]
 
 
 class AgentCost(Table):
@@ -58,6 +60,15 @@ class AgentProbe(Table):
     seconds: Annotated[
         int, Field(ge=10, le=86_400, description="How often, while nobody else asks it.")
     ] = 300
+
+    @field_validator("input")
+    @classmethod
+    def _is_json(cls, text: str) -> str:
+        try:
+            parse_json(text, max_bytes=len(text.encode()))
+        except InvalidArguments as exc:
+            raise ValueError(f"must be JSON text. {exc.message}") from exc
+        return text
 
 
 class Agent(Table):

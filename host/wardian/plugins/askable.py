@@ -35,6 +35,8 @@ def unaskable(manifest: Manifest, functions: Collection[str]) -> list[str]:
             f"The component exports {_INTERFACE}, and the category is not `{AGENTS}`: nobody will "
             "ask it. Choose that category, or leave the export out."
         ]
+    if manifest.agent is not None and not is_agent:
+        return [f"[agent] says nothing, because the category is not `{AGENTS}`."]
     if exports and not manifest.capabilities:
         return ["An agent is asked for a capability, and the manifest lists none."]
     return []

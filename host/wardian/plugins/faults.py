@@ -64,6 +64,8 @@ def _fault(error: Any, lines: Lines, model: type[BaseModel]) -> Fault:
 def _sentence(kind: str, message: str) -> str:
     if kind == "missing":
         return "is missing."
+    if kind == "tuple_type":
+        return "must be a list."
     text = message.removeprefix("Value error, ").rstrip(".")
     return f"{text}." if kind == "value_error" else f"is wrong: {text[:1].lower()}{text[1:]}."
 

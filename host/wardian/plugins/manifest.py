@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from wardian.plugins.agents import Agent
 from wardian.plugins.documents import JsonObject
@@ -43,6 +43,14 @@ from wardian.policy.permissions import Permission
 
 MANIFEST_NAME = "plugin.toml"
 MAX_MANIFEST_BYTES = 64 * 1024
+_SHOWN_MAX = 8
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    twice = [name for number, name in enumerate(names) if name in names[:number]]
+    if twice:
+        raise ValueError(f"has {twice[0]!r} twice")
+    return names
 
 
 class Manifest(Table):
@@ -74,6 +82,7 @@ class Manifest(Table):
     capabilities: Annotated[
         tuple[CapabilityName, ...],
         Field(max_length=MANY, strict=False, description="What it offers to other plugins."),
+        AfterValidator(_each_once),
     ] = ()
     dependencies: Annotated[
         dict[Name, VersionRange],
@@ -195,6 +204,16 @@ class Manifest(Table):
             if wanted is not None and not any(each.covers(wanted) for each in asked):
                 sentence = f"needs the permission {wanted}, which the manifest does not ask for"
                 raise fault_at(("webhooks", number, "event"), sentence)
+        return self
+
+    @model_validator(mode="after")
+    def _offers_what_it_is_probed_with(self) -> Self:
+        names = [each.partition("@")[0] for each in self.capabilities]
+        probe = self.agent.probe if self.agent is not None else None
+        if probe is not None and probe.capability not in names:
+            offered = ", ".join(names[:_SHOWN_MAX]) or "nothing"
+            sentence = f"must be one that `capabilities` lists: {offered}"
+            raise fault_at(("agent", "probe", "capability"), sentence)
         return self
 
     def asked(self) -> tuple[Permission, ...]:

@@ -18,6 +18,7 @@ from wardian.storage.statements import OF_ID, OF_NAME, OF_PLUGIN, mine
 from wardian.storage.tables import (
     agent_budgets,
     agent_rules,
+    agent_trials,
     agents,
     api_keys,
     credentials,
@@ -36,7 +37,7 @@ _CHARS = 22
 _P, _G, _S = plugins.c, grants.c, schedules.c
 _B, _Y, _L = publishers.c, publisher_keys.c, revocation_lists.c
 _C, _E, _A, _T = credentials.c, endpoints.c, api_keys.c, trust_policies.c
-_O, _R, _M = agents.c, agent_rules.c, agent_budgets.c
+_O, _R, _M, _N = agents.c, agent_rules.c, agent_budgets.c, agent_trials.c
 
 OF_OWNER: BindParameter[str] = bindparam("of_owner")
 
@@ -52,6 +53,7 @@ class Kind(StrEnum):
     TRUST_POLICY = "trust-policy"
     KEYS = "keys"
     AGENT = "agent"
+    AGENT_TRIAL = "agent-trial"
     AGENT_RULES = "agent-rules"
     AGENT_BUDGETS = "agent-budgets"
 
@@ -109,6 +111,11 @@ _STATEMENTS: Mapping[Kind, tuple[Executable, ...]] = {
         select(_O.overrides, _O.paused, _O.changed_at)
         .join(plugins, and_(_P.tenant == _O.tenant, _P.id == _O.plugin_id))
         .where(mine(agents, _P.name == OF_NAME)),
+    ),
+    Kind.AGENT_TRIAL: (
+        select(_N.id, _N.ended_at)
+        .join(plugins, and_(_P.tenant == _N.tenant, _P.id == _N.plugin_id))
+        .where(mine(agent_trials, _P.name == OF_NAME)),
     ),
     Kind.AGENT_RULES: (select(_R.rules, _R.changed_at).where(mine(agent_rules)),),
     Kind.AGENT_BUDGETS: (

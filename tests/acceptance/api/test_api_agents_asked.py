@@ -105,6 +105,27 @@ async def test_another_agent_answers_and_the_reason_is_told(admin: httpx.AsyncCl
 
 
 @pytest.mark.usefixtures("agents")
+@pytest.mark.parametrize("does", ["t", "e", "n"], ids=["trap", "refusal", "no-json"])
+async def test_a_question_that_is_not_answered_says_what_it_spent_and_cost(
+    admin: httpx.AsyncClient, does: str
+) -> None:
+    asked = body(does, agents=["asked-dear"])
+    first = (await admin.post(ASK, json=asked)).json()
+    second = (await admin.post(ASK_V2, json=asked)).json()
+    streamed = said((await admin.post(ASK_V2, json=asked, headers=STREAM)).text)[-1][1]
+    written = [(await admin.get(f"{ASKS}/{each['ask']}")).json() for each in (first, streamed)]
+
+    assert first["usage"]["fuel"] > 0
+    for told in (second, streamed):
+        usage = told["usage"]
+        assert (usage["plugin"], usage["call_id"]) == ("asked-dear", usage["call_id"])
+        assert usage["spent"]["fuel"] + usage["left"]["fuel"] == usage["limits"]["fuel"]
+    assert {first["cost"], second["cost"], streamed["cost"]} == {written[0]["cost"]}
+    assert first["cost"] >= 0.5
+    assert {each["ending"] for each in written} == {first["type"].rpartition("/")[2]}
+
+
+@pytest.mark.usefixtures("agents")
 async def test_criteria_choose_among_agents(admin: httpx.AsyncClient) -> None:
     cheap = await admin.post(ASK, json=body("x", agents=["asked-cheap"]))
     unknown = await admin.post(ASK, json=body("x", capability="paint"))
@@ -146,9 +167,9 @@ async def test_a_question_goes_only_to_agents_that_the_key_may_call(
         assert [each["name"] for each in (await client.get("/api/v1/agents")).json()] == [
             "asked-cheap"
         ]
-        assert kind(await client.post(ASK, json=body("x", capability="say"))) in {
-            (403, "forbidden"), (404, "not-found"),
-        }  # fmt: skip
+        for capability in ("say", "paint"):
+            refused = await client.post(ASK, json=body("x", capability=capability))
+            assert kind(refused) == (404, "not-found")
 
 
 @pytest.mark.usefixtures("agents")

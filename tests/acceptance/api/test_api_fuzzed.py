@@ -44,6 +44,9 @@ CHECKS = (
 STREAMS = ("/stream",)
 """They answer for as long as somebody listens, and are asked for the wrong things only."""
 
+LISTENED = 2.0
+"""Seconds that somebody listens, where something was right about it all the same."""
+
 PLAIN = ("/healthz", "/readyz", "/api/versions")
 """They take nothing that could be wrong."""
 
@@ -89,9 +92,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 @pytest.mark.parametrize(("path", "method"), operations(), ids=lambda each: str(each))
 def test_every_answer_is_one_that_the_document_has(target: Target, path: str, method: str) -> None:
     operation = target.schema[path][method.upper()]
-    modes = list(GenerationMode)
+    modes, seconds = list(GenerationMode), SECONDS
     if path.endswith(STREAMS):
-        modes = [GenerationMode.NEGATIVE]
+        modes, seconds = [GenerationMode.NEGATIVE], LISTENED
     elif path in PLAIN:
         modes = [GenerationMode.POSITIVE]
 
@@ -107,7 +110,15 @@ def test_every_answer_is_one_that_the_document_has(target: Target, path: str, me
             suppress_health_check=list(HealthCheck),
         )
         def ask(case: Any) -> None:
-            answer = case.call(headers=target.headers, timeout=SECONDS)
+            answer = case.call(headers=target.headers, timeout=seconds)
             case.validate_response(answer, checks=CHECKS)
 
         ask()
+
+
+def test_each_message_of_a_stream_is_one_that_the_document_has(target: Target) -> None:
+    case = target.schema["/api/v1/events/stream"]["GET"].Case(query={"after": 0})
+    answer = case.call(headers=target.headers, timeout=LISTENED)
+
+    assert "plugin.installed" in answer.text
+    case.validate_response(answer, checks=CHECKS)

@@ -36,6 +36,7 @@ SHARED = f"{V1}/credentials/api"
 OWN = f"{V1}/credentials/own?plugin=stores"
 ENDPOINT = f"{V1}/webhooks/ENDPOINT"
 AGENT = f"{V1}/agents/lead"
+TRIAL = f"{V1}/agents/lead/trial"
 RULES = f"{V1}/agent-rules"
 BUDGETS = f"{V1}/agent-budgets"
 STALE = '"nobody-has-this"'
@@ -162,6 +163,24 @@ async def test_a_change_is_made_from_the_state_it_names_and_from_no_other(
         again = await found.change(method, path, body, tag)
         # An upgrade to what is in use is refused before it would begin to change anything.
         assert again.status_code == (409 if path.endswith("/upgrade") else 412), again.text
+
+
+@pytest.mark.usefixtures("on_both_databases")
+async def test_a_trial_is_ended_and_begun_anew_from_the_state_it_names(tmp_path: Path) -> None:
+    async with scene(tmp_path) as found:
+        host = found.made.host
+        await host.upgrade(package("lead", WASM, LEAD, version="1.1.0"))
+        await host.agents.trials.start("default", "lead", "1.0.0")
+        tags = [await found.tag(TRIAL)]
+        for method, body in (("DELETE", None), ("PUT", {"version": "1.0.0"})):
+            for stale in (STALE, *tags[:-1]):
+                refused = await found.change(method, TRIAL, body, stale)
+                assert refused.status_code == 412, refused.text
+            assert await found.tag(TRIAL) == tags[-1]
+            done = await found.change(method, TRIAL, body, tags[-1])
+            assert done.status_code == 200, done.text
+            tags.append(await found.tag(TRIAL))
+        assert len(set(tags)) == 3
 
 
 @pytest.mark.usefixtures("on_both_databases")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,19 @@ import pytest
 
 from apis import serving
 from commands import Answered, CommandLine
-from hosts import fake_host
+from hosts import WASM, FakeHost, fake_host
 from oracles import Oracles, breaks, echoes
+from packages import package
 from wardian.agents.questions import OnPiece, Piece
+from wardian.cli.client import Client
+from wardian.plugins.agents import AGENT_ASK
 from wardian.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
 Run = Callable[..., Awaitable[Answered]]
 
+LEAD = 'category = "ai_agent"\ncapabilities = ["summarize@1.0.0"]'
 ESCAPE = "\x1b[2J\u202e"
 
 
@@ -55,16 +60,33 @@ async def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
             ("broken", breaks, "count"),
         ):
             oracles.add(name, answers, capability)
-        key = await made.host.keys.create("admin", ["admin"], "default")
-        async with serving(made.host, Settings(data_dir=tmp_path)) as (address, port):
-            monkeypatch.setenv("WARDIAN_URL", f"http://{address}:{port}")
-            monkeypatch.setenv("WARDIAN_API_KEY", key.token)
-            line = CommandLine()
-
-            async def run(*arguments: object, stdin: str | None = None) -> Answered:
-                return await asyncio.to_thread(line, "agents", *arguments, stdin=stdin)
-
+        async with administering(made, tmp_path, monkeypatch) as run:
             yield run
+
+
+@pytest.fixture
+async def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
+    """The command line of an administrator of a host with an agent that is installed."""
+    async with fake_host(tmp_path, {AGENT_ASK: echoes}) as made:
+        await made.host.install(package("lead", WASM, LEAD))
+        async with administering(made, tmp_path, monkeypatch) as run:
+            yield run
+
+
+@asynccontextmanager
+async def administering(
+    made: FakeHost, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Run]:
+    key = await made.host.keys.create("admin", ["admin"], "default")
+    async with serving(made.host, Settings(data_dir=folder)) as (address, port):
+        monkeypatch.setenv("WARDIAN_URL", f"http://{address}:{port}")
+        monkeypatch.setenv("WARDIAN_API_KEY", key.token)
+        line = CommandLine()
+
+        async def run(*arguments: object, stdin: str | None = None) -> Answered:
+            return await asyncio.to_thread(line, "agents", *arguments, stdin=stdin)
+
+        yield run
 
 
 async def test_agents_are_listed_and_shown(agents: Run) -> None:
@@ -91,6 +113,23 @@ async def test_an_agent_is_told_otherwise_than_its_manifest(agents: Run) -> None
     for wrong in ("priority", "size=3", "paused=default", "cost.unit=x"):
         refused = await agents("set", "lead", wrong, "--json")
         assert (refused.code, refused.json["error"]["type"]) == (1, "invalid-arguments")
+
+
+async def test_what_somebody_else_changes_meanwhile_is_not_overwritten(
+    installed: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = Client.get_to_change
+
+    def read_and_overtaken(client: Client, path: str) -> Any:
+        found = reads(client, path)
+        client.send("PATCH", path, {"limits": {"units": 7}})
+        return found
+
+    monkeypatch.setattr(Client, "get_to_change", read_and_overtaken)
+    refused = await installed("set", "lead", "limits.concurrent=3", "--json")
+
+    assert (refused.code, refused.json["error"]["type"]) == (1, "precondition-failed")
+    assert (await installed("show", "lead", "--json")).json["limits"]["units"] == 7
 
 
 async def test_a_question_is_asked_and_says_who_answered(agents: Run, tmp_path: Path) -> None:
@@ -126,7 +165,8 @@ async def test_a_question_that_is_not_answered_says_why(agents: Run, more: tuple
     failed = await agents("ask", "count", "1", *more)
     as_json = await agents("ask", "count", "1", *more, "--json")
 
-    assert (failed.code, failed.err) == (1, "error: None of them answered.\n")
+    assert failed.code == 1
+    assert failed.err == "error: None of them answered.\nIt cost 0.5; the question ask-0\n"
     assert (as_json.code, as_json.json["error"]["type"]) == (1, "agent-unavailable")
     wrong = await agents("ask", "count", "{", *more, "--json")
     assert (wrong.code, wrong.json["error"]["type"]) == (1, "invalid-arguments")

@@ -84,8 +84,11 @@ def test_the_agents_among_the_samples_are_asked_and_one_of_them_is_judged(
         shutil.copytree(built_samples[name], folder / name)
     shutil.copy2(REPOSITORY / "sample-plugins/stand_in.py", folder)
 
-    found = wardian.json("demo", "--samples", folder, "--once")["agents"]
+    printed = wardian.json("demo", "--samples", folder, "--once")
+    found = printed["agents"]
 
+    assert "/api/v1/agents/ask" in printed["curls"]["summarize"]
+    assert set(found) <= set(printed["curls"])
     summarized = found["summarize"]
     candidates = summarized["explained"]["candidates"]
     assert {each["agent"] for each in candidates} == {"summarize-lead", "summarize-rank"}

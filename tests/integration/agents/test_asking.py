@@ -120,12 +120,9 @@ async def test_what_is_no_answer_is_none(tmp_path: Path, does: str, why: str) ->
 async def test_key_for_some_plugins_has_only_those_asked(tmp_path: Path) -> None:
     async with agents_host(tmp_path, agent("one", priority=90), agent("two", id_=2)) as host:
         answer = await _ask(host, scopes=scopes_with(["call"], ["two"]))
-        with pytest.raises(Forbidden, match="other plugins") as caught:
-            await _ask(host, scopes=scopes_with(["call"], ["three"]))
 
     assert answer.agent == "two"
     assert [each.agent for each in answer.attempts] == ["two"]
-    assert not {"one", "two"} & set(str(caught.value).split())
 
 
 async def test_key_without_what_an_agent_requires_does_not_have_it_asked(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from apis import serving
 from asking import KEY, NAMED, Ask, asking, problem
@@ -123,8 +124,11 @@ async def test_rules_budgets_and_trials_are_set_and_ended(ask: Ask) -> None:
     await ask(lambda client: client.agent_budgets.remove("*", "day"))
     assert list(await ask(lambda client: client.agent_budgets.list())) == []
     assert (trial.other.version, trial.share) == ("0.9.0", 0.1)
-    assert await ask(lambda client: client.agents.trial("lead")) == trial
-    assert await ask(lambda client: client.agents.stop_trial("lead")) == trial
+    shown = await ask(lambda client: client.agents.trial("lead"))
+    assert shown.etag
+    assert replace(shown, etag="") == trial
+    stopped = await ask(lambda client: client.agents.stop_trial("lead", if_match=shown.etag))
+    assert stopped == trial
 
 
 async def test_an_answer_is_heard_while_it_is_made(follow: Follow, tmp_path: Path) -> None:
@@ -185,13 +189,18 @@ async def test_a_question_whose_connection_is_lost_is_not_asked_again(follow: Fo
 async def test_a_question_that_was_not_begun_is_asked_again(follow: Follow) -> None:
     dropped = HEAD + b'event: dropped\ndata: {"dropped":3}\n\n'
     missing = (
-        b'event: problem\ndata: {"type":"/problems/trap","title":"t","status":502,"detail":"d"}'
+        b'event: problem\ndata: {"type":"/problems/trap","title":"t","status":502,"detail":"d",'
+        b'"ask":"a","cost":0.5,"usage":{"call_id":"c","plugin":"p","spent":{"fuel":7}}}'
     )
     async with stranger(says(problem("overloaded", 503), dropped + missing + b"\n\n")) as server:
         seen: list[Any] = []
-        with pytest.raises(errors.Trap):
+        with pytest.raises(errors.Trap) as failed:
             await collect(follow(server.url, KEY, "speak"), seen)
 
+        told = failed.value.problem
+        assert (told.ask, told.cost, told.call_id) == ("a", 0.5, "c")
+        assert told.usage is not None
+        assert told.usage.fuel == 7
         assert seen == [DroppedPieces(dropped=3)]
         assert asked(server) == 2
 

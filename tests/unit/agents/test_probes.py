@@ -25,7 +25,7 @@ capabilities = ["summarize@1.0.0"]
 per_call = 2.0
 
 [agent.probe]
-capability = "{capability}"
+capability = "summarize"
 input = '"Are you well?"'
 seconds = 100
 """
@@ -46,9 +46,9 @@ class Asked:
             raise Trap("It is ill.")
         return {"output": "1", "units": 1, "confidence": None, "cacheable": False}
 
-    async def begin(self, made: FakeHost, capability: str = "summarize") -> Probes:
+    async def begin(self, made: FakeHost) -> Probes:
         self.made, self.agents = made, made.host.agents
-        await made.host.install(package("lead", WASM, AGENT.format(capability=capability)))
+        await made.host.install(package("lead", WASM, AGENT))
         self.agents.health.probes = self.another()
         return self.agents.health.probes
 
@@ -150,16 +150,6 @@ async def test_probes_that_fail_open_the_breaker(made: FakeHost, asked: Asked) -
     assert len(asked.inputs) == 5
     assert "failed" in await asked.said()
     assert (await asked.agents.health.find("default", "lead")).state == "open"
-
-
-async def test_a_probe_for_what_an_agent_does_not_offer_is_told(
-    made: FakeHost, asked: Asked
-) -> None:
-    probes = await asked.begin(made, "translate")
-    await probes.run_due()
-
-    assert asked.inputs == []
-    assert "does not offer" in await asked.said()
 
 
 async def test_a_plugin_that_takes_no_calls_is_not_probed(made: FakeHost, asked: Asked) -> None:

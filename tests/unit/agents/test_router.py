@@ -75,7 +75,7 @@ def test_what_is_no_strategy_or_range_is_refused(
 
 
 def test_nobody_who_offers_it_is_not_found() -> None:
-    with pytest.raises(NotFound, match="No agent here offers 'summarize'"):
+    with pytest.raises(NotFound, match="offers 'summarize'"):
         router().decide(Wanted(), ())
 
 
@@ -194,7 +194,7 @@ def test_explanation_of_nobody_says_why() -> None:
     assert found.decision is None
     assert "a 1.0.0: It is not available." in found.why_none
     assert [each.score for each in found.judged] == [None]
-    assert "No agent here offers" in router().explain(Wanted(), ()).why_none
+    assert "No agent that may be asked here offers" in router().explain(Wanted(), ()).why_none
 
 
 @pytest.mark.parametrize("strategy", NAMES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import jsonschema_rs
 import pytest
 
-from wardian.cli.dev.examples import example, function_to_try, short_name
+from wardian.cli.dev.examples import example, function_to_try, question_to_try, short_name
+from wardian.plugins.manifest import parse_manifest
 from wardian.sandbox.description import FunctionDescription
 from wardian.sandbox.schema import parameters_schema
 from wardian.sandbox.signatures import parse_signature
@@ -56,3 +57,22 @@ def test_the_bare_name_is_used_where_there_is_only_one_of_it() -> None:
     assert short_name("a:b/d#walk", known) == "walk"
     assert short_name("a:b/d#run", known) == "a:b/d#run"
     assert short_name("jump", known) == "jump"
+
+
+AGENT = 'name = "a"\nversion = "1.0.0"\ncategory = "ai_agent"\ncapabilities = ["sum-up@2.0.0"]\n'
+PROBE = """[agent.probe]\ncapability = "sum-up"\ninput = '{"text": "…"}'\n"""
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        (AGENT + PROBE, {"capability": "sum-up", "input": {"text": "…"}}),
+        (AGENT, {"capability": "sum-up", "input": {}}),
+        (AGENT.replace("ai_agent", "workflow"), None),
+    ],
+    ids=["probe", "no-probe", "no-agent"],
+)
+def test_an_agent_is_asked_what_it_is_probed_with(
+    text: str, question: dict[str, object] | None
+) -> None:
+    assert question_to_try(parse_manifest(text.encode())) == question

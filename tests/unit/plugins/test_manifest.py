@@ -211,6 +211,56 @@ def test_what_is_no_toml_is_refused_with_its_line(text: str, line: int, reason: 
     assert reason in found.message
 
 
+AGENT = """name = "reader"
+version = "1.0.0"
+category = "ai_agent"
+capabilities = ["read@1.0.0"]
+[agent]
+priority = 50
+[agent.cost]
+per_call = 1
+unit = "page"
+[agent.limits]
+units = 10
+[agent.probe]
+capability = "read"
+input = '"x"'
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "why"),
+    [
+        ("priority = 50", "priority = 101", 6, "less than or equal to 100"),
+        ("priority = 50", "priority = 'high'", 6, "integer"),
+        ("priority", "priorty", 6, "did you mean 'priority'"),
+        ("per_call = 1", "per_call = -1", 8, "greater than or equal to 0"),
+        ("per_call = 1", "per_call = nan", 8, "finite"),
+        ("per_call = 1", "per_call = '1'", 8, "a valid number"),
+        ("per_call = 1", "per_call = 1e9", 8, "1000000"),
+        ('"page"', '"Page 1"', 9, "lower-case words"),
+        ("units = 10", "units = 0", 11, "greater than or equal to 1"),
+        ("units = 10", "concurrent = 1e3", 11, "integer"),
+        ("units = 10", "input_bytes = 99999999999", 11, "67108864"),
+        ('capability = "read"', 'capability = "write"', 13, "`capabilities` lists: read."),
+        ("'\"x\"'", "'{'", 14, "must be JSON text"),
+        ("'\"x\"'", "'NaN'", 14, "must be JSON text"),
+        ('["read@1.0.0"]', '["read@1.0.0", "read@1.0.0"]', 4, "'read@1.0.0' twice"),
+        ('["read@1.0.0"]', '["read@1"]', 4, "markdown@1.0.0"),
+        ('["read@1.0.0"]', '"read@1.0.0"', 4, "must be a list"),
+        ('"ai_agent"', '"agent"', 3, "'ai_agent'"),
+    ],
+)
+def test_what_is_wrong_of_an_agent_is_told_with_what_is_allowed(
+    right: str, wrong: str, line: int, why: str
+) -> None:
+    assert parse_manifest(AGENT.encode()).agent is not None
+    found = fault(AGENT.replace(right, wrong, 1))
+
+    assert found.line == line
+    assert why in found.message
+
+
 def test_a_misspelt_field_gets_a_suggestion() -> None:
     assert "did you mean 'description'" in fault(SMALLEST + "descripton = 'x'").message
 

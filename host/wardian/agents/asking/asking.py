@@ -106,7 +106,7 @@ class Asking:
         """Say how each agent would fare, and ask none.
 
         Raises:
-            Forbidden: there are some, and none that the key may call.
+            Forbidden: there are some, and the key lacks a scope that they require.
             InvalidArguments: the capability, the input or the criteria.
         """
         question = _within(question, self._parts.allowances.of(question))

@@ -62,6 +62,7 @@ class Attempt:
         outrun_by: who answered first, where it was ended for that.
         spending: what it holds of the tenant's budgets; ``settling`` charges it.
         error: what kept it from being answered, as it was raised.
+        call_id: of the agent's call, once there is one.
         course: what the agent did.
         shelf: where its answer is kept if it may be; as it was before the agent was called.
     """
@@ -79,6 +80,7 @@ class Attempt:
     reply: Reply | None = None
     outcome: CallOutcome | None = None
     error: Exception | None = None
+    call_id: str = ""
     course: Course = field(default_factory=Course)
     plugin: Installed | None = None
     shelf: Shelf | None = None
@@ -192,7 +194,7 @@ class Attempts:
         if question.caller is not None:
             # Because the operator may have taken it away while another was asked.
             question.caller.confirm(parse_permission(f"agents:ask:{question.capability}"))
-        call_id = new_id()
+        call_id = attempt.call_id = new_id()
         request = request_of(question, call_id=call_id, course=attempt.course, say=say)
         with self._parts.allowances.answering(call_id, allowance):
             outcome = await self._parts.entrance.call(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from wardian.agents.candidates import Candidate
 from wardian.agents.questions import Question
 from wardian.errors import Forbidden
-from wardian.plugins import Installed, Registry
+from wardian.plugins import Registry
 from wardian.runtime.scopes import check_scopes
 from wardian.tenants.scopes import may_call
 
@@ -21,15 +21,19 @@ class Eligibility:
     async def of(self, question: Question, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Return those that may be asked; the very same list where all may.
 
+        For a key that is for other plugins an agent is not there: such a key does not learn which
+        there are beside its own.
+
         Raises:
             Forbidden: there are some, and none may be asked; says why not the first.
         """
         if question.scopes is None and question.caller is None:
             return candidates
-        refusals = await self._refusals(question, candidates)
+        known = _known(question, candidates)
+        refusals = await self._refusals(question, known)
         if not refusals:
-            return candidates
-        eligible = [each for each in candidates if each.agent not in refusals]
+            return known
+        eligible = [each for each in known if each.agent not in refusals]
         if not any(each.is_available for each in eligible):
             raise next(iter(refusals.values()))
         return eligible
@@ -49,24 +53,18 @@ class Eligibility:
                     f"{caller.chain(candidate.agent)}."
                 )
             elif plugin is not None:
-                refusal = _refusal(question, plugin)
-                if refusal is not None:
-                    refusals[candidate.agent] = refusal
+                try:
+                    check_scopes(plugin, question.scopes)
+                except Forbidden as error:
+                    refusals[candidate.agent] = error
         return refusals
 
 
-def _refusal(question: Question, plugin: Installed) -> Forbidden | None:
-    """Return why a key may not ask an agent; None if it may, or none is needed."""
+def _known(question: Question, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Return those that a key is for; the very same list where it is for all, or none is needed."""
     scopes = question.scopes
     # What a plugin asks is its own affair, and has its rights.
-    if question.caller is None and scopes is not None and not may_call(plugin.name, scopes):
-        # Without its name: such a key does not learn which plugins there are beside its own.
-        return Forbidden(
-            "This API key is for other plugins than those that answer for "
-            f"{question.capability[:80]}."
-        )
-    try:
-        check_scopes(plugin, scopes)
-    except Forbidden as error:
-        return error
-    return None
+    if question.caller is not None or scopes is None:
+        return candidates
+    known = [each for each in candidates if may_call(each.agent, scopes)]
+    return candidates if len(known) == len(candidates) else known

@@ -8,12 +8,16 @@ from typing import Any
 import msgspec
 
 from wardian.agents.asking.attempts import Attempt
+from wardian.agents.money import amount
 from wardian.agents.questions import Question
 from wardian.errors import (
     AgentUnavailable,
     BudgetExceeded,
+    CallError,
     GuestError,
     Overloaded,
+    SpentCall,
+    Unanswered,
     WardianError,
 )
 
@@ -40,6 +44,30 @@ def last_asked(attempts: Sequence[Attempt]) -> Attempt | None:
 
 def unanswered(question: Question, attempts: Sequence[Attempt]) -> Exception:
     """Return why there is no answer: one error if it is that for all, or what happened to each."""
+    error = _why(question, attempts)
+    if isinstance(error, WardianError):
+        calls = [call for each in attempts if (call := _spent(each)) is not None]
+        error.question = Unanswered(
+            id=question.id,
+            cost=amount(sum(each.cost_nanos for each in attempts)),
+            call=calls[-1] if calls else None,
+        )
+    return error
+
+
+def _spent(attempt: Attempt) -> SpentCall | None:
+    outcome, error = attempt.outcome, attempt.error
+    if outcome is not None:
+        terms, usage = outcome.terms, outcome.usage
+    elif isinstance(error, CallError) and error.terms is not None and error.usage is not None:
+        terms, usage = error.terms, error.usage
+    else:
+        return None
+    seconds = attempt.latency_ms / 1_000
+    return SpentCall(id=attempt.call_id, seconds=seconds, terms=terms, usage=usage)
+
+
+def _why(question: Question, attempts: Sequence[Attempt]) -> Exception:
     final = next((each.error for each in attempts if each.is_final), None)
     if final is not None:
         return final

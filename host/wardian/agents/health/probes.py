@@ -199,7 +199,7 @@ class Probes:
             if each.plugin_id == plugin.id
         ]
         if not found:
-            return f"It has a probe for {probe.capability}, and does not offer that."
+            return "It was changed meanwhile."
         question = Question(
             tenant=plugin.tenant, capability=probe.capability, input=probe.input, is_probe=True
         )

@@ -195,9 +195,9 @@ class AgentTrials:
         Raises:
             NotFound: no such agent, or it has no trial that runs.
         """
-        await self.tend()
         present = await self._agent(tenant, name)
         row = await self._row(tenant, present)
+        await self._flush_of(tenant, present)  # the verdict that is written down is of all
         if row.ended_at is not None or not await self._end(tenant, name, row, why, actor):
             raise NotFound(f"No trial of {name} is running.")
         return await self.status(tenant, name)
@@ -210,9 +210,7 @@ class AgentTrials:
         """
         present = await self._agent(tenant, name)
         row = await self._row(tenant, present)
-        trial = self._running.get((tenant, present.id))
-        if trial is not None:
-            await self._flush(trial)
+        await self._flush_of(tenant, present)
         return await self._view(tenant, name, row)
 
     # -- what goes on meanwhile --
@@ -281,6 +279,11 @@ class AgentTrials:
             trial.present = trial.other = None
         else:
             trial.use(present, other)
+
+    async def _flush_of(self, tenant: str, present: Installed) -> None:
+        trial = self._running.get((tenant, present.id))
+        if trial is not None:
+            await self._flush(trial)
 
     async def _flush(self, trial: RunningTrial) -> None:
         if not trial.has_news:

@@ -166,7 +166,7 @@ def _none(
     range_of(request.criteria)
     capability = repr(request.capability[:200])
     if not refusals:
-        return NotFound(f"No agent here offers {capability}.")
+        return NotFound(f"No agent that may be asked here offers {capability}.")
     near = [(each, refusal) for each, refusal in refusals if not refusal.is_other]
     shown = near or refusals
     reasons = [f"{each.agent} {each.version}: {refusal.reason}" for each, refusal in shown]
@@ -174,4 +174,4 @@ def _none(
     told = " ".join(reasons[:SHOWN_MAX]) + more
     if near:
         return AgentUnavailable(f"No agent that offers {capability} can be asked now. {told}")
-    return NotFound(f"No agent here offers {capability} as it is wanted. {told}")
+    return NotFound(f"No agent that may be asked here offers {capability} as it is wanted. {told}")

@@ -18,7 +18,7 @@ from wardian.api.bodies import body_of
 from wardian.api.calling import while_connected
 from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, AnyInvoker, AnyReader, Host, Reader
-from wardian.api.preconditions import AgentMatch, tag_of
+from wardian.api.preconditions import AgentMatch, AgentTrialMatch, tag_of
 from wardian.storage.revisions import Kind
 
 router = APIRouter(prefix="/agents", tags=["agents"])
@@ -107,13 +107,16 @@ async def change(
 
 
 @router.get("/{name}/trial", responses=answers(TrialView))
-async def show_trial(agents: AskedAgents, caller: Reader, name: str) -> Response:
+async def show_trial(host: Host, agents: AskedAgents, caller: Reader, name: str) -> Response:
     """Show how two versions of an agent do beside each other."""
-    return answer(await agents.trials.status(caller.tenant, name))
+    tag = await tag_of(host, caller.tenant, Kind.AGENT_TRIAL, of_name=name)
+    return answer(await agents.trials.status(caller.tenant, name), headers=tag)
 
 
 @router.put("/{name}/trial", responses=answers(TrialView), openapi_extra=takes(TrialRequest))
-async def start_trial(request: Request, agents: AskedAgents, caller: Admin, name: str) -> Response:
+async def start_trial(
+    request: Request, agents: AskedAgents, caller: Admin, name: str, _: AgentTrialMatch
+) -> Response:
     """Have a kept version of an agent answer some of its questions, to see which is better."""
     wanted = await body_of(request, TrialRequest)
     view = await agents.trials.start(
@@ -129,7 +132,7 @@ async def start_trial(request: Request, agents: AskedAgents, caller: Admin, name
 
 
 @router.delete("/{name}/trial", responses=answers(TrialView))
-async def stop_trial(agents: AskedAgents, caller: Admin, name: str) -> Response:
+async def stop_trial(agents: AskedAgents, caller: Admin, name: str, _: AgentTrialMatch) -> Response:
     """End a trial: the active version answers all questions again. Answers how it stood."""
     return answer(await agents.trials.stop(caller.tenant, name, actor=caller.key_name))
 

@@ -12,7 +12,7 @@ from wardian.api.answers import answer, answers, schema_of, takes
 from wardian.api.bodies import body_of
 from wardian.api.cursors import InPages, page_of
 from wardian.api.dependencies import Admin, Host, Invoker, Reader, still_holds
-from wardian.api.streams import Streams, Wanted
+from wardian.api.streams import STREAMED, Streams, Wanted
 from wardian.errors import InvalidArguments
 from wardian.events.cloud import MEDIA_TYPE, CloudEvent, cloud_event
 from wardian.events.events import PAGE_MAX
@@ -107,7 +107,7 @@ async def publish(request: Request, host: Host, caller: Invoker) -> Response:
     responses={
         200: {
             "description": "Server-Sent Events, each a CloudEvent, until the client closes.",
-            "content": {STREAM_TYPE: {"schema": {"type": "string"}}},
+            "content": {STREAM_TYPE: STREAMED},
         }
     },
 )

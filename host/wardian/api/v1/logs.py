@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from wardian.api.answers import answer, answers
 from wardian.api.dependencies import Host, Reader, still_holds
+from wardian.api.streams import STREAMED
 from wardian.api.tails import KEPT_MAX, Tails, Wanted
 from wardian.api.v1.events import POSITION_MAX, STREAM_TYPE
 from wardian.telemetry import Line, WantedLines
@@ -68,7 +69,7 @@ async def list_lines(
     responses={
         200: {
             "description": "Server-Sent Events, each a line, until the client closes.",
-            "content": {STREAM_TYPE: {"schema": {"type": "string"}}},
+            "content": {STREAM_TYPE: STREAMED},
         }
     },
 )

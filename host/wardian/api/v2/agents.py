@@ -18,7 +18,7 @@ from wardian.api.bodies import body_of
 from wardian.api.calling import while_connected
 from wardian.api.dependencies import AnyInvoker
 from wardian.api.problems import Problem, described, problem_of, respond
-from wardian.api.streams import HEARTBEAT_SECONDS, Streams
+from wardian.api.streams import HEARTBEAT_SECONDS, STREAMED, Streams
 from wardian.api.v1.agents import answered
 from wardian.api.v2.messages import HEARTBEAT, MessageStream, message
 from wardian.api.v2.outcomes import UsageEnvelope, envelope
@@ -64,7 +64,7 @@ def _responses() -> dict[int | str, Any]:
         description="The answer; or, as Server-Sent Events, `piece`, `restarted` and `dropped` "
         "while it is made, and `answer` or `problem` at the end.",
     )
-    found[200]["content"][STREAM_TYPE] = {"schema": {"type": "string"}}
+    found[200]["content"][STREAM_TYPE] = STREAMED
     return found
 
 
@@ -100,9 +100,12 @@ def _envelope(found: AnswerView) -> UsageEnvelope | None:
 
 
 def _problem(error: WardianError) -> Problem:
-    """Describe why there is no answer. What each attempt spent is in the list of questions."""
+    """Describe why there is no answer, with what the last call spent that was made for it."""
     problem = problem_of(error)
     members = {name: value for name, value in problem.members.items() if name != "usage"}
+    call = None if error.question is None else error.question.call
+    if call is not None:
+        members["usage"] = envelope(call.id, call.terms, call.usage, call.seconds)
     return replace(problem, members=members)
 
 

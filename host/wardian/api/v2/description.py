@@ -7,6 +7,7 @@ from typing import Any
 
 from wardian.api.answers import SCHEMAS, answers
 from wardian.api.problems import MEDIA_TYPE
+from wardian.api.streams import STREAMED
 from wardian.api.v2.functions import CALL_PATH
 from wardian.api.v2.preferences import RESPOND_ASYNC, STREAM_TYPE
 from wardian.runtime.jobs import JobView
@@ -56,7 +57,7 @@ def operation_of(operation: Json) -> Json:
     responses = made["responses"]
     content = responses["200"]["content"]
     _answered(content["application/json"]["schema"])
-    content[STREAM_TYPE] = {"schema": {"type": "string"}}
+    content[STREAM_TYPE] = STREAMED
     queued = answers(JobView, 202, "It is a job, which is durable.")[202]
     responses["202"] = queued | {"headers": {"Location": _LOCATION}}
     if "422" in responses:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from wardian.api.answers import answer, answers
 from wardian.api.calling import while_connected
 from wardian.api.dependencies import AnyInvoker, Host, still_holds
-from wardian.api.streams import Streams
+from wardian.api.streams import STREAMED, Streams
 from wardian.api.v2.following import Followed, job_messages
 from wardian.api.v2.messages import MessageStream
 from wardian.api.v2.outcomes import Outcome, outcome_of_job
@@ -115,7 +115,7 @@ async def cancel_job(host: Host, caller: AnyInvoker, job_id: str) -> Response:
                 "Server-Sent Events: `state` (a job), `line`, `progress`, `dropped`, and at its "
                 "end `result` or `problem`."
             ),
-            "content": {STREAM_TYPE: {"schema": {"type": "string"}}},
+            "content": {STREAM_TYPE: STREAMED},
         }
     },
 )

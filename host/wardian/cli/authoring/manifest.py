@@ -10,6 +10,7 @@ from pathlib import Path
 from wardian.cli.authoring.errors import NotAPlugin
 from wardian.cli.authoring.project import SCRATCH
 from wardian.errors import Fault, InvalidManifest
+from wardian.plugins.askable import unaskable
 from wardian.plugins.faults import located
 from wardian.plugins.imports import undeclared, unused
 from wardian.plugins.lines import Lines
@@ -41,10 +42,15 @@ class Checked:
     source: bytes
     component: bytes | None = None
 
-    def remarks(self, imports: Collection[str]) -> list[Fault]:
-        """Return what a component that imports this makes of the manifest's permissions."""
+    def remarks(
+        self, imports: Collection[str], functions: Collection[str] | None = None
+    ) -> list[Fault]:
+        """Return what a component that imports this makes of the manifest's permissions; and of
+        its being an agent, where it is known which functions it exports."""
         lines = Lines(self.source.decode())
         found = undeclared(self.manifest, imports) + unused(self.manifest, imports)
+        if functions is not None:
+            found += [Fault(each, "category") for each in unaskable(self.manifest, functions)]
         return [
             Fault(each.message, each.path, lines.of(each.path) if each.path else None)
             for each in found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from wardian.agents.host import Host
+from wardian.cli.access import curl_line
 from wardian.cli.demo.samples import ACTOR, CHAT, LANGUAGE, SUMMARIZERS, Built
 from wardian.cli.terminal import Terminal
 
@@ -23,6 +25,11 @@ _WORDS = 40
 _SCORE = 0.9
 _QUESTION = "Wo wachsen die Farne?"
 _GREETING = "Good day to you"
+_TO_PASTE: dict[str, dict[str, Any]] = {
+    SUMMARIZE: {"text": "Ferns grow in shade. They like it moist.", "words": 4},
+    LANGUAGE: {"text": _QUESTION},
+    CHAT: {"messages": [{"role": "user", "content": _GREETING}]},
+}
 
 
 async def asked(
@@ -41,6 +48,16 @@ async def asked(
         messages = [{"role": "user", "content": _GREETING}]
         found[CHAT] = await _answered(host, tenant, CHAT, {"messages": messages})
     return found
+
+
+def curls(url: str, key: str, capabilities: Iterable[str]) -> dict[str, str]:
+    """Return a line for each of these capabilities that puts a question to the best agent."""
+    return {
+        each: curl_line(
+            f"{url}/api/v1/agents/ask", key, {"capability": each, "input": _TO_PASTE[each]}
+        )
+        for each in capabilities
+    }
 
 
 def show(terminal: Terminal, found: dict[str, dict[str, Any]]) -> None:

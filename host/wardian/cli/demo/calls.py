@@ -42,7 +42,7 @@ class Sampled:
 
     def curl(self, url: str, key: str) -> str:
         """Return the line that calls it."""
-        return curl_line(url + self.path, key, self.brief)
+        return curl_line(url + self.path, key, {"arguments": self.brief})
 
 
 def calls_of(built: Built, samples: Path, stand_in: StandIn | None) -> list[Sampled]:

@@ -11,7 +11,7 @@ import typer
 
 from wardian.agents.host import Host
 from wardian.cli.access import fresh_key
-from wardian.cli.demo.agents import asked
+from wardian.cli.demo.agents import asked, curls
 from wardian.cli.demo.agents import show as show_agents
 from wardian.cli.demo.calls import answers, calls_of, show
 from wardian.cli.demo.digest import show_digest, summarized
@@ -85,6 +85,7 @@ class _Stage:
             try:
                 found = await self._found(built, tenant, url, key)
                 found["agents"] = await self._asked(host, built, tenant)
+                found["curls"] |= curls(url, key, found["agents"])
                 found["bootstrap_key"] = host.bootstrap_token
                 self._terminal.answer(found, lambda: self._show(found))
                 if self._once:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
+from wardian.plugins.askable import AGENTS
+from wardian.plugins.manifest import Manifest
 from wardian.sandbox.description import FunctionDescription
 
 Schema = Mapping[str, Any]
@@ -22,6 +26,17 @@ def short_name(name: str, functions: Mapping[str, FunctionDescription]) -> str:
     bare = name.rpartition("#")[2]
     bears = [each for each in functions if each.rpartition("#")[2] == bare]
     return bare if len(bears) == 1 else name
+
+
+def question_to_try(manifest: Manifest) -> dict[str, Any] | None:
+    """Return a question that an agent can be asked, which is its probe's if it has one; None of
+    what is no agent."""
+    if manifest.category != AGENTS or not manifest.capabilities:
+        return None
+    probe = None if manifest.agent is None else manifest.agent.probe
+    if probe is not None:
+        return {"capability": probe.capability, "input": msgspec.json.decode(probe.input)}
+    return {"capability": manifest.capabilities[0].partition("@")[0], "input": {}}
 
 
 def example(schema: Schema) -> Any:

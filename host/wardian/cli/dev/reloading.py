@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from wardian.cli.authoring.manifest import Checked, check_source
+from wardian.cli.dev.examples import question_to_try
 from wardian.errors import Fault, NotFound
 from wardian.plugins import PluginState
 from wardian.plugins.compatibility import Change, compare
@@ -29,6 +31,7 @@ class Reloaded:
         changes: what is different for callers, breaking ones first.
         asked: what it asks for and did not before.
         warnings: what its manifest could do better.
+        question: that can be put to it, if it is an agent.
     """
 
     view: PluginView
@@ -37,6 +40,7 @@ class Reloaded:
     changes: tuple[Change, ...] = ()
     asked: tuple[AskedPermission, ...] = ()
     warnings: tuple[Fault, ...] = ()
+    question: Mapping[str, Any] | None = None
 
 
 class Target:
@@ -61,7 +65,8 @@ class Target:
             WardianError: it cannot be installed.
         """
         package = await asyncio.to_thread(read_directory, self._directory)
-        name = check_source(package.manifest_source).name
+        manifest = check_source(package.manifest_source)
+        name = manifest.name
         before = await self._found(name)
         if before is not None and before.view.package_digest == package.digest:
             self.present, unchanged = before, self.present is not None
@@ -73,7 +78,11 @@ class Target:
             await self._host.uninstall(self.present.view.name, tenant=self._tenant, actor=ACTOR)
         found = after if before is None else _compared(before, after)
         checked = Checked(manifest=package.manifest, source=package.manifest_source)
-        self.present = replace(found, warnings=tuple(checked.remarks(found.view.imports)))
+        self.present = replace(
+            found,
+            warnings=tuple(checked.remarks(found.view.imports)),
+            question=question_to_try(manifest),
+        )
         return self.present
 
     async def _found(self, name: str) -> Reloaded | None:

@@ -142,12 +142,14 @@ class Screen:
             self._print((try_it, "green"))
 
     def _line_to_try(self, found: Reloaded) -> str | None:
+        if found.question is not None:
+            return curl_line(f"{self._url}/api/v1/agents/ask", self._key, found.question)
         function = function_to_try(found.functions)
         if function is None:
             return None
         name = quote(short_name(function.name, found.functions), safe="")
         url = f"{self._url}/api/v1/plugins/{found.view.name}/functions/{name}"
-        return curl_line(url, self._key, example(function.parameters))
+        return curl_line(url, self._key, {"arguments": example(function.parameters)})
 
     def answered(self, function: str, outcome: CallOutcome) -> None:
         """The call that is made after every reload has succeeded."""

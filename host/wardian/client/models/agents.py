@@ -352,7 +352,7 @@ class TrialArm(msgspec.Struct, frozen=True, kw_only=True):
     answered: int = 0
 
 
-class AgentTrial(msgspec.Struct, frozen=True, kw_only=True):
+class AgentTrial(Tagged, frozen=True, kw_only=True):
     """Two versions of an agent that answer by turns.
 
     Attributes:

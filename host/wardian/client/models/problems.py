@@ -42,6 +42,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename={"imported": "im
         quota: the quota that is used up.
         payload: the error value that the function itself answered.
         attempts: which agents were asked, and why each did not answer.
+        ask, cost: the question's id, and what was charged for it, where agents were asked.
         retry_after_seconds: when to try again.
     """
 
@@ -65,4 +66,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename={"imported": "im
     quota: str | None = None
     payload: Any = None
     attempts: list[AgentAttempt] = []
+    ask: str | None = None
+    cost: float | None = None
     retry_after_seconds: float | None = None

@@ -186,18 +186,20 @@ class Agents(Noun[S]):
         share: float = 0.5,
         confidence: float = 0.95,
         ends: bool = False,
+        if_match: str | None = None,
     ) -> Operation[AgentTrial]:
         """Have a kept version of an agent answer a ``share`` of its questions.
 
         With ``ends`` it is over as soon as it is known with this ``confidence`` which is better.
         """
         terms = {"version": version, "share": share, "confidence": confidence, "ends": ends}
-        return put(at("/agents/{}/trial", name), json_of(AgentTrial), terms)
+        path = at("/agents/{}/trial", name)
+        return put(path, json_of(AgentTrial), terms).matching(if_match)
 
     @operation
-    def stop_trial(self, name: str) -> Operation[AgentTrial]:
+    def stop_trial(self, name: str, *, if_match: str | None = None) -> Operation[AgentTrial]:
         """End a trial, and tell how it stood."""
-        return delete(at("/agents/{}/trial", name), json_of(AgentTrial))
+        return delete(at("/agents/{}/trial", name), json_of(AgentTrial)).matching(if_match)
 
 
 class Asks(Noun[S]):
