@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from wardian.agents.asking.replies import NoReply, Reply, read_reply
+from wardian.agents.asking.replies import NoReply, Reply, read_reply, read_reported
 from wardian.agents.budgets.allowances import Allowance, Allowances
 from wardian.agents.candidates import Candidate, Ending, Outcome
 from wardian.agents.money import amount, nanos
@@ -197,9 +197,11 @@ class Attempts:
                 partial(self._found, question.tenant, attempt), request
             )
         attempt.outcome = outcome
-        attempt.cost_nanos = attempt.cost_of(outcome.result["units"])
+        attempt.cost_nanos = attempt.most_nanos  # of what says nothing that can be believed
         try:
-            attempt.reply = await read_reply(outcome, attempt.candidate.units_max)
+            reported = read_reported(outcome)
+            attempt.cost_nanos = attempt.cost_of(reported.units)
+            attempt.reply = await read_reply(reported, attempt.candidate.units_max)
         except NoReply as error:
             _end(attempt, Ending.FAILED, str(error))
         else:
