@@ -203,7 +203,7 @@ class Asking:
             id=question.id,
             at=asked.at,
             capability=question.capability,
-            subject=question.subject[:200],
+            subject=_told(question.subject[:200]),
             ending=ending,
             agent="" if last is None else last.candidate.agent,
             plugin_id="" if last is None else last.candidate.plugin_id,
@@ -223,6 +223,11 @@ class Asking:
         if settling:
             await asyncio.wait(settling)  # which, unlike awaiting them, does not cancel them
         return row
+
+
+def _told(subject: str) -> str:
+    """Return who asked as a database can have it: host apps name askers as they like."""
+    return subject.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _version(attempt: Attempt) -> str:
