@@ -907,6 +907,7 @@ agent_feedback = Table(
     Column("comment", ToldText, nullable=False),
     Column("by", String(200), nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("counts", Boolean, nullable=False),  # in what is known of the agent
     _of_plugin(),
     UniqueConstraint("tenant", "ask", "by"),
     Index(None, "tenant", "at"),
