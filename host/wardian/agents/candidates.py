@@ -121,6 +121,8 @@ class Outcome:
         units: what it reported, no more than it may use.
         confidence: what it said of its own answer, 0 to 1; never taken for quality.
         is_probe: whether the host asked by itself, which says how fast it is, and not how good.
+        share: how much it says of the agent, above 0 to 1, if it failed: less of one of many
+            failures of one asker.
     """
 
     ending: Ending
@@ -129,3 +131,4 @@ class Outcome:
     units: int = 0
     confidence: float | None = None
     is_probe: bool = False
+    share: float = 1.0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from wardian.agents.asking.askers import Askers
 from wardian.agents.asking.replies import NoReply, Reply, read_reply, read_reported
 from wardian.agents.budgets.allowances import Allowance, Allowances
 from wardian.agents.candidates import Candidate, Ending, Outcome
@@ -131,6 +132,7 @@ class Attempts:
 
     def __init__(self, parts: AttemptParts) -> None:
         self._parts = parts
+        self._askers = Askers()
 
     async def make(
         self, question: Question, attempt: Attempt, allowance: Allowance, say: Say | None
@@ -213,6 +215,9 @@ class Attempts:
         attempt.cost_nanos = _cost(attempt)
         allowance.give_back(attempt.most_nanos - attempt.cost_nanos)
         learnt = _outcome(question, attempt)
+        share = self._askers.share(tenant, question.subject, candidate, learnt.ending)
+        if share < 1.0:
+            learnt = replace(learnt, share=share)
         parts.candidates.end(tenant, candidate, learnt)
         parts.breakers.ended(tenant, candidate, learnt)
         if attempt.spending is not None:

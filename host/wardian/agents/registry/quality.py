@@ -67,6 +67,8 @@ def seen(outcome: Outcome, moment: float) -> Evidence | None:
         return evidence
     evidence.good, evidence.bad = weights
     evidence.answered, evidence.failed = (1.0, 0.0) if is_answer else (0.0, 1.0)
+    if not is_answer:
+        evidence.bad *= min(max(outcome.share, 0.0), 1.0)
     if is_answer and outcome.units > 0:
         evidence.units = float(min(outcome.units, UNITS_MAX))
     evidence.asked = 1
