@@ -7,6 +7,7 @@ fifty, and what others ask still shows what the agent is worth.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -46,7 +47,7 @@ class Askers:
         moment = self._now()
         key = tenant, candidate.plugin_id, candidate.version, candidate.capability, asker[:200]
         before, at = self._failures.pop(key, (0.0, moment))
-        number = before * 0.5 ** ((moment - at) / self._half_life) + 1.0
+        number = before * math.exp2((at - moment) / self._half_life) + 1.0
         self._failures[key] = number, moment
         if len(self._failures) > KEPT_MAX:
             self._failures.popitem(last=False)

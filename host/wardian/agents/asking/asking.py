@@ -80,7 +80,10 @@ class Asking:
         at, began = parts.now(), parts.clock()
         allowance = parts.allowances.of(question)
         question = _within(question, allowance)
-        decision = parts.router.decide(question, await self._candidates(question))
+        candidates = await self._candidates(question)
+        if candidates:
+            parts.attempts.places.wanted(question.tenant, question.capability, question.subject)
+        decision = parts.router.decide(question, candidates)
         asked = _Asked(question, decision, at, began)
         arms = self._arms(asked)
         first = next(arms)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from wardian.agents.asking.askers import Askers
+from wardian.agents.asking.places import Places
 from wardian.agents.asking.replies import NoReply, Reply, read_reply, read_reported
 from wardian.agents.budgets.allowances import Allowance, Allowances
 from wardian.agents.candidates import Candidate, Ending, Outcome
@@ -128,11 +129,16 @@ class AttemptParts:
 
 
 class Attempts:
-    """Puts questions to agents."""
+    """Puts questions to agents.
+
+    Attributes:
+        places: who has how many of the places that agents have.
+    """
 
     def __init__(self, parts: AttemptParts) -> None:
         self._parts = parts
         self._askers = Askers()
+        self.places = Places()
 
     async def make(
         self, question: Question, attempt: Attempt, allowance: Allowance, say: Say | None
@@ -174,6 +180,8 @@ class Attempts:
         candidate, parts = attempt.candidate, self._parts
         if candidate.in_flight >= candidate.concurrent_max:
             return _refused(attempt, "it answers as many questions as it takes at once")
+        if not self.places.are_for(question.tenant, question.subject, candidate):
+            return _refused(attempt, "its last places are for others who ask, too")
         if not allowance.take(attempt.most_nanos):
             return _refused(
                 attempt,
@@ -184,6 +192,7 @@ class Attempts:
             allowance.give_back(attempt.most_nanos)
             return _refused(attempt, candidate.unavailable or "its circuit breaker is open")
         parts.candidates.begin(question.tenant, candidate)
+        self.places.take(question.tenant, question.subject, candidate)
         return True
 
     async def _put(
@@ -214,6 +223,7 @@ class Attempts:
         parts, tenant, candidate = self._parts, question.tenant, attempt.candidate
         attempt.cost_nanos = _cost(attempt)
         allowance.give_back(attempt.most_nanos - attempt.cost_nanos)
+        self.places.leave(tenant, question.subject, candidate)
         learnt = _outcome(question, attempt)
         share = self._askers.share(tenant, question.subject, candidate, learnt.ending)
         if share < 1.0:
