@@ -978,6 +978,7 @@ asks = Table(
     Column("arm", String(128)),  # the version that a trial chose; NULL if there was none
     Column("attempts", JSON, nullable=False),
     Index(None, "tenant", "position"),
+    Index(None, "tenant", "subject", "position"),  # for who sees its own alone
     Index(None, "tenant", "at"),
     sqlite_autoincrement=True,
 )

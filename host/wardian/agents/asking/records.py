@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ AT_ONCE = 1_000
 """Rows that one transaction removes: nobody else can write meanwhile."""
 
 _POSITIONS_MAX = 2**63
+_CURSOR = re.compile(r"[0-9a-f]{1,16}")
 _PERIODS_KEPT = {"hour": 48, "day": 93, "month": 26}
 """Of how many periods it is known what was spent in them, the newest."""
 
@@ -201,10 +203,7 @@ def _view(row: AskRow, feedback: list[FeedbackView]) -> AskView:
 
 
 def _read_cursor(text: str) -> int:
-    try:
-        position = int(text, 16)
-    except ValueError:
-        position = -1
-    if not 0 <= position < _POSITIONS_MAX or len(text) > 16:
+    position = int(text, 16) if _CURSOR.fullmatch(text) else _POSITIONS_MAX
+    if position >= _POSITIONS_MAX:
         raise InvalidArguments("This is not where a page ends.", path="before")
     return position

@@ -1,5 +1,5 @@
-"""Room for versions that are as long as a manifest may have them, wherever one is written down; and
-which judgements count."""
+"""Room for versions that are as long as a manifest may have them, wherever one is written down;
+which judgements count; and questions by who asked them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _COLUMNS = {
 }
 _BEFORE = 64
 
+_OF_SUBJECT = "ix_asks_tenant_subject_position"
+
 _FEEDBACK = sa.table("agent_feedback", sa.column("score"), sa.column("counts", sa.Boolean()))
 
 _OLD_INDEX = "ix_agent_feedback_tenant_plugin_id"
@@ -30,6 +32,7 @@ def upgrade() -> None:
     _make(_COLUMNS)
     op.drop_index(_OLD_INDEX, "agent_feedback")
     op.create_index(_NEW_INDEX, "agent_feedback", ["tenant", "plugin_id", "by", "at"])
+    op.create_index(_OF_SUBJECT, "asks", ["tenant", "subject", "position"])
     with op.batch_alter_table("agent_feedback") as feedback:
         feedback.add_column(sa.Column("counts", sa.Boolean(), nullable=True))
     op.execute(sa.update(_FEEDBACK).values(counts=_FEEDBACK.c.score.is_not(None)))
@@ -40,6 +43,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("agent_feedback") as feedback:
         feedback.drop_column("counts")
+    op.drop_index(_OF_SUBJECT, "asks")
     op.drop_index(_NEW_INDEX, "agent_feedback")
     op.create_index(_OLD_INDEX, "agent_feedback", ["tenant", "plugin_id"])
     _make({table: dict.fromkeys(columns, _BEFORE) for table, columns in _COLUMNS.items()})
