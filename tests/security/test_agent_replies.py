@@ -1,7 +1,8 @@
-"""What a worker that was taken over says that an agent answered: it costs no less for that."""
+"""Answers that are no answers, or that nobody waits for: they cost no less for that."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from hosts import WASM, fake_host
 from packages import package
+from wardian.agents.questions import Piece
 from wardian.errors import AgentUnavailable
 from wardian.plugins.agents import AGENT_ASK
 
@@ -65,3 +67,33 @@ async def test_what_is_no_answer_is_charged_in_full_and_gives_nothing_back(tmp_p
     assert not left
     assert (budget.spent, budget.held) == (11.0 * len(SAID), 0.0)
     assert {(ask.ending, ask.cost, ask.units) for ask in asks} == {("agent-unavailable", 11.0, 0)}
+
+
+async def test_who_hears_an_answer_and_goes_before_its_end_pays_for_it(tmp_path: Path) -> None:
+    heard = asyncio.Event()
+
+    async def run(arguments: Mapping[str, Any], answer: Any) -> Any:
+        if arguments["question"]["input"] == '"aloud"':
+            await answer("answering", "emit", ["all of the answer"])
+        heard.set()
+        await asyncio.get_running_loop().create_future()
+
+    async def hear(piece: Piece) -> None:
+        """Take it."""
+
+    async with fake_host(tmp_path, {AGENT_ASK: run}) as made:
+        agents = made.host.agents
+        await made.host.install(package("lead", WASM, AGENT))
+        await agents.budgets.set("default", "*", "ever", 100.0)
+        for text in ("aloud", "silent"):
+            task = asyncio.create_task(agents.ask("summarize", text, on_piece=hear))
+            await heard.wait()
+            heard.clear()
+            task.cancel()
+            await asyncio.wait([task])
+        await agents.idle()
+        [budget] = await agents.budgets.get()
+        costs = [ask.cost for ask in (await agents.asks()).asks]
+
+    assert costs == [1.0, 11.0]
+    assert (budget.spent, budget.held) == (12.0, 0.0)

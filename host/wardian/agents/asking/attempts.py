@@ -61,6 +61,7 @@ class Attempt:
         ending: None while it has not ended.
         reason: why there is no reply, for people.
         was_put: whether it came as far as the agent's call.
+        is_abandoned: whether its asker has gone, while it was answered.
         spending: what it holds of the tenant's budgets; ``settling`` charges it.
         error: what kept it from being answered, as it was raised.
         course: what the agent did.
@@ -74,6 +75,7 @@ class Attempt:
     cost_nanos: int = 0
     latency_ms: float = 0.0
     was_put: bool = False
+    is_abandoned: bool = False
     spending: Spending | None = None
     settling: asyncio.Future[None] | None = None
     reply: Reply | None = None
@@ -288,7 +290,8 @@ def _cost(attempt: Attempt) -> int:
     """Return what an attempt is charged.
 
     What an agent reports is known. One that was stopped reports nothing: if it had effects outside
-    of itself, it may have cost as much as it may; if not, what each question costs.
+    of itself, it may have cost as much as it may; if not, what each question costs. Who heard an
+    answer in pieces and then went, before it was charged, has had it all the same.
     """
     if attempt.outcome is not None:
         return attempt.cost_nanos
@@ -296,7 +299,7 @@ def _cost(attempt: Attempt) -> int:
         return 0
     if attempt.ending is Ending.REFUSED:
         return attempt.cost_of(0)
-    if _may_have_effects(attempt):
+    if _may_have_effects(attempt) or (attempt.is_abandoned and attempt.course.was_heard):
         return attempt.most_nanos
     return 0 if attempt.ending is Ending.NOT_BEGUN else attempt.cost_of(0)
 
