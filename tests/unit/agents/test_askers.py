@@ -61,6 +61,20 @@ def test_first_failures_of_each_asker_count_whole_and_further_ones_less() -> Non
         assert counting.share(tenant, asker, other, ending) == 1.0
 
 
+def test_one_asker_whose_questions_all_time_out_makes_an_agent_slow_for_nobody() -> None:
+    lives, counting, evidence = HalfLives(), Askers(), Evidence()
+    for _ in range(1_000):
+        share = counting.share("default", "eve", ONE, Ending.TIMED_OUT)
+        slow = seen(Outcome(ending=Ending.TIMED_OUT, latency_ms=30_000.0, share=share), 0.0)
+        quick = seen(Outcome(ending=Ending.ANSWERED, latency_ms=100.0), 0.0)
+        assert slow is not None
+        assert quick is not None
+        evidence.add(slow, lives)
+        evidence.add(quick, lives)
+
+    assert estimated(evidence).latency_ms < 2_000.0
+
+
 def test_failures_of_an_asker_are_forgotten() -> None:
     clock = _Clock()
     counting = Askers(half_life_seconds=10.0, now=clock)
