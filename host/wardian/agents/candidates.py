@@ -122,6 +122,8 @@ class Outcome:
         confidence: what it said of its own answer, 0 to 1; never taken for quality.
         is_probe: whether the host asked by itself, which says how fast it is, and not how good.
         is_outrun: whether another answered first, and it had taken longer than it does by then.
+        share: how much it says of the agent, above 0 to 1, if it failed: less of one of many
+            failures of one asker.
     """
 
     ending: Ending
@@ -131,3 +133,4 @@ class Outcome:
     confidence: float | None = None
     is_probe: bool = False
     is_outrun: bool = False
+    share: float = 1.0

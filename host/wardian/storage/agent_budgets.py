@@ -115,8 +115,16 @@ _REMOVE = delete(agent_budgets).where(_IS_BUDGET)
 _FORGET = delete(agent_spending).where(
     mine(agent_spending, _S.capability == _OF_CAPABILITY, _S.period == _OF_PERIOD)
 )
+_LAST_KEPT = (
+    select(_S.start)
+    .where(mine(agent_spending, _S.period == _OF_PERIOD))
+    .distinct()
+    .order_by(_S.start.desc())
+    .offset(bindparam("of_kept"))
+    .limit(1)
+)
 _FORGET_OLD = delete(agent_spending).where(
-    mine(agent_spending, _S.period == _OF_PERIOD), _S.start < AT
+    mine(agent_spending, _S.period == _OF_PERIOD), _S.start <= _LAST_KEPT.scalar_subquery()
 )
 
 _LESS = _S.spent_nanos + bindparam("more", type_=BigInteger)
@@ -231,9 +239,13 @@ class BudgetRepository:
             await self._connection.execute(_FORGET, given)
         return gone > 0
 
-    async def forget_old(self, period: str, before: datetime) -> None:
-        """Forget what was spent in periods that began before a moment."""
-        given = {"in_tenant": self._tenant, "of_period": period, "at": before}
+    async def forget_old(self, period: str, kept: int) -> None:
+        """Forget what was spent in such periods, all but the newest in which anything was.
+
+        Not by what time it is: a clock that was wrong for a minute would have what is spent now
+        forgotten, and spent once more.
+        """
+        given = {"in_tenant": self._tenant, "of_period": period, "of_kept": kept}
         await self._connection.execute(_FORGET_OLD, given)
 
     async def _repay(self, row: SpentRow) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, delete, func, insert, select
+from sqlalchemy import BindParameter, bindparam, delete, func, insert, select, update
 
 from wardian.storage.database import Connection
 from wardian.storage.statements import OF_PLUGIN, mine
@@ -23,6 +23,7 @@ class FeedbackRow:
     Attributes:
         ask: the question's id.
         score: 0 to 1; None if only something was said.
+        counts: whether it is a part of what is known of the agent.
     """
 
     id: str
@@ -35,6 +36,7 @@ class FeedbackRow:
     comment: str
     by: str
     at: datetime
+    counts: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,21 @@ _ASK = select(*(asks.c[name] for name in AnsweredRow.__dataclass_fields__)).wher
 _AGENT = select(plugins.c.id).where(mine(plugins, plugins.c.id == OF_PLUGIN))
 _FIND = select(*_ROW).where(mine(agent_feedback, _F.ask == _OF_ASK, _F.by == _OF_ASKER))
 _FORGET = delete(agent_feedback).where(mine(agent_feedback, _F.ask == _OF_ASK, _F.by == _OF_ASKER))
+_BEYOND = (
+    select(*_ROW)
+    .where(
+        mine(
+            agent_feedback,
+            _F.plugin_id == OF_PLUGIN,
+            _F.version == bindparam("of_version"),
+            _F.capability == bindparam("of_capability"),
+            _F.by == _OF_ASKER,
+            _F.counts,
+        )
+    )
+    .order_by(_F.at.desc(), _F.id.desc())
+    .offset(bindparam("of_most"))
+)
 _LAST = (
     select(_F.at)
     .where(mine(agent_feedback))
@@ -104,6 +121,27 @@ class FeedbackRepository:
             insert(agent_feedback).values(tenant=self._tenant, **asdict(row))
         )
         return None if found is None else FeedbackRow(**found)
+
+    async def count_newest(self, like: FeedbackRow, most: int) -> list[FeedbackRow]:
+        """Have no more judgements count of who gave this one, of the same version of an agent for
+        the same capability, than so many, the newest; return those that count no longer."""
+        found = await self._execute(
+            _BEYOND,
+            of_plugin=like.plugin_id,
+            of_version=like.version,
+            of_capability=like.capability,
+            of_asker=like.by,
+            of_most=most,
+        )
+        rows = [FeedbackRow(**row) for row in found.mappings()]
+        if rows:
+            ids = [row.id for row in rows]
+            await self._connection.execute(
+                update(agent_feedback)
+                .where(_F.tenant == self._tenant, _F.id.in_(ids))
+                .values(counts=False)
+            )
+        return rows
 
     async def number_of_ask(self, ask: str) -> int:
         """Return how many have said something of an answer."""

@@ -783,7 +783,7 @@ usage = Table(
     Column("start", UtcDateTime, primary_key=True),
     Column("series", String(32), primary_key=True),  # a digest of the next five
     Column("plugin", String(64), nullable=False),
-    Column("version", String(64), nullable=False),
+    Column("version", String(128), nullable=False),
     Column("function", String(200), nullable=False),
     Column("outcome", String(32), nullable=False),
     Column("prices", String(200), nullable=False),  # that were in force
@@ -900,17 +900,18 @@ agent_feedback = Table(
     Column("id", String(36), primary_key=True),
     Column("ask", String(36), nullable=False),
     Column("plugin_id", String(36), nullable=False),
-    Column("version", String(64), nullable=False),
+    Column("version", String(128), nullable=False),
     Column("capability", String(200), nullable=False),
     Column("score", Float),
     Column("label", String(64), nullable=False),
     Column("comment", ToldText, nullable=False),
     Column("by", String(200), nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("counts", Boolean, nullable=False),  # in what is known of the agent
     _of_plugin(),
     UniqueConstraint("tenant", "ask", "by"),
     Index(None, "tenant", "at"),
-    Index(None, "tenant", "plugin_id"),
+    Index(None, "tenant", "plugin_id", "by", "at"),
 )
 
 # Two versions of an agent that answer by turns.
@@ -920,9 +921,9 @@ agent_trials = Table(
     _tenant(key=True),
     Column("plugin_id", String(36), primary_key=True),
     Column("id", String(36), nullable=False),
-    Column("active_version", String(64), nullable=False),
+    Column("active_version", String(128), nullable=False),
     Column("active_package", String(64), nullable=False),
-    Column("other_version", String(64), nullable=False),
+    Column("other_version", String(128), nullable=False),
     Column("other_package", String(64), nullable=False),
     Column("share", Float, nullable=False),  # of questions that go to the other version
     Column("confidence", Float, nullable=False),  # with which it is decided
@@ -965,8 +966,8 @@ asks = Table(
     Column("subject", String(200), nullable=False),
     Column("agent", String(64), nullable=False),  # who answered, or was asked last; may be empty
     Column("plugin_id", String(36), nullable=False),  # no reference: an ask outlives its agent
-    Column("version", String(64), nullable=False),
-    Column("capability_version", String(64), nullable=False),
+    Column("version", String(128), nullable=False),
+    Column("capability_version", String(200), nullable=False),
     Column("ending", String(32), nullable=False),  # `answered`, or the type of the error
     Column("strategy", String(64), nullable=False),
     Column("rule", String(200)),
@@ -974,9 +975,10 @@ asks = Table(
     Column("units", BigInteger, nullable=False),
     Column("latency_ms", Float, nullable=False),
     Column("cached", Boolean, nullable=False),
-    Column("arm", String(64)),  # the version that a trial chose; NULL if there was none
+    Column("arm", String(128)),  # the version that a trial chose; NULL if there was none
     Column("attempts", JSON, nullable=False),
     Index(None, "tenant", "position"),
+    Index(None, "tenant", "subject", "position"),  # for who sees its own alone
     Index(None, "tenant", "at"),
     sqlite_autoincrement=True,
 )
@@ -1039,7 +1041,7 @@ agent_measures = Table(
     metadata,
     _tenant(key=True),
     Column("plugin_id", String(36), primary_key=True),
-    Column("version", String(64), primary_key=True),
+    Column("version", String(128), primary_key=True),
     Column("capability", String(200), primary_key=True),
     Column("as_of", Float, nullable=False),  # seconds since 1970
     Column("good", Float, nullable=False),

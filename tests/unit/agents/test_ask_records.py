@@ -7,15 +7,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from schedules import Clock
 from wardian.agents.asking.ask_rows import AskRows
 from wardian.agents.asking.records import AskRecords, RecordNeeds
+from wardian.agents.budgets.periods import EVER
 from wardian.agents.views import AskAttemptView
-from wardian.errors import NotFound
+from wardian.errors import InvalidArguments, NotFound
 from wardian.events import Events
 from wardian.runtime.journal import Journal
 from wardian.storage import Database
+from wardian.storage.agent_budgets import BudgetRepository, SpentRow
 from wardian.storage.asks import AskRow
 from wardian.tenants import Tenants, bootstrap
 
@@ -108,3 +111,45 @@ async def test_question_that_cannot_be_written_down_is_no_fault_of_its_asker(
     await records.add("default", _row(clock, "a"))
 
     assert "was not written down" in caplog.text
+
+
+async def test_asker_without_questions_costs_no_look_at_those_of_others(
+    sqlite_database: Database,
+) -> None:
+    plan = "EXPLAIN QUERY PLAN SELECT id FROM asks WHERE tenant = 'a' AND subject = 'b'"
+    async with sqlite_database.reading() as connection:
+        found = await connection.of("default").execute(
+            text(f"{plan} ORDER BY position DESC LIMIT 20")
+        )
+        [row] = found.all()
+
+    assert "ix_asks_tenant_subject_position (tenant=? AND subject=?)" in row.detail
+
+
+async def test_what_no_page_has_answered_is_no_end_of_one(sqlite_database: Database) -> None:
+    records = await _records(sqlite_database, Clock())
+    for before in ("", "0x1", "+1", "1_0", "-1", "\N{FULLWIDTH DIGIT ONE}", "f" * 16):
+        with pytest.raises(InvalidArguments):
+            await records.page("default", before=before)
+
+
+async def test_clock_that_was_wrong_for_a_while_renews_no_budget(database: Database) -> None:
+    clock = Clock()
+    records = await _records(database, clock)
+    starts = [clock.now - timedelta(hours=number) for number in range(60)]
+    async with database.transaction() as connection:
+        budgets = BudgetRepository(connection, "default")
+        await budgets.charge(
+            [SpentRow(of, "hour", each, 1) for of in ("*", "one") for each in starts]
+        )
+        await budgets.charge([SpentRow("*", "ever", EVER, 60)])
+
+    clock.now += timedelta(days=1_000)
+    await records.prune()
+    clock.now -= timedelta(days=1_000)
+    await records.prune()
+
+    async with database.reading() as connection:
+        spent = await BudgetRepository(connection, "default").spent([*starts, EVER])
+    assert sorted({row.start for row in spent if row.period == "hour"}) == sorted(starts[:48])
+    assert len(spent) == 2 * 48 + 1

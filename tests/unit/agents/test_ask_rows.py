@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -21,6 +22,9 @@ from wardian.storage.asks import AskRepository, AskRow
 from wardian.tenants import bootstrap
 
 pytestmark = pytest.mark.anyio
+
+_NO_SUBJECTS = (("x", "\ud800"), ("y", "a\0b"))
+"""Names that one database or the other does not take."""
 
 AT = datetime(2025, 5, 4, 3, 2, 1, tzinfo=UTC)
 
@@ -178,4 +182,32 @@ async def test_question_that_cannot_be_a_row_is_told_and_noted_no_more(
         await rows.close()
 
     assert "a was not written down" in caplog.text
+    assert list(folder.iterdir()) == []
+
+
+async def test_question_that_cannot_be_a_row_takes_no_others_along(
+    tenants: Database, folder: Path
+) -> None:
+    rows = AskRows(tenants, Jottings(folder))
+    good = [_row(f"{number}") for number in range(20)]
+    bad = [replace(_row(name), subject=subject) for name, subject in _NO_SUBJECTS]
+    for row in (*good[:7], *bad, *good[7:]):
+        await rows.add("default", row)
+    await rows.close()
+
+    assert set(await _ids(tenants)) >= {row.id for row in good}
+
+
+async def test_note_that_cannot_be_a_row_takes_no_others_along(
+    tenants: Database, folder: Path
+) -> None:
+    killed = Jottings(folder)
+    for row in (_row("a"), replace(_row("b"), units=1 << 63), _row("c")):
+        killed.note("default", row)
+    killed.note("other", _row("d"))
+
+    await AskRows(tenants, Jottings(folder)).recover()
+
+    assert await _ids(tenants) == ["a", "c"]
+    assert [row.id for row in await _written(tenants, "other")] == ["d"]
     assert list(folder.iterdir()) == []

@@ -11,6 +11,7 @@ import pytest
 
 from hosts import WASM, FakeHost, fake_host
 from packages import package
+from wardian.agents.quality import feedback
 from wardian.agents.quality.feedback import ASKERS_MAX, LABELS
 from wardian.agents.views import AnswerView, FeedbackView, MeasuredView
 from wardian.errors import Conflict
@@ -114,6 +115,44 @@ async def test_of_one_answer_so_many_have_an_opinion(made: FakeHost) -> None:
         await give(made, answer, score=0.0, by="one-more")
     # Who has one may still change it.
     await give(made, answer, score=0.5, by=f"key-{ASKERS_MAX - 1}")
+
+
+async def test_one_asker_alone_does_not_decide_what_an_agent_is_worth(
+    made: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback, "OPINIONS_MAX", 3)
+    answers = [await asked(made) for _ in range(12)]
+    for answer in answers[:3]:
+        await give(made, answer, label="bad", by="eve")
+    at_most = (await measured(made)).quality
+    for answer in answers[3:]:
+        await give(made, answer, label="bad", by="eve")
+    flooded = (await measured(made)).quality
+    for answer in answers[:6]:
+        # What counts no more is not taken back again, whatever takes its place.
+        await give(made, answer, comment="Bad.", by="eve")
+    for answer in answers[9:]:
+        await give(made, answer, comment="Bad.", by="eve")
+        await give(made, answer, label="bad", by="eve")
+    at_last = (await measured(made)).quality
+    for answer in answers[:3]:
+        await give(made, answer, label="excellent", by="eve")
+
+    assert flooded == pytest.approx(at_most, abs=1e-4)
+    assert at_last == pytest.approx(at_most, abs=1e-4)
+    assert (await measured(made)).quality > 0.5, "and whoever thinks otherwise now is heard"
+
+
+async def test_askers_beside_one_who_judges_without_end_are_heard(
+    made: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback, "OPINIONS_MAX", 3)
+    answers = [await asked(made) for _ in range(12)]
+    for answer in answers:
+        await give(made, answer, label="bad", by="eve")
+        await give(made, answer, label="excellent", by=f"key-{answers.index(answer)}")
+
+    assert (await measured(made)).quality > 0.7
 
 
 async def test_the_oldest_go_first(made: FakeHost) -> None:

@@ -280,6 +280,19 @@ def test_memory_of_lists_and_criteria_is_bounded() -> None:
     assert len(field._narrowed) <= NARROWED_MAX
 
 
+def test_what_is_wanted_by_long_names_takes_no_memory() -> None:
+    one = candidate("one", tags=frozenset({"short"}))
+    field = Field([one])
+    for names in (["t" * 200] * 4, ["short", *(f"{number}" * 200 for number in range(4))]):
+        assert not field.eligible(wanted(tags=names))
+        assert not field.eligible(wanted(agents=names))
+        assert field.eligible(wanted(exclude=names)) == [one]
+
+    assert not field._narrowed
+    assert field.eligible(wanted(tags=["short"])) == [one]
+    assert len(field._narrowed) == 1
+
+
 @pytest.mark.parametrize("strategy", NAMES)
 def test_greatest_numbers_that_criteria_and_candidates_can_have_give_scores(strategy: str) -> None:
     agents = [

@@ -78,27 +78,42 @@ class AskRows:
         """Wait until all is written."""
         await self._together.idle()
 
-    async def _write(self, tenant: str, rows: Sequence[AskRow]) -> Sequence[None]:
-        async with self._database.transaction() as connection:
-            await AskRepository(connection, tenant).add(rows)
+    async def _write(self, tenant: str, rows: Sequence[AskRow]) -> Sequence[Exception | None]:
+        """Write questions down, all but those that cannot be: of many that came together, one must
+        not take the others along."""
+        try:
+            async with self._database.transaction() as connection:
+                await AskRepository(connection, tenant).add(rows)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 -- also what a driver says of a value
+            if len(rows) == 1:
+                return [error]
+            half = len(rows) // 2
+            former = await self._write(tenant, rows[:half])
+            return [*former, *await self._write(tenant, rows[half:])]
         return [None] * len(rows)
 
     async def _is_written(self, tenant: str, rows: Sequence[AskRow]) -> bool:
         """Write what was left, and tell whether there is no more to be done about it."""
         try:
-            await self._write_again(tenant, rows)
+            there = await self._known(tenant, rows)
+            missing = [row for row in rows if row.id not in there]
+            failed = (
+                [each for each in await self._write(tenant, missing) if each] if missing else []
+            )
         except WardianError as error:
             _log.warning("Questions of %s from before are not written down: %s", tenant, error)
             return not isinstance(error, Unavailable)
+        if failed:
+            _log.warning(
+                "%d questions of %s are not written down: %s", len(failed), tenant, *failed[:1]
+            )
         return True
 
-    async def _write_again(self, tenant: str, rows: Sequence[AskRow]) -> None:
-        async with self._database.transaction() as connection:
-            repository = AskRepository(connection, tenant)
-            there = await repository.known([row.id for row in rows])
-            missing = [row for row in rows if row.id not in there]
-            if missing:
-                await repository.add(missing)
+    async def _known(self, tenant: str, rows: Sequence[AskRow]) -> set[str]:
+        async with self._database.reading() as connection:
+            return await AskRepository(connection, tenant).known([row.id for row in rows])
 
 
 def _ended(row: AskRow, note: Note | None, future: asyncio.Future[None]) -> None:

@@ -80,7 +80,10 @@ class Asking:
         at, began = parts.now(), parts.clock()
         allowance = parts.allowances.of(question)
         question = _within(question, allowance)
-        decision = parts.router.decide(question, await self._candidates(question))
+        candidates = await self._candidates(question)
+        if candidates:
+            parts.attempts.places.wanted(question.tenant, question.capability, question.subject)
+        decision = parts.router.decide(question, candidates)
         asked = _Asked(question, decision, at, began)
         arms = self._arms(asked)
         first = next(arms)
@@ -203,7 +206,7 @@ class Asking:
             id=question.id,
             at=asked.at,
             capability=question.capability,
-            subject=question.subject[:200],
+            subject=_told(question.subject[:200]),
             ending=ending,
             agent="" if last is None else last.candidate.agent,
             plugin_id="" if last is None else last.candidate.plugin_id,
@@ -223,6 +226,11 @@ class Asking:
         if settling:
             await asyncio.wait(settling)  # which, unlike awaiting them, does not cancel them
         return row
+
+
+def _told(subject: str) -> str:
+    """Return who asked as a database can have it: host apps name askers as they like."""
+    return subject.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _version(attempt: Attempt) -> str:

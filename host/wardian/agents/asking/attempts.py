@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from wardian.agents.asking.replies import NoReply, Reply, read_reply
+from wardian.agents.asking.askers import Askers
+from wardian.agents.asking.places import Places
+from wardian.agents.asking.replies import NoReply, Reply, read_reply, read_reported
 from wardian.agents.budgets.allowances import Allowance, Allowances
 from wardian.agents.candidates import Candidate, Ending, Outcome
 from wardian.agents.money import amount, nanos, spelled
@@ -60,6 +62,7 @@ class Attempt:
         reason: why there is no reply, for people.
         was_put: whether it came as far as the agent's call.
         outrun_by: who answered first, where it was ended for that.
+        is_abandoned: whether its asker has gone, while it was answered.
         spending: what it holds of the tenant's budgets; ``settling`` charges it.
         error: what kept it from being answered, as it was raised.
         call_id: of the agent's call, once there is one.
@@ -75,6 +78,7 @@ class Attempt:
     latency_ms: float = 0.0
     was_put: bool = False
     outrun_by: str = ""
+    is_abandoned: bool = False
     spending: Spending | None = None
     settling: asyncio.Future[None] | None = None
     reply: Reply | None = None
@@ -131,10 +135,16 @@ class AttemptParts:
 
 
 class Attempts:
-    """Puts questions to agents."""
+    """Puts questions to agents.
+
+    Attributes:
+        places: who has how many of the places that agents have.
+    """
 
     def __init__(self, parts: AttemptParts) -> None:
         self._parts = parts
+        self._askers = Askers()
+        self.places = Places()
 
     async def make(
         self, question: Question, attempt: Attempt, allowance: Allowance, say: Say | None
@@ -176,6 +186,8 @@ class Attempts:
         candidate, parts = attempt.candidate, self._parts
         if candidate.in_flight >= candidate.concurrent_max:
             return _refused(attempt, "it answers as many questions as it takes at once")
+        if not self.places.are_for(question.tenant, question.subject, candidate):
+            return _refused(attempt, "its last places are for others who ask, too")
         if not allowance.take(attempt.most_nanos):
             return _refused(
                 attempt,
@@ -186,6 +198,7 @@ class Attempts:
             allowance.give_back(attempt.most_nanos)
             return _refused(attempt, candidate.unavailable or "its circuit breaker is open")
         parts.candidates.begin(question.tenant, candidate)
+        self.places.take(question.tenant, question.subject, candidate)
         return True
 
     async def _put(
@@ -201,9 +214,11 @@ class Attempts:
                 partial(self._found, question.tenant, attempt), request
             )
         attempt.outcome = outcome
-        attempt.cost_nanos = attempt.cost_of(outcome.result["units"])
+        attempt.cost_nanos = attempt.most_nanos  # of what says nothing that can be believed
         try:
-            attempt.reply = await read_reply(outcome, attempt.candidate.units_max)
+            reported = read_reported(outcome)
+            attempt.cost_nanos = attempt.cost_of(reported.units)
+            attempt.reply = await read_reply(reported, attempt.candidate.units_max)
         except NoReply as error:
             _end(attempt, Ending.FAILED, str(error))
         else:
@@ -214,7 +229,11 @@ class Attempts:
         parts, tenant, candidate = self._parts, question.tenant, attempt.candidate
         attempt.cost_nanos = _cost(attempt)
         allowance.give_back(attempt.most_nanos - attempt.cost_nanos)
+        self.places.leave(tenant, question.subject, candidate)
         learnt = _outcome(question, attempt)
+        share = self._askers.share(tenant, question.subject, candidate, learnt.ending)
+        if share < 1.0:
+            learnt = replace(learnt, share=share)
         parts.candidates.end(tenant, candidate, learnt)
         parts.breakers.ended(tenant, candidate, learnt)
         if attempt.spending is not None:
@@ -280,7 +299,8 @@ def _cost(attempt: Attempt) -> int:
     """Return what an attempt is charged.
 
     What an agent reports is known. One that was stopped reports nothing: if it had effects outside
-    of itself, it may have cost as much as it may; if not, what each question costs.
+    of itself, it may have cost as much as it may; if not, what each question costs. Who heard an
+    answer in pieces and then went, before it was charged, has had it all the same.
     """
     if attempt.outcome is not None:
         return attempt.cost_nanos
@@ -288,7 +308,7 @@ def _cost(attempt: Attempt) -> int:
         return 0
     if attempt.ending is Ending.REFUSED:
         return attempt.cost_of(0)
-    if _may_have_effects(attempt):
+    if _may_have_effects(attempt) or (attempt.is_abandoned and attempt.course.was_heard):
         return attempt.most_nanos
     return 0 if attempt.ending is Ending.NOT_BEGUN else attempt.cost_of(0)
 

@@ -110,8 +110,9 @@ class Pursuit:
         return None
 
     async def end(self) -> None:
-        """End what is still being asked; return when it has ended."""
-        for task in self._tasks:
+        """End what is still being asked, for nobody waits; return when it has ended."""
+        for task, attempt in self._tasks.items():
+            attempt.is_abandoned = True
             task.cancel()
         if self._tasks:
             done, _ = await asyncio.wait(list(self._tasks))

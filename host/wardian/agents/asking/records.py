@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from datetime import datetime, timedelta
 import msgspec
 
 from wardian.agents.asking.ask_rows import AskRows
-from wardian.agents.budgets.periods import starts_at
 from wardian.agents.money import amount
 from wardian.agents.views import AskAttemptView, AskView, FeedbackView
 from wardian.errors import InvalidArguments, NotFound, WardianError
@@ -29,8 +29,9 @@ AT_ONCE = 1_000
 """Rows that one transaction removes: nobody else can write meanwhile."""
 
 _POSITIONS_MAX = 2**63
-_PERIODS_KEPT = {"hour": timedelta(days=2), "day": timedelta(days=93), "month": timedelta(days=800)}
-"""For how long it is known what was spent in a period that is over."""
+_CURSOR = re.compile(r"[0-9a-f]{1,16}")
+_PERIODS_KEPT = {"hour": 48, "day": 93, "month": 26}
+"""Of how many periods it is known what was spent in them, the newest."""
 
 _log = logging.getLogger("wardian.agents")
 
@@ -166,8 +167,8 @@ class AskRecords:
                 await repository.forget_beyond(self._needs.kept)
         async with self._needs.database.transaction() as connection:
             budgets = BudgetRepository(connection, tenant)
-            for period, age in _PERIODS_KEPT.items():
-                await budgets.forget_old(period, starts_at(at)["hour"] - age)
+            for period, kept in _PERIODS_KEPT.items():
+                await budgets.forget_old(period, kept)
 
     async def _find(self, tenant: str, ask_id: str) -> AskRow | None:
         await self._needs.rows.caught_up(tenant)
@@ -175,8 +176,10 @@ class AskRecords:
             return await AskRepository(connection, tenant).find(ask_id)
 
     async def _views(self, tenant: str, rows: Sequence[AskRow]) -> list[AskView]:
-        feedback = await self._needs.feedback(tenant, [row.id for row in rows]) if rows else []
-        return [_view(row, [each for each in feedback if each.ask == row.id]) for row in rows]
+        said: dict[str, list[FeedbackView]] = {row.id: [] for row in rows}
+        for each in await self._needs.feedback(tenant, list(said)) if rows else []:
+            said[each.ask].append(each)
+        return [_view(row, said[row.id]) for row in rows]
 
 
 def _view(row: AskRow, feedback: list[FeedbackView]) -> AskView:
@@ -200,10 +203,7 @@ def _view(row: AskRow, feedback: list[FeedbackView]) -> AskView:
 
 
 def _read_cursor(text: str) -> int:
-    try:
-        position = int(text, 16)
-    except ValueError:
-        position = -1
-    if not 0 <= position < _POSITIONS_MAX or len(text) > 16:
+    position = int(text, 16) if _CURSOR.fullmatch(text) else _POSITIONS_MAX
+    if position >= _POSITIONS_MAX:
         raise InvalidArguments("This is not where a page ends.", path="before")
     return position

@@ -6,7 +6,9 @@ import asyncio
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from wardian.errors import InvalidArguments
 from wardian.runtime.views import CallOutcome
@@ -39,28 +41,51 @@ class NoReply(Exception):
     """An agent answered what is no answer; says what."""
 
 
-async def read_reply(outcome: CallOutcome, units_max: int) -> Reply:
-    """Read what an agent's `ask` returned.
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent's `ask` returned, of the types that the interface says.
+
+    Attributes:
+        units: as many as it says.
+    """
+
+    output: str
+    units: Annotated[int, msgspec.Meta(ge=0)]
+    confidence: float | None
+    cacheable: bool
+
+
+def read_reported(outcome: CallOutcome) -> Reported:
+    """Read what an agent's `ask` returned, which a worker has sent: one that was taken over may
+    say anything, and would give money back with units below none.
+
+    Raises:
+        NoReply: it is nothing that an agent could return.
+    """
+    try:
+        return msgspec.convert(outcome.result, Reported)
+    except msgspec.ValidationError as exc:
+        raise NoReply("it answered what no agent can: another type than an answer has") from exc
+
+
+async def read_reply(reported: Reported, units_max: int) -> Reply:
+    """Read an answer.
 
     Raises:
         NoReply: the output is no JSON, or the confidence is no share.
     """
-    found = outcome.result
-    units = min(found["units"], units_max)
-    confidence = found["confidence"]
+    confidence = reported.confidence
     if confidence is not None and not (math.isfinite(confidence) and 0 <= confidence <= 1):
         raise NoReply(f"it is as sure of its answer as {confidence:g}, and not 0 to 1")
-    text = found["output"]
     try:
-        output = await read_output(text)
+        output = await read_output(reported.output)
     except InvalidArguments as exc:
         raise NoReply(f"its output is no JSON: {exc.message[:200]}") from exc
     return Reply(
         output=output,
-        text=text,
-        units=units,
+        text=reported.output,
+        units=min(reported.units, units_max),
         confidence=confidence,
-        cacheable=found["cacheable"],
+        cacheable=reported.cacheable,
     )
 
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from wardian.agents.asking.ask_rows import AskRows
+from wardian.agents.candidates import Candidate
 from wardian.agents.ports import Candidates
 from wardian.agents.registry.decay import HalfLives, share_left
 from wardian.agents.views import FeedbackView
@@ -41,6 +42,10 @@ LABELS: Mapping[str, float] = MappingProxyType(
 COMMENT_CHARACTERS_MAX = 4_000
 ASKERS_MAX = 100
 """So many may say something of one answer."""
+
+OPINIONS_MAX = 50
+"""So many of one asker's scores of a version count for a capability, the newest: however often
+somebody asks and judges, nobody alone decides what an agent is worth."""
 
 SCORE_WEIGHT = 1.0
 
@@ -143,58 +148,81 @@ class AgentFeedback:
         return [_view(row) for row in rows]
 
     async def _give(self, tenant: str, ask_id: str, opinion: Opinion, by: str) -> FeedbackView:
+        await self._parts.candidates.refresh(tenant)
         async with self._parts.database.transaction() as connection:
             repository = FeedbackRepository(connection, tenant)
             answered = await _answered(repository, ask_id)
             _check_asker(answered, by)
-            row = self._row(answered, opinion, by)
+            candidate = self._candidate(tenant, answered)
+            row = self._row(answered, opinion, by, is_known=candidate is not None)
             if not await repository.agent_exists(row.plugin_id):
                 raise Conflict(f"The agent {answered.agent} is not installed any more.")
             former = await repository.put(row)
             if former is None and await repository.number_of_ask(row.ask) > ASKERS_MAX:
                 raise Conflict(f"{ASKERS_MAX} have said what they think of this answer already.")
+            beyond = await repository.count_newest(row, OPINIONS_MAX) if row.counts else []
             if self._given % _PRUNED_EVERY == 0:
                 await repository.forget_beyond(self._parts.kept)
         self._given += 1
         self._parts.metrics.judged(tenant, answered.agent)
-        await self._learn(tenant, answered, row, former)
+        if candidate is not None:
+            self._learn(tenant, candidate, row, [*filter(None, [former]), *beyond])
+        self._tell_trials(tenant, answered, row, former)
         return _view(row)
 
-    def _row(self, answered: AnsweredRow, opinion: Opinion, by: str) -> FeedbackRow:
+    def _candidate(self, tenant: str, answered: AnsweredRow) -> Candidate | None:
+        """Return who answered, if that version answers now: an older one's answers say nothing of
+        the one that does."""
+        who = answered.plugin_id, answered.version
+        for candidate in self._parts.candidates.of(tenant, answered.capability):
+            if (candidate.plugin_id, candidate.version) == who:
+                return candidate
+        return None
+
+    def _row(
+        self, answered: AnsweredRow, opinion: Opinion, by: str, *, is_known: bool
+    ) -> FeedbackRow:
+        score = LABELS.get(opinion.label) if opinion.score is None else opinion.score
         return FeedbackRow(
             id=new_id(),
             ask=answered.id,
             plugin_id=answered.plugin_id,
             version=answered.version,
             capability=answered.capability,
-            score=LABELS.get(opinion.label) if opinion.score is None else opinion.score,
+            score=score,
             label=opinion.label,
             comment=opinion.comment,
             by=by[:_BY_CHARACTERS_MAX],
             at=self._parts.now(),
+            counts=is_known and score is not None,
         )
 
-    async def _learn(
+    def _learn(
+        self,
+        tenant: str,
+        candidate: Candidate,
+        row: FeedbackRow,
+        gone: Sequence[FeedbackRow],
+    ) -> None:
+        """Learn a judgement, and no longer those that are ``gone``."""
+        score = self._parts.candidates.score
+        for each in gone:
+            if each.counts and each.score is not None:
+                # Only as much is taken back as time has left of it.
+                age = (row.at - each.at).total_seconds()
+                left = share_left(age, self._parts.lives.quality)
+                score(tenant, candidate, each.score, -SCORE_WEIGHT * left)
+        if row.counts and row.score is not None:
+            score(tenant, candidate, row.score, SCORE_WEIGHT)
+
+    def _tell_trials(
         self, tenant: str, answered: AnsweredRow, row: FeedbackRow, former: FeedbackRow | None
     ) -> None:
+        scored = self._parts.trials.scored
         if former is not None and former.score is not None:
-            # Only as much is taken back as time has left of it.
-            age = (row.at - former.at).total_seconds()
-            left = share_left(age, self._parts.lives.quality)
-            await self._tell(tenant, answered, former.score, -SCORE_WEIGHT * left)
-            self._parts.trials.scored(tenant, answered, former.score, -SCORE_WEIGHT)
+            scored(tenant, answered, former.score, -SCORE_WEIGHT)
         if row.score is not None:
-            await self._tell(tenant, answered, row.score, SCORE_WEIGHT)
-            self._parts.trials.scored(tenant, answered, row.score, SCORE_WEIGHT)
-
-    async def _tell(self, tenant: str, answered: AnsweredRow, score: float, weight: float) -> None:
-        candidates = self._parts.candidates
-        await candidates.refresh(tenant)
-        for candidate in candidates.of(tenant, answered.capability):
-            # An older version's answers say nothing of the one that answers now.
-            if (candidate.plugin_id, candidate.version) == (answered.plugin_id, answered.version):
-                candidates.score(tenant, candidate, score, weight)
-                return
+            scored(tenant, answered, row.score, SCORE_WEIGHT)
 
 
 def _checked(opinion: Opinion) -> Opinion:

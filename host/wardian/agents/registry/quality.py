@@ -63,14 +63,15 @@ def seen(outcome: Outcome, moment: float) -> Evidence | None:
         return None
     evidence = Evidence(moment)
     is_answer = outcome.ending is Ending.ANSWERED
+    share = 1.0 if is_answer else min(max(outcome.share, 0.0), 1.0)
     # Failures are left out, because an agent that traps at once is not a fast one.
     is_timed = is_answer or outcome.is_outrun or outcome.ending is Ending.TIMED_OUT
     if is_timed and outcome.latency_ms >= 0.0:
-        evidence.timed = 1.0
-        evidence.latency_ms = min(outcome.latency_ms, LATENCY_MAX_MS)
+        evidence.timed = share
+        evidence.latency_ms = share * min(outcome.latency_ms, LATENCY_MAX_MS)
     if outcome.is_probe or weights is None:
         return evidence
-    evidence.good, evidence.bad = weights
+    evidence.good, evidence.bad = (share * weight for weight in weights)
     evidence.answered, evidence.failed = (1.0, 0.0) if is_answer else (0.0, 1.0)
     if is_answer and outcome.units > 0:
         evidence.units = float(min(outcome.units, UNITS_MAX))

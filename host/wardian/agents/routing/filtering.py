@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from wardian.agents.candidates import Candidate
 from wardian.agents.criteria import Ceilings, Criteria
@@ -19,6 +20,8 @@ from wardian.errors import InvalidArguments
 from wardian.plugins.versions import VersionRange, in_order, parse_range
 
 NARROWED_MAX = 64
+NARROWED_CHARACTERS_MAX = 600
+"""Whoever wants agents by longer names has them looked through each time, and takes no memory."""
 
 NO_CEILINGS = Ceilings()
 
@@ -82,10 +85,16 @@ class Field:
         if found is None:
             accepts = range_of(criteria)
             found = tuple(each for each in self.members if not _why_other(each, criteria, accepts))
-            if len(self._narrowed) >= NARROWED_MAX:
-                self._narrowed.clear()
-            self._narrowed[key] = found
+            if _length(criteria) <= NARROWED_CHARACTERS_MAX:
+                if len(self._narrowed) >= NARROWED_MAX:
+                    self._narrowed.clear()
+                self._narrowed[key] = found
         return found
+
+
+def _length(criteria: Criteria) -> int:
+    names = chain((criteria.version,), criteria.tags, criteria.agents, criteria.exclude)
+    return sum(map(len, names))
 
 
 def range_of(criteria: Criteria) -> VersionRange:
