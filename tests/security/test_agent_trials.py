@@ -105,3 +105,51 @@ async def test_a_version_whose_calls_fail_is_degraded_though_another_answers_by_
 
     assert versions.asked.count("2.0.0") >= 20
     assert (await made.host.plugin("lead")).state == "degraded"
+
+
+async def sums(made: FakeHost) -> dict[str, tuple[int, float]]:
+    """How many questions each arm of the trial was asked, and its mean score."""
+    view = await made.host.agents.trials.status("default", "lead")
+    return {each.version: (each.asked, each.mean or 0.0) for each in (view.active, view.other)}
+
+
+async def test_what_a_third_version_answers_counts_for_neither(
+    made: FakeHost, versions: Versions
+) -> None:
+    trials = made.host.agents.trials
+    await trials.start("default", "lead", "1.0.0")
+    await made.host.upgrade(lead("3.0.0"))
+    versions.fails["3.0.0"] = Trap("It is ill.")
+    await ask(made, 5)
+
+    assert versions.asked == ["3.0.0"] * 5
+    assert await sums(made) == {"2.0.0": (0, 0.0), "1.0.0": (0, 0.0)}
+
+
+async def test_what_only_one_version_answers_is_no_part_of_the_trial(
+    made: FakeHost, versions: Versions
+) -> None:
+    await made.host.upgrade(lead("3.0.0", "summarize", "translate"))
+    await made.host.agents.trials.start("default", "lead", "1.0.0")
+    answer = await made.host.agents.ask("translate", 1)
+    await made.host.agents.feedback.give("default", answer.id, score=1.0, by="ada")
+
+    assert await sums(made) == {"3.0.0": (0, 0.0), "1.0.0": (0, 0.0)}
+
+
+async def test_an_answer_that_a_hundred_judge_counts_once(
+    made: FakeHost, versions: Versions
+) -> None:
+    agents = made.host.agents
+    await agents.trials.start("default", "lead", "1.0.0")
+    answers = [await agents.ask("summarize", place) for place in range(12)]
+    first = {answer.version: answer for answer in answers}
+    for version, score in (("2.0.0", 0.0), ("1.0.0", 1.0)):
+        for asker in range(100):
+            await agents.feedback.give("default", first[version].id, score=score, by=f"a{asker}")
+
+    view = await agents.trials.status("default", "lead")
+
+    assert not view.decided
+    assert view.other.mean is not None
+    assert 0.75 < view.other.mean < 0.95

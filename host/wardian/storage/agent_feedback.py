@@ -68,6 +68,7 @@ _ASK = select(*(asks.c[name] for name in AnsweredRow.__dataclass_fields__)).wher
 _AGENT = select(plugins.c.id).where(mine(plugins, plugins.c.id == OF_PLUGIN))
 _FIND = select(*_ROW).where(mine(agent_feedback, _F.ask == _OF_ASK, _F.by == _OF_ASKER))
 _FORGET = delete(agent_feedback).where(mine(agent_feedback, _F.ask == _OF_ASK, _F.by == _OF_ASKER))
+_MEAN = select(func.avg(_F.score)).where(mine(agent_feedback, _F.ask == _OF_ASK))
 _LAST = (
     select(_F.at)
     .where(mine(agent_feedback))
@@ -104,6 +105,12 @@ class FeedbackRepository:
             insert(agent_feedback).values(tenant=self._tenant, **asdict(row))
         )
         return None if found is None else FeedbackRow(**found)
+
+    async def mean_of_ask(self, ask: str) -> float | None:
+        """Return the mean of the scores of an answer; None if it has none."""
+        found = await self._execute(_MEAN, of_ask=ask)
+        mean: float | None = found.scalar_one()
+        return mean
 
     async def number_of_ask(self, ask: str) -> int:
         """Return how many have said something of an answer."""

@@ -150,7 +150,9 @@ class AgentFeedback:
             row = self._row(answered, opinion, by)
             if not await repository.agent_exists(row.plugin_id):
                 raise Conflict(f"The agent {answered.agent} is not installed any more.")
+            before = await repository.mean_of_ask(row.ask)
             former = await repository.put(row)
+            after = await repository.mean_of_ask(row.ask)
             if former is None and await repository.number_of_ask(row.ask) > ASKERS_MAX:
                 raise Conflict(f"{ASKERS_MAX} have said what they think of this answer already.")
             if self._given % _PRUNED_EVERY == 0:
@@ -158,6 +160,7 @@ class AgentFeedback:
         self._given += 1
         self._parts.metrics.judged(tenant, answered.agent)
         await self._learn(tenant, answered, row, former)
+        self._have_tried(tenant, answered, before, after)
         return _view(row)
 
     def _row(self, answered: AnsweredRow, opinion: Opinion, by: str) -> FeedbackRow:
@@ -182,10 +185,17 @@ class AgentFeedback:
             age = (row.at - former.at).total_seconds()
             left = share_left(age, self._parts.lives.quality)
             await self._tell(tenant, answered, former.score, -SCORE_WEIGHT * left)
-            self._parts.trials.scored(tenant, answered, former.score, -SCORE_WEIGHT)
         if row.score is not None:
             await self._tell(tenant, answered, row.score, SCORE_WEIGHT)
-            self._parts.trials.scored(tenant, answered, row.score, SCORE_WEIGHT)
+
+    def _have_tried(
+        self, tenant: str, answered: AnsweredRow, before: float | None, after: float | None
+    ) -> None:
+        """Tell a trial what is thought of an answer now: one score, however many have judged it,
+        because a verdict takes scores for independent of each other."""
+        for score, weight in ((before, -SCORE_WEIGHT), (after, SCORE_WEIGHT)):
+            if score is not None:
+                self._parts.trials.scored(tenant, answered, score, weight)
 
     async def _tell(self, tenant: str, answered: AnsweredRow, score: float, weight: float) -> None:
         candidates = self._parts.candidates
