@@ -31,13 +31,17 @@ async def _answer(arguments: Mapping[str, Any], answer: Any) -> Any:
     return {"output": "1", "units": 1, "confidence": None, "cacheable": False}
 
 
+async def _nothing() -> None:
+    return None
+
+
 class Watched:
     """Breakers over a host's parts, with a clock of the test's."""
 
     def __init__(self, made: FakeHost, plugin_id: str) -> None:
         self.made = made
         self.clock = Clock()
-        self.clock.goes_on(days=36_500)  # the host's own breakers never find anything due
+        self.clock.goes_on(days=36_500)
         self.told: list[Event] = []
         self.availability: list[str] = []
         self.candidate = Candidate(
@@ -91,8 +95,12 @@ class Watched:
 
 
 @pytest.fixture
-async def watched(on_both_databases: None, tmp_path: Path) -> AsyncIterator[Watched]:
+async def watched(
+    on_both_databases: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Watched]:
     async with fake_host(tmp_path, {AGENT_ASK: _answer}) as made:
+        # The host's own go by another clock, and would try what is tried here.
+        monkeypatch.setattr(made.host.agents.health._parts.breakers, "tend", _nothing)
         await made.host.install(package("lead", WASM, AGENT))
         plugin = await made.parts.registry.get("default", "lead")
         yield Watched(made, plugin.id)
@@ -261,6 +269,78 @@ async def test_what_opened_outlives_the_host(watched: Watched) -> None:
         watched.clock.goes_on(seconds=11)
         await restarted.tend()
         assert watched.ask(Ending.ANSWERED, breakers=restarted)
+
+
+async def test_an_agent_that_a_killed_host_was_trying_is_tried_by_another_in_seconds(
+    watched: Watched,
+) -> None:
+    await watched.open()
+    watched.clock.goes_on(seconds=11)
+    await watched.breakers.tend()
+    assert watched.breakers.admit("default", watched.candidate)  # and that host is heard no more
+    other = watched.another("the next")
+    async with other.kept():
+        watched.clock.goes_on(seconds=LIMITS.lease_seconds - 1)
+        await other.tend()
+        assert not watched.ask(Ending.ANSWERED, breakers=other)
+
+        watched.clock.goes_on(seconds=2)
+        await other.tend()
+        assert watched.ask(Ending.ANSWERED, breakers=other)
+        await other.tend()
+    assert (await watched.view()).state == "closed"
+
+
+async def test_a_trial_that_takes_long_is_its_hosts_alone_and_counts(watched: Watched) -> None:
+    await watched.open()
+    watched.clock.goes_on(seconds=11)
+    await watched.breakers.tend()
+    assert watched.breakers.admit("default", watched.candidate)
+    other = watched.another("the next")
+    async with other.kept():
+        for _ in range(20):
+            watched.clock.goes_on(seconds=5)
+            await watched.breakers.tend()
+            other._rows.outdated()
+            await other.tend()
+            assert not other.admit("default", watched.candidate)
+            assert not watched.breakers.admit("default", watched.candidate)
+        answered = Outcome(ending=Ending.ANSWERED, latency_ms=100_000.0)
+        watched.breakers.ended("default", watched.candidate, answered)
+        await watched.breakers.tend()
+
+    assert (await watched.view()).state == "closed"
+
+
+async def test_a_host_that_stood_still_lets_no_question_through_that_another_may(
+    watched: Watched,
+) -> None:
+    await watched.open()
+    watched.clock.goes_on(seconds=11)
+    await watched.breakers.tend()
+    other = watched.another("the next")
+    async with other.kept():
+        watched.clock.goes_on(seconds=LIMITS.lease_seconds)
+        await other.tend()
+
+        assert other.may_try("default", watched.candidate.plugin_id)
+        assert not watched.breakers.admit("default", watched.candidate)
+        await watched.breakers.tend()
+        assert not watched.breakers.admit("default", watched.candidate)
+        assert watched.ask(Ending.ANSWERED, breakers=other)
+
+
+async def test_a_clock_that_is_set_back_keeps_no_agent_away_for_longer(watched: Watched) -> None:
+    await watched.open()
+    watched.clock.goes_on(hours=-5)
+    await watched.breakers.tend()
+    assert watched.ask(Ending.ANSWERED)
+    await watched.breakers.tend()
+    assert (await watched.view()).state == "closed"
+
+    watched.clock.goes_on(hours=-5)
+    await watched.open()
+    assert (await watched.view()).state == "open"
 
 
 async def test_of_an_agent_that_is_uninstalled_nothing_is_left(watched: Watched) -> None:

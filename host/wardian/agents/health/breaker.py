@@ -42,7 +42,8 @@ class BreakerLimits:
         open_seconds: before the first trial; twice as long after each that fails.
         open_seconds_max: but never longer.
         trial_seconds: after which a trial that never ended counts for nothing, and the next may
-            begin; longer than a question may take, so that only a lost host leaves one.
+            begin; longer than a question may take.
+        lease_seconds: after which the trial of a host that says nothing counts for nothing.
     """
 
     failures_in_row: int = 5
@@ -52,6 +53,7 @@ class BreakerLimits:
     open_seconds: float = 5.0
     open_seconds_max: float = 300.0
     trial_seconds: float = 120.0
+    lease_seconds: float = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
