@@ -72,7 +72,12 @@ class Watched:
         )
 
     def ask(
-        self, ending: Ending, *, breakers: AgentBreakers | None = None, is_trial: bool = False
+        self,
+        ending: Ending,
+        *,
+        breakers: AgentBreakers | None = None,
+        is_trial: bool = False,
+        is_probe: bool = False,
     ) -> bool:
         """Put a question, if that is let through, and have it end."""
         breakers = breakers or self.breakers
@@ -81,7 +86,8 @@ class Watched:
             return False
         self.clock.goes_on(milliseconds=1)
         candidate.is_trial = is_trial
-        breakers.ended("default", candidate, Outcome(ending=ending, latency_ms=1.0))
+        outcome = Outcome(ending=ending, latency_ms=1.0, is_probe=is_probe)
+        breakers.ended("default", candidate, outcome)
         candidate.is_trial = False
         return True
 
@@ -341,6 +347,55 @@ async def test_a_clock_that_is_set_back_keeps_no_agent_away_for_longer(watched: 
     watched.clock.goes_on(hours=-5)
     await watched.open()
     assert (await watched.view()).state == "open"
+
+
+async def test_an_agent_that_answers_probes_and_no_questions_is_kept_from_questions(
+    watched: Watched,
+) -> None:
+    failed = 0
+    for _ in range(10):
+        failed += watched.ask(Ending.FAILED)
+        watched.clock.goes_on(minutes=10)
+        watched.ask(Ending.ANSWERED, is_probe=True)
+        watched.clock.goes_on(minutes=10)
+
+    assert failed == LIMITS.failures_in_row
+
+
+async def test_after_a_probe_that_is_answered_one_question_that_fails_opens_it_on_all_hosts(
+    watched: Watched,
+) -> None:
+    other = watched.another("the next")
+    async with other.kept():
+        for host in (watched.breakers, other, watched.breakers):
+            if host.is_closed("default", watched.candidate.plugin_id):
+                await watched.open()
+                other._rows.outdated()
+                await other.tend()
+            watched.clock.goes_on(minutes=1)
+            await watched.breakers.tend()
+            assert watched.ask(Ending.ANSWERED, is_probe=True)
+            await watched.breakers.tend()
+            other._rows.outdated()
+            await other.tend()
+            watched.clock.goes_on(seconds=1)
+
+            assert watched.ask(Ending.FAILED, breakers=host)
+            assert not watched.ask(Ending.ANSWERED, breakers=host)
+            await host.tend()
+            watched.breakers._rows.outdated()
+            await watched.breakers.tend()
+
+
+async def test_a_probe_that_is_answered_ends_a_row_of_probes_that_were_not(
+    watched: Watched,
+) -> None:
+    for _ in range(10):
+        assert watched.ask(Ending.FAILED, is_probe=True)
+        assert watched.ask(Ending.FAILED, is_probe=True)
+        assert watched.ask(Ending.ANSWERED, is_probe=True)
+
+    assert watched.ask(Ending.ANSWERED)
 
 
 async def test_of_an_agent_that_is_uninstalled_nothing_is_left(watched: Watched) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -143,11 +143,19 @@ class BreakerRows:
         for key, (name, row) in rows.items():
             if key not in self._known.moved and not self._is_tried_here(key, row):
                 self._known.take(key, name, _breaker(row))
-        at = self._known.now()
         for key, known in list(self._known.items()):
             is_open = known.breaker.state is not State.CLOSED
             if is_open and key not in rows and key not in self._known.moved:
-                self._known.take(key, known.agent, closed(known.breaker, at))
+                await self._take_closed(key, known)
+
+    async def _take_closed(self, key: Key, known: KnownBreaker) -> None:
+        """Go by what another host found out who closed a breaker."""
+        async with self._parts.database.reading() as connection:
+            row = await BreakerRepository(connection, key[0]).find(key[1])
+        if self._known.get(key) is known and key not in self._known.moved:
+            failures = 0 if row is None else row.failures
+            found = closed(known.breaker, self._known.now())
+            self._known.take(key, known.agent, replace(found, failures=failures))
 
     def _is_tried_here(self, key: Key, row: BreakerRow) -> bool:
         known = self._known.get(key)

@@ -110,7 +110,9 @@ class KnownBreakers:
         limits, begun = self._limits(key[0], known.agent), now - latency / 1_000
         if before.since > now:  # the clock was set back
             before = replace(before, since=begun)
-        known.breaker = breakers.ended(before, limits, now, ending, begun)
+        known.breaker = breakers.ended(
+            before, limits, now, ending, begun, is_probe=outcome.is_probe
+        )
         if known.breaker.state is before.state:
             return False
         known.is_trying = False
