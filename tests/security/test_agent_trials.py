@@ -59,7 +59,7 @@ def versions() -> Versions:
 @pytest.fixture
 async def made(tmp_path: Path, versions: Versions) -> AsyncIterator[FakeHost]:
     """A host on which 2.0.0 of `lead` is active, and 1.0.0 kept."""
-    patient = {"agent_failures_max": 100, "agent_failure_rate_max": 1.0}
+    patient: dict[str, Any] = {"agent_failures_max": 100, "agent_failure_rate_max": 1.0}
     async with fake_host(tmp_path, {AGENT_ASK: versions}, **patient) as opened:
         versions.made = opened
         await opened.host.install(lead("1.0.0"))

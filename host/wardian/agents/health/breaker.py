@@ -104,7 +104,7 @@ def admit(breaker: Breaker, limits: BreakerLimits, now: float) -> tuple[Breaker,
     return replace(breaker, state=State.HALF_OPEN, trial_until=until), True
 
 
-def ended(  # noqa: PLR0913 -- a breaker, and what is told of a question
+def ended(
     breaker: Breaker,
     limits: BreakerLimits,
     now: float,

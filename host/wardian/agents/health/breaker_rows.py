@@ -77,6 +77,7 @@ class BreakerRows:
             WardianError: the database did not answer; nothing is lost by that.
         """
         async with self._turn:
+            await self._drop_gone()
             for key in list(self._known.moved):
                 await self._write(key)
             if self._is_outdated or self._parts.database.is_shared:
@@ -86,6 +87,14 @@ class BreakerRows:
             self._give_back_unused()
             for key in list(self._known.moved):
                 await self._write(key)
+
+    async def _drop_gone(self) -> None:
+        """Know nothing of agents whose last question ended after they were uninstalled."""
+        for tenant in {key[0] for key, _ in self._known.items()}:
+            there = {plugin.id for plugin in await self._parts.registry.all(tenant)}
+            for key, _ in list(self._known.items()):
+                if key[0] == tenant and key[1] not in there:
+                    self._known.drop(key)
 
     async def _write(self, key: Key) -> None:
         known = self._known.get(key)
