@@ -14,6 +14,7 @@ import pytest
 from wardian.agents.asking import jottings
 from wardian.agents.asking.ask_rows import AskRows
 from wardian.agents.asking.jottings import Jottings
+from wardian.errors import Unavailable
 from wardian.events import Events
 from wardian.runtime.journal import Journal
 from wardian.storage import Connection, Database
@@ -179,3 +180,39 @@ async def test_question_that_cannot_be_a_row_is_told_and_noted_no_more(
 
     assert "a was not written down" in caplog.text
     assert list(folder.iterdir()) == []
+
+
+async def test_question_that_ends_while_the_database_is_away_is_a_row_when_it_is_back(
+    tenants: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = AskRows(tenants, Jottings(folder))
+    with monkeypatch.context() as patched:
+        patched.setattr(tenants, "transaction", _away)
+        for name in "abc":
+            await rows.add("default", _row(name))
+            await rows.caught_up("default")
+    await rows.add("default", _row("d"))
+    await rows.caught_up("default")
+
+    assert await _ids(tenants) == ["a", "b", "c", "d"]
+    await rows.close()
+    assert list(folder.iterdir()) == []
+
+
+async def test_question_that_ends_while_the_database_is_away_for_good_is_the_next_hosts_to_write(
+    tenants: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = AskRows(tenants, Jottings(folder))
+    with monkeypatch.context() as patched:
+        patched.setattr(tenants, "transaction", _away)
+        await rows.add("default", _row("a"))
+        await rows.close()
+    await AskRows(tenants, Jottings(folder)).recover()
+
+    assert await _ids(tenants) == ["a"]
+
+
+@asynccontextmanager
+async def _away() -> AsyncIterator[Connection]:
+    raise Unavailable("The database does not answer.")
+    yield
