@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -212,7 +213,5 @@ async def test_question_that_ends_while_the_database_is_away_for_good_is_the_nex
     assert await _ids(tenants) == ["a"]
 
 
-@asynccontextmanager
-async def _away() -> AsyncIterator[Connection]:
+def _away() -> NoReturn:
     raise Unavailable("The database does not answer.")
-    yield
