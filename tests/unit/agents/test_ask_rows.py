@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -211,6 +212,23 @@ async def test_question_that_ends_while_the_database_is_away_for_good_is_the_nex
     await AskRows(tenants, Jottings(folder)).recover()
 
     assert await _ids(tenants) == ["a"]
+
+
+async def test_question_that_had_not_ended_when_its_host_was_killed_is_told_as_lost(
+    tenants: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jottings, "FILE_BYTES_MAX", 1)  # each note in a file of its own
+    rows = AskRows(tenants, Jottings(folder))
+    begun = {name: rows.begun("default", replace(_row(name), ending="lost")) for name in "abc"}
+    await rows.add("default", _row("a"), begun["a"])
+    await rows.caught_up("default")
+    Jottings(folder).note("default", _row("b"))
+
+    await AskRows(tenants, Jottings(folder)).recover()
+
+    endings = {row.id: row.ending for row in await _written(tenants)}
+    assert endings == {"a": "answered", "b": "answered", "c": "lost"}
+    assert list(folder.iterdir()) == []
 
 
 def _away() -> NoReturn:

@@ -36,8 +36,13 @@ class AskRows:
         self._together: Together[AskRow, None] = Together(self._write, pause=PAUSE_SECONDS)
         self._put_off: dict[str, list[tuple[AskRow, Note | None]]] = {}
 
-    async def add(self, tenant: str, row: AskRow) -> None:
-        """Have a question written down: a kill of the host loses it no more.
+    def begun(self, tenant: str, row: AskRow) -> Note | None:
+        """Note a question that begins, as what it is if this host is killed before its end."""
+        return None if self._jottings is None else self._jottings.note(tenant, row)
+
+    async def add(self, tenant: str, row: AskRow, begun: Note | None = None) -> None:
+        """Have a question written down, in place of what was ``begun``: a kill of the host loses it
+        no more.
 
         One that cannot be is logged, and its asker has the answer.
         """
@@ -47,6 +52,8 @@ class AskRows:
         future = self._submit(tenant, row, note, may_wait=is_noted)
         if not is_noted:
             await asyncio.wait([future])  # which, unlike awaiting it, does not cancel it
+        if begun is not None:
+            begun.done()
 
     async def caught_up(self, tenant: str) -> None:
         """Wait until a tenant's questions that have ended here are rows."""
@@ -63,12 +70,16 @@ class AskRows:
         """Write down what a host before this one has noted, and has not written."""
         if self._jottings is None:
             return
-        for path, contents in self._jottings.left():
-            rows: dict[str, list[AskRow]] = {}
+        left = list(self._jottings.left())
+        rows: dict[str, dict[str, AskRow]] = {}
+        for _, contents in left:
             for tenant, row in contents:
-                rows.setdefault(tenant, []).append(row)
-            written = [await self._is_written(tenant, some) for tenant, some in rows.items()]
-            if all(written):
+                rows.setdefault(tenant, {})[row.id] = row  # how it ended is after that it began
+        written = [
+            await self._is_written(tenant, list(some.values())) for tenant, some in rows.items()
+        ]
+        if all(written):
+            for path, _ in left:
                 path.unlink(missing_ok=True)
 
     async def close(self) -> None:
