@@ -285,15 +285,15 @@ async def test_an_agent_that_a_killed_host_was_trying_is_tried_by_another_in_sec
     await watched.breakers.tend()
     assert watched.breakers.admit("default", watched.candidate)  # and that host is heard no more
     other = watched.another("the next")
-    async with other.kept():
-        watched.clock.goes_on(seconds=LIMITS.lease_seconds - 1)
-        await other.tend()
-        assert not watched.ask(Ending.ANSWERED, breakers=other)
+    await other.tend()
+    watched.clock.goes_on(seconds=LIMITS.lease_seconds - 1)
+    await other.tend()
+    assert not watched.ask(Ending.ANSWERED, breakers=other)
 
-        watched.clock.goes_on(seconds=2)
-        await other.tend()
-        assert watched.ask(Ending.ANSWERED, breakers=other)
-        await other.tend()
+    watched.clock.goes_on(seconds=2)
+    await other.tend()
+    assert watched.ask(Ending.ANSWERED, breakers=other)
+    await other.tend()
     assert (await watched.view()).state == "closed"
 
 
@@ -303,17 +303,17 @@ async def test_a_trial_that_takes_long_is_its_hosts_alone_and_counts(watched: Wa
     await watched.breakers.tend()
     assert watched.breakers.admit("default", watched.candidate)
     other = watched.another("the next")
-    async with other.kept():
-        for _ in range(20):
-            watched.clock.goes_on(seconds=5)
-            await watched.breakers.tend()
-            other._rows.outdated()
-            await other.tend()
-            assert not other.admit("default", watched.candidate)
-            assert not watched.breakers.admit("default", watched.candidate)
-        answered = Outcome(ending=Ending.ANSWERED, latency_ms=100_000.0)
-        watched.breakers.ended("default", watched.candidate, answered)
+    await other.tend()
+    for _ in range(20):
+        watched.clock.goes_on(seconds=5)
         await watched.breakers.tend()
+        other._rows.outdated()
+        await other.tend()
+        assert not other.admit("default", watched.candidate)
+        assert not watched.breakers.admit("default", watched.candidate)
+    answered = Outcome(ending=Ending.ANSWERED, latency_ms=100_000.0)
+    watched.breakers.ended("default", watched.candidate, answered)
+    await watched.breakers.tend()
 
     assert (await watched.view()).state == "closed"
 
@@ -325,15 +325,15 @@ async def test_a_host_that_stood_still_lets_no_question_through_that_another_may
     watched.clock.goes_on(seconds=11)
     await watched.breakers.tend()
     other = watched.another("the next")
-    async with other.kept():
-        watched.clock.goes_on(seconds=LIMITS.lease_seconds)
-        await other.tend()
+    await other.tend()
+    watched.clock.goes_on(seconds=LIMITS.lease_seconds)
+    await other.tend()
 
-        assert other.may_try("default", watched.candidate.plugin_id)
-        assert not watched.breakers.admit("default", watched.candidate)
-        await watched.breakers.tend()
-        assert not watched.breakers.admit("default", watched.candidate)
-        assert watched.ask(Ending.ANSWERED, breakers=other)
+    assert other.may_try("default", watched.candidate.plugin_id)
+    assert not watched.breakers.admit("default", watched.candidate)
+    await watched.breakers.tend()
+    assert not watched.breakers.admit("default", watched.candidate)
+    assert watched.ask(Ending.ANSWERED, breakers=other)
 
 
 async def test_a_clock_that_is_set_back_keeps_no_agent_away_for_longer(watched: Watched) -> None:
@@ -366,25 +366,25 @@ async def test_after_a_probe_that_is_answered_one_question_that_fails_opens_it_o
     watched: Watched,
 ) -> None:
     other = watched.another("the next")
-    async with other.kept():
-        for host in (watched.breakers, other, watched.breakers):
-            if host.is_closed("default", watched.candidate.plugin_id):
-                await watched.open()
-                other._rows.outdated()
-                await other.tend()
-            watched.clock.goes_on(minutes=1)
-            await watched.breakers.tend()
-            assert watched.ask(Ending.ANSWERED, is_probe=True)
-            await watched.breakers.tend()
+    await other.tend()
+    for host in (watched.breakers, other, watched.breakers):
+        if watched.breakers.is_closed("default", watched.candidate.plugin_id):
+            await watched.open()
             other._rows.outdated()
             await other.tend()
-            watched.clock.goes_on(seconds=1)
+        watched.clock.goes_on(minutes=1)
+        await watched.breakers.tend()
+        assert watched.ask(Ending.ANSWERED, is_probe=True)
+        await watched.breakers.tend()
+        other._rows.outdated()
+        await other.tend()
+        watched.clock.goes_on(seconds=1)
 
-            assert watched.ask(Ending.FAILED, breakers=host)
-            assert not watched.ask(Ending.ANSWERED, breakers=host)
-            await host.tend()
-            watched.breakers._rows.outdated()
-            await watched.breakers.tend()
+        assert watched.ask(Ending.FAILED, breakers=host)
+        assert not watched.ask(Ending.ANSWERED, breakers=host)
+        await host.tend()
+        watched.breakers._rows.outdated()
+        await watched.breakers.tend()
 
 
 async def test_a_probe_that_is_answered_ends_a_row_of_probes_that_were_not(
