@@ -39,6 +39,13 @@ class Candidates(Protocol):
         """Return the candidates for a capability; one list until a plugin changes."""
         ...
 
+    def why_not(self, tenant: str, candidate: Candidate) -> str:
+        """Return why an agent is not to be asked though it was chosen: what has become of it since.
+
+        Empty if it may be. Its breaker is not looked at.
+        """
+        ...
+
     def begin(self, tenant: str, candidate: Candidate) -> None:
         """Count a question that is under way."""
         ...

@@ -47,7 +47,7 @@ class Supervisor:
     def __init__(self, policy: CrashPolicy, quarantine: Quarantine) -> None:
         self._policy = policy
         self._quarantine = quarantine
-        self._rows: dict[tuple[str, str], _Row] = {}
+        self._rows: dict[_Key, _Row] = {}
 
     def rests(self, plugin: Installed) -> bool:
         """Tell whether the plugin's next call has to wait."""
@@ -82,7 +82,8 @@ class Supervisor:
 
     def forget(self, tenant: str, name: str) -> None:
         """Begin anew with a plugin."""
-        self._rows.pop((tenant, name), None)
+        for key in [key for key in self._rows if key[:2] == (tenant, name)]:
+            del self._rows[key]
 
     async def lost(self, plugin: Installed, error: WorkerLost) -> None:
         """Count a call that cost its worker; quarantine the plugin when it is one too many."""
@@ -102,8 +103,12 @@ class Supervisor:
             row.rests_until = now + min(rest, REST_SECONDS_MAX)
 
 
-def _key(plugin: Installed) -> tuple[str, str]:
-    return plugin.tenant, plugin.name
+_Key = tuple[str, str, str]
+"""A tenant, a plugin's name, and its package: two versions may be called at once."""
+
+
+def _key(plugin: Installed) -> _Key:
+    return plugin.tenant, plugin.name, plugin.package_digest
 
 
 @dataclass(slots=True)

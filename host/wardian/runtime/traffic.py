@@ -46,11 +46,11 @@ class Traffic:
         self._policy = policy
         self._settle = settle
         self._all = (1 << policy.calls) - 1
-        self._windows: dict[tuple[str, str], _Window] = {}
+        self._windows: dict[_Key, _Window] = {}
 
     def watches(self, plugin: Installed) -> bool:
         """Tell whether `ended` wants to hear of calls of a plugin that went well."""
-        if self._windows and (plugin.tenant, plugin.name) in self._windows:
+        if self._windows and _key(plugin) in self._windows:
             return True
         return plugin.degraded_by is _CALLS
 
@@ -61,7 +61,7 @@ class Traffic:
             return
         if not is_fault and not self.watches(plugin):
             return
-        window = self._window(plugin)
+        window = self._windows.setdefault(_key(plugin), _Window())
         window.faults = (window.faults << 1 | is_fault) & self._all
         window.calls = min(window.calls + 1, self._policy.calls)
         move = self._move(plugin, window)
@@ -69,18 +69,12 @@ class Traffic:
             window.decided_for = plugin
             await self._settle(plugin, move)
         elif not window.faults and plugin.degraded_by is not Cause.CALLS:
-            self.forget(plugin.tenant, plugin.name)
+            self._windows.pop(_key(plugin), None)
 
     def forget(self, tenant: str, name: str) -> None:
         """Begin anew with a plugin."""
-        self._windows.pop((tenant, name), None)
-
-    def _window(self, plugin: Installed) -> _Window:
-        key = plugin.tenant, plugin.name
-        window = self._windows.get(key)
-        if window is None or window.package_digest != plugin.package_digest:
-            window = self._windows[key] = _Window(plugin.package_digest)
-        return window
+        for key in [key for key in self._windows if key[:2] == (tenant, name)]:
+            del self._windows[key]
 
     def _move(self, plugin: Installed, window: _Window) -> Move | None:
         # One decision for what a plugin is now: calls that ended beside the one that made the
@@ -108,7 +102,14 @@ class _Window:
         decided_for: what the plugin was when a change of it was asked for.
     """
 
-    package_digest: str
     faults: int = 0
     calls: int = 0
     decided_for: Installed | None = None
+
+
+_Key = tuple[str, str, str]
+"""A tenant, a plugin's name, and its package: two versions may be called at once."""
+
+
+def _key(plugin: Installed) -> _Key:
+    return plugin.tenant, plugin.name, plugin.package_digest

@@ -17,7 +17,6 @@ from wardian.storage.statements import AT, OF_PLUGIN, mine
 from wardian.storage.tables import agent_breakers, plugins
 
 CLOSED = "closed"
-OPEN = "open"
 HALF_OPEN = "half-open"
 
 
@@ -74,11 +73,7 @@ _CLAIM = (
     )
     .values(state=HALF_OPEN, trial_by=_BY, trial_until=_UNTIL)
 )
-_RELEASE = (
-    update(agent_breakers)
-    .where(_MINE, _B.trial_by == _BY)
-    .values(state=OPEN, trial_by=None, trial_until=None)
-)
+_RENEW = update(agent_breakers).where(_MINE, _B.trial_by == _BY).values(trial_until=_UNTIL)
 _HEARD = (
     update(agent_breakers)
     .where(_MINE, or_(_B.heard_at.is_(None), _B.heard_at < AT))
@@ -136,9 +131,10 @@ class BreakerRepository:
         found = await self._execute(_CLAIM, **values)
         return bool(found.rowcount == 1)
 
-    async def release(self, plugin_id: str, holder: str) -> None:
-        """Let somebody else try it."""
-        await self._execute(_RELEASE, of_plugin=plugin_id, of_holder=holder)
+    async def renew(self, plugin_id: str, holder: str, until: datetime) -> bool:
+        """Have ``holder`` alone try it for longer; False if another may by now."""
+        found = await self._execute(_RENEW, of_plugin=plugin_id, of_holder=holder, of_until=until)
+        return bool(found.rowcount == 1)
 
     async def heard(self, plugin_id: str, at: datetime) -> None:
         """Note that somebody asked an agent, of which there may be a row or not."""

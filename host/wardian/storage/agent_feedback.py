@@ -85,6 +85,7 @@ _BEYOND = (
     .order_by(_F.at.desc(), _F.id.desc())
     .offset(bindparam("of_most"))
 )
+_MEAN = select(func.avg(_F.score)).where(mine(agent_feedback, _F.ask == _OF_ASK))
 _LAST = (
     select(_F.at)
     .where(mine(agent_feedback))
@@ -142,6 +143,12 @@ class FeedbackRepository:
                 .values(counts=False)
             )
         return rows
+
+    async def mean_of_ask(self, ask: str) -> float | None:
+        """Return the mean of the scores of an answer; None if it has none."""
+        found = await self._execute(_MEAN, of_ask=ask)
+        mean: float | None = found.scalar_one()
+        return mean
 
     async def number_of_ask(self, ask: str) -> int:
         """Return how many have said something of an answer."""

@@ -25,7 +25,7 @@ class AskRow:
 
     Attributes:
         agent, plugin_id, version: who answered, or was asked last; empty if nobody was.
-        ending: ``answered``, or the type of the error.
+        ending: ``answered``, the type of the error, or ``lost`` with its host.
         cost_nanos: of all attempts.
         arm: the version that a trial chose; None if there was none.
         attempts: as objects, in order.

@@ -61,7 +61,12 @@ async def test_what_a_killed_host_held_for_questions_is_spent_and_what_it_answer
     assert before.spent + before.held <= LIMIT
     assert (after.held, round(after.spent, 6)) == (0.0, round(before.spent + before.held, 6))
     assert sum(answered) <= after.spent
-    assert len(known.asks) >= len(answered), "what was answered is written down"
+    ended = [each for each in known.asks if each.ending == "answered"]
+    lost = [each for each in known.asks if each.ending == "lost"]
+    assert len(ended) >= len(answered), "what was answered is written down"
+    assert lost, "what was not is told of"
+    assert {(each.agent, each.cost, each.attempts == []) for each in lost} == {("one", 1.0, True)}
+    assert len({each.id for each in known.asks}) == len(known.asks) == 20
 
 
 async def _nothing(arguments: object, answer: object) -> None:

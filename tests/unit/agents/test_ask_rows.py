@@ -9,12 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from wardian.agents.asking import jottings
 from wardian.agents.asking.ask_rows import AskRows
 from wardian.agents.asking.jottings import Jottings
+from wardian.errors import Unavailable
 from wardian.events import Events
 from wardian.runtime.journal import Journal
 from wardian.storage import Connection, Database
@@ -211,3 +213,54 @@ async def test_note_that_cannot_be_a_row_takes_no_others_along(
     assert await _ids(tenants) == ["a", "c"]
     assert [row.id for row in await _written(tenants, "other")] == ["d"]
     assert list(folder.iterdir()) == []
+
+
+async def test_question_that_ends_while_the_database_is_away_is_a_row_when_it_is_back(
+    tenants: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = AskRows(tenants, Jottings(folder))
+    with monkeypatch.context() as patched:
+        patched.setattr(tenants, "transaction", _away)
+        for name in "abc":
+            await rows.add("default", _row(name))
+            await rows.caught_up("default")
+    await rows.add("default", _row("d"))
+    await rows.caught_up("default")
+
+    assert await _ids(tenants) == ["a", "b", "c", "d"]
+    await rows.close()
+    assert list(folder.iterdir()) == []
+
+
+async def test_question_that_ends_while_the_database_is_away_for_good_is_the_next_hosts_to_write(
+    tenants: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = AskRows(tenants, Jottings(folder))
+    with monkeypatch.context() as patched:
+        patched.setattr(tenants, "transaction", _away)
+        await rows.add("default", _row("a"))
+        await rows.close()
+    await AskRows(tenants, Jottings(folder)).recover()
+
+    assert await _ids(tenants) == ["a"]
+
+
+async def test_question_that_had_not_ended_when_its_host_was_killed_is_told_as_lost(
+    tenants: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jottings, "FILE_BYTES_MAX", 1)  # each note in a file of its own
+    rows = AskRows(tenants, Jottings(folder))
+    begun = {name: rows.begun("default", replace(_row(name), ending="lost")) for name in "abc"}
+    await rows.add("default", _row("a"), begun["a"])
+    await rows.caught_up("default")
+    Jottings(folder).note("default", _row("b"))
+
+    await AskRows(tenants, Jottings(folder)).recover()
+
+    endings = {row.id: row.ending for row in await _written(tenants)}
+    assert endings == {"a": "answered", "b": "answered", "c": "lost"}
+    assert list(folder.iterdir()) == []
+
+
+def _away() -> NoReturn:
+    raise Unavailable("The database does not answer.")

@@ -31,13 +31,17 @@ async def _answer(arguments: Mapping[str, Any], answer: Any) -> Any:
     return {"output": "1", "units": 1, "confidence": None, "cacheable": False}
 
 
+async def _nothing() -> None:
+    return None
+
+
 class Watched:
     """Breakers over a host's parts, with a clock of the test's."""
 
     def __init__(self, made: FakeHost, plugin_id: str) -> None:
         self.made = made
         self.clock = Clock()
-        self.clock.goes_on(days=36_500)  # the host's own breakers never find anything due
+        self.clock.goes_on(days=36_500)
         self.told: list[Event] = []
         self.availability: list[str] = []
         self.candidate = Candidate(
@@ -68,7 +72,12 @@ class Watched:
         )
 
     def ask(
-        self, ending: Ending, *, breakers: AgentBreakers | None = None, is_trial: bool = False
+        self,
+        ending: Ending,
+        *,
+        breakers: AgentBreakers | None = None,
+        is_trial: bool = False,
+        is_probe: bool = False,
     ) -> bool:
         """Put a question, if that is let through, and have it end."""
         breakers = breakers or self.breakers
@@ -77,7 +86,8 @@ class Watched:
             return False
         self.clock.goes_on(milliseconds=1)
         candidate.is_trial = is_trial
-        breakers.ended("default", candidate, Outcome(ending=ending, latency_ms=1.0))
+        outcome = Outcome(ending=ending, latency_ms=1.0, is_probe=is_probe)
+        breakers.ended("default", candidate, outcome)
         candidate.is_trial = False
         return True
 
@@ -91,8 +101,12 @@ class Watched:
 
 
 @pytest.fixture
-async def watched(on_both_databases: None, tmp_path: Path) -> AsyncIterator[Watched]:
+async def watched(
+    on_both_databases: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Watched]:
     async with fake_host(tmp_path, {AGENT_ASK: _answer}) as made:
+        # The host's own go by another clock, and would try what is tried here.
+        monkeypatch.setattr(made.host.agents.health._parts.breakers, "tend", _nothing)
         await made.host.install(package("lead", WASM, AGENT))
         plugin = await made.parts.registry.get("default", "lead")
         yield Watched(made, plugin.id)
@@ -261,6 +275,127 @@ async def test_what_opened_outlives_the_host(watched: Watched) -> None:
         watched.clock.goes_on(seconds=11)
         await restarted.tend()
         assert watched.ask(Ending.ANSWERED, breakers=restarted)
+
+
+async def test_an_agent_that_a_killed_host_was_trying_is_tried_by_another_in_seconds(
+    watched: Watched,
+) -> None:
+    await watched.open()
+    watched.clock.goes_on(seconds=11)
+    await watched.breakers.tend()
+    assert watched.breakers.admit("default", watched.candidate)  # and that host is heard no more
+    other = watched.another("the next")
+    await other.tend()
+    watched.clock.goes_on(seconds=LIMITS.lease_seconds - 1)
+    await other.tend()
+    assert not watched.ask(Ending.ANSWERED, breakers=other)
+
+    watched.clock.goes_on(seconds=2)
+    await other.tend()
+    assert watched.ask(Ending.ANSWERED, breakers=other)
+    await other.tend()
+    assert (await watched.view()).state == "closed"
+
+
+async def test_a_trial_that_takes_long_is_its_hosts_alone_and_counts(watched: Watched) -> None:
+    await watched.open()
+    watched.clock.goes_on(seconds=11)
+    await watched.breakers.tend()
+    assert watched.breakers.admit("default", watched.candidate)
+    other = watched.another("the next")
+    await other.tend()
+    for _ in range(20):
+        watched.clock.goes_on(seconds=5)
+        await watched.breakers.tend()
+        other._rows.outdated()
+        await other.tend()
+        assert not other.admit("default", watched.candidate)
+        assert not watched.breakers.admit("default", watched.candidate)
+    answered = Outcome(ending=Ending.ANSWERED, latency_ms=100_000.0)
+    watched.breakers.ended("default", watched.candidate, answered)
+    await watched.breakers.tend()
+
+    assert (await watched.view()).state == "closed"
+
+
+async def test_a_host_that_stood_still_lets_no_question_through_that_another_may(
+    watched: Watched,
+) -> None:
+    await watched.open()
+    watched.clock.goes_on(seconds=11)
+    await watched.breakers.tend()
+    other = watched.another("the next")
+    await other.tend()
+    watched.clock.goes_on(seconds=LIMITS.lease_seconds)
+    await other.tend()
+
+    assert other.may_try("default", watched.candidate.plugin_id)
+    assert not watched.breakers.admit("default", watched.candidate)
+    await watched.breakers.tend()
+    assert not watched.breakers.admit("default", watched.candidate)
+    assert watched.ask(Ending.ANSWERED, breakers=other)
+
+
+async def test_a_clock_that_is_set_back_keeps_no_agent_away_for_longer(watched: Watched) -> None:
+    await watched.open()
+    watched.clock.goes_on(hours=-5)
+    await watched.breakers.tend()
+    assert watched.ask(Ending.ANSWERED)
+    await watched.breakers.tend()
+    assert (await watched.view()).state == "closed"
+
+    watched.clock.goes_on(hours=-5)
+    await watched.open()
+    assert (await watched.view()).state == "open"
+
+
+async def test_an_agent_that_answers_probes_and_no_questions_is_kept_from_questions(
+    watched: Watched,
+) -> None:
+    failed = 0
+    for _ in range(10):
+        failed += watched.ask(Ending.FAILED)
+        watched.clock.goes_on(minutes=10)
+        watched.ask(Ending.ANSWERED, is_probe=True)
+        watched.clock.goes_on(minutes=10)
+
+    assert failed == LIMITS.failures_in_row
+
+
+async def test_after_a_probe_that_is_answered_one_question_that_fails_opens_it_on_all_hosts(
+    watched: Watched,
+) -> None:
+    other = watched.another("the next")
+    await other.tend()
+    for host in (watched.breakers, other, watched.breakers):
+        if watched.breakers.is_closed("default", watched.candidate.plugin_id):
+            await watched.open()
+            other._rows.outdated()
+            await other.tend()
+        watched.clock.goes_on(minutes=1)
+        await watched.breakers.tend()
+        assert watched.ask(Ending.ANSWERED, is_probe=True)
+        await watched.breakers.tend()
+        other._rows.outdated()
+        await other.tend()
+        watched.clock.goes_on(seconds=1)
+
+        assert watched.ask(Ending.FAILED, breakers=host)
+        assert not watched.ask(Ending.ANSWERED, breakers=host)
+        await host.tend()
+        watched.breakers._rows.outdated()
+        await watched.breakers.tend()
+
+
+async def test_a_probe_that_is_answered_ends_a_row_of_probes_that_were_not(
+    watched: Watched,
+) -> None:
+    for _ in range(10):
+        assert watched.ask(Ending.FAILED, is_probe=True)
+        assert watched.ask(Ending.FAILED, is_probe=True)
+        assert watched.ask(Ending.ANSWERED, is_probe=True)
+
+    assert watched.ask(Ending.ANSWERED)
 
 
 async def test_of_an_agent_that_is_uninstalled_nothing_is_left(watched: Watched) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from hosts import WASM, FakeHost, fake_host
 from packages import package
 from schedules import Clock
-from wardian.agents.health.probes import Probes
+from wardian.agents.health.probes import AT_ONCE, Probes
+from wardian.agents.registry.changes import AgentChange
 from wardian.errors import Trap
 from wardian.plugins.agents import AGENT_ASK
 
@@ -36,12 +38,17 @@ class Asked:
 
     def __init__(self) -> None:
         self.inputs: list[str] = []
+        self.tenants: list[str] = []
+        self.hangs = ""
         self.is_ill = False
         self.clock = Clock()
         self.clock.goes_on(days=36_500)
 
     async def __call__(self, arguments: Mapping[str, Any], answer: Any) -> Any:
         self.inputs.append(arguments["question"]["input"])
+        self.tenants.append(self.made.executor.jobs[-1].tenant)
+        if self.tenants[-1] == self.hangs:
+            await asyncio.Event().wait()
         if self.is_ill:
             raise Trap("It is ill.")
         return {"output": "1", "units": 1, "confidence": None, "cacheable": False}
@@ -158,3 +165,50 @@ async def test_a_plugin_that_takes_no_calls_is_not_probed(made: FakeHost, asked:
     await probes.run_due()
 
     assert asked.inputs == []
+
+
+async def test_an_agent_that_its_operator_has_paused_is_not_probed_and_costs_nothing(
+    made: FakeHost, asked: Asked
+) -> None:
+    await made.host.agents.budgets.set("default", "*", "ever", 50.0)
+    probes = await asked.begin(made)
+    await asked.agents.registry.change("default", "lead", AgentChange(paused=True), "ada")
+    for _ in range(5):
+        await probes.run_due()
+        asked.clock.goes_on(seconds=101)
+    [budget] = await made.host.agents.budgets.get()
+
+    assert (asked.inputs, budget.spent) == ([], 0.0)
+    await asked.agents.registry.change("default", "lead", AgentChange(paused=False), "ada")
+    await probes.run_due()
+    assert len(asked.inputs) == 1
+
+
+async def test_agents_whose_probes_hang_keep_no_other_tenants_from_their_turn(
+    made: FakeHost, asked: Asked
+) -> None:
+    probes = await asked.begin(made)
+    await made.host.tenants.create("crowd")
+    for number in range(4):
+        hanging = package(f"hangs-{number}", WASM, AGENT.format(capability="summarize"))
+        await made.host.install(hanging, tenant="crowd")
+    asked.hangs = "crowd"
+    asked.tenants.clear()
+    for _ in range(6):
+        more = len(asked.tenants) + AT_ONCE
+        await probes._begin_due()
+        await until(lambda more=more: len(asked.tenants) >= more)  # type: ignore[misc]
+        running = list(probes._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        asked.clock.goes_on(seconds=101)
+
+    assert "default" in asked.tenants[: 2 * AT_ONCE]
+    assert asked.tenants.count("default") >= 3
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0)

@@ -14,6 +14,7 @@ import msgspec
 
 from wardian.agents.asking.attempts import Attempt, Attempts, limits_of, usage_of
 from wardian.agents.asking.eligibility import Eligibility
+from wardian.agents.asking.jottings import Note
 from wardian.agents.asking.kept import Found, KeptAnswers
 from wardian.agents.asking.pursuit import HedgeAfter, Pursuit, hedge_after
 from wardian.agents.asking.records import AskRecords
@@ -31,6 +32,10 @@ from wardian.storage.asks import AskRow
 from wardian.storage.rows import now
 
 CAPABILITY_CHARACTERS_MAX = 200
+SUBJECT_CHARACTERS_MAX = 200
+
+LOST = "lost"
+"""How a question ended whose host was killed before it had an answer."""
 
 _CAPABILITY = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*", re.ASCII)
 
@@ -60,12 +65,17 @@ class AskingParts:
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """One question, while it is answered."""
+    """One question, while it is answered.
+
+    Attributes:
+        begun: what is noted of it until it has ended.
+    """
 
     question: Question
     decision: Decision
     at: datetime
     began: float
+    begun: Note | None = None
 
 
 class Asking:
@@ -90,6 +100,7 @@ class Asking:
         found = await self._found(asked, first)
         if found is not None:
             return await self._answered_before(asked, first, found)
+        asked.begun = parts.records.begun(question.tenant, _lost(asked, first))
         ranked = chain([first], arms)
         pursuit = Pursuit(parts.attempts, question, ranked, allowance, parts.after)
         try:
@@ -206,7 +217,7 @@ class Asking:
             id=question.id,
             at=asked.at,
             capability=question.capability,
-            subject=_told(question.subject[:200]),
+            subject=_told(question.subject),
             ending=ending,
             agent="" if last is None else last.candidate.agent,
             plugin_id="" if last is None else last.candidate.plugin_id,
@@ -222,15 +233,36 @@ class Asking:
             attempts=[msgspec.to_builtins(each.view()) for each in told(attempts)],
         )
         settling = [each.settling for each in attempts if each.settling is not None]
-        await self._parts.records.add(question.tenant, row)
+        await self._parts.records.add(question.tenant, row, asked.begun)
         if settling:
             await asyncio.wait(settling)  # which, unlike awaiting them, does not cancel them
         return row
 
 
+def _lost(asked: _Asked, first: Candidate) -> AskRow:
+    """Return what a question is whose host is killed before it has ended: it may have cost as much
+    as the agent that was chosen may."""
+    question, decision = asked.question, asked.decision
+    return AskRow(
+        id=question.id,
+        at=asked.at,
+        capability=question.capability,
+        subject=_told(question.subject),
+        ending=LOST,
+        agent=first.agent,
+        plugin_id=first.plugin_id,
+        version=first.version,
+        capability_version=first.capability_version,
+        strategy=decision.strategy,
+        rule=decision.rule,
+        cost_nanos=Attempt(first).most_nanos,
+    )
+
+
 def _told(subject: str) -> str:
     """Return who asked as a database can have it: host apps name askers as they like."""
-    return subject.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    text = subject[:SUBJECT_CHARACTERS_MAX].encode(errors="replace").decode()
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _version(attempt: Attempt) -> str:

@@ -23,6 +23,7 @@ from wardian.crypto.identifiers import new_id
 from wardian.errors import (
     BudgetExceeded,
     CallError,
+    Conflict,
     DeadlineExceeded,
     GuestError,
     MemoryExceeded,
@@ -175,11 +176,19 @@ class Attempts:
         """Return the plugin that a candidate is.
 
         Raises:
-            NotFound, Conflict, SignatureInvalid, Revoked: it takes no calls.
+            NotFound, Conflict, SignatureInvalid, Revoked: it takes no calls, or not this question
+                any more.
         """
+        parts = self._parts
         if candidate.is_trial:
-            return await self._parts.trials.installed(tenant, candidate)
-        return await self._parts.entrance.named(tenant, candidate.agent)
+            plugin = await parts.trials.installed(tenant, candidate)
+        else:
+            plugin = await parts.entrance.named(tenant, candidate.agent)
+        await parts.candidates.refresh(tenant)
+        why_not = parts.candidates.why_not(tenant, candidate)
+        if why_not:
+            raise Conflict(f"{candidate.agent} is not asked: {why_not}.")
+        return plugin
 
     def _admit(self, question: Question, attempt: Attempt, allowance: Allowance) -> bool:
         """Begin, where everybody lets it. Nothing is awaited, so what is free stays so."""

@@ -1,8 +1,9 @@
-"""Questions that have ended, noted in files until they are rows.
+"""Questions, noted in files when they begin and when they have ended, until they are rows.
 
 What a process has written to a file is the kernel's, and stays when that process is killed. So who
 asked has the answer at once, and the row comes a moment later, many of them together; a host that
-begins finds the notes of the one before it that never became rows. A loss of power may lose them.
+begins finds the notes of the one before it that never became rows; a question of which it is noted
+only that it began is lost. A loss of power may lose them.
 """
 
 from __future__ import annotations

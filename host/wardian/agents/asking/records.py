@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from wardian.agents.asking.ask_rows import AskRows
+from wardian.agents.asking.jottings import Note
 from wardian.agents.money import amount
 from wardian.agents.views import AskAttemptView, AskView, FeedbackView
 from wardian.errors import InvalidArguments, NotFound, WardianError
@@ -78,9 +79,13 @@ class AskRecords:
         self._needs = needs
         self._later: set[asyncio.Future[None]] = set()
 
-    async def add(self, tenant: str, row: AskRow) -> None:
+    def begun(self, tenant: str, row: AskRow) -> Note | None:
+        """Note what a question is to be if this host is killed before it has ended."""
+        return self._needs.rows.begun(tenant, row)
+
+    async def add(self, tenant: str, row: AskRow, begun: Note | None = None) -> None:
         """Write a question down; one that cannot be is logged, and its asker has the answer."""
-        await self._needs.rows.add(tenant, row)
+        await self._needs.rows.add(tenant, row, begun)
 
     async def find(self, tenant: str, ask_id: str) -> AskView:
         """Return one question.

@@ -42,7 +42,8 @@ class BreakerLimits:
         open_seconds: before the first trial; twice as long after each that fails.
         open_seconds_max: but never longer.
         trial_seconds: after which a trial that never ended counts for nothing, and the next may
-            begin; longer than a question may take, so that only a lost host leaves one.
+            begin; longer than a question may take.
+        lease_seconds: after which the trial of a host that says nothing counts for nothing.
     """
 
     failures_in_row: int = 5
@@ -52,6 +53,7 @@ class BreakerLimits:
     open_seconds: float = 5.0
     open_seconds_max: float = 300.0
     trial_seconds: float = 120.0
+    lease_seconds: float = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +62,9 @@ class Breaker:
 
     Attributes:
         since: when it closed or opened; a half-open one's is when it opened.
-        failures: in a row.
-        good, bad: what was asked lately, decayed to ``as_of``.
+        failures: in a row; ``probed`` of them are probes of the host's own, which one that is
+            answered takes back.
+        good, bad: what was asked lately, but for probes, decayed to ``as_of``.
         openings: how many times in a row it opened, which the wait doubles with.
         open_until: when a trial may begin, of an open one.
         trial_until: when the trial that is under way is given up, of a half-open one.
@@ -71,6 +74,7 @@ class Breaker:
     state: State = State.CLOSED
     since: float = 0.0
     failures: int = 0
+    probed: int = 0
     good: float = 0.0
     bad: float = 0.0
     as_of: float = 0.0
@@ -101,19 +105,29 @@ def admit(breaker: Breaker, limits: BreakerLimits, now: float) -> tuple[Breaker,
 
 
 def ended(
-    breaker: Breaker, limits: BreakerLimits, now: float, ending: Ending, begun: float
+    breaker: Breaker,
+    limits: BreakerLimits,
+    now: float,
+    ending: Ending,
+    begun: float,
+    *,
+    is_probe: bool = False,
 ) -> Breaker:
     """Return what the end of a question that was let through makes of a breaker.
 
     A question that had ``begun`` before the breaker closed or opened says nothing of what came
-    after, however late it ends: half-open, all that counts is the trial.
+    after, however late it ends: half-open, all that counts is the trial. A probe that is answered
+    says that an agent is there, and not that it answers what others ask: it ends no row of
+    questions that failed, and after a trial that was one the next question that fails opens again.
     """
     if breaker.state is State.OPEN or begun < breaker.since:
         return breaker
     if ending in _FAILURES:
-        return _failed(breaker, limits, now, ending)
+        return _failed(_counted(breaker, limits, now, is_probe=is_probe), limits, now, ending)
     if ending in _ANSWERS:
-        return _answered(breaker, limits, now)
+        return (
+            _probe_answered(breaker, limits, now) if is_probe else _answered(breaker, limits, now)
+        )
     if breaker.state is State.HALF_OPEN:
         # The trial was not put, or nobody waited for its end: the next question is one.
         return replace(breaker, state=State.OPEN, open_until=now, trial_until=0.0)
@@ -146,8 +160,7 @@ _FAILURES = frozenset({Ending.FAILED, Ending.TIMED_OUT})
 _ANSWERS = frozenset({Ending.ANSWERED, Ending.REFUSED})
 
 
-def _failed(breaker: Breaker, limits: BreakerLimits, now: float, ending: Ending) -> Breaker:
-    found = _counted(breaker, limits, now, is_good=False)
+def _failed(found: Breaker, limits: BreakerLimits, now: float, ending: Ending) -> Breaker:
     if found.state is State.HALF_OPEN:
         return opened(found, limits, now, f"It was tried again, and that {_ENDED[ending]}.")
     reason = _why(found, limits, ending)
@@ -157,7 +170,13 @@ def _failed(breaker: Breaker, limits: BreakerLimits, now: float, ending: Ending)
 def _answered(breaker: Breaker, limits: BreakerLimits, now: float) -> Breaker:
     if breaker.state is State.HALF_OPEN:
         return closed(breaker, now)
-    return _counted(breaker, limits, now, is_good=True)
+    return replace(_decayed(breaker, limits, now, good=1), failures=0, probed=0)
+
+
+def _probe_answered(breaker: Breaker, limits: BreakerLimits, now: float) -> Breaker:
+    if breaker.state is State.HALF_OPEN:
+        return replace(closed(breaker, now), failures=limits.failures_in_row - 1)
+    return replace(breaker, failures=breaker.failures - breaker.probed, probed=0)
 
 
 def _why(breaker: Breaker, limits: BreakerLimits, ending: Ending) -> str:
@@ -170,15 +189,22 @@ def _why(breaker: Breaker, limits: BreakerLimits, ending: Ending) -> str:
     return ""
 
 
-def _counted(breaker: Breaker, limits: BreakerLimits, now: float, *, is_good: bool) -> Breaker:
+def _counted(breaker: Breaker, limits: BreakerLimits, now: float, *, is_probe: bool) -> Breaker:
+    found = breaker if is_probe else _decayed(breaker, limits, now, bad=1)
+    return replace(found, failures=found.failures + 1, probed=found.probed + is_probe)
+
+
+def _decayed(
+    breaker: Breaker, limits: BreakerLimits, now: float, *, good: int = 0, bad: int = 0
+) -> Breaker:
+    """Return a breaker with one question more."""
     # A clock that was set back must not make evidence grow.
     elapsed = max(0.0, now - breaker.as_of)
     kept = 0.5 ** (elapsed / limits.half_life_seconds)
     return replace(
         breaker,
-        failures=0 if is_good else breaker.failures + 1,
-        good=breaker.good * kept + is_good,
-        bad=breaker.bad * kept + (not is_good),
+        good=breaker.good * kept + good,
+        bad=breaker.bad * kept + bad,
         as_of=max(now, breaker.as_of),
     )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wardian.agents.health.breaker import Breaker, State, closed
-from wardian.agents.health.known_breakers import DEGRADED, Changed, Key, KnownBreakers
+from wardian.agents.health.known_breakers import DEGRADED, Changed, Key, KnownBreaker, KnownBreakers
+from wardian.agents.registry.decay import CLOCKS_APART_SECONDS
 from wardian.crypto.identifiers import new_id
 from wardian.events import Events
 from wardian.plugins import PluginState, Registry
@@ -76,14 +77,24 @@ class BreakerRows:
             WardianError: the database did not answer; nothing is lost by that.
         """
         async with self._turn:
+            await self._drop_gone()
             for key in list(self._known.moved):
                 await self._write(key)
             if self._is_outdated or self._parts.database.is_shared:
                 await self._read()
+            await self._keep_claims()
             await self._claim_due()
             self._give_back_unused()
             for key in list(self._known.moved):
                 await self._write(key)
+
+    async def _drop_gone(self) -> None:
+        """Know nothing of agents whose last question ended after they were uninstalled."""
+        for tenant in {key[0] for key, _ in self._known.items()}:
+            there = {plugin.id for plugin in await self._parts.registry.all(tenant)}
+            for key, _ in list(self._known.items()):
+                if key[0] == tenant and key[1] not in there:
+                    self._known.drop(key)
 
     async def _write(self, key: Key) -> None:
         known = self._known.get(key)
@@ -141,11 +152,19 @@ class BreakerRows:
         for key, (name, row) in rows.items():
             if key not in self._known.moved and not self._is_tried_here(key, row):
                 self._known.take(key, name, _breaker(row))
-        at = self._known.now()
         for key, known in list(self._known.items()):
             is_open = known.breaker.state is not State.CLOSED
             if is_open and key not in rows and key not in self._known.moved:
-                self._known.take(key, known.agent, closed(known.breaker, at))
+                await self._take_closed(key, known)
+
+    async def _take_closed(self, key: Key, known: KnownBreaker) -> None:
+        """Go by what another host found out who closed a breaker."""
+        async with self._parts.database.reading() as connection:
+            row = await BreakerRepository(connection, key[0]).find(key[1])
+        if self._known.get(key) is known and key not in self._known.moved:
+            failures = 0 if row is None else row.failures
+            found = closed(known.breaker, self._known.now())
+            self._known.take(key, known.agent, replace(found, failures=failures))
 
     def _is_tried_here(self, key: Key, row: BreakerRow) -> bool:
         known = self._known.get(key)
@@ -153,30 +172,53 @@ class BreakerRows:
             return False
         return known.has_right or known.is_trying
 
-    async def _claim_due(self) -> None:
-        at = self._known.now()
-        due = [
-            key
-            for key, known in self._known.items()
-            if known.breaker.may_be_tried(at)
-            and at >= known.wait_until
-            and not known.has_right
-            and key not in self._known.moved
-        ]
-        for key in due:
-            await self._claim(key, at)
+    async def _keep_claims(self) -> None:
+        """Have the agents that are tried here be tried by nobody else; of a host that was killed
+        that ends by itself."""
+        at, limits = self._known.now(), self._known.limits
+        for key, known in list(self._known.items()):
+            is_here = known.has_right or known.is_trying
+            until = min(at + limits.lease_seconds, known.claimed_at + limits.trial_seconds)
+            is_due = until - known.breaker.trial_until >= limits.lease_seconds / 3
+            if is_here and is_due and key not in self._known.moved:
+                await self._keep_claim(key, known, until)
 
-    async def _claim(self, key: Key, at: float) -> None:
-        trial = self._known.limits.trial_seconds
-        until = at + trial
-        claimed = self._parts.host, _exact(at), _exact(until)
+    async def _keep_claim(self, key: Key, known: KnownBreaker, until: float) -> None:
+        async with self._parts.database.transaction() as connection:
+            repository = BreakerRepository(connection, key[0])
+            is_kept = await repository.renew(key[1], self._parts.host, _exact(until))
+        if self._known.get(key) is not known or key in self._known.moved:
+            return
+        if is_kept:
+            self._known.keep_right(key, until)
+        else:
+            self._is_outdated = True
+            self._known.lose_right(key)
+
+    async def _claim_due(self) -> None:
+        now = self._known.now()
+        for key, known in list(self._known.items()):
+            at = _as_of(known, now)
+            is_due = known.breaker.may_be_tried(at) and at >= known.wait_until
+            if is_due and key not in self._known.moved and not self._is_under_way(known, now):
+                await self._claim(key, at)
+
+    def _is_under_way(self, known: KnownBreaker, at: float) -> bool:
+        is_late = at >= known.claimed_at + self._known.limits.trial_seconds
+        return known.has_right or (known.is_trying and not is_late)
+
+    async def _claim(self, key: Key, as_of: float) -> None:
+        limits, at = self._known.limits, self._known.now()
+        until = at + limits.lease_seconds
+        claimed = self._parts.host, _exact(as_of), _exact(until)
         async with self._parts.database.transaction() as connection:
             won = await BreakerRepository(connection, key[0]).claim(key[1], *claimed)
         if not won:
             self._is_outdated = True
         elif self._known.get(key) is not None and key not in self._known.moved:
             # Alone there is nobody to give it to, and half of the time is left to the question.
-            seconds = RIGHT_SECONDS if self._parts.database.is_shared else trial / 2
+            is_shared = self._parts.database.is_shared
+            seconds = RIGHT_SECONDS if is_shared else limits.trial_seconds / 2
             self._known.give_right(key, until, at + seconds)
 
     def _give_back_unused(self) -> None:
@@ -185,6 +227,15 @@ class BreakerRows:
             if known.has_right and at >= known.right_until:
                 wait = RIGHT_SECONDS * (1.0 + self._parts.chance())
                 self._known.give_back(key, at + wait * self._parts.database.is_shared)
+
+
+def _as_of(known: KnownBreaker, now: float) -> float:
+    """Return the moment by which it is due or not: one that opened later than now did so before
+    the clock was set back, and is not to wait until that is made up for."""
+    breaker = known.breaker
+    if breaker.since - now <= CLOCKS_APART_SECONDS:
+        return now
+    return max(breaker.open_until, breaker.trial_until, known.wait_until)
 
 
 def _breaker(row: BreakerRow) -> Breaker:

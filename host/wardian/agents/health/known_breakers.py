@@ -26,6 +26,8 @@ class KnownBreaker:
     Attributes:
         has_right: whether this host may let one question through, until ``right_until``.
         is_trying: whether that question is under way.
+        claimed_at: when this host got that right; it is a lease, until the breaker's
+            ``trial_until``.
         wait_until: before that this host does not ask for the right again.
         starts_anew: whether it was closed because the plugin begins anew, and not by an answer.
     """
@@ -35,6 +37,7 @@ class KnownBreaker:
     has_right: bool = False
     right_until: float = 0.0
     is_trying: bool = False
+    claimed_at: float = 0.0
     wait_until: float = 0.0
     starts_anew: bool = False
 
@@ -86,7 +89,7 @@ class KnownBreakers:
         known = self._known.get(key)
         if known is None or known.breaker.state is State.CLOSED:
             return True
-        if not known.has_right:
+        if not known.has_right or self._clock() >= known.breaker.trial_until:
             return False
         known.has_right = False
         known.is_trying = True
@@ -104,8 +107,12 @@ class KnownBreakers:
         if before.state is State.HALF_OPEN and not known.is_trying:
             return False  # another host tries it, and this question is from before
         latency = outcome.latency_ms if outcome.latency_ms > 0.0 else 0.0
-        limits = self._limits(key[0], known.agent)
-        known.breaker = breakers.ended(before, limits, now, ending, now - latency / 1_000)
+        limits, begun = self._limits(key[0], known.agent), now - latency / 1_000
+        if before.since > now:  # the clock was set back
+            before = replace(before, since=begun)
+        known.breaker = breakers.ended(
+            before, limits, now, ending, begun, is_probe=outcome.is_probe
+        )
         if known.breaker.state is before.state:
             return False
         known.is_trying = False
@@ -116,8 +123,24 @@ class KnownBreakers:
     def give_right(self, key: Key, trial_until: float, right_until: float) -> None:
         """Let one question through."""
         known = self._known[key]
-        known.breaker = replace(known.breaker, state=State.HALF_OPEN, trial_until=trial_until)
+        now = self._clock()
+        since = known.breaker.since if known.breaker.since < now else now - 1.0
+        known.breaker = replace(
+            known.breaker, state=State.HALF_OPEN, since=since, trial_until=trial_until
+        )
         known.has_right, known.right_until, known.is_trying = True, right_until, False
+        known.claimed_at = now
+        self._tell(key, known)
+
+    def keep_right(self, key: Key, trial_until: float) -> None:
+        """Have nobody else try an agent for longer, because it is still tried here."""
+        known = self._known[key]
+        known.breaker = replace(known.breaker, trial_until=trial_until)
+
+    def lose_right(self, key: Key) -> None:
+        """Let no question through: another host may."""
+        known = self._known[key]
+        known.has_right = False
         self._tell(key, known)
 
     def give_back(self, key: Key, wait_until: float) -> None:

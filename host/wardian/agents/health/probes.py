@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 
 from wardian.agents.asking.attempts import Attempt, Attempts
 from wardian.agents.budgets.allowances import Allowances
@@ -63,11 +64,13 @@ class _Known:
         heard_at: when somebody's question to it last ended here.
         written_at: what of that other hosts know.
         look_at: when it is to be looked at next.
+        turn: the larger, the later it was probed last.
     """
 
     heard_at: datetime | None = None
     written_at: datetime | None = None
     look_at: datetime | None = None
+    turn: int = 0
 
 
 _Key = tuple[str, str]
@@ -82,6 +85,8 @@ class Probes:
         self._is_on = is_on
         self._known: dict[_Key, _Known] = {}
         self._running: dict[_Key, asyncio.Task[None]] = {}
+        self._turns = count(1)
+        self._turn_of: dict[str, int] = {}
 
     def heard(self, tenant: str, candidate: Candidate, outcome: Outcome) -> None:
         """Note that somebody asked an agent, which is as good as a probe."""
@@ -120,37 +125,55 @@ class Probes:
 
     async def _begin_due(self) -> None:
         try:
-            there: set[_Key] = set()
-            for tenant in await self._parts.tenants.list():
-                for plugin in await self._parts.registry.all(tenant.name):
-                    agent = plugin.manifest.agent
-                    if agent is not None and agent.probe is not None and plugin.is_callable:
-                        there.add((plugin.tenant, plugin.id))
-                        await self._look(plugin, agent.probe)
-            for gone in self._known.keys() - there:
+            there = [each async for each in self._probed()]
+            # Those who take long must not keep others from their turn: who had one last is last.
+            for plugin, probe in sorted(there, key=self._turn):
+                await self._look(plugin, probe)
+            keys = {_key(plugin) for plugin, _ in there}
+            for gone in self._known.keys() - keys:
                 del self._known[gone]
+            for tenant in self._turn_of.keys() - {tenant for tenant, _ in keys}:
+                del self._turn_of[tenant]
         except Exception as error:  # noqa: BLE001 -- whoever stops looking finds nobody well again
             is_told = isinstance(error, WardianError)
             _log.warning("Agents are probed later: %s", error, exc_info=not is_told)
 
+    async def _probed(self) -> AsyncIterator[tuple[Installed, AgentProbe]]:
+        """Go through the agents that have a probe, and can be called."""
+        for tenant in await self._parts.tenants.list():
+            for plugin in await self._parts.registry.all(tenant.name):
+                agent = plugin.manifest.agent
+                if agent is not None and agent.probe is not None and plugin.is_callable:
+                    yield plugin, agent.probe
+
+    def _turn(self, probed: tuple[Installed, AgentProbe]) -> tuple[int, int]:
+        key = _key(probed[0])
+        known = self._known.get(key)
+        return self._turn_of.get(key[0], 0), 0 if known is None else known.turn
+
     async def _look(self, plugin: Installed, probe: AgentProbe) -> None:
-        key = plugin.tenant, plugin.id
+        key = _key(plugin)
         known = self._known.setdefault(key, _Known())
         if key in self._running or len(self._running) >= AT_ONCE:
             return
-        if self._parts.breakers.may_try(*key):
+        is_tried = self._parts.breakers.may_try(*key)
+        if not is_tried and self._parts.breakers.unavailable(*key):
+            return
+        candidate = await self._candidate(plugin, probe)
+        if candidate is not None and not candidate.is_available:
+            return  # its operator has paused it
+        if is_tried or await self._is_due(key, known, timedelta(seconds=probe.seconds)):
             self._start(key, plugin, probe)
-            return
-        if self._parts.breakers.unavailable(*key):
-            return
-        at, every = self._parts.now(), timedelta(seconds=probe.seconds)
+
+    async def _is_due(self, key: _Key, known: _Known, every: timedelta) -> bool:
+        """Tell whether an agent is to be asked now, and by this host."""
+        at = self._parts.now()
         await self._tell_heard(key, known, every)
         if _is_before(at, known.look_at) or _is_before(at, _later(known.heard_at, every)):
-            return
-        known.look_at = await self._due(key, at, every)
-        if known.look_at is None:
-            known.look_at = at + every
-            self._start(key, plugin, probe)
+            return False
+        look_at = await self._due(key, at, every)
+        known.look_at = look_at or at + every
+        return look_at is None
 
     async def _tell_heard(self, key: _Key, known: _Known, every: timedelta) -> None:
         """Have other hosts know that an agent is asked here: now and then, because it costs."""
@@ -173,6 +196,7 @@ class Probes:
         return min(last, at) + every
 
     def _start(self, key: _Key, plugin: Installed, probe: AgentProbe) -> None:
+        self._turn_of[key[0]] = self._known[key].turn = next(self._turns)
         task = asyncio.create_task(
             self._probe(key, plugin, probe), name=f"wardian-agent-probe {plugin.name}"
         )
@@ -189,22 +213,22 @@ class Probes:
             is_told = isinstance(error, WardianError)
             _log.warning("%s was not probed: %s", plugin.name, error, exc_info=not is_told)
 
-    async def _ask(self, plugin: Installed, probe: AgentProbe) -> str:
-        """Ask an agent; return what is wrong, as a sentence, or nothing."""
+    async def _candidate(self, plugin: Installed, probe: AgentProbe) -> Candidate | None:
         candidates = self._parts.candidates
         await candidates.refresh(plugin.tenant)
-        found = [
-            each
-            for each in candidates.of(plugin.tenant, probe.capability)
-            if each.plugin_id == plugin.id
-        ]
-        if not found:
+        found = candidates.of(plugin.tenant, probe.capability)
+        return next((each for each in found if each.plugin_id == plugin.id), None)
+
+    async def _ask(self, plugin: Installed, probe: AgentProbe) -> str:
+        """Ask an agent; return what is wrong, as a sentence, or nothing."""
+        candidate = await self._candidate(plugin, probe)
+        if candidate is None:
             return "It was changed meanwhile."
         question = Question(
             tenant=plugin.tenant, capability=probe.capability, input=probe.input, is_probe=True
         )
         attempt = await self._parts.attempts.make(
-            question, Attempt(found[0]), self._parts.allowances.of(question), None
+            question, Attempt(candidate), self._parts.allowances.of(question), None
         )
         ending = attempt.ending or Ending.CANCELLED
         if ending is Ending.ANSWERED:
@@ -219,6 +243,10 @@ _SAID = {
     Ending.CANCELLED: "asked, and not waited for",
     Ending.NOT_BEGUN: "not asked",
 }
+
+
+def _key(plugin: Installed) -> _Key:
+    return plugin.tenant, plugin.id
 
 
 def _later(moment: datetime | None, by: timedelta) -> datetime | None:

@@ -157,7 +157,9 @@ class AgentFeedback:
             row = self._row(answered, opinion, by, is_known=candidate is not None)
             if not await repository.agent_exists(row.plugin_id):
                 raise Conflict(f"The agent {answered.agent} is not installed any more.")
+            before = await repository.mean_of_ask(row.ask)
             former = await repository.put(row)
+            after = await repository.mean_of_ask(row.ask)
             if former is None and await repository.number_of_ask(row.ask) > ASKERS_MAX:
                 raise Conflict(f"{ASKERS_MAX} have said what they think of this answer already.")
             beyond = await repository.count_newest(row, OPINIONS_MAX) if row.counts else []
@@ -167,7 +169,7 @@ class AgentFeedback:
         self._parts.metrics.judged(tenant, answered.agent)
         if candidate is not None:
             self._learn(tenant, candidate, row, [*filter(None, [former]), *beyond])
-        self._tell_trials(tenant, answered, row, former)
+        self._have_tried(tenant, answered, before, after)
         return _view(row)
 
     def _candidate(self, tenant: str, answered: AnsweredRow) -> Candidate | None:
@@ -215,14 +217,14 @@ class AgentFeedback:
         if row.counts and row.score is not None:
             score(tenant, candidate, row.score, SCORE_WEIGHT)
 
-    def _tell_trials(
-        self, tenant: str, answered: AnsweredRow, row: FeedbackRow, former: FeedbackRow | None
+    def _have_tried(
+        self, tenant: str, answered: AnsweredRow, before: float | None, after: float | None
     ) -> None:
-        scored = self._parts.trials.scored
-        if former is not None and former.score is not None:
-            scored(tenant, answered, former.score, -SCORE_WEIGHT)
-        if row.score is not None:
-            scored(tenant, answered, row.score, SCORE_WEIGHT)
+        """Tell a trial what is thought of an answer now: one score, however many have judged it,
+        because a verdict takes scores for independent of each other."""
+        for score, weight in ((before, -SCORE_WEIGHT), (after, SCORE_WEIGHT)):
+            if score is not None:
+                self._parts.trials.scored(tenant, answered, score, weight)
 
 
 def _checked(opinion: Opinion) -> Opinion:

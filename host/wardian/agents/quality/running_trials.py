@@ -68,11 +68,12 @@ class RunningTrial:
     def ended(self, candidate: Candidate, outcome: Outcome) -> None:
         """Learn how a question to either ended."""
         evidence = None if outcome.is_probe else seen(outcome, 0.0)
-        if evidence is None or not evidence.asked or candidate.capability not in self.offered:
+        arm = self._arm_of(candidate.version, candidate.capability)
+        if evidence is None or not evidence.asked or arm is None:
             return
         is_answer = outcome.ending is Ending.ANSWERED
         self._add(
-            OTHER if candidate.is_trial else ACTIVE,
+            arm,
             ArmSums(
                 asked=1,
                 answered=int(is_answer),
@@ -83,12 +84,11 @@ class RunningTrial:
         if candidate.is_trial:
             self._watch(outcome.ending)
 
-    def scored(self, version: str, score: float, weight: float) -> None:
-        """Learn what somebody thinks of an answer of a version."""
-        arms = {self.row.active_version: ACTIVE, self.row.other_version: OTHER}
-        if version in arms and judged(score, weight, 0.0) is not None:
-            sums = ArmSums(weight=weight, total=weight * score)
-            self._add(arms[version], sums)
+    def scored(self, version: str, capability: str, score: float, weight: float) -> None:
+        """Learn what is thought of an answer of a version."""
+        arm = self._arm_of(version, capability)
+        if arm is not None and judged(score, weight, 0.0) is not None:
+            self._add(arm, ArmSums(weight=weight, total=weight * score))
 
     def taken(self) -> dict[str, ArmSums]:
         """Return what is to be written down, and begin anew."""
@@ -104,6 +104,12 @@ class RunningTrial:
     def has_news(self) -> bool:
         """Whether there is something to write down."""
         return any(sums != ArmSums() for sums in self.pending.values())
+
+    def _arm_of(self, version: str, capability: str) -> str | None:
+        """Return which arm a version is, where both answer; None of any other."""
+        if capability not in self.offered:
+            return None
+        return {self.row.active_version: ACTIVE, self.row.other_version: OTHER}.get(version)
 
     def _add(self, arm: str, sums: ArmSums) -> None:
         self.pending[arm] = self.pending[arm].plus(sums)

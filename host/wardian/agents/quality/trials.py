@@ -134,7 +134,7 @@ class AgentTrials:
         """Learn what somebody thinks of an answer, if it was given since the trial began."""
         trial = self._running.get((tenant, answered.plugin_id))
         if trial is not None and answered.at >= trial.row.since:
-            trial.scored(answered.version, score, weight)
+            trial.scored(answered.version, answered.capability, score, weight)
 
     # -- what operators do --
 

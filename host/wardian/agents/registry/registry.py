@@ -111,6 +111,10 @@ class AgentRegistry:
         """
         return self._roster(tenant).offered.get(capability, ())
 
+    def why_not(self, tenant: str, candidate: Candidate) -> str:
+        """Return what has become of a chosen agent, if it is not to be asked any more."""
+        return self._roster(tenant).why_not(candidate)
+
     def begin(self, tenant: str, candidate: Candidate) -> None:
         """Count a question that is under way."""
         self._loads.move((tenant, candidate.plugin_id), 1)

@@ -42,6 +42,15 @@ class Roster:
         agent = self.agents.get(plugin_id)
         return () if agent is None else agent.candidates
 
+    def why_not(self, candidate: Candidate) -> str:
+        """Return why an agent is not to be asked that was chosen before; empty if it is."""
+        agent = self.agents.get(candidate.plugin_id)
+        if agent is None:
+            return "it is not installed any more"
+        if all(each.capability != candidate.capability for each in agent.candidates):
+            return f"{agent.plugin.version} does not answer for {candidate.capability}"
+        return agent.declared.withheld
+
     def by_name(self) -> list[Agent]:
         """Return the agents in order."""
         return sorted(self.agents.values(), key=lambda each: each.plugin.name)
