@@ -6,6 +6,7 @@ import asyncio
 import gc
 import shutil
 from collections.abc import AsyncIterator, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import jetstreams
 import postgres
 from skipping import needed
+from wardian.policy.levels import LEVELS
+from wardian.policy.limits import MAX_WALL_SECONDS
 from wardian.storage import Database
 from wardian.storage import database as opening
 from wardian.storage.schema import bring_up_to_date
@@ -109,6 +112,17 @@ def on_every_bus(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         for name, value in request.getfixturevalue("nats_server").settings().items():
             monkeypatch.setenv(name, value)
     return str(request.param)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give calls of every level all the time that there is, in a test of something else than that.
+
+    Because a machine with much to do takes the second of an isolated call for itself.
+    """
+    for level, policy in LEVELS.items():
+        limits = replace(policy.limits, wall_seconds=MAX_WALL_SECONDS)
+        monkeypatch.setitem(LEVELS, level, replace(policy, limits=limits))
 
 
 @pytest.fixture(params=BOTH)
