@@ -66,7 +66,7 @@ def with_code(built_samples: dict[str, Path], workshop: Path) -> Callable[..., N
                 for folder in (cache, to.parent):
                     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 # Copies are new, too: a host soon forgets old code that nobody has installed.
-                shutil.copyfile(code, to)
+                shutil.copy(code, to)
 
     return put
 
@@ -96,10 +96,13 @@ def _build(source: Path, workshop: Path) -> None:
         if os.environ.get("CI"):
             raise
     else:
-        asyncio.run(_compile(component.read_bytes(), workshop / COMPILED))
+        with _locked(workshop / "compiled.lock", waits=True):  # the first one makes the key
+            executor = Executor(ExecutorSettings(cache_dir=workshop / COMPILED), contract().offer())
+        asyncio.run(_compile(executor, component.read_bytes()))
     begun.rename(workshop / source.name)
+    begun.parent.rmdir()
 
 
-async def _compile(component: bytes, folder: Path) -> None:
-    async with Executor(ExecutorSettings(cache_dir=folder), contract().offer()) as executor:
+async def _compile(executor: Executor, component: bytes) -> None:
+    async with executor:
         await executor.admit(component)
