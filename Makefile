@@ -7,6 +7,8 @@ PORT ?= 8420
 PROCESSES ?= auto
 DATA_DIR ?= .wardian
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests start hundreds of hosts, each of which would compile all its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 

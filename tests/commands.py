@@ -32,11 +32,11 @@ class Answered:
 
 
 class CommandLine:
-    """Runs ``wardian`` commands."""
+    """Runs ``wardian`` commands, with no more of it loaded than when they are run by themselves."""
 
     def __call__(self, *arguments: object, stdin: str | None = None) -> Answered:
-        runner = CliRunner()
-        done = runner.invoke(application(), [str(each) for each in arguments], input=stdin)
+        words = [str(each) for each in arguments]
+        done = CliRunner().invoke(application(words), words, input=stdin)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Answered(done.exit_code, done.stdout, done.stderr)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,27 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import jetstreams
 import postgres
 from skipping import needed
+from wardian.policy.levels import LEVELS
+from wardian.policy.limits import MAX_WALL_SECONDS
 from wardian.storage import Database
 from wardian.storage import database as opening
 from wardian.storage.schema import bring_up_to_date
 
 BOTH = ("sqlite", "postgresql")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave what was imported and collected, which stays, out of every later collection.
+
+    Because to look through it takes a third of a second, and happened every few tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture
@@ -37,13 +55,17 @@ def migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     async def copied(engine: AsyncEngine) -> None:
         path = engine.url.database
-        if engine.dialect.name == "sqlite" and path is not None and not Path(path).exists():
+        if engine.dialect.name == "sqlite" and path is not None and _is_new(Path(path)):
             shutil.copyfile(template, path)
         await bring_up_to_date(engine)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(opening, "bring_up_to_date", copied)
         yield
+
+
+def _is_new(path: Path) -> bool:
+    return not path.exists() or path.stat().st_size == 0  # a host makes it, to say whose it is
 
 
 async def _make(path: Path) -> None:
@@ -90,6 +112,17 @@ def on_every_bus(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         for name, value in request.getfixturevalue("nats_server").settings().items():
             monkeypatch.setenv(name, value)
     return str(request.param)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give calls of every level all the time that there is, in a test of something else than that.
+
+    Because a machine with much to do takes the second of an isolated call for itself.
+    """
+    for level, policy in LEVELS.items():
+        limits = replace(policy.limits, wall_seconds=MAX_WALL_SECONDS)
+        monkeypatch.setitem(LEVELS, level, replace(policy, limits=limits))
 
 
 @pytest.fixture(params=BOTH)

@@ -109,8 +109,7 @@ class Server:
         """
         name = self._free.pop() if self._free else await self._create(_TEMPLATE)
         yield self.url(name)
-        await self.end_connections(self.url(name))
-        await self.run(_EMPTY, name)
+        await self.script([_END_OTHERS, _EMPTY], name)
         self._free.append(name)
 
     async def end_connections(self, url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from rouge_score import rouge_scorer
 
 from wardian import Host, Settings, open_host
+from wardian.bootstrap import COMPILED
 
 pytestmark = [pytest.mark.toolchain, pytest.mark.anyio]
 
@@ -38,12 +39,17 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 async def host(
-    built_samples: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    built_samples: dict[str, Path],
+    with_code: Callable[..., None],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Host]:
-    async with open_host(Settings(data_dir=tmp_path_factory.mktemp("host") / "state")) as running:
+    for name in (LEAD, RANK):
+        if name not in built_samples:
+            pytest.skip(f"the toolchain of {name} is not installed")
+    data = tmp_path_factory.mktemp("host") / "state"
+    with_code(data / COMPILED, LEAD, RANK)
+    async with open_host(Settings(data_dir=data)) as running:
         for name in (LEAD, RANK):
-            if name not in built_samples:
-                pytest.skip(f"the toolchain of {name} is not installed")
             await running.install(built_samples[name])
         yield running
 

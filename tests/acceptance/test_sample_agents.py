@@ -12,6 +12,7 @@ import pytest
 
 from wardian import Host, Settings, open_host
 from wardian.agents.questions import Piece
+from wardian.bootstrap import COMPILED
 from wardian.cli.authoring import Language, Template, ToolchainMissing, build, scaffold
 from wardian.cli.demo.stand_in import StandIn, standing_in
 from wardian.errors import GuestError
@@ -65,16 +66,20 @@ def stand_in() -> Iterator[StandIn]:
 
 @pytest.fixture(scope="module")
 async def host(
-    stand_in: StandIn, built_samples: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    stand_in: StandIn,
+    built_samples: dict[str, Path],
+    with_code: Callable[..., None],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Host]:
     """A host with those agents whose toolchain is here; `chat` asks the stand-in."""
     folder = tmp_path_factory.mktemp("host")
     network = f"127.0.0.1/32:{httpx.URL(stand_in.url).port}"
     settings = Settings(data_dir=folder / "state", egress_allowed_networks=(network,))
+    several = [name for name in AGENTS if name in built_samples]
+    with_code(settings.data_dir / COMPILED, *several)
     async with open_host(settings) as running:
-        for name in AGENTS:
-            if name in built_samples:
-                await running.install(stand_in.variant(built_samples[name], folder), grants="all")
+        for name in several:
+            await running.install(stand_in.variant(built_samples[name], folder), grants="all")
         yield running
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 import senders
 from commands import announced, serve_process, stop
 from packages import KEY
+from wardian.bootstrap import COMPILED
 from wardian.cli.authoring import Language, build, scaffold
 from wardian.cli.demo.stand_in import REPOSITORY, StandIn, standing_in
 from wardian.plugins.package import pack
@@ -90,9 +91,14 @@ def limited() -> Iterator[StandIn]:
 
 @pytest.fixture(scope="module")
 def api(
-    stand_in: StandIn, limited: StandIn, tmp_path_factory: pytest.TempPathFactory
+    stand_in: StandIn,
+    limited: StandIn,
+    built_samples: dict[str, Path],
+    with_code: Callable[..., None],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Api]:
     data = tmp_path_factory.mktemp("host") / "state"
+    with_code(data / COMPILED, *({"weather", TRIAGE} & set(built_samples)))
     networks = [f"127.0.0.1/32:{httpx.URL(each.url).port}" for each in (stand_in, limited)]
     options = ("--json", "--log-level", "error", "--port", 0, "--data-dir", data)
     environment = {

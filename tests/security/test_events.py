@@ -62,6 +62,7 @@ async def settled(host: PluginHost, tenant: str = "default") -> None:
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("level", [Level.STANDARD, Level.RESTRICTED, Level.ISOLATED])
 async def test_b10_a_storm_of_events_ends_at_its_budget(tmp_path: Path, level: Level) -> None:
     async with open_host(Settings(data_dir=tmp_path / "data")) as host:

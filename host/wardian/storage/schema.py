@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -115,15 +116,26 @@ def migrate(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_MIGRATE_ALONE, {"tenant": EVERY_TENANT})
+    found = MigrationContext.configure(connection).get_current_heads()
+    if set(found) == _newest():
+        return
     with as_file(files(MIGRATIONS)) as folder:
         config = _config(folder, connection)
         scripts = ScriptDirectory.from_config(config)
-        found = MigrationContext.configure(connection).get_current_heads()
         for revision in found:
             _refuse_unknown(scripts, revision)
-        if set(found) != set(scripts.get_heads()):
-            command.upgrade(config, "head")
-            _check_references(connection)
+        command.upgrade(config, "head")
+        _check_references(connection)
+
+
+@cache
+def _newest() -> frozenset[str]:
+    """Return the revision that this program brings a schema to, as a set of one.
+
+    Kept, because Alembic runs every migration's module to find out.
+    """
+    with as_file(files(MIGRATIONS)) as folder:
+        return frozenset(ScriptDirectory(str(folder)).get_heads())
 
 
 def _warn_of_power(connection: Connection) -> None:

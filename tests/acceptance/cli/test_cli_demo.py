@@ -3,6 +3,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from commands import CommandLine
-from wardian.bootstrap import open_host
+from wardian.bootstrap import COMPILED, open_host
 from wardian.cli.authoring import ToolchainMissing
 from wardian.settings import Settings
 
@@ -18,16 +19,25 @@ REPOSITORY = Path(__file__).parents[3]
 
 pytestmark = pytest.mark.toolchain
 
+AGENTS = ("summarize-lead", "summarize-rank", "detect-language", "chat")
+
 
 @pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def samples(built_samples: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The samples' directory with the one sample that has to be there."""
-    pytest.importorskip("componentize_py")
+    if "csv-insights" not in built_samples:
+        pytest.skip("the toolchain of csv-insights is not installed")
     folder = tmp_path_factory.mktemp("samples")
-    source = REPOSITORY / "sample-plugins" / "csv-insights"
     # `copytree` keeps times, so a sample that is built already is not built again.
-    shutil.copytree(source, folder / "csv-insights")
+    shutil.copytree(built_samples["csv-insights"], folder / "csv-insights")
     return folder
+
+
+@pytest.fixture
+def data(samples: Path, with_code: Callable[..., None], tmp_path: Path) -> Path:
+    """A data directory whose host has compiled that sample before."""
+    with_code(tmp_path / "state" / COMPILED, "csv-insights")
+    return tmp_path / "state"
 
 
 def installed_at(data: Path) -> datetime:
@@ -39,9 +49,8 @@ def installed_at(data: Path) -> datetime:
 
 
 def test_the_demonstration_ends_with_the_csv_s_statistics_and_can_be_repeated(
-    wardian: CommandLine, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wardian: CommandLine, samples: Path, data: Path
 ) -> None:
-    data = tmp_path / "state"
     arguments = ("demo", "--samples", samples, "--data-dir", data, "--port", 0, "--once")
     found = wardian.json(*arguments)
     assert found["call"]["result"]["rows"] == 8
@@ -55,13 +64,13 @@ def test_the_demonstration_ends_with_the_csv_s_statistics_and_can_be_repeated(
 
 
 def test_a_sample_that_asks_a_service_asks_the_stand_in_each_time_anew(
-    wardian: CommandLine, samples: Path, tmp_path: Path
+    wardian: CommandLine, samples: Path, data: Path, tmp_path: Path
 ) -> None:
     folder, triage = tmp_path / "samples", REPOSITORY / "sample-plugins/issue-triage"
     shutil.copytree(samples, folder)
     shutil.copytree(triage, folder / "issue-triage")
     shutil.copy2(REPOSITORY / "sample-plugins/stand_in.py", folder)
-    arguments = ("demo", "--samples", folder, "--data-dir", tmp_path / "state", "--once")
+    arguments = ("demo", "--samples", folder, "--data-dir", data, "--once")
 
     for _ in range(2):
         found = wardian.json(*arguments)
@@ -75,16 +84,22 @@ def test_a_sample_that_asks_a_service_asks_the_stand_in_each_time_anew(
 
 
 def test_the_agents_among_the_samples_are_asked_and_one_of_them_is_judged(
-    wardian: CommandLine, built_samples: dict[str, Path], tmp_path: Path
+    wardian: CommandLine,
+    built_samples: dict[str, Path],
+    with_code: Callable[..., None],
+    data: Path,
+    tmp_path: Path,
 ) -> None:
     folder = tmp_path / "samples"
-    for name in ("csv-insights", "summarize-lead", "summarize-rank", "detect-language", "chat"):
+    for name in ("csv-insights", *AGENTS):
         if name not in built_samples:
             pytest.skip(f"the toolchain of {name} is not installed")
         shutil.copytree(built_samples[name], folder / name)
     shutil.copy2(REPOSITORY / "sample-plugins/stand_in.py", folder)
+    with_code(data / COMPILED, *AGENTS)
 
-    printed = wardian.json("demo", "--samples", folder, "--once")
+    arguments = ("demo", "--samples", folder, "--data-dir", data, "--once")
+    printed = wardian.json(*arguments)
     found = printed["agents"]
 
     assert "/api/v1/agents/ask" in printed["curls"]["summarize"]
@@ -112,7 +127,11 @@ def test_a_stand_in_that_does_not_start_is_told(
 
 
 def test_a_sample_whose_toolchain_is_missing_is_skipped_and_named(
-    wardian: CommandLine, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wardian: CommandLine,
+    samples: Path,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = tmp_path / "samples"
     shutil.copytree(samples, folder)
@@ -124,18 +143,16 @@ def test_a_sample_whose_toolchain_is_missing_is_skipped_and_named(
         raise ToolchainMissing(f"{directory.name} needs a toolchain.")
 
     monkeypatch.setattr("wardian.cli.authoring.build", missing)
-    if not (folder / "csv-insights" / "plugin.wasm").is_file():
-        pytest.skip("csv-insights is not built")
-    found = wardian.json("demo", "--samples", folder, "--once")
+    found = wardian.json("demo", "--samples", folder, "--data-dir", data, "--once")
     assert list(found["skipped"]) == ["other"]
     assert found["installed"] == ["csv-insights"]
 
 
 def test_the_printed_curl_line_works_while_the_demonstration_serves(
-    samples: Path, tmp_path: Path
+    samples: Path, data: Path
 ) -> None:
     command = [sys.executable, "-W", "error", "-m", "wardian", "demo", "--json", "--port", "0"]
-    arguments = ["--samples", str(samples), "--data-dir", str(tmp_path / "state")]
+    arguments = ["--samples", str(samples), "--data-dir", str(data)]
     with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         found = httpx.Response(200, content=process.stdout.readline()).json()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -115,7 +116,9 @@ async def test_the_called_plugins_own_deadline_ends_it_alone(tmp_path: Path) -> 
         case, text = await refused(host, "relay", asking("b", "spin"))
 
     assert case == "exhausted"
-    assert "spin did not answer: The call was stopped at its deadline of 1 s" in text
+    # Whoever is first to see it: the worker, or the host where the worker was not given a turn.
+    told = "spin did not answer: The call (was|did not) stop(ped)? at its deadline of 1 s"
+    assert re.search(told, text)
 
 
 async def test_a_trap_of_the_called_plugin_is_told_to_its_caller(tmp_path: Path) -> None:

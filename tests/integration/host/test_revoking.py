@@ -19,7 +19,7 @@ from wardian.errors import Conflict, GuestError
 from wardian.policy.levels import Level
 from wardian.runtime.host import PluginHost
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("on_both_databases", "unhurried")]
 
 NEEDED = ["events:publish:orders.*", "kv:read", "kv:write"]
 LEFT = NEEDED[:2]
@@ -72,7 +72,7 @@ async def test_a_revoke_is_felt_at_the_next_host_call(
     async with installed(settings, level) as host:
         # Where instances are reused, this one has been used before: by a call that was allowed.
         await host.call("insistent", "flood", {"count": 1})
-        app = app_over(host, settings)  # made before, as an isolated call has a second
+        app = app_over(host, settings)
         has_begun = asyncio.Event()
         host.events.subscribe("orders.new", lambda event: has_begun.set())
 

@@ -51,6 +51,17 @@ async def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
             assert await database.answers()
 
 
+async def test_migrations_are_not_looked_through_where_there_is_nothing_to_do(
+    database_location: Path | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Database.open(database_location):
+        pass
+    monkeypatch.setattr(schema, "ScriptDirectory", None)
+
+    async with Database.open(database_location) as database:
+        assert await database.answers()
+
+
 async def test_f5_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     async with Database.open(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from random import Random
 
 from wardian.agents.candidates import Candidate
@@ -34,19 +35,24 @@ class Thompson:
     agent is then chosen as often as by exact draws, to within two in a hundred of all questions
     where most are known least, and far less where more is known. A test compares the two.
 
-    The normal ones come from a table, filled once: a question reads it from a place and with a
-    step that its turn determines, so a decision's draws are different places of the table, and
-    two decisions share few. Whoever explains a turn sees the draws that the next question has.
+    The normal ones come from a table, filled at the first draw: a question reads it from a place
+    and with a step that its turn determines, so a decision's draws are different places of the
+    table, and two decisions share few. Whoever explains a turn sees the draws that the next
+    question has.
     """
 
     name = "thompson"
 
     def __init__(self, random: Random) -> None:
-        normal = random.gauss
-        self._normals = [normal(0.0, 1.0) for _ in range(NORMALS)]
+        self._random = random
+
+    @cached_property
+    def _table(self) -> tuple[list[float], int]:
+        """The draws, and where they are begun with; not made where nobody asks for any."""
+        normal = self._random.gauss
+        normals = [normal(0.0, 1.0) for _ in range(NORMALS)]
         # What a slice from anywhere needs to go on from the end to the beginning.
-        self._normals *= 2
-        self._begin = random.getrandbits(64)
+        return normals * 2, self._random.getrandbits(64)
 
     def scores(
         self, request: Request, candidates: Sequence[Candidate], turns: Turns
@@ -68,11 +74,12 @@ class Thompson:
         return [{"quality": math.sin(min(max(angle, 0.0), math.pi / 2)) ** 2} for angle in angles]
 
     def _drawn(self, count: int, turns: Turns) -> list[float]:
-        mixed = (self._begin + (turns.number + 1) * _MIXED) & 0xFFFF_FFFF_FFFF_FFFF
+        normals, begin = self._table
+        mixed = (begin + (turns.number + 1) * _MIXED) & 0xFFFF_FFFF_FFFF_FFFF
         mixed = (mixed ^ (mixed >> 31)) * 0xBF58476D1CE4E5B9 & 0xFFFF_FFFF_FFFF_FFFF
         start = mixed >> 50
         # An odd step comes to each place of a table whose length is a power of two.
         step = ((mixed >> 20) % STRIDES) * 2 + 1
         if count * step <= NORMALS:
-            return self._normals[start : start + count * step : step]
-        return [self._normals[(start + number * step) % NORMALS] for number in range(count)]
+            return normals[start : start + count * step : step]
+        return [normals[(start + number * step) % NORMALS] for number in range(count)]
