@@ -30,9 +30,11 @@ concurrent = 8
 
 async def test_who_asks_without_end_leaves_places_for_others(tmp_path: Path) -> None:
     released = asyncio.Event()
+    begun: list[str] = []
 
     async def run(arguments: Mapping[str, Any], answer: Any) -> Any:
         if arguments["question"]["input"] == '"slow"':
+            begun.append("slow")
             await released.wait()
         return {"output": "1", "units": 1, "confidence": None, "cacheable": False}
 
@@ -45,8 +47,9 @@ async def test_who_asks_without_end_leaves_places_for_others(tmp_path: Path) -> 
             tasks: list[asyncio.Task[Any]] = []
             while not any(task.done() for task in tasks):
                 asked = agents.ask("summarize", "slow", subject="eve")
-                tasks.append(asyncio.create_task(asked))
-                for _ in range(20):
+                tasks.append(task := asyncio.create_task(asked))
+                before = len(begun)
+                while not task.done() and len(begun) == before:
                     await asyncio.sleep(0)
             return tasks
 

@@ -151,5 +151,4 @@ async def test_an_answer_that_a_hundred_judge_counts_once(
     view = await agents.trials.status("default", "lead")
 
     assert not view.decided
-    assert view.other.mean is not None
-    assert 0.75 < view.other.mean < 0.95
+    assert view.other.low < 0.5 < view.active.high, "one score of each says next to nothing"

@@ -18,7 +18,7 @@ from wardian.errors import InvalidArguments, NotFound
 from wardian.events import Events
 from wardian.runtime.journal import Journal
 from wardian.storage import Database
-from wardian.storage.agent_budgets import BudgetRepository, SpentRow
+from wardian.storage.agent_budgets import BudgetRepository, BudgetRow, SpentRow
 from wardian.storage.asks import AskRow
 from wardian.tenants import Tenants, bootstrap
 
@@ -139,6 +139,8 @@ async def test_clock_that_was_wrong_for_a_while_renews_no_budget(database: Datab
     starts = [clock.now - timedelta(hours=number) for number in range(60)]
     async with database.transaction() as connection:
         budgets = BudgetRepository(connection, "default")
+        for of, period in (("*", "hour"), ("one", "hour"), ("*", "ever")):
+            await budgets.set(BudgetRow(of, period, 60), "ada")
         await budgets.charge(
             [SpentRow(of, "hour", each, 1) for of in ("*", "one") for each in starts]
         )

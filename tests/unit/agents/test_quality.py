@@ -9,7 +9,6 @@ import pytest
 
 from wardian.agents.candidates import Candidate, Ending, Outcome
 from wardian.agents.money import CostModel
-from wardian.agents.quality.running_trials import RunningTrial
 from wardian.agents.registry.decay import Evidence, HalfLives
 from wardian.agents.registry.quality import (
     INHERITED_MAX,
@@ -22,7 +21,6 @@ from wardian.agents.registry.quality import (
     tell,
 )
 from wardian.plugins.agents import UNITS_MAX
-from wardian.storage.agent_trials import ArmSums
 
 LIVES = HalfLives()
 NOW = 1_700_000_000.0
@@ -42,10 +40,6 @@ def candidate(**more: Any) -> Candidate:
 
 def outcome(ending: Ending = Ending.ANSWERED, latency_ms: float = 100.0, **more: Any) -> Outcome:
     return Outcome(ending=ending, latency_ms=latency_ms, **more)
-
-
-def tell_nothing(tenant: str, known: Candidate) -> None:
-    """Nobody is told of it."""
 
 
 def after(*pieces: Evidence | None) -> Evidence:
@@ -85,15 +79,6 @@ def test_one_that_another_was_faster_than_is_known_to_take_as_long_and_nothing_e
 
     assert estimated(found).latency_ms == pytest.approx(9_000.0, rel=0.1)
     assert (estimated(found).quality, found.asked) == (0.5, 0)
-
-
-def test_one_that_another_was_faster_than_counts_for_no_side_of_a_trial() -> None:
-    row: Any = None  # which sums do not look at
-    trial = RunningTrial("default", "a", row, know=tell_nothing)
-    trial.offered = {"summarize": "1.0.0"}
-    trial.ended(candidate(), outcome(Ending.CANCELLED, is_outrun=True))
-
-    assert set(trial.pending.values()) == {ArmSums()}
 
 
 @pytest.mark.parametrize("ending", [Ending.REFUSED, Ending.FAILED, Ending.TIMED_OUT])

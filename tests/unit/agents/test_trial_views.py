@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
+from trials import ROW
 from wardian.agents.quality.trial_views import trial_view
 from wardian.agents.views import TrialView
-from wardian.storage.agent_trials import ACTIVE, OTHER, ArmSums, TrialRow
+from wardian.storage.agent_trials import ACTIVE, OTHER, ArmSums
 
 NONE = ArmSums()
-
-ROW = TrialRow(
-    id="t",
-    plugin_id="p",
-    active_version="1.0.0",
-    active_package="a",
-    other_version="2.0.0",
-    other_package="b",
-    share=0.5,
-    confidence=0.95,
-    ends=False,
-    since=datetime(2026, 1, 1, tzinfo=UTC),
-    by="ada",
-)
 
 
 def sums(asked: int, answered: int, judged: int = 0, mean: float = 0.0) -> ArmSums:
