@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wardian.agents.asking.attempts import Attempt
+from wardian.agents.asking.attempt import Attempt
 from wardian.agents.asking.pursuit import HEDGE_SECONDS_MIN, Pursuit, hedge_after
 from wardian.agents.budgets.allowances import Allowance
 from wardian.agents.candidates import Candidate, Ending

@@ -12,10 +12,12 @@ from itertools import chain
 
 import msgspec
 
-from wardian.agents.asking.attempts import Attempt, Attempts, limits_of, usage_of
+from wardian.agents.asking.attempt import Attempt
+from wardian.agents.asking.attempts import Attempts
 from wardian.agents.asking.eligibility import Eligibility
 from wardian.agents.asking.jottings import Note
 from wardian.agents.asking.kept import Found, KeptAnswers
+from wardian.agents.asking.outcomes import limits_of, usage_of
 from wardian.agents.asking.pursuit import HedgeAfter, Pursuit, hedge_after
 from wardian.agents.asking.records import AskRecords
 from wardian.agents.asking.replies import Reply

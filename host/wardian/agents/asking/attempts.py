@@ -5,115 +5,33 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from wardian.agents.asking.askers import Askers
+from wardian.agents.asking.attempt import Attempt
+from wardian.agents.asking.outcomes import charged, learnt
 from wardian.agents.asking.places import Places
-from wardian.agents.asking.replies import NoReply, Reply, read_reply, read_reported
+from wardian.agents.asking.replies import NoReply, read_reply, read_reported
 from wardian.agents.budgets.allowances import Allowance, Allowances
-from wardian.agents.candidates import Candidate, Ending, Outcome
-from wardian.agents.money import amount, nanos, spelled
-from wardian.agents.ports import Breakers, Budgets, Candidates, Spending, Trials
+from wardian.agents.candidates import Candidate, Ending
+from wardian.agents.money import spelled
+from wardian.agents.ports import Breakers, Budgets, Candidates, Trials
 from wardian.agents.questions import Question
-from wardian.agents.views import AskAttemptView
 from wardian.capabilities import Course, Refused
 from wardian.crypto.identifiers import new_id
 from wardian.errors import (
-    BudgetExceeded,
-    CallError,
     Conflict,
-    DeadlineExceeded,
-    GuestError,
-    MemoryExceeded,
-    OutOfFuel,
-    QuotaExceeded,
-    ResultTooLarge,
     WardianError,
 )
 from wardian.plugins import Installed
 from wardian.plugins.agents import AGENT_ASK
-from wardian.plugins.text import escaped
 from wardian.policy.permissions import parse_permission
 from wardian.runtime.calls import CallRequest
-from wardian.runtime.enhancements.answers import Answers, Shelf
+from wardian.runtime.enhancements.answers import Answers
 from wardian.runtime.entrance import Entrance
-from wardian.runtime.views import CallOutcome
-
-REASON_CHARACTERS_MAX = 300
-
-COST_NANOS_MAX = nanos(1_000_000.0)
-"""No question costs more, whatever a manifest says: sums of such amounts stay numbers."""
-
-_OF_ITS_BUDGET = (DeadlineExceeded, OutOfFuel, MemoryExceeded, ResultTooLarge)
 
 Say = Callable[[str], Awaitable[None]]
-
-
-@dataclass(slots=True, eq=False)
-class Attempt:
-    """One question to one agent, while it is answered and after.
-
-    Attributes:
-        candidate: the version that was asked.
-        hedge: whether it was asked beside another.
-        most_nanos: what it can cost at most.
-        ending: None while it has not ended.
-        reason: why there is no reply, for people.
-        was_put: whether it came as far as the agent's call.
-        outrun_by: who answered first, where it was ended for that.
-        is_abandoned: whether its asker has gone, while it was answered.
-        spending: what it holds of the tenant's budgets; ``settling`` charges it.
-        error: what kept it from being answered, as it was raised.
-        call_id: of the agent's call, once there is one.
-        course: what the agent did.
-        shelf: where its answer is kept if it may be; as it was before the agent was called.
-    """
-
-    candidate: Candidate
-    hedge: bool = False
-    ending: Ending | None = None
-    reason: str = ""
-    cost_nanos: int = 0
-    latency_ms: float = 0.0
-    was_put: bool = False
-    outrun_by: str = ""
-    is_abandoned: bool = False
-    spending: Spending | None = None
-    settling: asyncio.Future[None] | None = None
-    reply: Reply | None = None
-    outcome: CallOutcome | None = None
-    error: Exception | None = None
-    call_id: str = ""
-    course: Course = field(default_factory=Course)
-    plugin: Installed | None = None
-    shelf: Shelf | None = None
-
-    @property
-    def most_nanos(self) -> int:
-        return min(COST_NANOS_MAX, self.candidate.cost.of(self.candidate.units_max))
-
-    def cost_of(self, units: int) -> int:
-        """Return what so many units cost, in billionths; no more than `most_nanos`."""
-        return min(self.most_nanos, self.candidate.cost.of(units))
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nobody else needs to be asked: what refused is the same for all."""
-        return isinstance(self.error, QuotaExceeded | Refused)
-
-    def view(self) -> AskAttemptView:
-        """Show it."""
-        return AskAttemptView(
-            agent=self.candidate.agent,
-            version=self.candidate.version,
-            ending=str(self.ending),
-            reason=self.reason,
-            latency_ms=round(self.latency_ms, 3),
-            cost=amount(self.cost_nanos),
-            hedge=self.hedge,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +82,9 @@ class Attempts:
             )
             await self._put(question, attempt, allowance, say)
         except asyncio.CancelledError:
-            _end(attempt, Ending.CANCELLED, _why_cancelled(attempt))
+            attempt.cancel()
         except (WardianError, Refused) as error:
-            _fail(attempt, error)
+            attempt.fail(error)
         finally:
             attempt.latency_ms = (parts.clock() - began) * 1_000
             self._conclude(question, attempt, allowance)
@@ -194,18 +112,17 @@ class Attempts:
         """Begin, where everybody lets it. Nothing is awaited, so what is free stays so."""
         candidate, parts = attempt.candidate, self._parts
         if candidate.in_flight >= candidate.concurrent_max:
-            return _refused(attempt, "it answers as many questions as it takes at once")
+            return attempt.refuse("it answers as many questions as it takes at once")
         if not self.places.are_for(question.tenant, question.subject, candidate):
-            return _refused(attempt, "its last places are for others who ask, too")
+            return attempt.refuse("its last places are for others who ask, too")
         if not allowance.take(attempt.most_nanos):
-            return _refused(
-                attempt,
+            return attempt.refuse(
                 f"it may cost {spelled(attempt.most_nanos)}, and of the ceiling there is "
                 f"{spelled(allowance.left_nanos or 0)} left",
             )
         if not parts.breakers.admit(question.tenant, candidate):
             allowance.give_back(attempt.most_nanos)
-            return _refused(attempt, candidate.unavailable or "its circuit breaker is open")
+            return attempt.refuse(candidate.unavailable or "its circuit breaker is open")
         parts.candidates.begin(question.tenant, candidate)
         self.places.take(question.tenant, question.subject, candidate)
         return True
@@ -229,22 +146,22 @@ class Attempts:
             attempt.cost_nanos = attempt.cost_of(reported.units)
             attempt.reply = await read_reply(reported, attempt.candidate.units_max)
         except NoReply as error:
-            _end(attempt, Ending.FAILED, str(error))
+            attempt.end(Ending.FAILED, str(error))
         else:
-            _end(attempt, Ending.ANSWERED, "")
+            attempt.end(Ending.ANSWERED)
 
     def _conclude(self, question: Question, attempt: Attempt, allowance: Allowance) -> None:
         """Tell everybody how it ended, and have it charged, which goes on beside what is next."""
         parts, tenant, candidate = self._parts, question.tenant, attempt.candidate
-        attempt.cost_nanos = _cost(attempt)
+        attempt.cost_nanos = charged(attempt)
         allowance.give_back(attempt.most_nanos - attempt.cost_nanos)
         self.places.leave(tenant, question.subject, candidate)
-        learnt = _outcome(question, attempt)
-        share = self._askers.share(tenant, question.subject, candidate, learnt.ending)
+        lesson = learnt(question, attempt)
+        share = self._askers.share(tenant, question.subject, candidate, lesson.ending)
         if share < 1.0:
-            learnt = replace(learnt, share=share)
-        parts.candidates.end(tenant, candidate, learnt)
-        parts.breakers.ended(tenant, candidate, learnt)
+            lesson = replace(lesson, share=share)
+        parts.candidates.end(tenant, candidate, lesson)
+        parts.breakers.ended(tenant, candidate, lesson)
         if attempt.spending is not None:
             attempt.settling = parts.later(attempt.spending.settle(attempt.cost_nanos))
 
@@ -274,106 +191,3 @@ def request_of(
         on_piece=say,
         question=call_id,
     )
-
-
-def _refused(attempt: Attempt, reason: str) -> bool:
-    _end(attempt, Ending.NOT_BEGUN, reason)
-    return False
-
-
-def _why_cancelled(attempt: Attempt) -> str:
-    other = attempt.outrun_by
-    return f"{other} answered first" if other else "nobody waited for it any more"
-
-
-def _end(attempt: Attempt, ending: Ending, reason: str) -> None:
-    attempt.ending = ending
-    attempt.reason = escaped(reason, REASON_CHARACTERS_MAX)
-
-
-def _fail(attempt: Attempt, error: WardianError | Refused) -> None:
-    attempt.error = error
-    if isinstance(error, Refused):
-        _end(attempt, Ending.NOT_BEGUN, error.text)
-    elif isinstance(error, GuestError):
-        _end(attempt, Ending.REFUSED, str(error.payload))
-    elif isinstance(error, CallError):
-        is_late = isinstance(error, DeadlineExceeded)
-        _end(attempt, Ending.TIMED_OUT if is_late else Ending.FAILED, error.message)
-    else:
-        _end(attempt, Ending.NOT_BEGUN, error.message)
-
-
-def _cost(attempt: Attempt) -> int:
-    """Return what an attempt is charged.
-
-    What an agent reports is known. One that was stopped reports nothing: if it had effects outside
-    of itself, it may have cost as much as it may; if not, what each question costs. Who heard an
-    answer in pieces and then went, before it was charged, has had it all the same.
-    """
-    if attempt.outcome is not None:
-        return attempt.cost_nanos
-    if attempt.spending is None or not attempt.was_put:
-        return 0
-    if attempt.ending is Ending.REFUSED:
-        return attempt.cost_of(0)
-    if _may_have_effects(attempt) or (attempt.is_abandoned and attempt.course.was_heard):
-        return attempt.most_nanos
-    return 0 if attempt.ending is Ending.NOT_BEGUN else attempt.cost_of(0)
-
-
-def _may_have_effects(attempt: Attempt) -> bool:
-    plugin = attempt.plugin
-    # The chain around a function notes what happens in it for itself.
-    is_hidden = plugin is not None and bool(plugin.manifest.enhancements)
-    is_stopped = attempt.ending is not Ending.NOT_BEGUN
-    return attempt.course.had_effects or (is_hidden and is_stopped)
-
-
-def _outcome(question: Question, attempt: Attempt) -> Outcome:
-    """Return what is learnt of an attempt: nothing of the agent, where it had too little left of
-    its caller's budget, or is another version by now."""
-    ending = attempt.ending or Ending.CANCELLED
-    caller = question.caller
-    if caller is not None and isinstance(attempt.error, CallError):
-        is_short = isinstance(attempt.error, _OF_ITS_BUDGET) or caller.budget.is_starved()
-        ending = Ending.CANCELLED if is_short else ending
-    if attempt.plugin is not None and attempt.plugin.version != attempt.candidate.version:
-        ending = Ending.CANCELLED
-    reply, latency_ms = attempt.reply, _agent_ms(attempt)
-    return Outcome(
-        ending=ending,
-        latency_ms=latency_ms,
-        cost_nanos=attempt.cost_nanos,
-        units=0 if reply is None else reply.units,
-        confidence=None if reply is None else reply.confidence,
-        is_probe=question.is_probe,
-        # That it takes at least so long is news only where it was thought to take less.
-        is_outrun=bool(attempt.outrun_by) and latency_ms > attempt.candidate.latency_ms,
-    )
-
-
-def _agent_ms(attempt: Attempt) -> float:
-    """Return how long the agent took: what the host needs before it calls one, a place or a
-    compilation, says nothing of it, and would be held against whoever was asked first."""
-    usage = None if attempt.outcome is None else attempt.outcome.usage
-    if isinstance(attempt.error, CallError):
-        usage = attempt.error.usage
-    return attempt.latency_ms if usage is None else usage.wall_seconds * 1_000
-
-
-def budget_error(attempt: Attempt) -> BudgetExceeded | None:
-    """Return what the tenant's budget said, if it was that which refused."""
-    return attempt.error if isinstance(attempt.error, BudgetExceeded) else None
-
-
-def usage_of(outcome: CallOutcome | None) -> dict[str, Any] | None:
-    """Return what the call spent that answered."""
-    if outcome is None:
-        return None
-    return {name: getattr(outcome.usage, name) for name in outcome.usage.__dataclass_fields__}
-
-
-def limits_of(outcome: CallOutcome | None) -> dict[str, Any] | None:
-    """Return which limits the call that answered had."""
-    return None if outcome is None else asdict(outcome.terms.limits)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from wardian.agents.asking.attempts import Attempt, Attempts, request_of
+from wardian.agents.asking.attempt import Attempt
+from wardian.agents.asking.attempts import Attempts, request_of
 from wardian.agents.asking.replies import Reply, read_output
 from wardian.agents.candidates import Candidate
 from wardian.agents.questions import Question

@@ -7,7 +7,9 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from wardian.agents.asking.attempts import Attempt, Attempts, Say, budget_error
+from wardian.agents.asking.attempt import Attempt
+from wardian.agents.asking.attempts import Attempts, Say
+from wardian.agents.asking.outcomes import budget_error
 from wardian.agents.budgets.allowances import Allowance
 from wardian.agents.candidates import Candidate, Ending
 from wardian.agents.questions import Piece, Question

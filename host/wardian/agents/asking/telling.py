@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from wardian.agents.asking.attempts import Attempt
+from wardian.agents.asking.attempt import Attempt
 from wardian.agents.money import amount
 from wardian.agents.questions import Question
 from wardian.errors import (

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 
-from wardian.agents.asking.attempts import Attempt, Attempts
+from wardian.agents.asking.attempt import Attempt
+from wardian.agents.asking.attempts import Attempts
 from wardian.agents.budgets.allowances import Allowances
 from wardian.agents.candidates import Candidate, Ending, Outcome
 from wardian.agents.health.breakers import AgentBreakers
