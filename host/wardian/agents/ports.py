@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from wardian.agents.candidates import Candidate, Outcome
@@ -67,7 +67,7 @@ class Router(Protocol):
 
         Raises:
             NotFound: there is none, or none in such a version or with such tags.
-            Unavailable: there are, and none can be asked now; says why.
+            AgentUnavailable: there are, and none can be asked now; says why.
         """
         ...
 
@@ -131,6 +131,3 @@ class Budgets(Protocol):
             BudgetExceeded: a budget of the tenant's has less left.
         """
         ...
-
-
-Scopes = Collection[str] | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,16 +29,14 @@ from wardian.agents.ports import Candidates, Router, Trials
 from wardian.agents.questions import Question
 from wardian.agents.views import AnswerView
 from wardian.errors import InvalidArguments
+from wardian.plugins.text import is_capability
 from wardian.storage.asks import AskRow
 from wardian.storage.rows import now
 
-CAPABILITY_CHARACTERS_MAX = 200
 SUBJECT_CHARACTERS_MAX = 200
 
 LOST = "lost"
 """How a question ended whose host was killed before it had an answer."""
-
-_CAPABILITY = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +270,7 @@ def _version(attempt: Attempt) -> str:
 
 
 def _check_capability(text: str) -> None:
-    if len(text) > CAPABILITY_CHARACTERS_MAX or not _CAPABILITY.fullmatch(text):
+    if not is_capability(text):
         raise InvalidArguments(
             f"{text[:80]!r} is no capability such as 'summarize'.", path="capability"
         )
