@@ -120,6 +120,18 @@ async def test_a_version_that_does_not_answer_ends_its_trial_and_harms_nobody(ho
     } == {("lead", "2.0.0")}
 
 
+async def test_who_wants_a_version_is_answered_by_one_that_offers_it(host: Host) -> None:
+    await host.install(agent("lead", "summarize@1.0.0"), grants="all")
+    await host.upgrade(agent("lead", "summarize@2.0.0", "summarize@1.0.0", version="2.0.0"))
+    await host.agents.trials.start("default", "lead", "1.0.0", share=0.9)
+
+    newer = {(each.agent, each.version) for each in await ask(host, 10, version=">=2")}
+    either = {(each.agent, each.version) for each in await ask(host, 10, version="<2")}
+
+    assert newer == {("lead", "2.0.0")}
+    assert ("lead", "1.0.0") in either
+
+
 async def test_an_upgrade_ends_a_trial(host: Host) -> None:
     await two_versions(host)
     await host.agents.trials.start("default", "lead", "1.0.0")

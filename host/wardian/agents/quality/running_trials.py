@@ -12,6 +12,8 @@ from wardian.agents.money import CostModel, nanos
 from wardian.agents.registry.quality import judged, seen
 from wardian.plugins import Installed
 from wardian.plugins.agents import Agent
+from wardian.plugins.offers import offered
+from wardian.plugins.versions import in_order
 from wardian.storage.agent_trials import ACTIVE, ARMS, OTHER, ArmSums, TrialRow
 
 FAILURES_IN_ROW_MAX = 5
@@ -42,17 +44,18 @@ class RunningTrial:
     know: Know
     present: Installed | None = None
     other: Installed | None = None
-    offered: dict[str, str] = field(default_factory=dict)
+    offered: dict[str, tuple[str, ...]] = field(default_factory=dict)
     pending: dict[str, ArmSums] = field(default_factory=lambda: dict.fromkeys(ARMS, ArmSums()))
     failures: int = 0
     over: str = ""
-    _candidates: dict[str, tuple[Candidate, Candidate]] = field(default_factory=dict)
+    _candidates: dict[tuple[str, str], tuple[Candidate, Candidate]] = field(default_factory=dict)
 
     def use(self, present: Installed, other: Installed) -> None:
         """Run these from now on."""
         self.present, self.other = present, other
-        offered = (each.partition("@") for each in other.manifest.capabilities)
-        self.offered = {name: version or other.version for name, _, version in offered}
+        self.offered = {}
+        for name, version in offered(other.manifest.capabilities):
+            self.offered[name] = (*self.offered.get(name, ()), version or other.version)
         self._candidates.clear()
 
     def arm(self, chosen: Candidate, key: str) -> Candidate:
@@ -123,11 +126,14 @@ class RunningTrial:
             )
 
     def _beside(self, chosen: Candidate, other: Installed) -> Candidate:
-        source, made = self._candidates.get(chosen.capability, (None, None))
+        place = chosen.capability, chosen.capability_version
+        source, made = self._candidates.get(place, (None, None))
         if source is not chosen or made is None:
-            made = candidate_beside(chosen, self.present, other, self.offered[chosen.capability])
+            versions, same = self.offered[chosen.capability], chosen.capability_version
+            version = same if same in versions else max(versions, key=in_order)
+            made = candidate_beside(chosen, self.present, other, version)
             self.know(self.tenant, made)
-            self._candidates[chosen.capability] = chosen, made
+            self._candidates[place] = chosen, made
         return made
 
 
