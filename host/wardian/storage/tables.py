@@ -932,6 +932,8 @@ agent_trials = Table(
     Column("by", String(200), nullable=False),
     Column("ended_at", UtcDateTime),
     Column("why", Text, nullable=False, default=""),  # it ended
+    Column("decided_at", UtcDateTime),
+    Column("better", String(8)),  # active or other, once it is decided
     _of_plugin(),
 )
 

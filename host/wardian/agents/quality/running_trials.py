@@ -35,6 +35,8 @@ class RunningTrial:
         present, other: the plugin as it is, and as it would be at the other version; ``other`` is
             made of ``present``, and None before it has been looked for.
         pending: what came of each arm and is not written down yet.
+        written, looked: how often this host wrote down what came of it, and how often it had when
+            it last looked who is better; once, too, for what was there before it ran.
         over: why it has to end, for people; empty while it runs.
     """
 
@@ -46,6 +48,8 @@ class RunningTrial:
     other: Installed | None = None
     offered: dict[str, tuple[str, ...]] = field(default_factory=dict)
     pending: dict[str, ArmSums] = field(default_factory=lambda: dict.fromkeys(ARMS, ArmSums()))
+    written: int = 1
+    looked: int = 0
     failures: int = 0
     over: str = ""
     _candidates: dict[tuple[str, str], tuple[Candidate, Candidate]] = field(default_factory=dict)

@@ -1,5 +1,5 @@
 """Room for versions that are as long as a manifest may have them, wherever one is written down;
-which judgements count; and questions by who asked them."""
+which judgements count; questions by who asked them; and when a trial was decided, and for which."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ def upgrade() -> None:
     op.drop_index(_OLD_INDEX, "agent_feedback")
     op.create_index(_NEW_INDEX, "agent_feedback", ["tenant", "plugin_id", "by", "at"])
     op.create_index(_OF_SUBJECT, "asks", ["tenant", "subject", "position"])
+    with op.batch_alter_table("agent_trials") as trials:
+        trials.add_column(sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True))
+        trials.add_column(sa.Column("better", sa.String(8), nullable=True))
     with op.batch_alter_table("agent_feedback") as feedback:
         feedback.add_column(sa.Column("counts", sa.Boolean(), nullable=True))
     op.execute(sa.update(_FEEDBACK).values(counts=_FEEDBACK.c.score.is_not(None)))
@@ -41,6 +44,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("agent_trials") as trials:
+        trials.drop_column("better")
+        trials.drop_column("decided_at")
     with op.batch_alter_table("agent_feedback") as feedback:
         feedback.drop_column("counts")
     op.drop_index(_OF_SUBJECT, "asks")
