@@ -58,6 +58,11 @@ class Candidates(Protocol):
         """Learn from a judgement of an answer, 0 to 1; see `wardian.agents.registry.quality`."""
         ...
 
+    def halvings(self, tenant: str, candidate: Candidate) -> float:
+        """Return how often half of what is known of an agent's quality has made room for what is
+        newer; see `wardian.agents.registry.decay`."""
+        ...
+
 
 class Router(Protocol):
     """Chooses."""
