@@ -198,7 +198,6 @@ class AgentTrials:
             NotFound: no such agent, or it has no trial that runs.
         """
         present = await self._agent(tenant, name)
-        row = await self._row(tenant, present)
         await self._flush_of(tenant, present)  # the verdict that is written down is of all
         row = await self._row(tenant, present)
         if row.ended_at is not None or not await self._end(tenant, name, row, why, actor):
@@ -251,7 +250,7 @@ class AgentTrials:
             there = self._running.get(key)
             if there is None or there.row.id != row.id:
                 self._running[key] = RunningTrial(key[0], name, row, self._parts.know)
-            else:
+            elif row.better is not None:
                 there.row = row  # another host may have decided it
         for key in self._running.keys() - rows.keys():
             await self._flush(self._running.pop(key))
