@@ -206,6 +206,24 @@ def drift_unaged(seed: int) -> World:
     return drift(seed, FOR_EVER)
 
 
+MANY = 3_000
+"""So many questions are asked before an agent that many ask becomes worse."""
+
+
+def drift_of_many(seed: int) -> World:
+    """Have the better of two agents become the worse one after three days of a thousand questions
+    each, which all are nearly new by the half-life."""
+    every = 86.4
+    agents = (
+        Played(name="fading", quality=lambda time: 0.9 if time < MANY * every else 0.2),
+        Played(name="steady", quality=constant(0.6)),
+    )
+    lives, right = HalfLives(), _right_now
+    return World(agents, "thompson", seed=seed, every_seconds=every, lives=lives, right=right).run(
+        MANY + QUESTIONS
+    )
+
+
 def spending(strategy: str, seed: int) -> World:
     """Have agents cost more than there is; some dozens of questions are under way at once."""
     agents = [

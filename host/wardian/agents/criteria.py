@@ -92,8 +92,13 @@ def read_criteria(wanted: Wanted) -> Criteria:
             Criteria,
         )
     except msgspec.ValidationError as exc:
-        reason, _, path = str(exc).partition(" - at `$")
+        reason, path = fault_of(exc)
         raise InvalidArguments(
-            f"The criteria cannot be met as they are: {reason}.",
-            path=f"criteria{path.rstrip('`')}",
+            f"The criteria cannot be met as they are: {reason}.", path=f"criteria{path}"
         ) from exc
+
+
+def fault_of(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Return what is wrong with a JSON value, and where in it: `.name` or `[2]`, empty for all."""
+    reason, _, path = str(error).partition(" - at `$")
+    return reason, path.rstrip("`")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from wardian.agents.candidates import Candidate, Outcome
@@ -58,6 +58,11 @@ class Candidates(Protocol):
         """Learn from a judgement of an answer, 0 to 1; see `wardian.agents.registry.quality`."""
         ...
 
+    def halvings(self, tenant: str, candidate: Candidate) -> float:
+        """Return how often half of what is known of an agent's quality has made room for what is
+        newer; see `wardian.agents.registry.decay`."""
+        ...
+
 
 class Router(Protocol):
     """Chooses."""
@@ -67,7 +72,7 @@ class Router(Protocol):
 
         Raises:
             NotFound: there is none, or none in such a version or with such tags.
-            Unavailable: there are, and none can be asked now; says why.
+            AgentUnavailable: there are, and none can be asked now; says why.
         """
         ...
 
@@ -131,6 +136,3 @@ class Budgets(Protocol):
             BudgetExceeded: a budget of the tenant's has less left.
         """
         ...
-
-
-Scopes = Collection[str] | None

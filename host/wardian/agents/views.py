@@ -284,6 +284,8 @@ class TrialView(msgspec.Struct, frozen=True, kw_only=True):
         other_is_better: how sure it is that ``other`` is better, 0 to 1.
         verdict: in words, with the confidence; says so when there is not enough to tell.
         ends: whether it ends by itself once it is decided.
+        decided, decided_at, better: whether and since when one is better with the confidence asked
+            for, and which version; that stays, whatever comes later.
         ended_at, why_ended: of one that has; what came of it stays to be looked at.
     """
 
@@ -299,3 +301,5 @@ class TrialView(msgspec.Struct, frozen=True, kw_only=True):
     ends: bool = False
     ended_at: datetime | None = None
     why_ended: str = ""
+    decided_at: datetime | None = None
+    better: str | None = None

@@ -57,6 +57,8 @@ def _show(terminal: Terminal, found: dict[str, Any]) -> None:
         f"{found['agent']}, since {moment(found['since'])} UTC: {found['share']:.0%} of questions "
         f"go to {found['other']['version']}"
     )
+    if found["decided_at"] is not None:
+        terminal.line(f"It was decided at {moment(found['decided_at'])} UTC, for {found['better']}")
     if found["ended_at"] is not None:
         terminal.line(f"It ended at {moment(found['ended_at'])} UTC: {found['why_ended']}")
     columns = ["version", "", "asked", "answered", "score", "19 of 20 within", "latency", "cost"]

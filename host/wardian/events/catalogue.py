@@ -57,6 +57,11 @@ SYSTEM_EVENTS: Mapping[str, Told] = {
         "again.",
         "agent seconds reason",
     ),
+    "agent.trial-decided": _told(
+        "Of two versions of an agent that are tried one is `better`, with the `confidence` asked "
+        "for.",
+        "agent actor active other better confidence",
+    ),
     "agent.trial-ended": _told(
         "A trial of two versions of an agent ended: why as `reason`, and what it shows as "
         "`verdict`.",

@@ -23,6 +23,10 @@ SEMVER = (
 """Semantic Versioning 2.0.0, the expression of semver.org without its groups."""
 
 _KEBAB = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
+_DOTTED = rf"{_KEBAB}(?:\.{_KEBAB})*"
+_CAPABILITY = re.compile(_DOTTED)
+_CAPABILITY_CHARACTERS_MAX = 200
+
 BREAKS = "\n\t"
 # Control, format (among them what changes the direction of text, and what has no width),
 # surrogates, and the separators of lines and paragraphs.
@@ -40,6 +44,11 @@ def is_plain(text: str, *, allowed: str = "") -> bool:
     if text.isascii() and text.isprintable():
         return True
     return not any(_is_hidden(character) for character in text if character not in allowed)
+
+
+def is_capability(text: str) -> bool:
+    """Tell whether a plugin could offer a capability of this name; it has no version."""
+    return len(text) <= _CAPABILITY_CHARACTERS_MAX and _CAPABILITY.fullmatch(text) is not None
 
 
 def escaped(text: str, characters: int) -> str:
@@ -138,8 +147,8 @@ VersionRange = Annotated[
 ]
 CapabilityName = Annotated[
     str,
-    StringConstraints(max_length=200),
-    Like(rf"{_KEBAB}(?:\.{_KEBAB})*(?:@{SEMVER})?", "a name such as 'markdown@1.0.0'"),
+    StringConstraints(max_length=_CAPABILITY_CHARACTERS_MAX),
+    Like(rf"{_DOTTED}(?:@{SEMVER})?", "a name such as 'markdown@1.0.0'"),
 ]
 AssetPath = Annotated[
     str,

@@ -24,6 +24,7 @@ class FeedbackRow:
         ask: the question's id.
         score: 0 to 1; None if only something was said.
         counts: whether it is a part of what is known of the agent.
+        halvings: how often half of that had made room for what is newer, when it was given.
     """
 
     id: str
@@ -37,6 +38,7 @@ class FeedbackRow:
     by: str
     at: datetime
     counts: bool
+    halvings: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ class TrialRow:
         confidence: with which it is decided.
         ends: whether it ends by itself as soon as it is.
         ended_at, why: of one that has ended; it stays to be looked at.
+        decided_at, better: when it was plain first which arm is better; it stays so.
     """
 
     id: str
@@ -42,6 +43,8 @@ class TrialRow:
     by: str
     ended_at: datetime | None = None
     why: str = ""
+    decided_at: datetime | None = None
+    better: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,19 @@ _END = (
     .where(mine(agent_trials, _T.plugin_id == OF_PLUGIN, _T.id == OF_ID, _T.ended_at.is_(None)))
     .values(ended_at=AT, why=bindparam("of_why"))
 )
+_DECIDE = (
+    update(agent_trials)
+    .where(
+        mine(
+            agent_trials,
+            _T.plugin_id == OF_PLUGIN,
+            _T.id == OF_ID,
+            _T.ended_at.is_(None),
+            _T.decided_at.is_(None),
+        )
+    )
+    .values(decided_at=AT, better=bindparam("of_arm"))
+)
 
 
 class TrialRepository:
@@ -127,6 +143,11 @@ class TrialRepository:
         """Add to what came of an arm, unless the trial has ended."""
         by = {f"by_{name}": value for name, value in asdict(sums).items()}
         await self._execute(_ADD, of_plugin=trial.plugin_id, of_id=trial.id, of_arm=arm, **by)
+
+    async def decide(self, trial: TrialRow, better: str, at: datetime) -> bool:
+        """Write down which arm of a trial is better, and tell whether it was open before."""
+        values = {"of_plugin": trial.plugin_id, "of_id": trial.id, "at": at, "of_arm": better}
+        return bool((await self._execute(_DECIDE, **values)).rowcount == 1)
 
     async def end(self, trial: TrialRow, at: datetime, why: str) -> bool:
         """End a trial, and tell whether it had not ended before."""

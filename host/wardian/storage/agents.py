@@ -53,6 +53,7 @@ class MeasureRow:
     timed: float
     latency_ms: float
     asked: int
+    halvings: float
     written_at: float
 
 

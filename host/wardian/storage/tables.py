@@ -908,6 +908,7 @@ agent_feedback = Table(
     Column("by", String(200), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("counts", Boolean, nullable=False),  # in what is known of the agent
+    Column("halvings", Float, nullable=False),  # of that, when it was given
     _of_plugin(),
     UniqueConstraint("tenant", "ask", "by"),
     Index(None, "tenant", "at"),
@@ -932,6 +933,8 @@ agent_trials = Table(
     Column("by", String(200), nullable=False),
     Column("ended_at", UtcDateTime),
     Column("why", Text, nullable=False, default=""),  # it ended
+    Column("decided_at", UtcDateTime),
+    Column("better", String(8)),  # active or other, once it is decided
     _of_plugin(),
 )
 
@@ -1052,6 +1055,7 @@ agent_measures = Table(
     Column("timed", Float, nullable=False),
     Column("latency_ms", Float, nullable=False),
     Column("asked", BigInteger, nullable=False),
+    Column("halvings", Float, nullable=False),  # of what made room for what is newer
     Column("written_at", Float, nullable=False),  # by the database's clock
     _of_plugin(),
     Index(None, "written_at"),

@@ -66,7 +66,8 @@ async def test_both_versions_answer_by_their_share_and_are_told_apart(host: Host
 async def test_scores_decide_which_is_better_with_the_confidence_asked_for(host: Host) -> None:
     await two_versions(host)
     await host.agents.trials.start("default", "lead", "1.0.0", share=0.5, confidence=0.95)
-    for answer in await ask(host, 120):
+    answers = await ask(host, 120)
+    for answer in answers:
         score = 0.9 if answer.version == "1.0.0" else 0.3
         await host.agents.feedback.give("default", answer.id, score=score, by="ada")
 
@@ -78,6 +79,17 @@ async def test_scores_decide_which_is_better_with_the_confidence_asked_for(host:
     assert view.other_is_better >= 0.95
     assert view.decided
     assert "0.95" in view.verdict
+    assert (view.better, view.ended_at) == ("1.0.0", None)
+
+    # Whoever says otherwise later changes what is known, and not what was found out.
+    for answer in answers:
+        score = 0.1 if answer.version == "1.0.0" else 1.0
+        for by in ("eve", "joe"):
+            await host.agents.feedback.give("default", answer.id, score=score, by=by)
+    later = await host.agents.trials.status("default", "lead")
+
+    assert later.other_is_better < 0.05
+    assert (later.decided, later.better, later.decided_at) == (True, "1.0.0", view.decided_at)
 
 
 async def test_a_trial_ends_by_itself_once_it_is_decided_if_it_shall(host: Host) -> None:
@@ -118,6 +130,18 @@ async def test_a_version_that_does_not_answer_ends_its_trial_and_harms_nobody(ho
     assert {
         (each.agent, each.version) for each in await ask(host, 10, weights={"priority": 1_000})
     } == {("lead", "2.0.0")}
+
+
+async def test_who_wants_a_version_is_answered_by_one_that_offers_it(host: Host) -> None:
+    await host.install(agent("lead", "summarize@1.0.0"), grants="all")
+    await host.upgrade(agent("lead", "summarize@2.0.0", "summarize@1.0.0", version="2.0.0"))
+    await host.agents.trials.start("default", "lead", "1.0.0", share=0.9)
+
+    newer = {(each.agent, each.version) for each in await ask(host, 10, version=">=2")}
+    either = {(each.agent, each.version) for each in await ask(host, 10, version="<2")}
+
+    assert newer == {("lead", "2.0.0")}
+    assert ("lead", "1.0.0") in either
 
 
 async def test_an_upgrade_ends_a_trial(host: Host) -> None:

@@ -9,7 +9,13 @@ from dataclasses import astuple
 
 import pytest
 
-from wardian.agents.registry.decay import Evidence, HalfLives, share_left
+from wardian.agents.registry.decay import (
+    WEIGHT_MAX,
+    Evidence,
+    HalfLives,
+    halved,
+    share_left,
+)
 
 LIVES = HalfLives(quality=100.0, latency=10.0)
 NOW = 1_700_000_000.0
@@ -108,6 +114,61 @@ def test_what_says_that_it_is_of_a_later_moment_can_be_taken_as_of_an_earlier_on
 
     assert ahead.no_later_than(NOW) == Evidence(NOW, good=1.0)
     assert ahead.no_later_than(NOW + 2e9) is ahead
+
+
+def score(value: float, weight: float = 1.0) -> Evidence:
+    return Evidence(NOW, good=value * weight, bad=(1.0 - value) * weight)
+
+
+def scored(value: float, times: int, total: Evidence) -> Evidence:
+    for _ in range(times):
+        total.add(score(value), LIVES)
+    return total
+
+
+def test_no_more_is_known_than_so_much_and_what_is_newest_counts_whole() -> None:
+    total = scored(1.0, 1_000, Evidence(NOW))
+    assert (total.good, total.bad) == (pytest.approx(WEIGHT_MAX), 0.0)
+
+    total.add(score(0.0), LIVES)
+    assert (total.good, total.bad) == (pytest.approx(WEIGHT_MAX - 1.0), 1.0)
+    assert scored(0.0, 139, total).bad / WEIGHT_MAX == pytest.approx(0.5, abs=0.01)
+
+
+def test_what_makes_room_is_all_but_the_times() -> None:
+    total = Evidence(NOW, 100, 100, 80, 20, 800, 10, 1_000, 7)
+    total.add(score(1.0, 100.0), LIVES)
+
+    assert total == Evidence(NOW, 150, 50, 40, 10, 400, 10, 1_000, 7, 1.0)
+
+
+def test_of_a_score_that_is_taken_back_goes_as_much_as_is_left_of_it() -> None:
+    total = scored(0.5, 300, Evidence(NOW))
+    then = total.halvings
+    total.add(score(1.0), LIVES)
+    scored(0.5, 300, total)
+    total.add(score(1.0, -halved(total.halvings - then)), LIVES)
+
+    assert total.good == pytest.approx(total.bad, rel=1e-4)
+
+
+def test_two_hosts_that_add_little_at_a_time_come_to_nearly_the_same_in_any_order() -> None:
+    shares = []
+    for order in ((0.9, 0.3), (0.3, 0.9)):
+        total = Evidence(NOW)
+        for _ in range(200):
+            for value in order:
+                total.add(scored(value, 3, Evidence(NOW)), LIVES)
+        shares.append(total.good / WEIGHT_MAX)
+
+    assert shares == [pytest.approx(0.6, abs=0.01)] * 2
+
+
+def test_more_than_may_be_known_that_was_written_before_makes_room_at_once() -> None:
+    total = Evidence(NOW, good=5_000.0)
+    total.add(score(0.0), LIVES)
+
+    assert (total.good, total.bad) == (pytest.approx(WEIGHT_MAX - 1.0), 1.0)
 
 
 def test_a_part_is_of_all_sums_and_nothing_was_asked() -> None:

@@ -13,6 +13,7 @@ from hosts import WASM, FakeHost, fake_host
 from packages import package
 from wardian.agents.quality import feedback
 from wardian.agents.quality.feedback import ASKERS_MAX, LABELS
+from wardian.agents.registry import decay
 from wardian.agents.views import AnswerView, FeedbackView, MeasuredView
 from wardian.errors import Conflict
 from wardian.plugins.agents import AGENT_ASK
@@ -69,6 +70,19 @@ async def test_the_later_opinion_of_one_asker_leaves_nothing_of_the_former(made:
         await give(made, answer, label="bad", by="ada")
 
     assert (await measured(made)).quality == pytest.approx(once, abs=1e-4)
+
+
+async def test_of_an_opinion_that_has_made_room_no_more_is_taken_back_than_is_left(
+    made: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decay, "WEIGHT_MAX", 5.0)
+    answer = await asked(made)
+    await give(made, answer, label="excellent", by="ada")
+    for number in range(8):
+        await give(made, answer, score=0.5, by=f"asker {number}")
+    await give(made, answer, comment="I say nothing of it any more.", by="ada")
+
+    assert 0.5 <= (await measured(made)).quality < 0.52
 
 
 async def test_a_comment_alone_is_kept_and_changes_nothing(made: FakeHost) -> None:

@@ -14,7 +14,7 @@ from hosts import WASM, FakeHost, fake_host
 from registered import ASKED, agent_package, ask, one, registry_of
 from wardian.agents.candidates import Ending, Outcome
 from wardian.agents.registry.changes import AgentChange, CostChange, LimitsChange
-from wardian.agents.registry.decay import HalfLives
+from wardian.agents.registry.decay import WEIGHT_MAX, HalfLives
 from wardian.agents.registry.merging import VERSIONS_MAX
 from wardian.agents.registry.registry import GROWN_OLD_SECONDS
 from wardian.agents.views import HealthView
@@ -471,7 +471,7 @@ async def test_measures_are_a_versions_own_and_a_new_one_begins_with_a_part(
 
     await made.host.rollback("lead")
     again = await one(registry, "lead")
-    assert again.alpha == pytest.approx(1_001.0)
+    assert again.alpha == pytest.approx(1.0 + WEIGHT_MAX)
 
 
 async def test_what_is_seen_of_the_other_version_of_a_trial_is_its_own(

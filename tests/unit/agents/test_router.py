@@ -166,7 +166,32 @@ def test_version_of_a_trial_is_never_chosen() -> None:
 def test_newest_version_that_one_agent_offers_comes_first() -> None:
     agents = [candidate("a", capability_version=version) for version in ("1.9.0", "1.10.0")]
     ranked = router().decide(wanted(strategy="cheapest"), agents).ranked
-    assert [each.capability_version for each in ranked] == ["1.10.0", "1.9.0"]
+    assert [each.capability_version for each in ranked] == ["1.10.0"]
+
+
+@pytest.mark.parametrize(
+    ("criteria", "asked", "shown", "lost"),
+    [
+        ({}, ["2.0.0"], "2.0.0", ""),
+        ({"version": "<2"}, ["1.1.0"], "1.1.0", ""),
+        ({"version": ">=3"}, [], "2.0.0", "It offers 2.0.0, which is not in >=3."),
+        ({"version": "<2", "ceilings": {"load": 0.1}}, [], "1.1.0", "Its load is 0.50"),
+    ],
+    ids=["newest", "newest that fits", "none fits", "none can be asked"],
+)
+def test_agent_that_offers_several_versions_is_one_candidate_and_explained_once(
+    criteria: dict[str, Any], asked: list[str], shown: str, lost: str
+) -> None:
+    load = 8 if "ceilings" in criteria else 0
+    versions = ("1.0.0", "2.0.0", "1.1.0")
+    agents = [candidate("a", capability_version=each, in_flight=load) for each in versions]
+    found = router().explain(wanted(**criteria), agents)
+    ranked = () if found.decision is None else found.decision.ranked
+    (judged,) = found.judged
+
+    assert [each.capability_version for each in ranked] == asked
+    assert judged.candidate.capability_version == shown
+    assert judged.lost.startswith(lost) if lost else not judged.lost
 
 
 def test_explanation_says_why_each_of_the_others_lost() -> None:

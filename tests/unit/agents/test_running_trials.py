@@ -23,7 +23,7 @@ def outcome(ending: Ending, latency_ms: float = 4.0, **more: Any) -> Outcome:
 @pytest.fixture
 def trial() -> RunningTrial:
     trial = RunningTrial("default", "lead", ROW, know=_tell_nobody)
-    trial.offered = {"summarize": "1.0.0"}
+    trial.offered = {"summarize": ("1.0.0",)}
     return trial
 
 

@@ -13,11 +13,13 @@ from simulation.scenarios import (
     BREAKER,
     BUDGET,
     DRIFT_AT,
+    MANY,
     OUTAGE,
     PROMISES,
     QUESTIONS,
     SEEDS,
     drift,
+    drift_of_many,
     drift_unaged,
     elsewhere,
     outage,
@@ -116,6 +118,12 @@ def test_drift_is_followed_because_what_was_seen_grows_old() -> None:
     unaged = [_wrong(drift_unaged(seed), after) for seed in SEEDS]
     assert fmean(aged) < 0.6 * fmean(unaged)
     assert fmean(share_right(drift(seed), QUESTIONS - 100) for seed in SEEDS) > 0.8
+
+
+def test_drift_of_one_whom_many_ask_is_noticed_after_some_questions_and_not_days() -> None:
+    worlds = [drift_of_many(seed) for seed in FEW[:3]]
+    assert fmean(_wrong(world, MANY) for world in worlds) < 300
+    assert fmean(share_right(world, MANY + QUESTIONS - 100) for world in worlds) > 0.8
 
 
 @pytest.mark.parametrize("strategy", NAMES)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from trials import ROW
-from wardian.agents.quality.trial_views import trial_view
+from wardian.agents.quality.trial_views import better_arm, trial_view
 from wardian.agents.views import TrialView
 from wardian.storage.agent_trials import ACTIVE, OTHER, ArmSums
 
 NONE = ArmSums()
+DECIDED = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def sums(asked: int, answered: int, judged: int = 0, mean: float = 0.0) -> ArmSums:
@@ -17,7 +21,10 @@ def sums(asked: int, answered: int, judged: int = 0, mean: float = 0.0) -> ArmSu
 
 
 def view(active: ArmSums, other: ArmSums) -> TrialView:
-    return trial_view("lead", ROW, {ACTIVE: active, OTHER: other})
+    arms = {ACTIVE: active, OTHER: other}
+    better = better_arm(ROW, arms)
+    row = replace(ROW, better=better, decided_at=None if better is None else DECIDED)
+    return trial_view("lead", row, arms)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +64,16 @@ def test_a_verdict_says_what_it_is_made_of(active: ArmSums, other: ArmSums, said
 
     assert found.verdict == said
     assert found.decided == (" is better than " in said)
+
+
+def test_what_was_decided_once_stays_so_whatever_comes_later() -> None:
+    row = replace(ROW, better=OTHER, decided_at=DECIDED)
+    since = {ACTIVE: sums(900, 900), OTHER: sums(900, 500)}
+    found = trial_view("lead", row, since)
+
+    assert better_arm(ROW, since) == ACTIVE
+    assert (found.decided, found.decided_at, found.better) == (True, DECIDED, "2.0.0")
+    assert found.verdict.startswith("2.0.0 is better than 1.0.0, with 0.95 confidence")
 
 
 def test_of_what_nobody_has_judged_there_is_no_mean() -> None:

@@ -40,6 +40,7 @@ def measure(plugin_id: str, **more: Any) -> MeasureRow:
         timed=2.0,
         latency_ms=200.0,
         asked=2,
+        halvings=0.0,
         written_at=100.0,
     )
     return replace(row, **more)

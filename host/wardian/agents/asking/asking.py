@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,22 +23,22 @@ from wardian.agents.asking.replies import Reply
 from wardian.agents.asking.telling import last_asked, told, type_of, unanswered
 from wardian.agents.budgets.allowances import Allowance, Allowances
 from wardian.agents.candidates import Candidate, Ending
+from wardian.agents.criteria import Criteria
 from wardian.agents.decisions import Decision, Explanation
 from wardian.agents.money import amount, nanos
 from wardian.agents.ports import Candidates, Router, Trials
 from wardian.agents.questions import Question
 from wardian.agents.views import AnswerView
 from wardian.errors import InvalidArguments
+from wardian.plugins.text import is_capability
+from wardian.plugins.versions import parse_range
 from wardian.storage.asks import AskRow
 from wardian.storage.rows import now
 
-CAPABILITY_CHARACTERS_MAX = 200
 SUBJECT_CHARACTERS_MAX = 200
 
 LOST = "lost"
 """How a question ended whose host was killed before it had an answer."""
-
-_CAPABILITY = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,13 +137,12 @@ class Asking:
 
     def _arms(self, asked: _Asked) -> Iterator[Candidate]:
         """Go through the versions that are asked, where two of an agent answer by turns."""
-        question = asked.question
-        arm, ceiling = self._parts.trials.arm, question.criteria.ceilings.cost
+        question, arm = asked.question, self._parts.trials.arm
         for each in asked.decision.ranked:
             other = arm(question.tenant, each, question.id)
-            # Another version may be dearer, and it was the chosen one that keeps the ceiling.
-            is_too_dear = ceiling is not None and other.most_nanos > nanos(ceiling)
-            yield each if is_too_dear else other
+            # Another version may be dearer, or offer an earlier version of the capability, and
+            # what is wanted was held against the chosen one.
+            yield other if other is each or _fits(other, question.criteria) else each
 
     async def _found(self, asked: _Asked, candidate: Candidate) -> Found | None:
         if asked.question.criteria.fresh:
@@ -272,8 +270,16 @@ def _version(attempt: Attempt) -> str:
     return attempt.candidate.version if attempt.plugin is None else attempt.plugin.version
 
 
+def _fits(candidate: Candidate, criteria: Criteria) -> bool:
+    """Tell whether another version of an agent may answer what was asked of the chosen one."""
+    ceiling = criteria.ceilings.cost
+    if ceiling is not None and candidate.most_nanos > nanos(ceiling):
+        return False
+    return criteria.version == "*" or candidate.capability_version in parse_range(criteria.version)
+
+
 def _check_capability(text: str) -> None:
-    if len(text) > CAPABILITY_CHARACTERS_MAX or not _CAPABILITY.fullmatch(text):
+    if not is_capability(text):
         raise InvalidArguments(
             f"{text[:80]!r} is no capability such as 'summarize'.", path="capability"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from wardian.agents.money import amount, nanos
 from wardian.agents.ports import Spending
 from wardian.agents.views import BudgetView, Period
 from wardian.errors import InvalidArguments, NotFound
+from wardian.plugins.text import is_capability
 from wardian.runtime.journal import Journal
 from wardian.storage.agent_budgets import (
     SPENT_MAX,
@@ -34,8 +34,6 @@ LOOKS, LOOKS_SECONDS = 3, 0.1
 
 BUDGETS_MAX = 256
 """Of one tenant: each question is held against all that are for it."""
-
-_CAPABILITY = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 
 
 class AgentBudgets:
@@ -190,7 +188,7 @@ def _period(text: str) -> Period:
 
 
 def _checked_capability(text: str) -> str:
-    if text == ALL or (len(text) <= 200 and _CAPABILITY.fullmatch(text)):
+    if text == ALL or is_capability(text):
         return text
     raise InvalidArguments(
         f"{text[:200]!r} is no capability such as 'summarize', nor '*' for all.", path="capability"

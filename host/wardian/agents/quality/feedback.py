@@ -12,7 +12,7 @@ from typing import Protocol
 from wardian.agents.asking.ask_rows import AskRows
 from wardian.agents.candidates import Candidate
 from wardian.agents.ports import Candidates
-from wardian.agents.registry.decay import HalfLives, share_left
+from wardian.agents.registry.decay import HalfLives, halved, share_left
 from wardian.agents.views import FeedbackView
 from wardian.crypto.identifiers import new_id
 from wardian.errors import Conflict, Forbidden, InvalidArguments, NotFound
@@ -154,7 +154,9 @@ class AgentFeedback:
             answered = await _answered(repository, ask_id)
             _check_asker(answered, by)
             candidate = self._candidate(tenant, answered)
-            row = self._row(answered, opinion, by, is_known=candidate is not None)
+            known = self._parts.candidates
+            halvings = None if candidate is None else known.halvings(tenant, candidate)
+            row = self._row(answered, opinion, by, halvings)
             if not await repository.agent_exists(row.plugin_id):
                 raise Conflict(f"The agent {answered.agent} is not installed any more.")
             before = await repository.mean_of_ask(row.ask)
@@ -182,7 +184,7 @@ class AgentFeedback:
         return None
 
     def _row(
-        self, answered: AnsweredRow, opinion: Opinion, by: str, *, is_known: bool
+        self, answered: AnsweredRow, opinion: Opinion, by: str, halvings: float | None
     ) -> FeedbackRow:
         score = LABELS.get(opinion.label) if opinion.score is None else opinion.score
         return FeedbackRow(
@@ -196,7 +198,8 @@ class AgentFeedback:
             comment=opinion.comment,
             by=by[:_BY_CHARACTERS_MAX],
             at=self._parts.now(),
-            counts=is_known and score is not None,
+            counts=halvings is not None and score is not None,
+            halvings=halvings or 0.0,
         )
 
     def _learn(
@@ -210,9 +213,10 @@ class AgentFeedback:
         score = self._parts.candidates.score
         for each in gone:
             if each.counts and each.score is not None:
-                # Only as much is taken back as time has left of it.
+                # Only as much is taken back as is left of it.
                 age = (row.at - each.at).total_seconds()
                 left = share_left(age, self._parts.lives.quality)
+                left *= halved(row.halvings - each.halvings)
                 score(tenant, candidate, each.score, -SCORE_WEIGHT * left)
         if row.counts and row.score is not None:
             score(tenant, candidate, row.score, SCORE_WEIGHT)

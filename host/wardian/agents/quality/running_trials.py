@@ -12,6 +12,8 @@ from wardian.agents.money import CostModel, nanos
 from wardian.agents.registry.quality import judged, seen
 from wardian.plugins import Installed
 from wardian.plugins.agents import Agent
+from wardian.plugins.offers import offered
+from wardian.plugins.versions import in_order
 from wardian.storage.agent_trials import ACTIVE, ARMS, OTHER, ArmSums, TrialRow
 
 FAILURES_IN_ROW_MAX = 5
@@ -33,6 +35,8 @@ class RunningTrial:
         present, other: the plugin as it is, and as it would be at the other version; ``other`` is
             made of ``present``, and None before it has been looked for.
         pending: what came of each arm and is not written down yet.
+        written, looked: how often this host wrote down what came of it, and how often it had when
+            it last looked who is better; once, too, for what was there before it ran.
         over: why it has to end, for people; empty while it runs.
     """
 
@@ -42,17 +46,20 @@ class RunningTrial:
     know: Know
     present: Installed | None = None
     other: Installed | None = None
-    offered: dict[str, str] = field(default_factory=dict)
+    offered: dict[str, tuple[str, ...]] = field(default_factory=dict)
     pending: dict[str, ArmSums] = field(default_factory=lambda: dict.fromkeys(ARMS, ArmSums()))
+    written: int = 1
+    looked: int = 0
     failures: int = 0
     over: str = ""
-    _candidates: dict[str, tuple[Candidate, Candidate]] = field(default_factory=dict)
+    _candidates: dict[tuple[str, str], tuple[Candidate, Candidate]] = field(default_factory=dict)
 
     def use(self, present: Installed, other: Installed) -> None:
         """Run these from now on."""
         self.present, self.other = present, other
-        offered = (each.partition("@") for each in other.manifest.capabilities)
-        self.offered = {name: version or other.version for name, _, version in offered}
+        self.offered = {}
+        for name, version in offered(other.manifest.capabilities):
+            self.offered[name] = (*self.offered.get(name, ()), version or other.version)
         self._candidates.clear()
 
     def arm(self, chosen: Candidate, key: str) -> Candidate:
@@ -123,11 +130,14 @@ class RunningTrial:
             )
 
     def _beside(self, chosen: Candidate, other: Installed) -> Candidate:
-        source, made = self._candidates.get(chosen.capability, (None, None))
+        place = chosen.capability, chosen.capability_version
+        source, made = self._candidates.get(place, (None, None))
         if source is not chosen or made is None:
-            made = candidate_beside(chosen, self.present, other, self.offered[chosen.capability])
+            versions, same = self.offered[chosen.capability], chosen.capability_version
+            version = same if same in versions else max(versions, key=in_order)
+            made = candidate_beside(chosen, self.present, other, version)
             self.know(self.tenant, made)
-            self._candidates[chosen.capability] = chosen, made
+            self._candidates[place] = chosen, made
         return made
 
 

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from wardian.agents.candidates import Candidate, Outcome
+from wardian.agents.quality.deciding import Deciding
 from wardian.agents.quality.running_trials import Know, RunningTrial
 from wardian.agents.quality.trial_terms import check_answers, check_terms
 from wardian.agents.quality.trial_views import trial_view
@@ -81,6 +82,7 @@ class AgentTrials:
     def __init__(self, parts: TrialsParts) -> None:
         self._parts = parts
         self._running: dict[tuple[str, str], RunningTrial] = {}
+        self._deciding = Deciding(parts.database, parts.journal, parts.now)
         self._is_outdated = True
         self._turn = asyncio.Lock()
         parts.events.subscribe("agent.*", self._hear)
@@ -196,8 +198,8 @@ class AgentTrials:
             NotFound: no such agent, or it has no trial that runs.
         """
         present = await self._agent(tenant, name)
-        row = await self._row(tenant, present)
         await self._flush_of(tenant, present)  # the verdict that is written down is of all
+        row = await self._row(tenant, present)
         if row.ended_at is not None or not await self._end(tenant, name, row, why, actor):
             raise NotFound(f"No trial of {name} is running.")
         return await self.status(tenant, name)
@@ -209,9 +211,8 @@ class AgentTrials:
             NotFound: no such agent, or there was none.
         """
         present = await self._agent(tenant, name)
-        row = await self._row(tenant, present)
         await self._flush_of(tenant, present)
-        return await self._view(tenant, name, row)
+        return await self._view(tenant, name, await self._row(tenant, present))
 
     # -- what goes on meanwhile --
 
@@ -249,6 +250,8 @@ class AgentTrials:
             there = self._running.get(key)
             if there is None or there.row.id != row.id:
                 self._running[key] = RunningTrial(key[0], name, row, self._parts.know)
+            elif row.better is not None:
+                there.row = row  # another host may have decided it
         for key in self._running.keys() - rows.keys():
             await self._flush(self._running.pop(key))
 
@@ -256,8 +259,9 @@ class AgentTrials:
         if not trial.over:
             await self._prepare(trial)
         await self._flush(trial)
-        if trial.row.ends and not trial.over:
-            await self._decide(trial)
+        await self._deciding.look(trial)
+        if trial.row.ends and trial.row.better is not None and not trial.over:
+            trial.over = "It is decided"
         if trial.over:
             await self._end(trial.tenant, trial.agent, trial.row, trial.over, HOST)
 
@@ -284,6 +288,7 @@ class AgentTrials:
         trial = self._running.get((tenant, present.id))
         if trial is not None:
             await self._flush(trial)
+            await self._deciding.look(trial)
 
     async def _flush(self, trial: RunningTrial) -> None:
         if not trial.has_news:
@@ -297,11 +302,7 @@ class AgentTrials:
         except BaseException:
             trial.put_back(pending)
             raise
-
-    async def _decide(self, trial: RunningTrial) -> None:
-        view = await self._view(trial.tenant, trial.agent, trial.row)
-        if view.decided:
-            trial.over = "It is decided"
+        trial.written += 1
 
     async def _begin(self, tenant: str, name: str, row: TrialRow, actor: str) -> None:
         async with self._parts.journal.change(tenant, actor) as change:

@@ -4,14 +4,25 @@ What was seen ``age`` seconds ago counts ``2 ** -(age / half_life)`` of what it 
 linear, so sums can be decayed as a whole, and two hosts' sums of the same age are added: the order
 in which they come, and how they were cut into pieces, makes no difference but for rounding.
 A mean is a ratio of two sums of the same half-life, and stays as it is until there is news.
+
+Of how good answers are no more than `WEIGHT_MAX` is kept: what is newer takes the place of what is
+older. So one who is asked a thousand times a day is found out to be worse after as many judgements
+as one who is asked ten times, and not when his thousands have grown old. Hosts' sums that are cut
+into small pieces come to nearly the same in whatever order they are added.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 CLOCKS_APART_SECONDS = 60.0
 """Sums from so far in the future were written by a clock that is wrong."""
+
+WEIGHT_MAX = 200.0
+"""So much is known of the quality of a version at most: two hundred scores."""
+
+_ROOM_LEAST = 2.0**-64
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,12 @@ def share_left(age_seconds: float, half_life_seconds: float) -> float:
     if age_seconds <= 0.0:
         return 1.0
     # Later than in a thousand half-lives there is nothing left that a float could tell from none.
-    return float(2.0 ** -min(age_seconds / half_life_seconds, 1_000.0))
+    return halved(age_seconds / half_life_seconds)
+
+
+def halved(times: float) -> float:
+    """Return what is left of one that was halved so many times."""
+    return float(2.0 ** -min(max(times, 0.0), 1_000.0))
 
 
 @dataclass(slots=True)
@@ -46,6 +62,8 @@ class Evidence:
         units: that the answered ones took, all together.
         timed: outcomes that say how long an answer takes, and ``latency_ms`` how long they took.
         asked: outcomes, not decayed.
+        halvings: how often half of all but the times has made room for what is newer; not decayed,
+            so what is left of a score is told by how many there were when it was given.
     """
 
     as_of: float = 0.0
@@ -57,6 +75,7 @@ class Evidence:
     timed: float = 0.0
     latency_ms: float = 0.0
     asked: int = 0
+    halvings: float = 0.0
 
     def grow_old(self, moment: float, lives: HalfLives) -> None:
         """Have the sums be as of a moment; those of a later one stay."""
@@ -67,10 +86,11 @@ class Evidence:
         self.as_of = moment
 
     def add(self, other: Evidence, lives: HalfLives) -> None:
-        """Add what another has, as of the later of both moments; the other stays as it is."""
+        """Add what another has seen since, as of the later of both moments; that stays as it is."""
         self.grow_old(other.as_of, lives)
         age = self.as_of - other.as_of
         quality, latency = share_left(age, lives.quality), share_left(age, lives.latency)
+        self._make_room((other.good + other.bad) * quality)
         self.good += other.good * quality
         self.bad += other.bad * quality
         self.answered += other.answered * quality
@@ -79,6 +99,7 @@ class Evidence:
         self.timed += other.timed * latency
         self.latency_ms += other.latency_ms * latency
         self.asked += other.asked
+        self.halvings += other.halvings
 
     def no_later_than(self, moment: float) -> Evidence:
         """Return the same as of a moment, if it says that it is of a later one."""
@@ -98,6 +119,15 @@ class Evidence:
         )
         found._count(share, share)
         return found
+
+    def _make_room(self, weight: float) -> None:
+        """Have what is known of quality count less, if it and what is to come are too much."""
+        there = self.good + self.bad
+        if there > 0.0 and there + weight > WEIGHT_MAX:
+            share = max((WEIGHT_MAX - weight) / there, _ROOM_LEAST)
+            if share < 1.0:
+                self._count(share, 1.0)
+                self.halvings -= math.log2(share)
 
     def _count(self, quality: float, latency: float) -> None:
         self.good *= quality

@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec
 from msgspec import UNSET
 
+from wardian.agents.criteria import fault_of
 from wardian.agents.registry.changes import AgentChange
 from wardian.agents.registry.declared import is_agent, read_overrides
 from wardian.errors import InvalidArguments, NotFound
@@ -61,9 +62,9 @@ def _checked(wanted: AgentChange) -> AgentChange:
     try:
         checked = msgspec.convert(msgspec.to_builtins(wanted), AgentChange)
     except msgspec.ValidationError as exc:
-        reason, _, path = str(exc).partition(" - at `$.")
+        reason, path = fault_of(exc)
         raise InvalidArguments(
-            f"The agent cannot be changed like this: {reason}.", path=path.rstrip("`")
+            f"The agent cannot be changed like this: {reason}.", path=path.lstrip(".")
         ) from exc
     for number, tag in enumerate(checked.tags or ()):
         if not is_plain(tag):

@@ -130,6 +130,10 @@ class AgentRegistry:
         """Learn from a judgement of an answer, 0 to 1; see `wardian.agents.registry.quality`."""
         self._learn(tenant, candidate, judged(score, weight, self._parts.now()))
 
+    def halvings(self, tenant: str, candidate: Candidate) -> float:
+        """Return how often half of what is known of an agent has made room for what is newer."""
+        return self._measures.of(tenant, _version(candidate)).halvings
+
     def know(self, tenant: str, candidate: Candidate) -> None:
         """Have a candidate that is in no list, the other version of a trial, be known by what was
         seen of it."""

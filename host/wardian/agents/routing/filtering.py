@@ -45,6 +45,8 @@ class Refusal:
 class Field:
     """The candidates of one list, in the order of ties: priority, name, and the newest version.
 
+    An agent that offers a capability in several versions is one candidate for each question: in
+    the newest version that the question accepts. Else a fallback would ask who has just failed.
     What does not change while they are there is found out once.
 
     Attributes:
@@ -52,10 +54,10 @@ class Field:
     """
 
     def __init__(self, candidates: Iterable[Candidate]) -> None:
-        members = [each for each in candidates if not each.is_trial]
-        members.sort(key=lambda each: in_order(each.capability_version), reverse=True)
-        members.sort(key=lambda each: (-each.priority, each.agent))
-        self.members = tuple(members)
+        found = sorted(candidates, key=lambda each: in_order(each.capability_version), reverse=True)
+        found.sort(key=lambda each: (each.is_trial, -each.priority, each.agent))
+        members = [each for each in found if not each.is_trial]
+        self._all, self._members, self._newest = found, tuple(members), _each_once(members)
         self.turns = Turns()
         self._shortest = min((each.input_bytes_max for each in members), default=0)
         self._narrowed: dict[tuple[str, _Names, _Names, _Names], tuple[Candidate, ...]] = {}
@@ -76,20 +78,45 @@ class Field:
             found = [each for each in found if size <= each.input_bytes_max]
         return found
 
+    def refusals(self, request: Request) -> list[tuple[Candidate, Refusal]]:
+        """Return why each agent that cannot be asked now cannot, by their names.
+
+        Raises:
+            InvalidArguments: the version that the request wants is no range.
+        """
+        # Whom the request is not about is shown in the newest version.
+        shown = _each_once((*self._wanted(request.criteria), *self._all))
+        found = [(each, why_not(each, request)) for each in sorted(shown, key=_name_of)]
+        return [(each, refusal) for each, refusal in found if refusal is not None]
+
     def _wanted(self, criteria: Criteria) -> tuple[Candidate, ...]:
         """Return those that the request is about."""
         if criteria.version == "*" and not (criteria.tags or criteria.agents or criteria.exclude):
-            return self.members
+            return self._newest
         key = (criteria.version, criteria.tags, criteria.agents, criteria.exclude)
         found = self._narrowed.get(key)
         if found is None:
             accepts = range_of(criteria)
-            found = tuple(each for each in self.members if not _why_other(each, criteria, accepts))
+            found = _each_once(
+                each for each in self._members if not _why_other(each, criteria, accepts)
+            )
             if _length(criteria) <= NARROWED_CHARACTERS_MAX:
                 if len(self._narrowed) >= NARROWED_MAX:
                     self._narrowed.clear()
                 self._narrowed[key] = found
         return found
+
+
+def _each_once(members: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Return the first of each agent's."""
+    first: dict[str, Candidate] = {}
+    for each in members:
+        first.setdefault(each.plugin_id, each)
+    return tuple(first.values())
+
+
+def _name_of(candidate: Candidate) -> str:
+    return candidate.agent
 
 
 def _length(criteria: Criteria) -> int:

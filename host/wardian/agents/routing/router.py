@@ -9,7 +9,7 @@ from random import Random
 from wardian.agents.candidates import Candidate
 from wardian.agents.decisions import Decision, Explanation, Judged
 from wardian.agents.ports import Request
-from wardian.agents.routing.filtering import Field, Refusal, range_of, why_not
+from wardian.agents.routing.filtering import Field, Refusal, range_of
 from wardian.agents.routing.rules import Moment, RuleSet, utc_now
 from wardian.agents.routing.strategies import NAMES, Strategy, strategies
 from wardian.errors import AgentUnavailable, InvalidArguments, NotFound
@@ -59,7 +59,7 @@ class AIStrategyRouter:
         field = self._field(candidates)
         decision, _ = _decided(strategy, rule, field, request)
         if decision is None:
-            raise _none(request, _refusals(candidates, request))
+            raise _none(request, field.refusals(request))
         field.turns.take(decision.chosen)
         return decision
 
@@ -75,7 +75,7 @@ class AIStrategyRouter:
         strategy, rule = self._strategy(request)
         field = self._field(candidates)
         decision, scores = _decided(strategy, rule, field, request)
-        refusals = _refusals(candidates, request)
+        refusals = field.refusals(request)
         if decision is None:
             judged = [_refused(each, refusal) for each, refusal in refusals]
             return Explanation(None, tuple(judged), str(_none(request, refusals)))
@@ -148,11 +148,6 @@ def _why_lost(candidate: Candidate, score: float, best: Candidate, most: float) 
             f"{candidate.priority}."
         )
     return f"It is as good as {best.agent}, which comes first by its name and version."
-
-
-def _refusals(candidates: Sequence[Candidate], request: Request) -> list[tuple[Candidate, Refusal]]:
-    found = [(each, why_not(each, request)) for each in candidates]
-    return [(each, refusal) for each, refusal in found if refusal is not None]
 
 
 def _refused(candidate: Candidate, refusal: Refusal) -> Judged:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from wardian.agents.criteria import Share, Word, Words
+from wardian.agents.criteria import Share, Word, Words, fault_of
 from wardian.agents.ports import Request
 from wardian.agents.routing.shares import POINTS, By, Portion, point_of, portion
 from wardian.agents.routing.strategies import DEFAULT, NAMES
@@ -184,8 +184,8 @@ def parse_rules(value: Any) -> RuleSet:
     try:
         shape = msgspec.convert(value, _RulesShape)
     except msgspec.ValidationError as exc:
-        reason, _, path = str(exc).partition(" - at `$")
-        raise _refused(f"{reason}.", path.rstrip("`").lstrip(".")) from exc
+        reason, path = fault_of(exc)
+        raise _refused(f"{reason}.", path.lstrip(".")) from exc
     _check_strategy(shape.default, "default")
     names: set[str] = set()
     for number, rule in enumerate(shape.rules):

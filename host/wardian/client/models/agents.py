@@ -362,6 +362,8 @@ class AgentTrial(Tagged, frozen=True, kw_only=True):
         other_is_better: how sure it is that it is, from 0 to 1.
         verdict: in words, with the confidence.
         ends: whether it ends by itself once it is decided.
+        decided, decided_at, better: whether and since when one is better with the confidence asked
+            for, and which version; that stays, whatever comes later.
         ended_at, why_ended: of one that has.
     """
 
@@ -377,3 +379,5 @@ class AgentTrial(Tagged, frozen=True, kw_only=True):
     ends: bool = False
     ended_at: datetime | None = None
     why_ended: str = ""
+    decided_at: datetime | None = None
+    better: str | None = None

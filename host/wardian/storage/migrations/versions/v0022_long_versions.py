@@ -1,5 +1,6 @@
 """Room for versions that are as long as a manifest may have them, wherever one is written down;
-which judgements count; and questions by who asked them."""
+which judgements count, and how much is left of them; questions by who asked them; and when a trial
+was decided, and for which version."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ _BEFORE = 64
 _OF_SUBJECT = "ix_asks_tenant_subject_position"
 
 _FEEDBACK = sa.table("agent_feedback", sa.column("score"), sa.column("counts", sa.Boolean()))
+_HALVED = ("agent_measures", "agent_feedback")
 
 _OLD_INDEX = "ix_agent_feedback_tenant_plugin_id"
 _NEW_INDEX = "ix_agent_feedback_tenant_plugin_id_by_at"
@@ -33,14 +35,29 @@ def upgrade() -> None:
     op.drop_index(_OLD_INDEX, "agent_feedback")
     op.create_index(_NEW_INDEX, "agent_feedback", ["tenant", "plugin_id", "by", "at"])
     op.create_index(_OF_SUBJECT, "asks", ["tenant", "subject", "position"])
+    with op.batch_alter_table("agent_trials") as trials:
+        trials.add_column(sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True))
+        trials.add_column(sa.Column("better", sa.String(8), nullable=True))
     with op.batch_alter_table("agent_feedback") as feedback:
         feedback.add_column(sa.Column("counts", sa.Boolean(), nullable=True))
     op.execute(sa.update(_FEEDBACK).values(counts=_FEEDBACK.c.score.is_not(None)))
     with op.batch_alter_table("agent_feedback") as feedback:
         feedback.alter_column("counts", existing_type=sa.Boolean(), nullable=False)
+    for table in _HALVED:
+        with op.batch_alter_table(table) as halved:
+            halved.add_column(sa.Column("halvings", sa.Float(), nullable=True))
+        op.execute(sa.update(sa.table(table, sa.column("halvings"))).values(halvings=0.0))
+        with op.batch_alter_table(table) as halved:
+            halved.alter_column("halvings", existing_type=sa.Float(), nullable=False)
 
 
 def downgrade() -> None:
+    for table in _HALVED:
+        with op.batch_alter_table(table) as halved:
+            halved.drop_column("halvings")
+    with op.batch_alter_table("agent_trials") as trials:
+        trials.drop_column("better")
+        trials.drop_column("decided_at")
     with op.batch_alter_table("agent_feedback") as feedback:
         feedback.drop_column("counts")
     op.drop_index(_OF_SUBJECT, "asks")
