@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,21 +18,14 @@ from typing import Any
 
 from wardian.agents.candidates import Candidate, Outcome
 from wardian.agents.quality.deciding import Deciding
+from wardian.agents.quality.pairs import Beside, Pairs
 from wardian.agents.quality.running_trials import Know, RunningTrial
+from wardian.agents.quality.trial_book import TrialBook
 from wardian.agents.quality.trial_terms import check_answers, check_terms
-from wardian.agents.quality.trial_views import trial_view
 from wardian.agents.registry.declared import is_agent
 from wardian.agents.views import TrialView
 from wardian.crypto.identifiers import new_id
-from wardian.errors import (
-    CompileExceeded,
-    Conflict,
-    InvalidComponent,
-    NotFound,
-    Revoked,
-    SignatureInvalid,
-    WardianError,
-)
+from wardian.errors import Conflict, NotFound, WardianError
 from wardian.events import Event, Events
 from wardian.plugins import Installed, Registry
 from wardian.plugins.trust import Trust
@@ -40,16 +33,10 @@ from wardian.runtime.flushing import flushed
 from wardian.runtime.journal import HOST, Journal
 from wardian.storage import Database
 from wardian.storage.agent_feedback import AnsweredRow
-from wardian.storage.agent_trials import TrialRepository, TrialRow, running
+from wardian.storage.agent_trials import TrialRow
 from wardian.storage.rows import now
 
 TEND_SECONDS = 1.0
-
-Beside = Callable[[str, str, str], Awaitable[Installed]]
-"""Returns a tenant's plugin as it would be at a kept version; see `Upgrader.beside`."""
-
-_FINAL = (NotFound, Conflict, SignatureInvalid, Revoked, InvalidComponent, CompileExceeded)
-"""Why two versions do not go together, and will not by waiting."""
 
 _CHANGES = frozenset({"agent.trial-started", "agent.trial-ended"})
 _log = logging.getLogger("wardian.agents")
@@ -82,6 +69,8 @@ class AgentTrials:
     def __init__(self, parts: TrialsParts) -> None:
         self._parts = parts
         self._running: dict[tuple[str, str], RunningTrial] = {}
+        self._pairs = Pairs(parts.registry, parts.trust, parts.beside)
+        self._book = TrialBook(parts.database, parts.journal, parts.now)
         self._deciding = Deciding(parts.database, parts.journal, parts.now)
         self._is_outdated = True
         self._turn = asyncio.Lock()
@@ -110,21 +99,7 @@ class AgentTrials:
         trial = self._running.get((tenant, candidate.plugin_id))
         if trial is None or trial.row.other_version != candidate.version:
             return present
-        if present is not trial.present:
-            await self._prepare(trial)
-        other = None if trial.over else trial.other
-        if other is None or not await self._is_trusted(trial, other):
-            return present
-        return other
-
-    async def _is_trusted(self, trial: RunningTrial, other: Installed) -> bool:
-        try:
-            await self._parts.trust.check_load(other)
-        except WardianError as error:
-            # Found out by the call it would set the agent aside; here it ends the trial.
-            trial.over = error.message.removesuffix(".")
-            return False
-        return True
+        return await self._pairs.other(trial, present) or present
 
     def ended(self, tenant: str, candidate: Candidate, outcome: Outcome) -> None:
         """Learn how a question ended."""
@@ -185,7 +160,8 @@ class AgentTrials:
             since=self._parts.now(),
             by=actor[:200],
         )
-        await self._begin(tenant, name, row, actor)
+        await self._book.begin(tenant, name, row, actor)
+        self._is_outdated = True
         await self.tend()
         return await self.status(tenant, name)
 
@@ -199,7 +175,7 @@ class AgentTrials:
         """
         present = await self._agent(tenant, name)
         await self._flush_of(tenant, present)  # the verdict that is written down is of all
-        row = await self._row(tenant, present)
+        row = await self._book.last(tenant, present)
         if row.ended_at is not None or not await self._end(tenant, name, row, why, actor):
             raise NotFound(f"No trial of {name} is running.")
         return await self.status(tenant, name)
@@ -212,7 +188,7 @@ class AgentTrials:
         """
         present = await self._agent(tenant, name)
         await self._flush_of(tenant, present)
-        return await self._view(tenant, name, await self._row(tenant, present))
+        return await self._book.view(tenant, name, await self._book.last(tenant, present))
 
     # -- what goes on meanwhile --
 
@@ -229,7 +205,7 @@ class AgentTrials:
         What goes wrong is done the next time, and logged.
         """
         async with self._turn:
-            if self._is_outdated or self._parts.database.is_shared:
+            if self._is_outdated or self._book.is_shared:
                 await self._put_off(self._read())
             for trial in list(self._running.values()):
                 await self._put_off(self._tend(trial))
@@ -243,9 +219,12 @@ class AgentTrials:
             _log.warning("Trials are looked after later: %s", error, exc_info=not is_told)
 
     async def _read(self) -> None:
-        async with self._parts.database.reading() as connection:
-            self._is_outdated = False
-            rows = await running(connection)
+        self._is_outdated = False  # before, because another may begin while it is read
+        try:
+            rows = await self._book.running()
+        except BaseException:
+            self._is_outdated = True
+            raise
         for key, (name, row) in rows.items():
             there = self._running.get(key)
             if there is None or there.row.id != row.id:
@@ -253,114 +232,36 @@ class AgentTrials:
             elif row.better is not None:
                 there.row = row  # another host may have decided it
         for key in self._running.keys() - rows.keys():
-            await self._flush(self._running.pop(key))
+            await self._book.write(self._running.pop(key))
 
     async def _tend(self, trial: RunningTrial) -> None:
         if not trial.over:
-            await self._prepare(trial)
-        await self._flush(trial)
+            await self._pairs.prepare(trial)
+        await self._book.write(trial)
         await self._deciding.look(trial)
         if trial.row.ends and trial.row.better is not None and not trial.over:
             trial.over = "It is decided"
         if trial.over:
             await self._end(trial.tenant, trial.agent, trial.row, trial.over, HOST)
 
-    async def _prepare(self, trial: RunningTrial) -> None:
-        """Have both versions be as the plugin is now; where they cannot be, the trial is over."""
-        row, agent = trial.row, trial.agent
-        try:
-            present = await self._parts.registry.get(trial.tenant, agent)
-            if present is trial.present:
-                return
-            if (present.id, present.package_digest) != (row.plugin_id, row.active_package):
-                trial.over = f"{agent} is {present.version} now"
-                return
-            other = await self._parts.beside(trial.tenant, agent, row.other_package)
-        except _FINAL as error:
-            trial.over = error.message.removesuffix(".")
-        except WardianError as error:
-            _log.warning("The trial of %s waits: %s", agent, error)
-            trial.present = trial.other = None
-        else:
-            trial.use(present, other)
-
     async def _flush_of(self, tenant: str, present: Installed) -> None:
         trial = self._running.get((tenant, present.id))
         if trial is not None:
-            await self._flush(trial)
+            await self._book.write(trial)
             await self._deciding.look(trial)
 
-    async def _flush(self, trial: RunningTrial) -> None:
-        if not trial.has_news:
-            return
-        pending = trial.taken()
-        try:
-            async with self._parts.database.transaction() as connection:
-                repository = TrialRepository(connection, trial.tenant)
-                for arm, sums in pending.items():
-                    await repository.add(trial.row, arm, sums)
-        except BaseException:
-            trial.put_back(pending)
-            raise
-        trial.written += 1
-
-    async def _begin(self, tenant: str, name: str, row: TrialRow, actor: str) -> None:
-        async with self._parts.journal.change(tenant, actor) as change:
-            found = await change.plugins.find(name)
-            if found is None or found.package_digest != row.active_package:
-                raise Conflict(f"{name} was changed meanwhile. Look at it, and try again.")
-            repository = TrialRepository(change.connection, tenant)
-            before = await repository.find(row.plugin_id)
-            if before is not None and before.ended_at is None:
-                raise Conflict(
-                    f"{name} {before.other_version} is tried beside {before.active_version} since "
-                    f"{before.since:%Y-%m-%d %H:%M} UTC. Stop that first."
-                )
-            await repository.begin(row)
-            detail = {
-                "active": row.active_version,
-                "other": row.other_version,
-                "share": row.share,
-                "confidence": row.confidence,
-            }
-            await change.note_trial("trial-started", name, detail)
-        self._is_outdated = True
-
     async def _end(self, tenant: str, name: str, row: TrialRow, why: str, actor: str) -> bool:
-        view = await self._view(tenant, name, row)
-        async with self._parts.journal.change(tenant, actor) as change:
-            repository = TrialRepository(change.connection, tenant)
-            is_ended = await repository.end(row, self._parts.now(), why)
-            if is_ended:
-                detail = {
-                    "active": row.active_version,
-                    "other": row.other_version,
-                    "reason": why,
-                    "verdict": view.verdict,
-                }
-                await change.note_trial("trial-ended", name, detail)
+        is_ended = await self._book.end(tenant, name, row, why, actor)
         there = self._running.get((tenant, row.plugin_id))
         if there is not None and there.row.id == row.id:
             del self._running[tenant, row.plugin_id]
         return is_ended
-
-    async def _view(self, tenant: str, name: str, row: TrialRow) -> TrialView:
-        async with self._parts.database.reading() as connection:
-            arms = await TrialRepository(connection, tenant).arms(row.plugin_id)
-        return trial_view(name, row, arms)
 
     async def _agent(self, tenant: str, name: str) -> Installed:
         present = await self._parts.registry.get(tenant, name)
         if not is_agent(present):
             raise NotFound(f"{name} is no agent.")
         return present
-
-    async def _row(self, tenant: str, present: Installed) -> TrialRow:
-        async with self._parts.database.reading() as connection:
-            row = await TrialRepository(connection, tenant).find(present.id)
-        if row is None:
-            raise NotFound(f"No versions of {present.name} were tried beside each other.")
-        return row
 
     def _hear(self, event: Event) -> None:
         if event.topic in _CHANGES:
