@@ -122,7 +122,7 @@ class Attempts:
         try:
             if found.question is not None and found.is_asked_by(wanted.function):
                 question = question_wanted(wanted.arguments, found.question)
-                await self._ask(wanted.function, question)
+                await self._ask(wanted.function, question, found.view.name)
             else:
                 await self._call_function(found.view.name, wanted)
         except WardianError as error:
@@ -137,11 +137,11 @@ class Attempts:
         usage = msgspec.to_builtins(outcome.usage)
         self._screen.answered(wanted.function, to_json(outcome.result), usage)
 
-    async def _ask(self, function: str, question: AskedQuestion) -> None:
+    async def _ask(self, function: str, question: AskedQuestion, agent: str) -> None:
         answer = await self._host.agents.ask(
             question.capability,
             question.input,
-            criteria=question.criteria,
+            criteria={"agents": [agent]} | question.criteria,
             tenant=self._tenant,
             subject=ACTOR,
         )
