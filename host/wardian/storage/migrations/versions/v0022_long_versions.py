@@ -1,5 +1,5 @@
 """Room for versions that are as long as a manifest may have them, wherever one is written down;
-which judgements count; questions by who asked them; and since when an agent does not answer."""
+which judgements count; and questions by who asked them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,6 @@ _NEW_INDEX = "ix_agent_feedback_tenant_plugin_id_by_at"
 
 def upgrade() -> None:
     _make(_COLUMNS)
-    op.add_column(
-        "agent_breakers", sa.Column("ill_since", sa.DateTime(timezone=True), nullable=True)
-    )
     op.drop_index(_OLD_INDEX, "agent_feedback")
     op.create_index(_NEW_INDEX, "agent_feedback", ["tenant", "plugin_id", "by", "at"])
     op.create_index(_OF_SUBJECT, "asks", ["tenant", "subject", "position"])
@@ -49,8 +46,6 @@ def downgrade() -> None:
     op.drop_index(_OF_SUBJECT, "asks")
     op.drop_index(_NEW_INDEX, "agent_feedback")
     op.create_index(_OLD_INDEX, "agent_feedback", ["tenant", "plugin_id"])
-    with op.batch_alter_table("agent_breakers") as breakers:
-        breakers.drop_column("ill_since")
     _make({table: dict.fromkeys(columns, _BEFORE) for table, columns in _COLUMNS.items()})
 
 
