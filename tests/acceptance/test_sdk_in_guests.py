@@ -45,7 +45,7 @@ class WitWorld:
     def evaluate(self, expression):
         try:
             return json.dumps(eval(expression, NAMES))
-        except (WardianError, http.HttpError, ValueError) as failure:
+        except (WardianError, http.HttpError, RuntimeError, ValueError) as failure:
             return json.dumps(f"{type(failure).__name__}: {failure}")
 
     def answers_late(self):
@@ -374,6 +374,14 @@ def test_json_that_is_nested_without_end_is_an_exception_in_a_python_guest(pytho
         python.host.answer["body"] = b"[" * depth + b"]" * depth
         read = python("(lambda j: len(j))(http.get('https://h/').json())")
         assert str(read).startswith(str(found))
+
+
+@pytest.mark.parametrize("call", ["sleep(0.1)", "time()", "monotonic()", "perf_counter_ns()"])
+def test_a_python_guest_without_a_clock_is_told_so_and_goes_on(python: Guest, call: str) -> None:
+    found = python(f"__import__('time').{call}")
+    assert str(found).startswith(f"RuntimeError: time.{call.partition('(')[0]}() needs a clock")
+    assert "wasi = true" in str(found)
+    assert python("1 + 1") == 2
 
 
 def test_a_python_guest_is_told_what_refused(python: Guest) -> None:

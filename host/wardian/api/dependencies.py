@@ -40,20 +40,24 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-async def holder_of(scope: Scope, request: Request) -> Caller:
-    """Return who sent a request, and holds ``scope``.
+async def holder_of(scope: Scope, request: Request, *, instead: Scope | None = None) -> Caller:
+    """Return who sent a request, and holds ``scope``, or else ``instead``.
 
     Raises:
         Unauthenticated: no key, or one that nobody holds any more.
-        Forbidden: the key does not hold ``scope``.
+        Forbidden: the key holds neither.
         RateLimited: its key or its tenant made too many requests; or too many wrong keys came.
     """
     caller = await admitted(request)
     if caller is None:
         raise Unauthenticated("Send an API key in the Authorization header: 'Bearer wdn_…'.")
+    if not caller.holds(scope) and instead is not None:
+        scope, wanted = instead, f"'{scope}' or '{instead}'"
+    else:
+        wanted = f"'{scope}'"
     if not caller.holds(scope):
         raise Forbidden(
-            f"This takes an API key with the scope '{scope}'; the key {caller.key_name!r} has "
+            f"This takes an API key with the scope {wanted}; the key {caller.key_name!r} has "
             f"{', '.join(sorted(caller.scopes)) or 'none'}."
         )
     found = origin()
@@ -92,12 +96,12 @@ async def _optional_caller(request: Request, _: _Described) -> Caller | None:
 
 
 def _required(
-    scope: Scope, *, anywhere: bool = False
+    scope: Scope, *, instead: Scope | None = None, anywhere: bool = False
 ) -> Callable[[Request, _Described], Awaitable[Caller]]:
     """``anywhere`` lets keys for some plugins in, and the route itself holds them to these."""
 
     async def checked(request: Request, _: _Described) -> Caller:
-        caller = await holder_of(scope, request)
+        caller = await holder_of(scope, request, instead=instead)
         if not anywhere:
             _check_route(caller, request)
         _check_query(request)
@@ -179,6 +183,10 @@ Admin = Annotated[Caller, Depends(_required(Scope.ADMIN))]
 AnyReader = Annotated[Caller, Depends(_required(Scope.READ, anywhere=True))]
 AnyInvoker = Annotated[Caller, Depends(_required(Scope.CALL, anywhere=True))]
 """An invoker on a route that names no plugin; it holds keys for some plugins to these itself."""
+AnyReaderOrInvoker = Annotated[
+    Caller, Depends(_required(Scope.READ, instead=Scope.CALL, anywhere=True))
+]
+"""Whoever looks at what is everybody's, or at what is its own; the route tells them apart."""
 
 WebhookOwner = Annotated[Caller, Depends(_required(Scope.WEBHOOKS))]
 

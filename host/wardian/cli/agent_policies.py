@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -75,9 +76,15 @@ def _wanted(
     if limit == _NO_BOUND:
         return path, None
     try:
-        return path, {"limit": float(limit)}
-    except ValueError as error:
-        raise _misfit(f"{limit!r} is no amount, nor `none`.") from error
+        amount = float(limit)
+    except ValueError:
+        amount = math.nan
+    if not 0 <= amount < math.inf:
+        raise _misfit(
+            f"{limit!r} is no amount: 0, by which nothing is asked that costs, or more, such as "
+            "2.50; `none` takes the budget away."
+        )
+    return path, {"limit": amount}
 
 
 def _misfit(detail: str) -> Exception:

@@ -6,6 +6,7 @@ The server's modules, and an executor's, take longer to load than most commands 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,6 +15,17 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 from typer.main import get_command
+
+_NEGATIVE = re.compile(r"-\d[\d.]*", re.ASCII)
+
+
+class _Command(TyperCommand):
+    """A command to which ``-1`` is an argument: no option is a number."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse ``args``, of which each parameter takes its own."""
+        ctx.ignore_unknown_options = any(map(_NEGATIVE.fullmatch, args))
+        return super().parse_args(ctx, args)
 
 
 class Announced(TyperCommand):
@@ -31,7 +43,7 @@ class Announced(TyperCommand):
     def _loaded(self) -> Any:
         assert self.callback is not None  # noqa: S101 - `announce` gives one
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        alone.command(self.name)(self.callback())
+        alone.command(self.name, cls=_Command)(self.callback())
         return get_command(alone)
 
 

@@ -33,7 +33,12 @@ Criteria = Annotated[
     ),
 ]
 Strategy = Annotated[
-    str | None, typer.Option("--strategy", help="Who is best: the name of a strategy.")
+    str | None,
+    typer.Option(
+        "--strategy",
+        help="Who is best: best-quality, cheapest, fastest, least-loaded, round-robin, thompson or "
+        "weighted.",
+    ),
 ]
 
 _ASK = "/agents/ask"

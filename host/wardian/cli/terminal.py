@@ -12,7 +12,6 @@ from typing import Annotated, Any, ParamSpec
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from wardian.cli.failures import (
@@ -21,6 +20,7 @@ from wardian.cli.failures import (
     Failure,
     failure_of,
 )
+from wardian.cli.tables import table
 from wardian.cli.text import as_json, size, visible, visible_lines
 from wardian.errors import WardianError
 
@@ -77,14 +77,15 @@ class Terminal:
         styles: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Print rows of text from anywhere; ``styles`` are by column and a cell's text."""
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(column, overflow="fold")
         styled = [(styles or {}).get(column, {}) for column in columns]
-        for row in rows:
-            cells = zip(row, styled, strict=True)
-            table.add_row(*(Text(visible(cell), style.get(cell, "")) for cell, style in cells))
-        self.out.print(table)
+        shown = [
+            [
+                Text(visible(cell), style.get(cell, ""))
+                for cell, style in zip(row, styled, strict=True)
+            ]
+            for row in rows
+        ]
+        self.out.print(table(columns, shown, self.out.width))
 
     def spent(self, usage: dict[str, Any], label: str = "") -> None:
         """Say what a call spent, in a line beside the answer."""

@@ -28,6 +28,7 @@ class BreakerRow:
         failures: in a row, when it opened.
         opens: in a row, without an answer between.
         since: when it came into its state.
+        ill_since: when it first opened, with no answer since; None if it is closed.
         open_until: from when on one question may try it.
         trial_by, trial_until: who alone may put that question, and until when.
         heard_at: when somebody's question to it last ended, about.
@@ -41,6 +42,7 @@ class BreakerRow:
     failures: int = 0
     opens: int = 0
     since: datetime | None = None
+    ill_since: datetime | None = None
     open_until: datetime | None = None
     trial_by: str | None = None
     trial_until: datetime | None = None

@@ -882,6 +882,7 @@ agent_breakers = Table(
     Column("failures", Integer, nullable=False, default=0),  # in a row, when it opened
     Column("opens", Integer, nullable=False, default=0),  # in a row, without an answer between
     Column("since", UtcDateTime),
+    Column("ill_since", UtcDateTime),  # when it first opened, with no answer since
     Column("open_until", UtcDateTime),
     Column("trial_by", String(36)),  # who alone may ask it once
     Column("trial_until", UtcDateTime),

@@ -344,6 +344,10 @@ async def test_a_key_has_to_do_with_what_keys_of_its_name_asked(scene: Scene) ->
         assert kind(await other.get(f"{ASKS}/{ask_id}")) == (404, "not-found")
         refused = await other.post(f"{ASKS}/{ask_id}/feedback", json={"score": 0})
         assert kind(refused) == (404, "not-found")
+    async with scene.client("looks", "read") as looks:
+        assert [each["id"] for each in (await looks.get(ASKS)).json()["asks"]] == [ask_id]
+        refused = await looks.post(f"{ASKS}/{ask_id}/feedback", json={"score": 0})
+        assert kind(refused) == (403, "forbidden")
     async with scene.client("reads", "call", "read") as reads:
         assert (await reads.get(f"{ASKS}/{ask_id}")).status_code == 200
         # Whoever may look at all answers may not steer who is asked by it.
@@ -364,9 +368,10 @@ async def test_a_key_for_some_plugins_sees_and_asks_those_agents_alone(scene: Sc
         assert len((await client.get(ASKS)).json()["asks"]) == 2
         for path in ("/api/v1/agent-rules", "/api/v1/agent-budgets"):
             assert kind(await client.get(path)) == (403, "forbidden")
-    async with scene.client("else", "call", "read", plugins=["lead"]) as client:
-        # Not even with `read` what others asked.
-        assert (await client.get(ASKS)).json()["asks"] == []
+    for scopes in (("call", "read"), ("read",)):
+        async with scene.client("else", *scopes, plugins=["lead"]) as client:
+            # Not even with `read` what others asked.
+            assert (await client.get(ASKS)).json()["asks"] == []
 
 
 async def test_rules_are_replaced_as_a_whole(admin: httpx.AsyncClient) -> None:

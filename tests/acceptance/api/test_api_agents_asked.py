@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from agents import agent, question
@@ -279,6 +280,37 @@ async def test_there_is_no_tool_for_who_may_ask_nobody(
 ) -> None:
     key = await host.keys.create("tools", ["call"], "default", KeyTerms(plugins=["calculator"]))
     async with mcp_client(served, key.token) as client:
-        assert "ask_agent" not in {tool.name for tool in (await client.list_tools()).tools}
-        with pytest.raises(Exception, match="There is no tool 'ask_agent'"):
-            await client.call_tool("ask_agent", body("x"))
+        tools = {tool.name for tool in (await client.list_tools()).tools}
+        for name in ("ask_agent", "explain_agent"):
+            assert name not in tools
+            with pytest.raises(Exception, match=f"There is no tool '{name}'"):
+                await client.call_tool(name, body("x"))
+
+
+@pytest.mark.usefixtures("agents")
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_tool_tells_a_model_who_would_be_asked_as_the_api_does(
+    served: tuple[str, int], host: Host, mode: str
+) -> None:
+    asked = {"capability": "say", "criteria": {"strategy": "cheapest"}}
+    key = await host.keys.create("one", ["call"], "default", KeyTerms(plugins=["asked-dear"]))
+    before = await host.agents.asks()
+    async with mcp_client(served, KEY, mode) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        told = await client.call_tool("explain_agent", asked)
+        refused = await client.call_tool("explain_agent", asked | {"stream": True})
+    async with mcp_client(served, key.token, mode) as client:
+        hers = await client.call_tool("explain_agent", asked)
+
+    annotations = tools["explain_agent"].annotations
+    assert annotations is not None
+    assert annotations.read_only_hint
+    assert told.structured_content == msgspec.to_builtins(
+        await host.agents.explain("say", None, criteria=asked["criteria"])
+    )
+    assert told.structured_content["strategy"] == "cheapest"
+    assert json.loads(told.content[0].text) == told.structured_content
+    assert refused.is_error
+    assert hers.structured_content is not None
+    assert {each["agent"] for each in hers.structured_content["candidates"]} <= {"asked-dear"}
+    assert await host.agents.asks() == before

@@ -17,6 +17,7 @@ from hosts import WASM, FakeHost, fake_host
 from oracles import Oracles, breaks, echoes
 from packages import package
 from wardian.agents.questions import OnPiece, Piece
+from wardian.agents.routing.strategies import NAMES
 from wardian.cli.client import Client
 from wardian.plugins.agents import AGENT_ASK
 from wardian.settings import Settings
@@ -216,8 +217,22 @@ async def test_budgets_are_shown_set_and_removed(agents: Run) -> None:
     assert "2.5" in put.out
     assert gone.json == {"budgets": []}
     for wrong in (("*",), ("*", "day", "much"), ("*", "year", "1"), ("*", "day", "-1")):
-        refused = await agents("budget", "--json", "--", *wrong)
+        refused = await agents("budget", "--json", *wrong)
         assert (refused.code, refused.json["error"]["type"]) == (1, "invalid-arguments"), wrong
+
+
+async def test_a_budget_below_nothing_is_refused_and_is_no_option(agents: Run) -> None:
+    for limit in ("-1", "-0.5", "nan", "inf"):
+        refused = await agents("budget", "*", "day", limit)
+        assert refused.code == 1
+        assert f"'{limit}' is no amount" in refused.err
+    assert "--jsno" in (await agents("budget", "*", "day", "-1", "--jsno")).err
+
+
+async def test_every_strategy_is_named_where_one_is_asked_for(agents: Run) -> None:
+    for command in ("ask", "explain"):
+        shown = (await agents(command, "--help")).out
+        assert all(name in shown for name in NAMES)
 
 
 async def test_a_trial_is_begun_shown_and_ended(agents: Run) -> None:

@@ -198,6 +198,25 @@ async def test_a_trial_that_fails_has_the_next_wait_twice_as_long_and_is_not_tol
     assert [event.topic for event in watched.told] == ["agent.opened"]
 
 
+async def test_an_agent_that_recovers_was_asked_nothing_since_it_first_opened(
+    watched: Watched,
+) -> None:
+    await watched.open()
+    for ending in (Ending.FAILED, Ending.TIMED_OUT, Ending.ANSWERED):
+        watched.clock.goes_on(seconds=31)
+        await watched.breakers.tend()
+        assert watched.ask(ending)
+        await watched.breakers.tend()
+    await watched.open()
+    watched.clock.goes_on(seconds=31)
+    await watched.breakers.tend()
+    watched.ask(Ending.ANSWERED)
+    await watched.breakers.tend()
+
+    told = [event.value() for event in watched.told if event.topic == "agent.recovered"]
+    assert [each["seconds"] for each in told] == pytest.approx([93, 31], abs=0.1)
+
+
 async def test_a_trial_that_nobody_waited_for_is_followed_by_another_at_once(
     watched: Watched,
 ) -> None:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hosts import WASM, FakeHost, fake_host
-from wardian.cli.authoring import BuildFailed, BuildHalted, Halt, Language, scaffold
-from wardian.cli.dev.attempts import Attempts
+from wardian.cli.authoring import BuildFailed, BuildHalted, Halt, Language, Template, scaffold
+from wardian.cli.dev.attempts import Attempts, CallWanted
 from wardian.cli.dev.hearing import Hearing, Line
 from wardian.cli.dev.reloading import Target
 from wardian.cli.dev.showing import Screen
 from wardian.cli.dev.watching import State, state_of
 from wardian.cli.terminal import Terminal
+from wardian.plugins.agents import AGENT_ASK
 from wardian.runtime.call_log import Ended
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +55,12 @@ class Author:
     """A plugin's directory with the loop's parts over it, and what they tell."""
 
     def __init__(
-        self, directory: Path, opened: FakeHost, builds: Builds, capture: pytest.CaptureFixture[str]
+        self,
+        directory: Path,
+        opened: FakeHost,
+        builds: Builds,
+        capture: pytest.CaptureFixture[str],
+        wanted: CallWanted | None = None,
     ) -> None:
         self.directory = directory
         self.host = opened.host
@@ -63,7 +69,7 @@ class Author:
         self._capture = capture
         screen = Screen(Terminal(json=True))
         target = Target(self.host, "default", directory)
-        self.attempts = Attempts(directory, self.host, target, screen, "default")
+        self.attempts = Attempts(directory, self.host, target, screen, "default", wanted)
 
     async def attempt(self) -> list[dict[str, Any]]:
         """Attempt the directory as it is now; returns the events."""
@@ -160,6 +166,59 @@ async def test_a_plugin_that_was_quarantined_takes_calls_again_once_it_is_change
     author.builds.component = WASM + b"mended"
 
     assert (await author.attempt())[-1]["state"] == "active"
+
+
+QUESTION = {"capability": "count-words", "input": {"text": "three short words"}}
+
+
+async def echo(arguments: Mapping[str, Any], answer: Any) -> Any:
+    """Answer with the question's input."""
+    output = arguments["question"]["input"]
+    return {"output": output, "units": 3, "confidence": None, "cacheable": False}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "result"),
+    [
+        ({}, QUESTION["input"]),
+        (QUESTION | {"input": 7}, 7),
+        ({"question": {"capability": "count-words", "input": "[1]"}}, [1]),
+        ({"question": {"capability": "count-words", "input": "no JSON"}}, "invalid-arguments"),
+        ({"text": "a b"}, "invalid-arguments"),
+        (QUESTION | {"capability": "sing"}, "not-found"),
+    ],
+    ids=["probe", "api", "function", "no-json", "misfit", "other"],
+)
+async def test_an_agent_is_asked_after_a_reload_and_not_called(
+    arguments: dict[str, Any],
+    result: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    directory = scaffold("counts", Language.PYTHON, tmp_path, Template.AGENT)
+    async with fake_host(tmp_path / "host", {AGENT_ASK: echo}) as opened:
+        wanted = CallWanted("ask", arguments)
+        author = Author(directory, opened, Builds(monkeypatch), capsys, wanted)
+        found = (await author.attempt())[-1]
+        asks = (await opened.host.agents.asks()).asks
+
+    if "error" in found:
+        assert found["error"]["type"] == result
+    else:
+        assert found["result"] == result
+        assert [ask.subject for ask in asks] == ["dev"]
+
+
+async def test_an_agent_that_is_there_from_before_has_a_line_that_asks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = scaffold("counts", Language.PYTHON, tmp_path, Template.AGENT)
+    async with fake_host(tmp_path / "host", {AGENT_ASK: echo}) as opened:
+        for _ in range(2):
+            author = Author(directory, opened, Builds(monkeypatch), capsys)
+            found = (await author.attempt())[-1]
+            assert "/api/v1/agents/ask" in found["curl"]
 
 
 async def test_only_newer_sources_overtake_a_build(author: Author) -> None:

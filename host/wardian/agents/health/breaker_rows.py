@@ -129,7 +129,12 @@ class BreakerRows:
     ) -> None:
         if row.state == CLOSED and breaker.state is State.CLOSED:
             return
-        await repository.set(row.plugin_id, **columns_of(breaker))
+        columns = columns_of(breaker)
+        if row.state == CLOSED:
+            columns["ill_since"] = columns["since"]
+        elif breaker.state is State.CLOSED:
+            columns["ill_since"] = None
+        await repository.set(row.plugin_id, **columns)
         if row.state == CLOSED:
             until = _moment(breaker.open_until)
             detail = {
@@ -139,7 +144,7 @@ class BreakerRows:
             }
             await change.note_agent_state("opened", name, detail)
         elif breaker.state is State.CLOSED:
-            since = row.since or self._parts.now()
+            since = row.ill_since or row.since or self._parts.now()
             seconds = (self._parts.now() - since).total_seconds()
             detail = {"seconds": round(max(0.0, seconds), 3), "reason": row.reason}
             await change.note_agent_state("recovered", name, detail)

@@ -1,6 +1,7 @@
-"""`ask_agent`: a tool that has a question answered by the best agent that a key may call.
+"""`ask_agent`: a tool that has a question answered by the best agent that a key may call; and
+`explain_agent`, which says who that would be, and why.
 
-It is there where there are such agents. The capabilities that can be asked for are one of its
+They are there where there are such agents. The capabilities that can be asked for are one of its
 parameters' choices; they are names that a manifest may have, and no prose.
 """
 
@@ -25,7 +26,8 @@ from wardian.api.mcp.tools import OfferedTool
 from wardian.errors import WardianError
 from wardian.runtime.host import Offer
 
-NAME = "ask_agent"
+ASK, EXPLAIN = "ask_agent", "explain_agent"
+NAMES = (ASK, EXPLAIN)
 """No function's tool is called so: there is no `__` in it."""
 
 CAPABILITIES_MAX = 200
@@ -40,29 +42,76 @@ class _Asked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     criteria: Criteria = Criteria()
 
 
-def ask_tool(offers: Iterable[Offer]) -> list[OfferedTool]:
-    """Return the tool, if there is an agent among what a key may call."""
-    found = sorted({name for offer in offers for name in offer.answers})
-    if not found:
+class _Explained(_Asked, forbid_unknown_fields=True, kw_only=True):
+    input: Any = None
+
+
+def agent_tools(offers: Iterable[Offer]) -> list[OfferedTool]:
+    """Return the tools, if there is an agent among what a key may call."""
+    offers = [offer for offer in offers if offer.answers]
+    if not offers:
         return []
-    tool = Tool(
-        name=NAME,
+    found = sorted({name for offer in offers for name in offer.answers})
+    schema = _schema(found[:CAPABILITIES_MAX], is_whole=len(found) <= CAPABILITIES_MAX)
+    ask = Tool(
+        name=ASK,
         title="Ask an agent",
         description=(
             "Has a question answered by the best agent of this host for a capability, and by "
             "another if that does not answer. The answer is the agent's word, and costs what "
             "`cost` says."
         ),
-        input_schema=_schema(found[:CAPABILITIES_MAX], is_whole=len(found) <= CAPABILITIES_MAX),
+        input_schema=schema,
         annotations=ToolAnnotations(open_world_hint=any(each.reaches_out for each in offers)),
     )
-    return [OfferedTool(tool, "", NAME, wraps=False, size=len(tool.model_dump_json()))]
+    explain = Tool(
+        name=EXPLAIN,
+        title="Explain who would be asked",
+        description=(
+            f"Says which agent `{ASK}` would ask now, what each candidate scores, and why the "
+            "others are not asked. Nothing is asked, nothing is changed, and it costs nothing."
+        ),
+        input_schema=schema | {"required": ["capability"]},
+        annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
+    )
+    return [
+        OfferedTool(each, "", each.name, wraps=False, size=len(each.model_dump_json()))
+        for each in (ask, explain)
+    ]
 
 
 async def answered(
     exchange: Exchange, params: _Json, version: str, traceparent: str | None
 ) -> _Json:
-    """Answer a call of the tool, for a client that speaks this version of MCP."""
+    """Answer a call of one of the tools, for a client that speaks this version of MCP."""
+    if params["name"] == EXPLAIN:
+        return await _explained(exchange, params, version)
+    return await _asked(exchange, params, version, traceparent)
+
+
+async def _explained(exchange: Exchange, params: _Json, version: str) -> _Json:
+    visit = exchange.visit
+    agents: Agents = visit.host.agents  # type: ignore[attr-defined]  # of the layer above its own
+    try:
+        wanted = decode(msgspec.json.encode(params.get("arguments") or {}), _Explained)
+        found = await agents.explain(
+            wanted.capability,
+            wanted.input,
+            criteria=wanted.criteria,
+            tenant=visit.caller.tenant,
+            subject=visit.caller.key_name,
+            scopes=visit.caller.scopes,
+        )
+    except WardianError as error:
+        return await failed_result(error, None)
+    text = msgspec.json.encode(found).decode()
+    result: _Json = {"content": content_of(text), "isError": False, "_meta": {}}
+    if is_version_at_least(version, STRUCTURED_SINCE):
+        result["structuredContent"] = msgspec.to_builtins(found)
+    return result
+
+
+async def _asked(exchange: Exchange, params: _Json, version: str, traceparent: str | None) -> _Json:
     visit = exchange.visit
     agents: Agents = visit.host.agents  # type: ignore[attr-defined]  # of the layer above its own
     wants_progress = exchange.progress_token is not None

@@ -10,7 +10,7 @@ from mcp_types import INVALID_PARAMS, SERVER_INFO_META_KEY
 from mcp_types.methods import validate_client_request
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from wardian.api.mcp import agents as ask_agent
+from wardian.api.mcp import agents
 from wardian.api.mcp.exchange import exchange_of
 from wardian.api.mcp.naming import NAME_CHARS_MAX, plugin_of
 from wardian.api.mcp.results import failed_result, tool_result
@@ -51,8 +51,8 @@ class Calling:
 
     async def _call(self, ctx: _Context, params: dict[str, Any]) -> dict[str, Any]:
         exchange = exchange_of(ctx)
-        if params["name"] == ask_agent.NAME and await _has_agents(exchange.visit):
-            return await ask_agent.answered(
+        if params["name"] in agents.NAMES and await _has_agents(exchange.visit):
+            return await agents.answered(
                 exchange,
                 params,
                 ctx.protocol_version,

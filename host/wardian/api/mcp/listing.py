@@ -11,7 +11,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, ListToolsResult, PaginatedRequestParams
 
-from wardian.api.mcp.agents import ask_tool
+from wardian.api.mcp.agents import agent_tools
 from wardian.api.mcp.exchange import exchange_of
 from wardian.api.mcp.naming import NAME_CHARS_MAX
 from wardian.api.mcp.tools import Catalogue, OfferedTool
@@ -37,7 +37,7 @@ class Listing:
         visit = exchange_of(context).visit
         caller = visit.caller
         offers = await visit.host.offers.all(caller.tenant, caller.scopes)
-        tools = [*self._catalogue.of_all(offers).values(), *ask_tool(offers)]
+        tools = [*self._catalogue.of_all(offers).values(), *agent_tools(offers)]
         tools.sort(key=lambda each: each.name)
         cursor = params.cursor if params else None
         if cursor is not None:

@@ -1,7 +1,7 @@
 """Questions that agents were asked: what became of each, and what people think of the answer.
 
-Every route takes a key with ``call``, which has to do with what keys of its name asked. With
-``read`` it sees all of the tenant's, and with ``admin`` it may judge them, too.
+A key with ``call`` has to do with what keys of its name asked, and judges that. One with ``read``
+sees all of the tenant's, and one with ``admin`` may judge them, too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wardian.agents.views import AskView, FeedbackView
 from wardian.api.answers import answer, answers, takes
 from wardian.api.asking import AskedAgents, asker_of
 from wardian.api.bodies import body_of
-from wardian.api.dependencies import AnyInvoker
+from wardian.api.dependencies import AnyInvoker, AnyReaderOrInvoker
 from wardian.errors import NotFound
 from wardian.tenants import Caller, Scope
 
@@ -45,7 +45,7 @@ class FeedbackRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 @router.get("", responses=answers(AsksPage))
 async def list_asks(
     agents: AskedAgents,
-    caller: AnyInvoker,
+    caller: AnyReaderOrInvoker,
     *,
     capability: Annotated[str | None, Query(max_length=200)] = None,
     agent: Annotated[
@@ -72,7 +72,7 @@ async def list_asks(
 
 
 @router.get("/{ask_id}", responses=answers(AskView))
-async def show(agents: AskedAgents, caller: AnyInvoker, ask_id: str) -> Response:
+async def show(agents: AskedAgents, caller: AnyReaderOrInvoker, ask_id: str) -> Response:
     """Show a question: who was asked, how each ended, and what people think of the answer."""
     return answer(await _visible(agents, caller, ask_id, Scope.READ))
 

@@ -22,6 +22,7 @@ _ENTRY_MODULE = "wardian_entry"
 _FAULTS_BEGIN, _FAULTS_END = "[[wardian:faults", "wardian:faults]]"
 _ENTRY = f"""\
 import wardian_sdk._preload
+CLOCKS
 import plugin
 from wardian_sdk import _exports
 
@@ -29,7 +30,11 @@ try:
     globals().update(_exports.checked(plugin, DECLARED))
 except _exports.Incomplete as faults:
     raise SystemExit("{_FAULTS_BEGIN}\\n" + str(faults) + "\\n{_FAULTS_END}") from None
+STOPPED
 """
+
+# Without WASI there is no clock in a call, though there is one while the plugin is built.
+_CLOCKS, _STOPPED = "from wardian_sdk import _clocks", "_clocks.stop()"
 
 # It has no `__main__`, its console script may not be on the PATH of whoever runs Wardian, and
 # its failures are assertions, whose text is all that concerns an author.
@@ -136,7 +141,10 @@ def _entry(project: Project) -> Path:
     folder = project.staging / "entry"
     folder.mkdir()
     declared = repr({name: list(kinds) for name, kinds in project.declared.items()})
+    has_clocks = project.options.wasi
     text = _ENTRY.replace("DECLARED", declared)
+    text = text.replace("CLOCKS", "" if has_clocks else _CLOCKS)
+    text = text.replace("STOPPED", "" if has_clocks else _STOPPED)
     (folder / f"{_ENTRY_MODULE}.py").write_text(text, encoding="utf-8")
     return folder
 

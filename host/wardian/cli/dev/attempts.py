@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from wardian.agents.host import Host
 from wardian.cli import authoring
 from wardian.cli.authoring import BuildHalted, Halt
 from wardian.cli.dev.building import build
+from wardian.cli.dev.examples import AskedQuestion, question_wanted
 from wardian.cli.dev.reloading import ACTOR, Reloaded, Target
 from wardian.cli.dev.showing import Screen
 from wardian.cli.dev.watching import State
 from wardian.errors import WardianError
-from wardian.runtime.host import PluginHost
+from wardian.sandbox import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Attempts:
     def __init__(
         self,
         directory: Path,
-        host: PluginHost,
+        host: Host,
         target: Target,
         screen: Screen,
         tenant: str,
@@ -116,18 +120,32 @@ class Attempts:
         if wanted is None:
             return True
         try:
-            outcome = await self._host.call(
-                found.view.name,
-                wanted.function,
-                wanted.arguments,
-                tenant=self._tenant,
-                subject=ACTOR,
-            )
+            if found.question is not None and found.is_asked_by(wanted.function):
+                question = question_wanted(wanted.arguments, found.question)
+                await self._ask(wanted.function, question, found.view.name)
+            else:
+                await self._call_function(found.view.name, wanted)
         except WardianError as error:
             self._screen.refused(wanted.function, error)
             return False
-        self._screen.answered(wanted.function, outcome)
         return True
+
+    async def _call_function(self, plugin: str, wanted: CallWanted) -> None:
+        outcome = await self._host.call(
+            plugin, wanted.function, wanted.arguments, tenant=self._tenant, subject=ACTOR
+        )
+        usage = msgspec.to_builtins(outcome.usage)
+        self._screen.answered(wanted.function, to_json(outcome.result), usage)
+
+    async def _ask(self, function: str, question: AskedQuestion, agent: str) -> None:
+        answer = await self._host.agents.ask(
+            question.capability,
+            question.input,
+            criteria={"agents": [agent]} | question.criteria,
+            tenant=self._tenant,
+            subject=ACTOR,
+        )
+        self._screen.answered(function, answer.output, answer.usage or {})
 
     def _fail(self, error: WardianError | OSError) -> None:
         if isinstance(error, OSError):

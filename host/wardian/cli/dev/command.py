@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from wardian.agents.host import Host
 from wardian.cli import authoring
 from wardian.cli.access import fresh_key
 from wardian.cli.arguments import json_object
@@ -26,7 +27,6 @@ from wardian.cli.serve import serving
 from wardian.cli.terminal import Json, Terminal, command
 from wardian.plugins.manifest import MANIFEST_NAME
 from wardian.policy.layers import Environment
-from wardian.runtime.host import PluginHost
 from wardian.settings import Settings, load_settings
 
 HOST_FOLDER = "host"
@@ -124,7 +124,7 @@ async def _develop(screen: Screen, settings: Settings, order: _Order) -> bool:
     return following.cancelled() or following.result()
 
 
-async def _follow(screen: Screen, host: PluginHost, tenant: str, order: _Order) -> bool:
+async def _follow(screen: Screen, host: Host, tenant: str, order: _Order) -> bool:
     target = Target(host, tenant, order.directory)
     attempts = Attempts(order.directory, host, target, screen, tenant, order.call)
     if order.once:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from wardian.errors import InvalidArguments
 from wardian.plugins.askable import AGENTS
 from wardian.plugins.manifest import Manifest
 from wardian.sandbox.description import FunctionDescription
@@ -37,6 +38,41 @@ def question_to_try(manifest: Manifest) -> dict[str, Any] | None:
     if probe is not None:
         return {"capability": probe.capability, "input": msgspec.json.decode(probe.input)}
     return {"capability": manifest.capabilities[0].partition("@")[0], "input": {}}
+
+
+class AskedQuestion(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A question for an agent, as `POST /api/v1/agents/ask` takes it."""
+
+    capability: str
+    input: Any
+    criteria: dict[str, Any] = {}
+
+
+def question_wanted(arguments: Mapping[str, Any], otherwise: Mapping[str, Any]) -> AskedQuestion:
+    """Return what an agent is to be asked, from the arguments that its `ask` is called with.
+
+    They are those of the function, whose `input` is JSON as text, or what
+    `POST /api/v1/agents/ask` takes; none at all is ``otherwise``.
+
+    Raises:
+        InvalidArguments: they are neither.
+    """
+    if not arguments:
+        return msgspec.convert(otherwise, AskedQuestion)
+    try:
+        if "question" not in arguments:
+            return msgspec.convert(arguments, AskedQuestion)
+        found = msgspec.convert(arguments["question"], _FunctionsQuestion)
+        return AskedQuestion(capability=found.capability, input=msgspec.json.decode(found.input))
+    except msgspec.MsgspecError as error:
+        raise InvalidArguments(
+            f"{error}. Say --args '{msgspec.json.encode(otherwise).decode()}', or leave it out."
+        ) from error
+
+
+class _FunctionsQuestion(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    capability: str
+    input: str
 
 
 def example(schema: Schema) -> Any:

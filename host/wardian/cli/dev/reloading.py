@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from wardian.cli.authoring.manifest import Checked, check_source
-from wardian.cli.dev.examples import question_to_try
+from wardian.cli.dev.examples import question_to_try, short_name
 from wardian.errors import Fault, NotFound
 from wardian.plugins import PluginState
+from wardian.plugins.agents import AGENT_ASK
 from wardian.plugins.compatibility import Change, compare
 from wardian.plugins.package import read_directory
 from wardian.runtime.host import PluginHost
@@ -42,6 +43,10 @@ class Reloaded:
     warnings: tuple[Fault, ...] = ()
     question: Mapping[str, Any] | None = None
 
+    def is_asked_by(self, function: str) -> bool:
+        """Tell whether it is by this function that an agent is asked, which only the host calls."""
+        return function in (AGENT_ASK, short_name(AGENT_ASK, self.functions))
+
 
 class Target:
     """Where a directory's plugin runs while it is worked on.
@@ -68,9 +73,11 @@ class Target:
         manifest = check_source(package.manifest_source)
         name = manifest.name
         before = await self._found(name)
+        question = question_to_try(manifest)
         if before is not None and before.view.package_digest == package.digest:
-            self.present, unchanged = before, self.present is not None
-            return None if unchanged else before
+            unchanged = self.present is not None
+            self.present = replace(before, question=question)
+            return None if unchanged else self.present
         await reload(self._host, name, package.content, self._tenant)
         after = await self._found(name)
         assert after is not None  # noqa: S101 -- it was put there a moment ago
@@ -81,7 +88,7 @@ class Target:
         self.present = replace(
             found,
             warnings=tuple(checked.remarks(found.view.imports)),
-            question=question_to_try(manifest),
+            question=question,
         )
         return self.present
 

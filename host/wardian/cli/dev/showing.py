@@ -23,8 +23,6 @@ from wardian.cli.validate import described
 from wardian.errors import WardianError
 from wardian.plugins.compatibility import Change
 from wardian.runtime.call_log import Ended
-from wardian.runtime.host import CallOutcome
-from wardian.sandbox import to_json
 
 _LEVELS = {"debug": "dim", "info": "cyan", "warning": "yellow", "error": "bold red"}
 _SHOWN_CHANGED = 5
@@ -151,16 +149,15 @@ class Screen:
         url = f"{self._url}/api/v1/plugins/{found.view.name}/functions/{name}"
         return curl_line(url, self._key, {"arguments": example(function.parameters)})
 
-    def answered(self, function: str, outcome: CallOutcome) -> None:
+    def answered(self, function: str, result: Any, usage: Mapping[str, Any]) -> None:
         """The call that is made after every reload has succeeded."""
-        usage = msgspec.to_builtins(outcome.usage)
-        result = to_json(outcome.result)
         facts = {"function": function, "result": result, "usage": usage}
         self._event("result", facts, self._answered, result, usage)
 
     def _answered(self, result: Any, usage: Mapping[str, Any]) -> None:
         self._terminal.value(result)
-        self._terminal.spent(dict(usage))
+        if usage:
+            self._terminal.spent(dict(usage))
 
     def refused(self, function: str, error: WardianError) -> None:
         """The call that is made after every reload has failed."""
