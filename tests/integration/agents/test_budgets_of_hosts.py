@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from agents import ASK, agent
-from hosts import FakeHost, fake_host
+from hosts import fake_host
+from wardian import Host
 from wardian.errors import BudgetExceeded
 
 pytestmark = pytest.mark.anyio
+
+Hosts = list[Host]
 
 ASKS = 1_000
 LIMIT = 150.0
@@ -31,35 +34,38 @@ PACKAGE = agent("one", per_unit=0.1, limits="units = 10\nconcurrent = 10000")
 """A question may cost 1."""
 
 
-async def _opened(stack: AsyncExitStack, folder: Path, **settings: Any) -> FakeHost:
-    return await stack.enter_async_context(fake_host(folder, {ASK: _answer}, **settings))
+async def _hosts(stack: AsyncExitStack, *folders: Path, answer: Any = None, **more: Any) -> Hosts:
+    """Open hosts, the first of which installs the agent; the others find it when they start."""
+    found = []
+    for folder in folders:
+        made = fake_host(folder, {ASK: answer or _answer}, **more)
+        found.append((await stack.enter_async_context(made)).host)
+        if len(found) == 1:
+            await found[0].install(PACKAGE)
+    return found
 
 
 async def test_no_budget_is_exceeded_by_a_thousand_questions_at_once_on_one_host(
     tmp_path: Path,
 ) -> None:
     async with AsyncExitStack() as stack:
-        await _check_never_exceeded([await _opened(stack, tmp_path)])
+        await _check_never_exceeded(await _hosts(stack, tmp_path))
 
 
 async def test_no_budget_is_exceeded_by_a_thousand_questions_at_once_on_two_hosts(
     tmp_path: Path, postgres_url: str
 ) -> None:
     async with AsyncExitStack() as stack:
-        hosts = [
-            await _opened(stack, tmp_path / name, database_url=postgres_url)
-            for name in ("one", "other")
-        ]
-        await _check_never_exceeded(hosts)
+        folders = tmp_path / "one", tmp_path / "other"
+        await _check_never_exceeded(await _hosts(stack, *folders, database_url=postgres_url))
 
 
-async def _check_never_exceeded(hosts: list[FakeHost]) -> None:
-    await hosts[0].host.install(PACKAGE)
-    await hosts[0].host.agents.budgets.set("default", "summarize", "day", LIMIT)
+async def _check_never_exceeded(hosts: Hosts) -> None:
+    await hosts[0].agents.budgets.set("default", "summarize", "day", LIMIT)
     seen: list[float] = []
 
     async def ask(number: int) -> float | None:
-        agents = hosts[number % len(hosts)].host.agents
+        agents = hosts[number % len(hosts)].agents
         if number % 100 == 99:
             [budget] = await agents.budgets.get()
             seen.append(budget.spent + budget.held)
@@ -70,7 +76,7 @@ async def _check_never_exceeded(hosts: list[FakeHost]) -> None:
 
     ended = await asyncio.gather(*(ask(number) for number in range(ASKS)))
     costs = [cost for cost in ended if cost is not None]
-    [budget] = await hosts[0].host.agents.budgets.get()
+    [budget] = await hosts[0].agents.budgets.get()
 
     assert round(sum(costs), 6) == round(budget.spent, 6) <= LIMIT
     assert LIMIT <= len(costs) < ASKS // 2, "as many as there was room for, and most were refused"
@@ -83,14 +89,13 @@ async def test_budget_set_on_one_host_holds_for_the_next_question_on_another(
     tmp_path: Path, postgres_url: str
 ) -> None:
     async with AsyncExitStack() as stack:
-        one = await _opened(stack, tmp_path / "one", database_url=postgres_url)
-        other = await _opened(stack, tmp_path / "other", database_url=postgres_url)
-        await one.host.install(PACKAGE)
-        await other.host.agents.ask("summarize", 1)
-        await one.host.agents.budgets.set("default", "*", "day", 0.05)
+        folders = tmp_path / "one", tmp_path / "other"
+        one, other = await _hosts(stack, *folders, database_url=postgres_url)
+        await other.agents.ask("summarize", 1)
+        await one.agents.budgets.set("default", "*", "day", 0.05)
 
         with pytest.raises(BudgetExceeded):
-            await other.host.agents.ask("summarize", 1)
+            await other.agents.ask("summarize", 1)
 
 
 async def test_first_budget_holds_what_is_under_way_on_two_hosts_and_nothing_begins_beyond_it(
@@ -104,14 +109,8 @@ async def test_first_budget_holds_what_is_under_way_on_two_hosts_and_nothing_beg
         return await _answer(arguments, answer)
 
     async with AsyncExitStack() as stack:
-        made = [
-            await stack.enter_async_context(
-                fake_host(tmp_path / name, {ASK: waits}, database_url=postgres_url)
-            )
-            for name in ("one", "other")
-        ]
-        hosts = [each.host for each in made]
-        await hosts[0].install(PACKAGE)
+        folders = tmp_path / "one", tmp_path / "other"
+        hosts = await _hosts(stack, *folders, answer=waits, database_url=postgres_url)
         asked = [asyncio.create_task(hosts[n % 2].agents.ask("summarize", 4)) for n in range(50)]
         for _ in asked:
             await begun.acquire()
