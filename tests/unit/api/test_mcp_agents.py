@@ -1,6 +1,6 @@
 from typing import Any
 
-from wardian.api.mcp.agents import CAPABILITIES_MAX, NAME, ask_tool
+from wardian.api.mcp.agents import CAPABILITIES_MAX, NAMES, agent_tools
 from wardian.runtime.offers import Offer
 
 
@@ -18,14 +18,15 @@ def offer(plugin: str, *answers: str, reaches_out: bool = False) -> Offer:
 
 
 def schema(*offers: Offer) -> Any:
-    (tool,) = ask_tool(offers)
-    return tool.tool.input_schema
+    asks, explains = agent_tools(offers)
+    assert explains.tool.input_schema["properties"] == asks.tool.input_schema["properties"]
+    return asks.tool.input_schema
 
 
-def test_the_tool_is_there_only_where_somebody_answers() -> None:
-    assert ask_tool([offer("stores")]) == []
-    (tool,) = ask_tool([offer("stores"), offer("lead", "summarize")])
-    assert tool.name == NAME
+def test_the_tools_are_there_only_where_somebody_answers() -> None:
+    assert agent_tools([offer("stores")]) == []
+    found = agent_tools([offer("stores"), offer("lead", "summarize")])
+    assert tuple(each.name for each in found) == NAMES
 
 
 def test_capabilities_are_choices_each_once_and_in_order() -> None:
@@ -42,8 +43,11 @@ def test_more_capabilities_than_are_listed_can_still_be_asked_for() -> None:
 
 
 def test_no_author_s_words_are_in_it_and_it_says_whether_one_reaches_out() -> None:
-    (tool,) = ask_tool([offer("lead", "summarize", reaches_out=True), offer("rank", "count")])
-    assert "Ignore" not in tool.tool.model_dump_json()
-    assert tool.tool.annotations is not None
-    assert tool.tool.annotations.open_world_hint is True
-    assert tool.tool.annotations.read_only_hint is None
+    found = agent_tools([offer("lead", "summarize", reaches_out=True), offer("rank", "count")])
+    said = [each.tool.model_dump_json() for each in found]
+    hints = [each.tool.annotations for each in found]
+    assert "Ignore" not in "".join(said)
+    assert [(each.open_world_hint, each.read_only_hint) for each in hints if each] == [
+        (True, None),
+        (False, True),
+    ]
