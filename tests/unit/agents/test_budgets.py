@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from datetime import timedelta
 from itertools import count
 
 import pytest
 
+from purses import ONE, budgets_of_hosts
 from schedules import Clock
-from wardian.agents.budgets.books import BudgetNeeds
 from wardian.agents.budgets.budget_book import AgentBudgets
-from wardian.agents.money import NANOS, amount
+from wardian.agents.money import amount
 from wardian.agents.ports import Spending
 from wardian.agents.views import BudgetView
 from wardian.errors import BudgetExceeded, InvalidArguments, NotFound
@@ -25,24 +23,6 @@ from wardian.tenants import bootstrap
 
 pytestmark = pytest.mark.anyio
 
-LEASE = timedelta(seconds=30)
-ONE = NANOS
-
-
-async def _budgets(
-    database: Database, clock: Clock | None = None, *, hosts: int = 1
-) -> Sequence[AgentBudgets]:
-    """The budgets of a tenant, as so many hosts see them; one is alone."""
-    events = Events(database)
-    journal = Journal(database, events)
-    await bootstrap(journal, tenant="default")
-    now = {} if clock is None else {"now": clock}
-    alone = {"is_alone": hosts == 1, "events": events}
-    return [
-        AgentBudgets(journal, BudgetNeeds(database=database, lease=LEASE, **alone, **now))
-        for _ in range(hosts)
-    ]
-
 
 async def _only(budgets: AgentBudgets) -> BudgetView:
     [budget] = await budgets.get()
@@ -50,7 +30,7 @@ async def _only(budgets: AgentBudgets) -> BudgetView:
 
 
 async def test_question_is_refused_that_could_cost_more_than_is_left(database: Database) -> None:
-    [budgets] = await _budgets(database)
+    [budgets] = await budgets_of_hosts(database)
     await budgets.set("default", "summarize", "day", 2.5)
     first = await budgets.reserve("default", "summarize", 2 * ONE)
 
@@ -66,7 +46,7 @@ async def test_question_is_refused_that_could_cost_more_than_is_left(database: D
 
 
 async def test_question_is_paid_from_each_budget_that_it_is_for(database: Database) -> None:
-    [budgets] = await _budgets(database)
+    [budgets] = await budgets_of_hosts(database)
     await budgets.set("default", "*", "ever", 3)
     await budgets.set("default", "summarize", "hour", 2)
     await (await budgets.reserve("default", "summarize", ONE)).settle(ONE)
@@ -82,7 +62,7 @@ async def test_question_is_paid_from_each_budget_that_it_is_for(database: Databa
 
 
 async def test_question_that_costs_nothing_needs_no_budget(database: Database) -> None:
-    [budgets] = await _budgets(database)
+    [budgets] = await budgets_of_hosts(database)
     await budgets.set("default", "*", "day", 0)
 
     await (await budgets.reserve("default", "summarize", 0)).settle(0)
@@ -93,7 +73,7 @@ async def test_question_that_costs_nothing_needs_no_budget(database: Database) -
 async def test_thousand_questions_at_once_on_two_hosts_never_spend_more_than_the_budget(
     database: Database,
 ) -> None:
-    hosts = await _budgets(database, hosts=2)
+    hosts = await budgets_of_hosts(database, hosts=2)
     await hosts[0].set("default", "*", "day", 100)
     chosen = random.Random(9)
     seen: list[float] = []
@@ -124,7 +104,7 @@ async def test_thousand_questions_at_once_on_two_hosts_never_spend_more_than_the
 
 
 async def test_every_amount_is_charged_once_however_many_are_at_once(database: Database) -> None:
-    hosts = await _budgets(database, hosts=2)
+    hosts = await budgets_of_hosts(database, hosts=2)
     await hosts[0].set("default", "*", "month", 1_000)
 
     async def ask(number: int) -> None:
@@ -139,7 +119,7 @@ async def test_every_amount_is_charged_once_however_many_are_at_once(database: D
 
 async def test_what_a_killed_host_held_is_spent_once_nobody_renews_it(database: Database) -> None:
     clock = Clock()
-    alive, killed = await _budgets(database, clock, hosts=2)
+    alive, killed = await budgets_of_hosts(database, clock, hosts=2)
     await alive.set("default", "*", "ever", 3)
     await killed.reserve("default", "summarize", ONE)
     mine = await alive.reserve("default", "summarize", ONE)
@@ -161,7 +141,7 @@ async def test_host_that_was_away_for_long_corrects_what_was_charged_for_it(
     database: Database,
 ) -> None:
     clock = Clock()
-    alive, away = await _budgets(database, clock, hosts=2)
+    alive, away = await budgets_of_hosts(database, clock, hosts=2)
     await alive.set("default", "*", "ever", 3)
     spending = await away.reserve("default", "summarize", 2 * ONE)
     clock.goes_on(seconds=60)
@@ -178,7 +158,7 @@ async def test_host_that_is_alone_knows_what_is_left_as_the_database_does(
     sqlite_database: Database,
 ) -> None:
     clock, chosen = Clock(), random.Random(3)
-    [budgets] = await _budgets(sqlite_database, clock)
+    [budgets] = await budgets_of_hosts(sqlite_database, clock)
     under_way: list[Spending] = []
     answers: list[bool] = []
     for number in range(400):
@@ -204,7 +184,7 @@ async def test_host_that_is_alone_knows_what_is_left_as_the_database_does(
 async def test_host_that_is_alone_charges_many_that_have_ended_at_once(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [budgets] = await _budgets(sqlite_database)
+    [budgets] = await budgets_of_hosts(sqlite_database)
     await budgets.set("default", "*", "day", 100)
     await (await budgets.reserve("default", "summarize", ONE)).settle(ONE)
     begun, transaction = count(), sqlite_database.transaction
@@ -225,7 +205,7 @@ async def test_host_that_is_alone_charges_many_that_have_ended_at_once(
 async def test_host_that_is_alone_lets_the_next_question_have_what_the_last_one_left(
     sqlite_database: Database,
 ) -> None:
-    [budgets] = await _budgets(sqlite_database)
+    [budgets] = await budgets_of_hosts(sqlite_database)
     await budgets.set("default", "*", "day", 1)
 
     for _ in range(9):
@@ -238,7 +218,7 @@ async def test_host_that_is_alone_lets_the_next_question_have_what_the_last_one_
 
 async def test_new_period_begins_with_nothing_spent(database: Database) -> None:
     clock = Clock()
-    [budgets] = await _budgets(database, clock)
+    [budgets] = await budgets_of_hosts(database, clock)
     await budgets.set("default", "*", "hour", 1)
     late = await budgets.reserve("default", "summarize", ONE)
     with pytest.raises(BudgetExceeded):
@@ -255,7 +235,7 @@ async def test_new_period_begins_with_nothing_spent(database: Database) -> None:
 async def test_asker_that_goes_away_while_it_is_held_leaves_nothing_held(
     database: Database,
 ) -> None:
-    [budgets] = await _budgets(database)
+    [budgets] = await budgets_of_hosts(database)
     await budgets.set("default", "*", "day", 1)
 
     cancelled = 0
@@ -278,7 +258,7 @@ async def test_asker_that_goes_away_while_it_is_held_leaves_nothing_held(
 async def test_budget_that_another_host_has_just_been_told_holds_at_once(
     database: Database,
 ) -> None:
-    one, other = await _budgets(database, hosts=2)
+    one, other = await budgets_of_hosts(database, hosts=2)
     await (await other.reserve("default", "summarize", ONE)).settle(ONE)
     await one.set("default", "*", "day", 0.5)
 
@@ -289,7 +269,7 @@ async def test_budget_that_another_host_has_just_been_told_holds_at_once(
 async def test_lowered_budget_lets_what_is_under_way_end_and_nothing_begin(
     database: Database,
 ) -> None:
-    [budgets] = await _budgets(database)
+    [budgets] = await budgets_of_hosts(database)
     await budgets.set("default", "*", "day", 5)
     under_way = await budgets.reserve("default", "summarize", 4 * ONE)
     await budgets.set("default", "*", "day", 1)
@@ -304,7 +284,7 @@ async def test_lowered_budget_lets_what_is_under_way_end_and_nothing_begin(
 async def test_removed_budget_bounds_nothing_and_one_set_again_knows_what_was_spent_meanwhile(
     database: Database,
 ) -> None:
-    [budgets] = await _budgets(database)
+    [budgets] = await budgets_of_hosts(database)
     await budgets.set("default", "summarize", "ever", 1)
     await (await budgets.reserve("default", "summarize", ONE)).settle(ONE)
     await budgets.remove("default", "summarize", "ever")
@@ -333,7 +313,7 @@ async def test_removed_budget_bounds_nothing_and_one_set_again_knows_what_was_sp
 async def test_what_is_no_budget_is_refused(
     sqlite_database: Database, capability: str, period: str, limit: float
 ) -> None:
-    [budgets] = await _budgets(sqlite_database)
+    [budgets] = await budgets_of_hosts(sqlite_database)
 
     with pytest.raises(InvalidArguments):
         await budgets.set("default", capability, period, limit)
@@ -341,7 +321,7 @@ async def test_what_is_no_budget_is_refused(
 
 
 async def test_budgets_are_of_one_tenant(database: Database) -> None:
-    [budgets] = await _budgets(database)
+    [budgets] = await budgets_of_hosts(database)
     await bootstrap(Journal(database, Events(database)), tenant="other")
     await budgets.set("default", "*", "day", 0)
 
@@ -353,7 +333,7 @@ async def test_budgets_are_of_one_tenant(database: Database) -> None:
 async def test_budget_is_set_however_much_was_spent_before_there_was_one(
     database: Database,
 ) -> None:
-    [budgets] = await _budgets(database)
+    [budgets] = await budgets_of_hosts(database)
     for number in range(10):
         spending = await budgets.reserve("default", f"summarize-{number % 2}", 10**18 + 1)
         await spending.settle(10**18 + 1)

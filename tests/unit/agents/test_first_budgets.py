@@ -6,51 +6,22 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import pytest
 
+from purses import ONE, budgets_of_hosts
 from schedules import Clock
 from wardian.agents.budgets import budget_book
 from wardian.agents.budgets import budgets as holding
-from wardian.agents.budgets.books import BudgetNeeds
 from wardian.agents.budgets.budget_book import AgentBudgets
 from wardian.agents.money import NANOS
 from wardian.agents.ports import Spending
 from wardian.errors import BudgetExceeded, InvalidArguments, NotFound
-from wardian.events import Events
-from wardian.runtime.journal import Journal
 from wardian.storage import Database
-from wardian.tenants import bootstrap
 
 pytestmark = pytest.mark.anyio
 
-LEASE = timedelta(seconds=30)
-ONE = NANOS
 ASKS = 50
-
-
-async def _budgets(
-    database: Database, *, hosts: int = 2, hears: bool = True, clock: Clock | None = None
-) -> Sequence[AgentBudgets]:
-    """The budgets of a tenant, as so many hosts see them that hear of one another's changes."""
-    events = Events(database)
-    journal = Journal(database, events)
-    await bootstrap(journal, tenant="default")
-    now = {} if clock is None else {"now": clock}
-    return [
-        AgentBudgets(
-            journal,
-            BudgetNeeds(
-                database=database,
-                lease=LEASE,
-                is_alone=hosts == 1,
-                events=events if hears else None,
-                **now,
-            ),
-        )
-        for _ in range(hosts)
-    ]
 
 
 async def _under_way(hosts: Sequence[AgentBudgets]) -> list[Spending]:
@@ -66,7 +37,7 @@ async def test_first_budget_holds_what_is_under_way_on_every_host(
 ) -> None:
     """A host that hears nothing of it looks by itself."""
     monkeypatch.setattr(holding, "OPEN_SECONDS", 0.1)
-    every = await _budgets(database, hosts=hosts, hears=hears)
+    every = await budgets_of_hosts(database, hosts=hosts, hears=hears)
     under_way = await _under_way(every)
 
     view = await every[0].set("default", "*", "day", 60)
@@ -86,7 +57,7 @@ async def test_first_budget_holds_what_is_under_way_on_every_host(
 async def test_first_budget_that_is_less_than_what_is_under_way_lets_nothing_begin(
     database: Database,
 ) -> None:
-    one, other = await _budgets(database)
+    one, other = await budgets_of_hosts(database, hosts=2)
     under_way = await _under_way([one, other])
 
     view = await one.set("default", "summarize", "month", 20)
@@ -128,7 +99,7 @@ async def _asking(hosts: Sequence[AgentBudgets], spent: list[int]) -> AsyncItera
 async def test_no_cost_is_lost_or_counted_twice_while_a_first_budget_is_set(
     database: Database,
 ) -> None:
-    hosts = await _budgets(database)
+    hosts = await budgets_of_hosts(database, hosts=2)
     spent: list[int] = []
     async with _asking(hosts, spent):
         while len(spent) < 100:
@@ -148,7 +119,7 @@ async def test_budget_is_paid_from_once_a_host_that_is_gone_can_have_nothing_und
 ) -> None:
     monkeypatch.setattr(holding, "AWAITED_SECONDS", 0.1)
     clock = Clock()
-    alive, killed = await _budgets(database, hears=False, clock=clock)
+    alive, killed = await budgets_of_hosts(database, clock, hosts=2, hears=False)
     await killed.reserve("default", "summarize", ONE)
     monkeypatch.setattr(killed._holds, "_draw", lambda tenant: None)
 
@@ -165,7 +136,7 @@ async def test_host_that_lost_the_database_begins_nothing_that_a_budget_might_no
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    alive, away = await _budgets(database, hears=False, clock=clock)
+    alive, away = await budgets_of_hosts(database, clock, hosts=2, hears=False)
     await (await away.reserve("default", "summarize", ONE)).settle(ONE)
     monkeypatch.setattr(away._holds, "_draw", lambda tenant: None)
     clock.goes_on(seconds=31)
@@ -181,7 +152,7 @@ async def test_budget_that_was_not_set_after_all_bounds_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(budget_book, "BUDGETS_MAX", 1)
-    [budgets] = await _budgets(database, hosts=1)
+    [budgets] = await budgets_of_hosts(database, hosts=1)
     under_way = await budgets.reserve("default", "summarize", ONE)
     await budgets.set("default", "translate", "ever", 1)
 
@@ -195,7 +166,7 @@ async def test_budget_that_was_not_set_after_all_bounds_nothing(
 
 
 async def test_first_budget_is_set_whatever_is_under_way_may_cost(database: Database) -> None:
-    one, other = await _budgets(database)
+    one, other = await budgets_of_hosts(database, hosts=2)
     under_way = [await other.reserve("default", "summarize", 10**18) for _ in range(20)]
 
     view = await one.set("default", "*", "ever", 1e9)
@@ -212,7 +183,7 @@ async def test_first_budget_is_set_whatever_is_under_way_may_cost(database: Data
 async def test_budget_that_somebody_removes_while_it_is_being_set_is_not_there(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = await _budgets(database)
+    one, other = await budgets_of_hosts(database, hosts=2)
 
     async def removed(tenant: str, capability: str) -> None:
         await other.remove(tenant, capability, "day")

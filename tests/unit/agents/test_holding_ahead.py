@@ -4,45 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 from itertools import count
 
 import pytest
 
+from purses import ONE, budgets_of_hosts
 from schedules import Clock
 from wardian.agents.budgets import budgets as holding
-from wardian.agents.budgets.books import BudgetNeeds
-from wardian.agents.budgets.budget_book import AgentBudgets
 from wardian.agents.budgets.periods import EVER
 from wardian.agents.money import NANOS
 from wardian.agents.ports import Spending
 from wardian.errors import BudgetExceeded, Unavailable
-from wardian.events import Events
-from wardian.runtime.journal import Journal
 from wardian.storage import Connection, Database
 from wardian.storage.agent_budgets import BudgetRepository
-from wardian.tenants import bootstrap
 
 pytestmark = pytest.mark.anyio
-
-LEASE = timedelta(seconds=30)
-ONE = NANOS
-
-
-async def _budgets(
-    database: Database, clock: Clock | None = None, *, hosts: int = 1
-) -> Sequence[AgentBudgets]:
-    events = Events(database)
-    journal = Journal(database, events)
-    await bootstrap(journal, tenant="default")
-    now = {} if clock is None else {"now": clock}
-    alone = {"is_alone": hosts == 1, "events": events}
-    return [
-        AgentBudgets(journal, BudgetNeeds(database=database, lease=LEASE, **alone, **now))
-        for _ in range(hosts)
-    ]
 
 
 def _counted(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
@@ -64,7 +42,7 @@ def _counted(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[in
 async def test_most_of_many_questions_wait_for_no_transaction(
     database: Database, monkeypatch: pytest.MonkeyPatch, hosts: int, limit: float | None
 ) -> None:
-    [budgets, *_] = await _budgets(database, hosts=hosts)
+    [budgets, *_] = await budgets_of_hosts(database, hosts=hosts)
     if limit is not None:
         await budgets.set("default", "*", "day", limit)
     loop = asyncio.get_running_loop()
@@ -82,7 +60,7 @@ async def test_question_is_not_refused_while_another_host_has_what_nobody_asks_i
     database: Database,
 ) -> None:
     """Also in the order in which one host has just answered what the other is asked next."""
-    one, other = await _budgets(database, hosts=2)
+    one, other = await budgets_of_hosts(database, hosts=2)
     await one.set("default", "*", "day", 100)
     for _ in range(60):
         await (await one.reserve("default", "summarize", ONE)).settle(ONE // 10)
@@ -99,7 +77,7 @@ async def test_question_is_not_refused_while_another_host_has_what_nobody_asks_i
 async def test_last_of_a_budget_is_for_whoever_asks_and_nothing_is_held_ahead_of_it(
     database: Database,
 ) -> None:
-    one, other = await _budgets(database, hosts=2)
+    one, other = await budgets_of_hosts(database, hosts=2)
     await one.set("default", "*", "day", 40)
     granted = [0, 0]
 
@@ -123,7 +101,7 @@ async def test_what_a_killed_host_held_ahead_is_a_part_of_what_was_left(
     database: Database,
 ) -> None:
     clock = Clock()
-    alive, killed = await _budgets(database, clock, hosts=2)
+    alive, killed = await budgets_of_hosts(database, clock, hosts=2)
     await alive.set("default", "*", "ever", 800)
     for _ in range(200):
         await (await killed.reserve("default", "summarize", ONE)).settle(ONE)
@@ -161,7 +139,7 @@ async def test_hosts_whose_transactions_fail_at_random_never_exceed_a_budget(
 ) -> None:
     monkeypatch.setattr(holding, "CHANGES_SECONDS", 0.0)
     clock, chosen = Clock(), random.Random(11)
-    hosts = await _budgets(database, clock, hosts=3)
+    hosts = await budgets_of_hosts(database, clock, hosts=3)
     await hosts[0].set("default", "*", "ever", 30)
     await hosts[0].set("default", "summarize", "hour", 12)
     weather = _Weather(database, chosen)
@@ -204,7 +182,7 @@ async def _check_within(database: Database, limit: float) -> None:
 
 async def test_questions_of_two_hours_are_charged_to_theirs(database: Database) -> None:
     clock = Clock()
-    [budgets] = await _budgets(database, clock)
+    [budgets] = await budgets_of_hosts(database, clock)
     await budgets.set("default", "*", "hour", 100)
     for _ in range(30):
         await (await budgets.reserve("default", "summarize", ONE)).settle(ONE)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from wardian.agents.asking.jottings import Jottings, Note
-from wardian.agents.budgets.together import Together
+from wardian.agents.together import Together
 from wardian.errors import Unavailable, WardianError
 from wardian.storage import Database
 from wardian.storage.asks import AskRepository, AskRow

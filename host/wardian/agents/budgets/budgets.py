@@ -22,8 +22,8 @@ from wardian.agents.budgets.books import Books, BudgetNeeds
 from wardian.agents.budgets.pots import Pot, Pots
 from wardian.agents.budgets.purses import is_awaited
 from wardian.agents.budgets.sheet import IDLE_SECONDS, Draw, Outcome, Want
-from wardian.agents.budgets.together import Together
 from wardian.agents.ports import Spending
+from wardian.agents.together import Together
 from wardian.errors import BudgetExceeded, WardianError
 from wardian.events import Event
 from wardian.runtime.flushing import flushed

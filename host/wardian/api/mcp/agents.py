@@ -104,11 +104,7 @@ async def _explained(exchange: Exchange, params: _Json, version: str) -> _Json:
         )
     except WardianError as error:
         return await failed_result(error, None)
-    text = msgspec.json.encode(found).decode()
-    result: _Json = {"content": content_of(text), "isError": False, "_meta": {}}
-    if is_version_at_least(version, STRUCTURED_SINCE):
-        result["structuredContent"] = msgspec.to_builtins(found)
-    return result
+    return _succeeded(msgspec.to_builtins(found), msgspec.json.encode(found).decode(), {}, version)
 
 
 async def _asked(exchange: Exchange, params: _Json, version: str, traceparent: str | None) -> _Json:
@@ -152,16 +148,21 @@ def _result(answer: AnswerView, version: str) -> _Json:
     is_text = isinstance(answer.output, str)
     text = answer.output if is_text else msgspec.json.encode(answer.output).decode()
     meta = {"ask": answer.id, "call_id": answer.call_id, "usage": answer.usage}
+    structured = {
+        "output": answer.output,
+        "agent": answer.agent,
+        "version": answer.version,
+        "cost": answer.cost,
+        "confidence": answer.confidence,
+        "ask": answer.id,
+    }
+    return _succeeded(structured, text, meta, version)
+
+
+def _succeeded(structured: _Json, text: str, meta: _Json, version: str) -> _Json:
     found: _Json = {"content": content_of(text), "isError": False, "_meta": meta}
     if is_version_at_least(version, STRUCTURED_SINCE):
-        found["structuredContent"] = {
-            "output": answer.output,
-            "agent": answer.agent,
-            "version": answer.version,
-            "cost": answer.cost,
-            "confidence": answer.confidence,
-            "ask": answer.id,
-        }
+        found["structuredContent"] = structured
     return found
 
 
